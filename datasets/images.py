@@ -1,0 +1,98 @@
+"""Read, write and identify images. Every pixel that enters the benchmark comes through `read_image`."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+"""File suffixes (lower case) that count as images in a folder."""
+
+_LOSSLESS_TO_RGB = {"1": "L", "P": "RGB", "RGBA": "RGB", "LA": "L"}
+
+
+class ImageError(ValueError):
+    """An image file that cannot be used; the message names the file, the cause and the remedy."""
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read one 8-bit image.
+
+    Returns RGB ``[H, W, 3]`` or, for grey files, ``[H, W]``, uint8 0..255. Palette images and fully opaque alpha
+    channels are expanded, which loses nothing. Whatever would lose something is refused.
+
+    Raises:
+        ImageError: the file is missing, truncated, not an image, has more than 8 bits, transparency, or is not RGB.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            mode = image.mode
+            transparent = _is_transparent(image)
+            target = _LOSSLESS_TO_RGB.get(mode, mode)
+            pixels = np.asarray(image.convert(target) if target != mode else image)
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such image file") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: not an image that can be read; export it as 8-bit PNG") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: damaged or truncated image ({error}); copy or download the file again") from None
+    if transparent:
+        raise ImageError(f"{path}: has transparent pixels; flatten it onto a background and save it as RGB")
+    if target not in ("RGB", "L"):
+        kind = "16-bit or floating-point" if mode.startswith(("I", "F")) else f"colour mode {mode}"
+        raise ImageError(f"{path}: {kind} image; this benchmark scores 8-bit RGB and grey images, convert it first")
+    return np.ascontiguousarray(pixels, dtype=np.uint8)
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    if image.mode in ("RGBA", "LA"):
+        return bool(np.asarray(image.getchannel("A")).min() < 255)
+    return "transparency" in image.info and bool(np.asarray(image.convert("RGBA"))[..., 3].min() < 255)
+
+
+def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Replicate a grey ``[H, W]`` image to ``[H, W, 3]``; RGB passes unchanged."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
+def crop_to_multiple(pixels: NDArray[Any], scale: int) -> NDArray[Any]:
+    """Cut the bottom and right edges so that height and width divide by ``scale`` (the literature's "modcrop")."""
+    height, width = pixels.shape[:2]
+    return pixels[: height - height % scale, : width - width % scale]
+
+
+def pixel_digest(pixels: NDArray[Any]) -> str:
+    """Hex SHA-256 of shape, dtype and pixels: the same for equal images, whatever file they were stored in."""
+    head = f"{pixels.dtype.str}{pixels.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write uint8 ``[H, W]`` or ``[H, W, 3]`` as PNG, so that ``path`` never holds half a file (temp, fsync, rename)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            Image.fromarray(pixels).save(file, format="PNG", compress_level=3)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).unlink()
+        raise

@@ -1,0 +1,1 @@
+"""The registry of super-resolution methods and its adapters."""

@@ -1,0 +1,1 @@
+"""Pure rendering: frames and images in; tables, figures and pages out."""
