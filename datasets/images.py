@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import io
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +83,22 @@ def file_digest(path: Path) -> str:
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write uint8 ``[H, W]`` or ``[H, W, 3]`` as PNG, so that ``path`` never holds half a file (temp, fsync, rename)."""
+    """Write uint8 ``[H, W]`` or ``[H, W, 3]`` as PNG, atomically."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=3)
+    write_atomically(path, buffer.getvalue())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that ``path`` never holds half of it, not even after a power cut (temp file, fsync, rename)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
-            Image.fromarray(pixels).save(file, format="PNG", compress_level=3)
+        with temporary.open("xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        temporary.replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+        temporary.unlink(missing_ok=True)
         raise

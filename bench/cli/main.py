@@ -1,0 +1,83 @@
+"""Entry point of the ``asasr-bench`` command: puts the commands together and turns errors into messages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from . import catalogue, data, inspect, measure, restore, run
+
+EXIT_USAGE = 2
+EXIT_DATA = 3
+EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED = 130
+
+_USAGE_ERRORS = {
+    "SpecError",
+    "ProtocolError",
+    "MetricError",
+    "UnknownMethodError",
+    "MethodReferenceError",
+    "UnknownPresetError",
+}
+"""Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
+
+app = typer.Typer(
+    name="asasr-bench",
+    help="Benchmark image super-resolution: exact protocols, pluggable methods, reproducible tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, measure, inspect, catalogue, restore):
+    module.register(app)
+app.add_typer(data.app, name="data")
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"asasr-bench {version('asasr-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["ASASR_BENCH_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has seen enough
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("ASASR_BENCH_DEBUG"):
+            raise
+        names = {cls.__name__ for cls in type(error).__mro__}
+        ours = type(error).__module__.startswith("asasr_bench")
+        if ours:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA)
+        print(f"internal error: {type(error).__name__}: {error}\nrun again with --debug for details", file=sys.stderr)
+        sys.exit(EXIT_INTERNAL)
+
+
+if __name__ == "__main__":
+    main()

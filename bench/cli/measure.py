@@ -1,0 +1,51 @@
+"""``score``: a folder of images against a folder of HR images, without spec or store."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(score)
+
+
+def score(
+    sr: Annotated[Path, typer.Option(help="Folder of restored images.")],
+    hr: Annotated[Path, typer.Option(help="Folder of HR images, paired by name.")],
+    protocol: Annotated[str, typer.Option(help="Protocol name; see 'list protocols'.")],
+    metrics: Annotated[str, typer.Option(help="Metric ids, separated by commas.")] = "psnr_y,ssim_y",
+    scale: Annotated[int | None, typer.Option(help="Scale, for protocols written with S.")] = None,
+    per_image: Annotated[Path | None, typer.Option(help="CSV file for every value of every image.")] = None,
+) -> None:
+    """Score finished images and print the means."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..metrics.metric import get_metric
+    from ..protocols import get_protocol
+    from ..scoring import values_by_metric, score_folders
+    from ..statistics import bootstrap_ci
+
+    ids = [id.strip() for id in metrics.split(",") if id.strip()]
+    chosen = get_protocol(protocol, scale)
+    rows = list(score_folders(sr, hr, chosen, ids))
+    if per_image is not None:
+        with per_image.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("image", "metric", "protocol", "value"))
+            writer.writerows((row.image, row.metric, row.protocol, repr(row.value)) for row in rows)
+    table = Table(title=f"{sr} against {hr}, protocol {chosen.name}")
+    for column in ("metric", "mean", "95 % CI", "images"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for id, values in values_by_metric(rows).items():
+        metric = get_metric(id)
+        low, high = bootstrap_ci(values)
+        digits = metric.digits
+        mean = sum(values) / len(values)
+        table.add_row(metric.title, f"{mean:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}", str(len(values)))
+    Console().print(table)

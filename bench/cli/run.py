@@ -1,0 +1,116 @@
+"""``run``: a spec into a store, with its table at the end."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..runner import Progress, Summary
+
+EXIT_INCOMPLETE = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(run)
+
+
+def run(
+    spec: Annotated[str, typer.Argument(help="A shipped spec (see 'list specs') or a YAML file.")],
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(help="Card id, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, or NAME=LQ_DIR, (no HR). Repeatable."),
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="Method id, weight file, predictions:DIR, module:object, or NAME=any of these. Repeatable."),
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol name; see 'list protocols'.")] = None,
+    scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")
+    ] = False,
+    report: Annotated[bool, typer.Option(help="Write the report into the store's folder.")] = True,
+) -> None:
+    """Restore and measure what a store lacks of a spec. Stop it at any moment and run it again: nothing is lost.
+
+    Options replace the spec's entries of the same name.
+    """
+    from ..leaderboard import write_reports
+    from ..runner import run as execute
+    from ..spec import load_spec
+
+    overrides = _given(
+        datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
+        device=device,
+    )  # fmt: skip
+    loaded = load_spec(spec, overrides)
+    root = store or Path("runs", loaded.name)
+    with _progress() as progress:
+        summary = execute(loaded, root, only_missing=only_missing, progress=progress)
+    _print_result(root, loaded.name, summary)
+    if report:
+        page = root / "report" / "leaderboard.html"
+        if summary.changed or not page.exists():
+            write_reports(root, page.parent, ("html", "md", "csv", "tex"))
+        typer.echo(f"report: {page}")
+    if not summary.complete:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
+def _print_result(root: Path, name: str, summary: Summary) -> None:
+    from rich.console import Console
+
+    from ...reports.terminal import to_terminal
+    from ..leaderboard import load_board
+    from ..store import open_store
+
+    console = Console()
+    with open_store(root) as opened:
+        for table in to_terminal(load_board(opened, title=name)):
+            console.print(table)
+    typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
+    for kind, count in (("failed", summary.failed), ("unavailable", summary.unavailable)):
+        if count:
+            typer.echo(f"{count} cells {kind}", err=True)
+    for message in summary.messages:
+        typer.echo(f"  {message}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar with rate and time left on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, rate="")
+            speed = bars.tasks[tasks[stage]].speed
+            bars.update(tasks[stage], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield tell

@@ -1,0 +1,106 @@
+"""From the files of one image to the LQ and HR pixels that methods and metrics see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets.dataset import Sample
+from ..datasets.images import crop_to_multiple, file_digest, read_image
+from ..datasets.imresize import imresize
+from .keys import input_key
+from .metrics.similarity import luma, round_half_up
+from .objects import Objects, Pixels
+
+LQ_FILES = "files"
+MATLAB_BICUBIC = "matlab-bicubic"
+
+
+class InputError(ValueError):
+    """The files of one image do not fit each other; the message names them and both sizes."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image of a dataset as one group of methods sees it."""
+
+    image: str
+    hr: Path | None
+    lq: Path | None
+    lq_rule: str
+    scale: int
+    on_luma: bool
+    """LQ is the float Y plane of HR, made by bicubic and never rounded."""
+
+    @classmethod
+    def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool) -> Input:
+        """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
+        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, on_luma and lq_rule == MATLAB_BICUBIC)
+
+    def key(self, file_digests: dict[Path, str]) -> str:
+        """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        for path in (self.hr, self.lq):
+            if path is not None and path not in file_digests:
+                try:
+                    file_digests[path] = file_digest(path)
+                except OSError as error:
+                    raise InputError(f"{path}: cannot be read ({error.strerror}); check that the file is there") from None
+        return input_key(
+            hr_file=file_digests[self.hr] if self.hr else None,
+            lq_file=file_digests[self.lq] if self.lq else None,
+            lq_rule=self.lq_rule,
+            image=self.image,
+            scale=self.scale,
+            on_luma=self.on_luma,
+        )
+
+
+def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
+    """Read or make the LQ of one image and read its HR, cut to a multiple of the scale.
+
+    Returns LQ (uint8, or float64 0..255 for a Y plane) and HR uint8 (None for LQ-only sets).
+
+    Raises:
+        ImageError: a file cannot be used.
+        InputError: LQ and HR sizes do not belong to the scale.
+    """
+    hr = None if item.hr is None else np.ascontiguousarray(crop_to_multiple(read_image(item.hr), item.scale))
+    if hr is not None and 0 in hr.shape:
+        raise InputError(f"{item.hr}: smaller than one pixel at scale {item.scale}")
+    if item.on_luma:
+        assert hr is not None
+        y = hr.astype(np.float64) if hr.ndim == 2 else round_half_up(luma(hr))
+        return imresize(y, 1 / item.scale), hr
+    if item.lq is None:
+        assert hr is not None
+        return _make_lq(hr, item), hr
+    lq = read_image(item.lq)
+    if hr is not None:
+        expected = (hr.shape[0] // item.scale, hr.shape[1] // item.scale)
+        if lq.shape[:2] != expected:
+            raise InputError(
+                f"{item.lq} is {lq.shape[1]}x{lq.shape[0]} pixels, but {item.hr} at scale {item.scale} needs"
+                f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
+            )
+    return lq, hr
+
+
+def _make_lq(hr: Pixels, item: Input) -> Pixels:
+    if item.lq_rule == MATLAB_BICUBIC:
+        return imresize(hr, 1 / item.scale)
+    from ..datasets.degradation.pipeline import degrade_image, preset
+
+    settings = preset(item.lq_rule.removeprefix("degradation:"))
+    return degrade_image(hr, settings, image=item.image, seed=0)
+
+
+def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:
+    """Load one input, keep its pixels, and return the digests of LQ and HR."""
+    lq, hr = load_input(item)
+    return objects.put(lq), None if hr is None else objects.put(hr)

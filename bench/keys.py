@@ -1,0 +1,43 @@
+"""The digests that name work: equal keys mean equal results, whatever machine, path, order or worker count."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+
+def digest(parts: Mapping[str, object]) -> str:
+    """Hex SHA-256 of a JSON-able mapping, independent of key order."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def input_key(*, hr_file: str | None, lq_file: str | None, lq_rule: str, image: str, scale: int, on_luma: bool) -> str:
+    """Names the LQ and HR pixels that come from these file digests by this rule.
+
+    ``image`` matters to degradations alone: they draw their random numbers per image id.
+    """
+    parts = {"hr": hr_file, "lq": lq_file, "rule": lq_rule, "scale": scale, "luma": on_luma}
+    if lq_rule.startswith("degradation:"):
+        parts["image"] = image
+    return digest(parts)
+
+
+def restoration_key(*, lq: str, identity: Mapping[str, object], scale: int, seed: int) -> str:
+    """Names one SR image: LQ pixels, the method with its code version, weights and settings, scale and seed."""
+    return digest({"lq": lq, "method": identity, "scale": scale, "seed": seed})
+
+
+def score_key(*, sr: str, reference: str | None, metric: str, metric_version: str, protocol: str, version: int) -> str:
+    """Names one score: SR pixels, reference pixels, the metric's implementation and the protocol."""
+    return digest(
+        {
+            "sr": sr,
+            "reference": reference,
+            "metric": metric,
+            "implementation": metric_version,
+            "protocol": protocol,
+            "protocol_version": version,
+        }
+    )

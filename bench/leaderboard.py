@@ -1,0 +1,186 @@
+"""From a store to the board that every table and page is rendered from. Nothing is measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..datasets.images import write_atomically
+from ..reports.board import Board, Example
+from .metrics.metric import all_metrics
+from .objects import Pixels
+from .statistics import bootstrap_ci
+from .store import Store, open_store
+
+FORMATS = ("md", "csv", "tex", "html")
+_EXAMPLES_PER_DATASET = 3
+_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+
+
+class FormatError(ValueError):
+    """A report format that does not exist."""
+
+
+def load_board(store: Store, *, title: str) -> Board:
+    """Means over images with confidence intervals, per dataset, protocol, method and metric."""
+    scores = _name_scales(store.scores())
+    outputs = _name_scales(store.outputs())
+    methods = _methods(store, outputs)
+    metrics = all_metrics()
+    known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
+    return Board(
+        title=title,
+        scores=_means(scores, list(methods["method"]), {metric.id: metric.direction for metric in known}),
+        methods=methods,
+        problems=_problems(scores, outputs),
+        metrics=pd.DataFrame(
+            [(metric.id, metric.title, metric.unit, metric.digits, metric.direction) for metric in known],
+            columns=["metric", "title", "unit", "digits", "direction"],
+        ),
+        provenance=_provenance(store),
+    )
+
+
+def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tell the scales of a dataset apart by its name, where one protocol was run at several."""
+    several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
+    frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
+    return frame
+
+
+def _means(scores: pd.DataFrame, methods: list[str], directions: dict[str, str]) -> pd.DataFrame:
+    """One row per dataset, method, metric and protocol; seeds are averaged within an image first."""
+    place = ["protocol", "dataset", "method", "metric"]
+    per_image = scores.groupby([*place, "image"], sort=False)["value"].mean().reset_index()
+    rows = []
+    for (protocol, dataset, method, metric), group in per_image.groupby(place, sort=False):
+        values = group["value"].dropna().to_numpy()
+        mean = float(values.mean()) if values.size else float("nan")
+        low, high = bootstrap_ci(values)
+        rows.append((dataset, method, metric, protocol, mean, low, high, values.size, directions[metric]))
+    frame = pd.DataFrame(rows, columns=_COLUMNS)
+    ranks = {"method": {name: rank for rank, name in enumerate(methods)},
+             "metric": {id: rank for rank, id in enumerate(directions)}}  # fmt: skip
+    return frame.sort_values(
+        ["protocol", "dataset", "method", "metric"],
+        key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Family, parameters and cost of every method, in the order in which the latest spec lists them."""
+    cards = store.methods()
+    cost = outputs.dropna(subset=["seconds"]).groupby("method")
+    seconds, memory = cost["seconds"].median(), cost["memory"].max()
+    devices = cost["device"].unique()
+    rows = []
+    for name in outputs["method"].unique():
+        card = cards.get(name, {})
+        device = ", ".join(sorted(devices.get(name, []))) if name in devices.index else ""
+        rows.append((name, card.get("family", "external"), card.get("parameters"), seconds.get(name, np.nan),
+                     memory.get(name, np.nan), device))  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "seconds", "memory", "devices"])
+    return frame.astype({"parameters": "Int64"})
+
+
+def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Images without output and cells without score, counted by reason."""
+    columns = ["dataset", "method", "metric", "status", "message"]
+    lost = outputs[outputs["status"] != "done"].assign(metric="")
+    place = ["protocol", "scale", "dataset", "image", "method", "seed"]
+    bad = scores[scores["status"] != "done"]
+    bad = bad[~pd.MultiIndex.from_frame(bad[place]).isin(pd.MultiIndex.from_frame(lost[place]))]
+    rows = pd.concat([lost[columns], bad[columns]])
+    return rows.groupby(columns, sort=False).size().rename("count").reset_index()
+
+
+def _provenance(store: Store) -> dict[str, str]:
+    runs = store.runs()
+    if not runs:
+        return {}
+    latest = runs[-1]
+    made = latest["provenance"]
+    packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
+    return {
+        "spec": latest["spec"]["name"],
+        "command": made["command"],
+        "started": latest["started"],
+        "finished": latest["finished"] or "not finished",
+        "runs": str(len(runs)),
+        "code": made["git"] or "installed package",
+        "packages": packages,
+        "python": made["python"],
+        "platform": made["platform"],
+        "device": f"{made['device']}, {made['cores']} cores, {made['dtype']}",
+    }
+
+
+def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:
+    """Images for the gallery: the first ones of every dataset that every method restored, with their values."""
+    outputs = _name_scales(store.outputs())
+    done = outputs[outputs["status"] == "done"]
+    scores = _name_scales(store.scores()).dropna(subset=["value"])
+    examples = []
+    for (protocol, dataset), group in done.groupby(["protocol", "dataset"], sort=False):
+        methods = [name for name in board.methods["method"] if name in set(group["method"])]
+        complete = group.groupby("image", sort=False)["method"].nunique()
+        for image in complete.index[complete == complete.max()][:per_dataset]:
+            rows = group[group["image"] == image].drop_duplicates("method").set_index("method")
+            values = scores[(scores["protocol"] == protocol) & (scores["dataset"] == dataset) & (scores["image"] == image)]
+            reference = rows["reference"].iloc[0]
+            examples.append(
+                Example(
+                    dataset=dataset,
+                    image=image,
+                    lq=_shown(store.objects.get(_widest(store, rows["lq"]))),
+                    hr=None if reference is None else store.objects.get(reference),
+                    restored={name: store.objects.get(rows.loc[name, "sr"]) for name in methods if name in rows.index},
+                    values={
+                        name: dict(part.groupby("metric", sort=False)["value"].mean())
+                        for name, part in values.groupby("method", sort=False)
+                    },
+                )
+            )
+    return examples
+
+
+def _widest(store: Store, digests: pd.Series) -> str:
+    """Of the forms in which methods took this LQ (a Y plane, RGB), the one with most to see."""
+    found = [(store.objects.get(digest).ndim, digest) for digest in digests.unique()]
+    return max(found)[1]
+
+
+def _shown(pixels: Pixels) -> Pixels:
+    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def write_reports(root: Path, out: Path, formats: Sequence[str], *, title: str | None = None) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` from a store and return the paths.
+
+    Raises:
+        FormatError: a format that does not exist.
+        StoreError: no store there.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
+    from ..reports.page import to_html
+    from ..reports.tables import to_csv, to_latex, to_markdown
+
+    with open_store(root) as store:
+        board = load_board(store, title=title or root.resolve().name)
+        paths = []
+        for name in formats:
+            if name == "html":
+                text = to_html(board, load_examples(store, board))
+            else:
+                text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
+            path = out / f"leaderboard.{name}"
+            write_atomically(path, text.encode())
+            paths.append(path)
+    return paths

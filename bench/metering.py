@@ -1,0 +1,73 @@
+"""Seconds and peak memory of one call."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+class Meter:
+    """Measures a ``with`` block: wall seconds, and peak bytes above what was in use when it began.
+
+    On CUDA the peak is the allocator's. On Linux it is the peak resident set, which the kernel lets us reset; elsewhere
+    it is unknown (None), since the lifetime peak of the process says nothing about one call.
+    """
+
+    seconds: float = 0.0
+    memory: int | None = None
+
+    def __init__(self, device: str) -> None:
+        self._cuda = device.startswith("cuda")
+        self._device = device
+
+    def __enter__(self) -> Meter:
+        if self._cuda:
+            import torch
+
+            torch.cuda.synchronize(self._device)
+            torch.cuda.reset_peak_memory_stats(self._device)
+            self._before: int | None = torch.cuda.memory_allocated(self._device)
+        else:
+            self._before = _reset_peak()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._cuda:
+            import torch
+
+            torch.cuda.synchronize(self._device)
+            peak: int | None = torch.cuda.max_memory_allocated(self._device)
+        else:
+            peak = _status("VmHWM")
+        self.seconds = time.perf_counter() - self._start
+        if peak is not None and self._before is not None:
+            self.memory = max(0, peak - self._before)
+
+
+def children_peak() -> int:
+    """Peak resident bytes of the largest child process that has ended."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+
+
+def _reset_peak() -> int | None:
+    """Set the peak resident set to the current one and return it; None where the kernel cannot."""
+    try:
+        _CLEAR_REFS.write_text("5")  # proc(5): resets VmHWM
+    except OSError:
+        return None
+    return _status("VmRSS")
+
+
+def _status(field: str) -> int | None:
+    try:
+        lines = _STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:")), None)

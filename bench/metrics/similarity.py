@@ -1,0 +1,113 @@
+"""PSNR, SSIM and luma in float64: pure functions on arrays, without any protocol."""
+
+from __future__ import annotations
+
+from math import inf, log10
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
+
+Plane = NDArray[np.float64]
+
+# ITU-R BT.601 studio range: Y = 65.481 R + 128.553 G + 24.966 B + 16 for R, G, B in [0, 1].
+_BT601_STUDIO = np.array([65.481, 128.553, 24.966]) / 255
+_Y_OFFSET = 16.0
+
+# Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment", IEEE TIP 13(4), 2004, section III-C.
+_WINDOW = 11
+_SIGMA = 1.5
+_K1 = 0.01
+_K2 = 0.03
+
+
+def luma(rgb: NDArray[Any]) -> Plane:
+    """Y of BT.601 studio range, ``[H, W, 3]`` in 0..255 to ``[H, W]`` in 16..235, not rounded."""
+    y: Plane = rgb.astype(np.float64) @ _BT601_STUDIO
+    y += _Y_OFFSET
+    return y
+
+
+def round_half_up(values: Plane) -> Plane:
+    """Round like MATLAB for values of 0 and above: halves go up."""
+    result: Plane = np.floor(values + 0.5)
+    return result
+
+
+def shave(image: NDArray[Any], border: int) -> NDArray[Any]:
+    """Cut ``border`` pixels from every side of ``[H, W]`` or ``[H, W, C]``."""
+    if border == 0:
+        return image
+    if min(image.shape[:2]) <= 2 * border:
+        height, width = image.shape[:2]
+        raise ValueError(f"an image of {width}x{height} pixels is too small to shave {border} from every side")
+    return image[border:-border, border:-border]
+
+
+def psnr(a: NDArray[Any], b: NDArray[Any], *, data_range: float = 255.0, mse_floor: float = 0.0) -> float:
+    """Peak signal-to-noise ratio in dB over all values of two arrays of one shape; ``inf`` where they are equal.
+
+    Args:
+        data_range: the peak.
+        mse_floor: added to the mean squared error after scaling to [0, 1].
+    """
+    _require_same_shape(a, b)
+    difference = (np.subtract(a, b, dtype=np.float64) / data_range).ravel()
+    mse = float(difference @ difference) / difference.size + mse_floor
+    return inf if mse == 0 else -10 * log10(mse)
+
+
+def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool = False) -> float:
+    """Structural similarity of two planes ``[H, W]``: 11x11 Gaussian window, sigma 1.5, valid region, mean of the map.
+
+    Args:
+        data_range: the dynamic range L of the stabilising constants.
+        clamp_contrast: count negative contrast-structure values as 0 before multiplying with the luminance term.
+
+    Raises:
+        ValueError: the shapes differ, or a side is below 11 pixels.
+    """
+    _require_same_shape(a, b)
+    if a.ndim != 2 or min(a.shape) < _WINDOW:
+        raise ValueError(f"SSIM needs planes of at least {_WINDOW}x{_WINDOW} pixels, got shape {a.shape}")
+    c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
+    # Variances are taken about the plane's mean: filtering x^2 directly would lose digits to cancellation.
+    centre = float(a.mean())
+    x, y = a - centre, b - centre
+    # SSIM needs var(x) + var(y), never each alone: four filtered planes do instead of five.
+    mean_x, mean_y = _window_mean(x), _window_mean(y)
+    squares = mean_x**2 + mean_y**2
+    product = mean_x * mean_y
+    variances = _window_mean(x * x + y * y) - squares
+    covariance = _window_mean(x * y) - product
+    mean_x += centre
+    mean_y += centre
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    contrast = (2 * covariance + c2) / (variances + c2)
+    if clamp_contrast:
+        np.maximum(contrast, 0, out=contrast)
+    return float((luminance * contrast).mean())
+
+
+def _window_mean(plane: Plane) -> Plane:
+    """Gaussian-weighted local mean over the valid region: ``[H, W]`` to ``[H - 10, W - 10]``."""
+    margin = _WINDOW // 2
+    rows = correlate1d(plane, _GAUSSIAN, axis=0)[margin:-margin]
+    result: Plane = correlate1d(rows, _GAUSSIAN, axis=1)[:, margin:-margin]
+    return result
+
+
+def _gaussian_window() -> Plane:
+    x = np.arange(_WINDOW) - _WINDOW // 2
+    weights = np.exp(-(x**2) / (2 * _SIGMA**2))
+    normalised: Plane = weights / weights.sum()
+    return normalised
+
+
+_GAUSSIAN = _gaussian_window()
+
+
+def _require_same_shape(a: NDArray[Any], b: NDArray[Any]) -> None:
+    if a.shape != b.shape:
+        raise ValueError(f"images of shape {a.shape} and {b.shape} cannot be compared")

@@ -1,0 +1,84 @@
+"""Content-addressed pixels: uint8 images as PNG, float planes as NPY, each named by the digest of its pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets.images import pixel_digest, read_image, write_atomically, write_png
+
+Pixels = NDArray[Any]
+
+
+class StoreError(RuntimeError):
+    """The store cannot be read or written; the message says which, why, and what to do."""
+
+
+class DamagedObjectError(RuntimeError):
+    """A stored image that no longer has the pixels it is named after."""
+
+
+class Objects:
+    """A folder of images under ``root/ab/abcdef....png``; writing the same pixels twice is harmless."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, digest: str) -> Path | None:
+        """The file that holds these pixels, or None."""
+        for suffix in (".png", ".npy"):
+            path = self._stem(digest).with_suffix(suffix)
+            if path.exists():
+                return path
+        return None
+
+    def put(self, pixels: Pixels) -> str:
+        """Keep uint8 or float64 pixels ``[H, W]`` or ``[H, W, 3]`` and return their digest.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
+        digest = pixel_digest(pixels)
+        if self.path(digest) is None:
+            try:
+                self._write(self._stem(digest), pixels)
+            except OSError as error:
+                raise StoreError(
+                    f"{self.root}: cannot write an image ({error.strerror}); free space or check the folder's rights"
+                    " and run again: what is stored is kept"
+                ) from error
+        return digest
+
+    def _write(self, stem: Path, pixels: Pixels) -> None:
+        if pixels.dtype == np.uint8:
+            write_png(stem.with_suffix(".png"), pixels)
+            return
+        buffer = io.BytesIO()
+        np.save(buffer, pixels, allow_pickle=False)
+        write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
+
+    def get(self, digest: str) -> Pixels:
+        """The pixels of this digest, verified.
+
+        Raises:
+            DamagedObjectError: the file is missing, or holds other pixels.
+        """
+        path = self.path(digest)
+        if path is None:
+            raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store; run again to restore it")
+        pixels: Pixels = read_image(path) if path.suffix == ".png" else np.load(path, allow_pickle=False)
+        if pixel_digest(pixels) != digest:
+            raise DamagedObjectError(f"{path}: pixels do not match their digest; delete the file and run again")
+        return pixels
+
+    def known(self) -> set[str]:
+        """All digests on disk, by one walk over the folder."""
+        return {Path(name).stem for _, _, names in os.walk(self.root) for name in names if not name.startswith(".")}
+
+    def _stem(self, digest: str) -> Path:
+        return self.root / digest[:2] / digest

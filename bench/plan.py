@@ -1,0 +1,252 @@
+"""From a spec to the jobs that are missing. Planning reads file digests and keys; it loads no image and no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..datasets.dataset import Dataset, folder_dataset, open_dataset, parse_dataset_option
+from ..methods.protocol import MethodCard
+from ..methods.registry import MethodEntry, MethodError, MissingWeightsError, resolve
+from .inputs import Input, InputError
+from .keys import restoration_key
+from .metrics.metric import Metric, get_metric
+from .protocols import Protocol, get_protocol
+from .spec import DatasetEntry, Spec, SpecError
+from .store import CellRecord, OutputRecord, Place, PlaceState
+from .worker import Job, Task, key_of
+
+
+@dataclass(frozen=True)
+class PlannedMethod:
+    """A method of the experiment under its name."""
+
+    name: str
+    reference: str
+    """JSON of the reference, for workers."""
+    card: MethodCard | None
+    entry: MethodEntry | None
+    unavailable: str = ""
+    """Why there is no entry, and what to do."""
+
+    def seeds(self, spec: Spec) -> tuple[int, ...]:
+        """Seeds to run: the spec's for seeded methods, 0 alone for deterministic ones."""
+        return spec.seeds if self.entry is not None and not self.entry.card.deterministic else (0,)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A spec with everything in it found: nothing of it is unknown, though weights may be missing."""
+
+    spec: Spec
+    protocol: Protocol
+    metrics: tuple[Metric, ...]
+    datasets: tuple[Dataset, ...]
+    methods: tuple[PlannedMethod, ...]
+
+    def inputs(self) -> Iterator[tuple[Dataset, Input]]:
+        """Every image once for each way in which the methods take it."""
+        luma = {self._on_luma(method) for method in self.methods}
+        for dataset in self.datasets:
+            for sample in dataset.samples:
+                views = {
+                    Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma) for on_luma in sorted(luma)
+                }
+                yield from ((dataset, view) for view in sorted(views, key=lambda view: view.on_luma))
+
+    def outputs(self) -> Iterator[tuple[PlannedMethod, int, Dataset, Input]]:
+        """Every (method, seed, dataset, input), method by method, so that a worker loads each model once."""
+        for method in self.methods:
+            for seed in method.seeds(self.spec):
+                for dataset in self.datasets:
+                    for sample in dataset.samples:
+                        view = Input.of(
+                            sample, dataset.lq_rule, self.spec.scale, on_luma=self._on_luma(method)
+                        )
+                        yield method, seed, dataset, view
+
+    def _on_luma(self, method: PlannedMethod) -> bool:
+        return self.protocol.on_luma and method.entry is not None and method.entry.interface == "pixels"
+
+
+def find_everything(spec: Spec) -> Experiment:
+    """Resolve the names of a spec.
+
+    Raises:
+        SpecError, ProtocolError, MetricError, MethodError, DatasetError: a name that is unknown or used twice, or a
+            folder that cannot be used. Missing weights are no error here: their cells become ``unavailable``.
+    """
+    protocol = get_protocol(spec.protocol, spec.scale)
+    metrics = tuple(get_metric(id) for id in spec.metrics)
+    methods = tuple(_planned(reference) for reference in spec.methods)
+    datasets = tuple(_dataset(entry, spec.scale) for entry in spec.datasets)
+    for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
+        if not names:
+            raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise SpecError(f"{kind} '{repeated[0]}' is there twice; give one of them another name (NAME=...)")
+    for method in methods:
+        scales = method.entry.card.scales if method.entry else ()
+        if scales and spec.scale not in scales:
+            raise SpecError(
+                f"method '{method.name}' is made for scale {', '.join(map(str, scales))}, not {spec.scale};"
+                " give --scale or leave it out"
+            )
+    return Experiment(spec, protocol, metrics, datasets, methods)
+
+
+def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
+    text = json.dumps(reference, sort_keys=True)
+    try:
+        entry = resolve(reference)
+    except MissingWeightsError as error:
+        return PlannedMethod(error.method, text, None, None, unavailable=str(error))
+    return PlannedMethod(entry.card.id, text, entry.card, entry)
+
+
+def _dataset(entry: str | DatasetEntry, scale: int) -> Dataset:
+    if isinstance(entry, str):
+        return parse_dataset_option(entry, scale)
+    if entry.hr is None and entry.lq is None:
+        return open_dataset(entry.name, scale=scale)
+    hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
+    return folder_dataset(entry.name, hr=hr, lq=lq, scale=scale, lq_rule=entry.lq_rule)
+
+
+@dataclass
+class Known:
+    """What the store holds when planning begins."""
+
+    inputs: dict[str, tuple[str, str | None]]
+    restorations: dict[str, str]
+    scores: set[str]
+    places: dict[Place, PlaceState]
+    objects: set[str]
+
+
+@dataclass
+class Plan:
+    """What is left to do."""
+
+    jobs: list[Job] = field(default_factory=list)
+    records: list[OutputRecord] = field(default_factory=list)
+    """Rows that need no work: results known under other names, and outputs that cannot be made."""
+    done: int = 0
+    """Cells that were there already."""
+
+    @property
+    def cells(self) -> int:
+        """Cells the jobs will measure."""
+        return sum(len(task.metrics) for job in self.jobs for task in job.tasks)
+
+
+def plan(
+    experiment: Experiment, known: Known, keys: Mapping[Input, str], errors: Mapping[Input, str], *, only_missing: bool
+) -> Plan:
+    """Compare what the experiment wants with what the store has.
+
+    Args:
+        keys: input key of every input that could be read.
+        errors: why an input could not be prepared.
+        only_missing: leave cells alone that failed before.
+    """
+    result = Plan()
+    folders: dict[tuple[str, str, int], list[Task]] = {}
+    jobs: dict[tuple[str, str, int], Job] = {}
+    for method, seed, dataset, item in experiment.outputs():
+        job = Job(
+            dataset.name, method.name, method.reference, experiment.protocol.name, experiment.spec.scale, seed, ()
+        )
+        task = _task(experiment, job, method, item, known, keys, errors)
+        place = (job.protocol, job.scale, job.dataset, item.image, job.method, job.seed)
+        state = known.places.get(place)
+        if isinstance(task, OutputRecord):
+            if not (only_missing and state is not None):
+                result.records.append(task)
+            continue
+        if only_missing and state is not None:
+            task = replace(task, metrics=tuple(m for m in task.metrics if m not in state.cells))
+        cells = _known_cells(experiment, task, known)
+        missing = tuple(metric for metric in task.metrics if metric not in cells)
+        result.done += len(cells)
+        if task.sr is not None and not missing:
+            if not _recorded(state, task, cells):
+                result.records.append(replace(job.record(task), cells=tuple(cells.values())))
+        elif missing or state is None or not only_missing:
+            task = replace(task, metrics=missing)
+            group = (job.dataset, job.method, job.seed)
+            if method.entry is not None and method.entry.interface == "folder":
+                jobs[group] = job
+                folders.setdefault(group, []).append(task)
+            else:
+                result.jobs.append(replace(job, tasks=(task,)))
+            if cells:
+                result.records.append(replace(job.record(task), cells=tuple(cells.values())))
+    result.jobs += [replace(jobs[group], tasks=tuple(tasks)) for group, tasks in folders.items()]
+    return result
+
+
+def _task(
+    experiment: Experiment,
+    job: Job,
+    method: PlannedMethod,
+    item: Input,
+    known: Known,
+    keys: Mapping[Input, str],
+    errors: Mapping[Input, str],
+) -> Task | OutputRecord:
+    """The task of one output, or the row that says why there can be none."""
+    metrics = tuple(metric.id for metric in experiment.metrics)
+    lq, reference = known.inputs.get(keys.get(item, ""), ("", None))
+    blank = Task(item.image, lq, reference, "", None, metrics)
+    if item in errors:
+        return job.failed(blank, errors[item])
+    if method.entry is None:
+        cells = tuple(CellRecord(metric, "unavailable", message=method.unavailable) for metric in metrics)
+        return replace(job.record(blank), status="unavailable", message=method.unavailable, cells=cells)
+    try:
+        identity = method.entry.identity(item.image, experiment.spec.scale)
+    except (MethodError, OSError) as error:
+        return job.failed(blank, str(error))
+    key = restoration_key(lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed)
+    sr = known.restorations.get(key)
+    if sr not in known.objects:
+        sr = None
+    return Task(item.image, lq, reference, key, sr, metrics if reference else ())
+
+
+def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, CellRecord]:
+    """Cells of a task whose scores the store has."""
+    if task.sr is None:
+        return {}
+    keys = {
+        metric.id: key_of(metric, task.sr, task.reference, experiment.protocol)
+        for metric in experiment.metrics
+        if metric.id in task.metrics
+    }
+    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if key in known.scores}
+
+
+def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellRecord]) -> bool:
+    return (
+        state is not None
+        and state.status == "done"
+        and state.restoration == task.restoration
+        and all(state.cells.get(id) == (cell.key, "done") for id, cell in cells.items())
+    )
+
+
+def read_keys(experiment: Experiment) -> tuple[dict[Input, str], dict[Input, str]]:
+    """Input keys, and the inputs whose files cannot be read with the reason."""
+    digests: dict[Path, str] = {}
+    keys, errors = {}, {}
+    for _, item in experiment.inputs():
+        try:
+            keys[item] = item.key(digests)
+        except InputError as error:
+            errors[item] = str(error)
+    return keys, errors

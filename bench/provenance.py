@@ -1,0 +1,67 @@
+"""What a run records of its surroundings. None of it enters a key: it explains results, it does not name them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    "asasr-bench", "numpy", "scipy", "pandas", "pillow", "torch", "torchvision", "spandrel", "scikit-image",
+    "diffusers", "peft", "transformers", "pyiqa", "easyocr", "rapidocr", "ultralytics", "mmsegmentation",
+)  # fmt: skip
+"""Packages whose version can change a pixel or a score; those not installed are left out."""
+
+
+def now() -> str:
+    """The present moment as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Command line, code version, package versions, interpreter and device."""
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "git": _git_commit(),
+        "packages": _versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "dtype": "float32",
+    }
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_commit() -> str:
+    """Commit of the checkout this code runs from; empty for an installed package."""
+    folder = Path(__file__).resolve().parent
+    try:
+        top = _git("rev-parse", "--show-toplevel", cwd=folder)
+        if Path(top, "bench") != folder:
+            return ""
+        dirty = "+changes" if _git("status", "--porcelain", cwd=folder) else ""
+        return _git("rev-parse", "HEAD", cwd=folder) + dirty
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(*arguments: str, cwd: Path) -> str:
+    result = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, timeout=10, check=True)
+    return result.stdout.strip()

@@ -1,0 +1,104 @@
+"""Run a spec into a store: prepare the inputs, restore and measure what is missing, commit every result at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from .executors import Executor, InProcess, LocalProcesses, WorkerDied
+from .inputs import Input
+from .plan import Experiment, Known, Plan, find_everything, plan, read_keys
+from .provenance import now, provenance
+from .spec import Spec
+from .store import OutputRecord, Store, open_store
+from .worker import perform, prepare
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    measured: int
+    """Cells measured by this run."""
+    kept: int
+    """Cells that the store had before."""
+    failed: int
+    """Outputs and cells that failed in this run or before."""
+    unavailable: int
+    messages: tuple[str, ...]
+    """The different reasons for failed and unavailable cells, most frequent first."""
+
+    @property
+    def complete(self) -> bool:
+        """Every cell of the spec has a value."""
+        return self.failed == 0 and self.unavailable == 0
+
+
+def run(spec: Spec, store: Path, *, only_missing: bool = False, progress: Progress | None = None) -> Summary:
+    """Do what a store lacks of a spec.
+
+    Args:
+        store: folder of the store; made if missing. It may be stopped at any moment and run again.
+        only_missing: do not try cells again that failed before.
+
+    Raises:
+        StoreError: the store cannot be written, or another process writes it.
+        SpecError, ProtocolError, MetricError, MethodError, DatasetError: see ``find_everything``.
+    """
+    experiment = find_everything(spec)
+    tell = progress or (lambda stage, done, total: None)
+    executor: Executor = InProcess() if spec.workers == 1 else LocalProcesses(spec.workers)
+    with open_store(store, write=True) as opened:
+        # The finished store of another spec is kept as it is: outputs are added, never removed.
+        number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
+        for method in experiment.methods:
+            if method.entry is not None:
+                opened.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
+        work = _plan(experiment, opened, executor, only_missing, tell)
+        opened.commit(work.records, number)
+        outputs = [*work.records]
+        total, done = sum(len(job.tasks) for job in work.jobs), 0
+        tell("restoring and measuring", done, total)
+        for job, records in executor.map(partial(perform, store=store, device=spec.device), work.jobs):
+            if isinstance(records, WorkerDied):
+                records = [job.failed(task, records.message) for task in job.tasks]
+            opened.commit(records, number)
+            outputs += records
+            done += len(job.tasks)
+            tell("restoring and measuring", done, total)
+        opened.finish_run(number, now())
+    return _summary(work, outputs)
+
+
+def _plan(experiment: Experiment, store: Store, executor: Executor, only_missing: bool, tell: Progress) -> Plan:
+    """Bring every input into the store, then find the jobs."""
+    keys, errors = read_keys(experiment)
+    known = Known(
+        store.inputs(), store.restorations(), store.score_keys(), store.places(), objects=store.objects.known()
+    )
+    missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
+    for done, ((key, item), result) in enumerate(
+        executor.map(partial(prepare, store=store.root), list(missing.items())), start=1
+    ):
+        error = result.message if isinstance(result, WorkerDied) else result.error
+        if error:
+            errors |= _same_key(keys, key, error)
+        else:
+            store.add_inputs([(key, result.lq, result.reference)])
+            known.inputs[key] = (result.lq, result.reference)
+        tell("preparing images", done, len(missing))
+    return plan(experiment, known, keys, errors, only_missing=only_missing)
+
+
+def _has_input(known: Known, key: str) -> bool:
+    lq, reference = known.inputs.get(key, ("", None))
+    return lq in known.objects and (reference is None or reference in known.objects)
+
+
+def _same_key(keys: dict[Input, str], key: str, error: str) -> dict[Input, str]:
+    return {item: error for item, other in keys.items() if other == key}

@@ -1,0 +1,62 @@
+-- Restorations and scores are named by what determined them; outputs and cells say where they belong.
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    started TEXT NOT NULL,      -- ISO 8601, UTC
+    finished TEXT,              -- NULL: running or killed
+    spec TEXT NOT NULL,         -- JSON of the spec as it ran
+    provenance TEXT NOT NULL    -- JSON: git commit, package versions, device, dtype
+);
+
+CREATE TABLE methods (          -- the name a report shows, and what stands behind it
+    name TEXT PRIMARY KEY,
+    card TEXT NOT NULL,         -- JSON of the method card
+    weights TEXT NOT NULL       -- sha256 of the weight files, '' if none
+) WITHOUT ROWID;
+
+CREATE TABLE inputs (           -- what the files of one image gave
+    key TEXT PRIMARY KEY,
+    lq TEXT NOT NULL,
+    reference TEXT              -- NULL: there is no HR
+) WITHOUT ROWID;
+
+CREATE TABLE restorations (
+    key TEXT PRIMARY KEY,
+    sr TEXT NOT NULL,
+    seconds REAL,
+    memory INTEGER,             -- bytes above idle at the peak
+    device TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (id)
+) WITHOUT ROWID;
+
+CREATE TABLE scores (
+    key TEXT PRIMARY KEY,
+    value REAL NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (id)
+) WITHOUT ROWID;
+
+CREATE TABLE outputs (          -- one image restored by one method
+    id INTEGER PRIMARY KEY,
+    protocol TEXT NOT NULL,
+    scale INTEGER NOT NULL,
+    dataset TEXT NOT NULL,
+    image TEXT NOT NULL,
+    method TEXT NOT NULL,
+    seed INTEGER NOT NULL,      -- 0 for deterministic methods
+    lq TEXT,
+    reference TEXT,
+    restoration TEXT,
+    status TEXT NOT NULL CHECK (status IN ('done', 'failed', 'unavailable')),
+    message TEXT NOT NULL DEFAULT '',
+    UNIQUE (protocol, scale, dataset, image, method, seed)
+);
+
+CREATE TABLE cells (            -- one metric on one output
+    output INTEGER NOT NULL REFERENCES outputs (id) ON DELETE CASCADE,
+    metric TEXT NOT NULL,
+    score TEXT,
+    status TEXT NOT NULL CHECK (status IN ('done', 'failed', 'unavailable')),
+    message TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (output, metric)
+) WITHOUT ROWID;

@@ -1,0 +1,165 @@
+"""A spec describes one experiment completely: datasets, methods and metrics under one protocol."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .protocols import protocol_scale, rescaled
+
+_MAX_WORKERS = 256
+
+
+class SpecError(ValueError):
+    """A spec that cannot be used; the message names the file, the key and the remedy."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetEntry(_Strict):
+    """A dataset given by folders instead of by its card."""
+
+    name: str
+    hr: str | None = None
+    """Folder of HR images."""
+    lq: str | None = None
+    """Folder of LQ images; without it LQ is made from HR."""
+    lq_rule: str | None = None
+    """How LQ is made: ``matlab-bicubic`` (default) or ``degradation:PRESET``."""
+
+    @model_validator(mode="after")
+    def _has_images(self) -> DatasetEntry:
+        if self.hr is None and self.lq is None:
+            raise ValueError("give 'hr', 'lq' or both")
+        return self
+
+
+class Spec(_Strict):
+    """One experiment. Unknown keys are errors; every default is visible here."""
+
+    name: str
+    summary: str = ""
+    protocol: str
+    """Protocol name; the ``S`` of ``classic-xS`` stands for the scale."""
+    scale: Annotated[int, Field(ge=1, le=16)] = 4
+    datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
+    """Card ids, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, or mappings."""
+    methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
+    """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
+    metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(strict=False, min_length=1)] = (0,)
+    """Seeds of seeded methods; deterministic methods run once."""
+    device: str = "auto"
+    """``auto`` (first GPU, else CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
+    workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] = 1
+
+    @field_validator("metrics", "seeds")
+    @classmethod
+    def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        repeated = sorted({value for value in values if values.count(value) > 1})
+        if repeated:
+            raise ValueError(f"listed twice: {', '.join(map(str, repeated))}")
+        return values
+
+
+def shipped_specs() -> tuple[str, ...]:
+    """Names of the specs that come with the package."""
+    folder = files(__package__).joinpath("specs")
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def load_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Spec:
+    """Read a spec from a shipped name or a YAML file; ``overrides`` replace top-level keys.
+
+    Relative folders inside a file are relative to that file.
+
+    Raises:
+        SpecError: no such spec, not YAML, or a key or value that a spec cannot have.
+    """
+    name = str(source)
+    if name in shipped_specs():
+        text = files(__package__).joinpath("specs", f"{name}.yaml").read_text(encoding="utf-8")
+        base = None
+    else:
+        path = Path(source)
+        if not path.is_file():
+            nearest = difflib.get_close_matches(name, shipped_specs(), n=1)
+            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+            raise SpecError(f"no spec file '{name}' and no shipped spec of that name{hint}"
+                            f" (shipped: {', '.join(shipped_specs())})")  # fmt: skip
+        base = path.resolve().parent
+        text = _read_text(path)
+    return parse_spec(text, origin=name, base=base, overrides=overrides)
+
+
+def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
+    """Parse a spec's YAML; ``origin`` names it in errors, ``base`` is what its relative folders are relative to."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{origin}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise SpecError(f"{origin}: a spec is a mapping of keys to values")
+    if base is not None:
+        document = _anchored(document, base)
+    try:
+        return Spec.model_validate({**document, **_with_scale(document, dict(overrides or {}))})
+    except ValidationError as error:
+        raise SpecError(f"{origin}: {'; '.join(_explain(problem) for problem in error.errors())}") from None
+
+
+def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Let the protocol follow an overriding scale, and the scale an overriding protocol."""
+    if "scale" in overrides and "protocol" not in overrides and "protocol" in document:
+        overrides["protocol"] = rescaled(str(document["protocol"]), overrides["scale"])
+    elif "protocol" in overrides and "scale" not in overrides:
+        scale = protocol_scale(overrides["protocol"])
+        if scale is not None:
+            overrides["scale"] = scale
+    return overrides
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read ({error})") from None
+
+
+_FOLDER_KEYS = ("hr", "lq", "predictions", "weights", "cwd")
+
+
+def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Make the relative paths of dataset and method mappings absolute."""
+
+    def anchor(entry: Any) -> Any:
+        if not isinstance(entry, dict):
+            return entry
+        return {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
+
+    return {
+        key: [anchor(entry) for entry in value] if key in ("datasets", "methods") and isinstance(value, list) else value
+        for key, value in document.items()
+    }
+
+
+def _explain(problem: Any) -> str:
+    """One pydantic error in plain words, with the nearest valid key for an unknown one."""
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("DatasetEntry", "str", "dict[str,any]"))
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        model = DatasetEntry if "DatasetEntry" in problem["loc"] else Spec
+        nearest = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.4)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else f"; known keys: {', '.join(model.model_fields)}"
+        return f"unknown key '{where}'{hint}"
+    if problem["type"] == "missing":
+        return f"key '{where}' is missing"
+    return f"'{where}': {problem['msg'].removeprefix('Value error, ')}"

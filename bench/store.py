@@ -1,0 +1,306 @@
+"""The store: one SQLite file and a folder of images, from which every table and figure is regenerated."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from .objects import Objects, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = "1"
+Status = Literal["done", "failed", "unavailable"]
+
+_SCORE_COLUMNS = """
+    SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric, s.value, c.status, c.message
+    FROM outputs o JOIN cells c ON c.output = o.id LEFT JOIN scores s ON s.key = c.score
+    ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric
+"""
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One metric of one output."""
+
+    metric: str
+    status: Status
+    key: str | None = None
+    """Score key; None where nothing was measured."""
+    value: float | None = None
+    """The score, where this run measured it; None refers to a score that the store has."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """One image restored by one method, with its metrics."""
+
+    protocol: str
+    scale: int
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    status: Status
+    lq: str | None = None
+    reference: str | None = None
+    restoration: str | None = None
+    """Restoration key."""
+    sr: str | None = None
+    """Digest of the SR pixels where this run restored them; None refers to a restoration that the store has."""
+    seconds: float | None = None
+    memory: int | None = None
+    device: str = "cpu"
+    message: str = ""
+    cells: tuple[CellRecord, ...] = field(default=())
+
+
+Place = tuple[str, int, str, str, str, int]
+"""protocol, scale, dataset, image, method, seed"""
+
+
+@dataclass(frozen=True)
+class PlaceState:
+    """What the store has for one output."""
+
+    restoration: str | None
+    status: Status
+    cells: dict[str, tuple[str | None, Status]] = field(default_factory=dict)
+    """Metric to (score key, status)."""
+
+
+class Store:
+    """An open store. Use ``open_store``; one process writes, any number read."""
+
+    def __init__(self, root: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+        self.root = root
+        self.objects = Objects(root / "objects")
+        self._connection = connection
+        self._lock = lock
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and let the next writer in."""
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # Writing
+
+    def begin_run(self, started: str, spec: Mapping[str, Any], provenance: Mapping[str, Any]) -> int:
+        """Record a run and return its number."""
+        with self._transaction() as database:
+            cursor = database.execute(
+                "INSERT INTO runs (started, spec, provenance) VALUES (?, ?, ?)",
+                (started, json.dumps(spec, sort_keys=True), json.dumps(provenance, sort_keys=True)),
+            )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def finish_run(self, run: int, finished: str) -> None:
+        """Mark a run as ended."""
+        with self._transaction() as database:
+            database.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
+
+    def add_method(self, name: str, card: Mapping[str, Any], weights: str) -> None:
+        """Record what stands behind a method's name."""
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO methods VALUES (?, ?, ?)", (name, json.dumps(card, sort_keys=True), weights)
+            )
+
+    def add_inputs(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
+        """Record (input key, LQ digest, reference digest) rows."""
+        with self._transaction() as database:
+            database.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?)", rows)
+
+    def commit(self, outputs: Iterable[OutputRecord], run: int) -> None:
+        """Write finished outputs with their cells in one transaction."""
+        with self._transaction() as database:
+            for output in outputs:
+                _insert(database, output, run)
+
+    # Reading
+
+    def inputs(self) -> dict[str, tuple[str, str | None]]:
+        """Input key to (LQ digest, reference digest)."""
+        return {key: (lq, reference) for key, lq, reference in self._rows("SELECT * FROM inputs")}
+
+    def restorations(self) -> dict[str, str]:
+        """Restoration key to the digest of the SR pixels."""
+        return dict(self._rows("SELECT key, sr FROM restorations"))
+
+    def score_keys(self) -> set[str]:
+        """Keys of all scores measured so far."""
+        return {key for (key,) in self._rows("SELECT key FROM scores")}
+
+    def places(self) -> dict[Place, PlaceState]:
+        """What is recorded for each output."""
+        found = {
+            tuple(place): PlaceState(restoration, status)
+            for *place, restoration, status in self._rows(
+                "SELECT protocol, scale, dataset, image, method, seed, restoration, status FROM outputs"
+            )
+        }
+        rows = self._rows(
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric, c.score, c.status"
+            " FROM outputs o JOIN cells c ON c.output = o.id"
+        )
+        for *place, metric, score, status in rows:
+            found[tuple(place)].cells[metric] = (score, status)
+        return found
+
+    def scores(self) -> pd.DataFrame:
+        """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
+        return self._frame(_SCORE_COLUMNS)
+
+    def outputs(self) -> pd.DataFrame:
+        """Every output with the digests of its LQ, reference and SR pixels, its seconds, peak memory and device."""
+        return self._frame(
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.status, o.message, o.lq, o.reference,"
+            " r.sr, o.restoration, r.seconds, r.memory, r.device"
+            " FROM outputs o LEFT JOIN restorations r ON r.key = o.restoration"
+            " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed"
+        )
+
+    def methods(self) -> dict[str, dict[str, Any]]:
+        """Method name to its card, with ``weights_digest``."""
+        rows = self._rows("SELECT name, card, weights FROM methods ORDER BY name")
+        return {name: {**json.loads(card), "weights_digest": weights} for name, card, weights in rows}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, oldest first: id, started, finished, spec, provenance."""
+        rows = self._rows("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id")
+        return [
+            {"id": id, "started": start, "finished": end, "spec": json.loads(spec), "provenance": json.loads(made)}
+            for id, start, end, spec, made in rows
+        ]
+
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(query)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.root}: cannot read the store ({error})") from error
+
+    def _frame(self, query: str) -> pd.DataFrame:
+        import pandas as pd
+
+        try:
+            return pd.read_sql_query(query, self._connection)
+        except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
+            raise StoreError(f"{self.root}: cannot read the store ({error})") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._connection:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self.root}: cannot write the store ({error}); what was stored before is kept"
+            ) from error
+
+
+def open_store(root: Path | str, *, write: bool = False) -> Store:
+    """Open a store folder for reading, or for writing (made if missing).
+
+    Raises:
+        StoreError: there is no store, it is not writable, another process is writing, or another version made it.
+    """
+    root = Path(root)
+    database = root / "store.sqlite"
+    if not write and not database.is_file():
+        raise StoreError(f"{root}: no store here (no store.sqlite); give the folder that 'run' wrote")
+    lock = None
+    try:
+        if write:
+            root.mkdir(parents=True, exist_ok=True)
+            lock = _acquire_lock(root)
+        connection = _connect(database, write=write)
+    except BaseException as error:
+        if lock is not None:
+            os.close(lock)
+        if isinstance(error, OSError | sqlite3.Error):
+            raise StoreError(f"{root}: cannot open the store ({error}); check the folder's rights and space") from error
+        raise
+    return Store(root, connection, lock)
+
+
+def _acquire_lock(root: Path) -> int:
+    """Hold the store for one writer; the kernel lets go when the process ends, however it ends."""
+    lock = os.open(root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(lock, 64, 0).decode().strip() or "unknown"
+        os.close(lock)
+        raise StoreError(
+            f"{root}: process {holder} is writing this store; wait for it or choose another store"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
+
+
+def _connect(database: Path, *, write: bool) -> sqlite3.Connection:
+    if write:
+        connection = sqlite3.connect(database, timeout=30)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            schema = files(__package__).joinpath("schema.sql").read_text()
+            stamp = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}')"
+            connection.executescript(f"BEGIN IMMEDIATE; {schema}; {stamp}; COMMIT;")
+    else:
+        connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+    (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() or ("",)
+    if version != SCHEMA_VERSION:
+        connection.close()
+        raise StoreError(
+            f"{database}: made with store version {version or 'unknown'}, this program writes {SCHEMA_VERSION};"
+            " use the program that made it, or run into a new folder"
+        )
+    return connection
+
+
+def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> None:
+    if output.sr is not None:
+        database.execute(
+            "INSERT OR REPLACE INTO restorations VALUES (?, ?, ?, ?, ?, ?)",
+            (output.restoration, output.sr, output.seconds, output.memory, output.device, run),
+        )
+    (id,) = database.execute(
+        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq, reference, restoration, status, message)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (protocol, scale, dataset, image, method, seed) DO UPDATE SET lq = excluded.lq,"
+        " reference = excluded.reference, restoration = excluded.restoration, status = excluded.status,"
+        " message = excluded.message RETURNING id",
+        (
+            output.protocol, output.scale, output.dataset, output.image, output.method, output.seed,
+            output.lq, output.reference, output.restoration, output.status, output.message,
+        ),
+    ).fetchone()  # fmt: skip
+    for cell in output.cells:
+        if cell.value is not None:
+            database.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (cell.key, cell.value, run))
+        database.execute(
+            "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
+            (id, cell.metric, cell.key, cell.status, cell.message),
+        )

@@ -1,0 +1,255 @@
+"""What one worker does with one job: restore images, keep them, and measure what is missing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.images import read_image, write_png
+from ..methods.protocol import FinishedImages, FolderMethod, Method, PixelMethod
+from ..methods.registry import resolve
+from .inputs import Input, store_input
+from .keys import score_key
+from .metering import Meter, children_peak
+from .metrics.metric import Metric, Pair, get_metric
+from .objects import Objects, Pixels, StoreError
+from .protocols import Protocol, get_protocol
+from .restoring import restore_image, torch_device
+from .store import CellRecord, OutputRecord
+
+
+@dataclass(frozen=True)
+class Task:
+    """One image of a job: what is known of it, and the metrics that are missing."""
+
+    image: str
+    lq: str
+    reference: str | None
+    restoration: str
+    sr: str | None
+    """Digest of the SR pixels where the store has them."""
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Images of one dataset for one method and seed; external programs take many at once, all others one."""
+
+    dataset: str
+    method: str
+    reference: str
+    """JSON of the method's reference, which the worker resolves itself."""
+    protocol: str
+    scale: int
+    seed: int
+    tasks: tuple[Task, ...]
+
+    def record(self, task: Task) -> OutputRecord:
+        """The row of one of the tasks, as if done."""
+        return OutputRecord(
+            protocol=self.protocol,
+            scale=self.scale,
+            dataset=self.dataset,
+            image=task.image,
+            method=self.method,
+            seed=self.seed,
+            status="done",
+            lq=task.lq,
+            reference=task.reference,
+            restoration=task.restoration,
+        )
+
+    def failed(self, task: Task, message: str) -> OutputRecord:
+        """The row of one of the tasks when the image could not be restored."""
+        cells = tuple(CellRecord(metric, "failed", message="not restored") for metric in task.metrics)
+        return replace(self.record(task), status="failed", message=message, cells=cells)
+
+
+@dataclass(frozen=True)
+class InputResult:
+    """LQ and HR digests of one input, or why there are none."""
+
+    key: str
+    lq: str | None = None
+    reference: str | None = None
+    error: str = ""
+
+
+def prepare(work: tuple[str, Input], *, store: Path) -> InputResult:
+    """Load or make the LQ and HR of one (key, input) and keep both in the store."""
+    key, item = work
+    try:
+        lq, reference = store_input(item, Objects(store / "objects"))
+    except StoreError:
+        raise
+    except Exception as error:
+        return InputResult(key, error=explain(error))
+    return InputResult(key, lq, reference)
+
+
+def perform(job: Job, *, store: Path, device: str) -> list[OutputRecord]:
+    """Do a job; an image that fails costs its own cells alone.
+
+    Raises:
+        StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
+    """
+    objects = Objects(store / "objects")
+    records = []
+    for task, outcome in _restore(job, objects, device):
+        if isinstance(outcome, str):
+            records.append(job.failed(task, outcome))
+            continue
+        sr_digest = task.sr or objects.put(outcome.pixels)
+        record = job.record(task)
+        if task.sr is None:
+            record = replace(
+                record, sr=sr_digest, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device
+            )
+        cells = _measure(job, task, outcome.pixels, sr_digest, objects)
+        records.append(replace(record, cells=cells))
+    return records
+
+
+@dataclass(frozen=True)
+class _Restored:
+    pixels: Pixels
+    seconds: float | None = None
+    memory: int | None = None
+    device: str = "cpu"
+
+
+def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _Restored | str]]:
+    """SR pixels of every task, or the reason why there are none."""
+    new = []
+    for task in job.tasks:
+        if task.sr is None:
+            new.append(task)
+        else:
+            yield task, _Restored(objects.get(task.sr))
+    if not new:
+        return
+    try:
+        target = torch_device(device)
+        method = _loaded(job.reference, target)
+    except Exception as error:
+        yield from ((task, explain(error)) for task in new)
+        return
+    if isinstance(method, FolderMethod):
+        yield from _restore_folder(method, job, new, objects)
+        return
+    for task in new:
+        try:
+            yield task, _restore_one(method, job, task, objects, target)
+        except StoreError:
+            raise
+        except Exception as error:
+            yield task, explain(error)
+
+
+def _restore_one(
+    method: Method | PixelMethod | FinishedImages, job: Job, task: Task, objects: Objects, device: str
+) -> _Restored:
+    lq = objects.get(task.lq)
+    if isinstance(method, FinishedImages):
+        path = method.image_path(task.image, job.scale)
+        return _Restored(_checked(read_image(path), lq, job.scale, str(path)))
+    on_pixels = isinstance(method, PixelMethod)
+    with Meter("cpu" if on_pixels else device) as meter:
+        sr = restore_image(method, lq, job.scale, job.seed, device)
+    _checked(sr, lq, job.scale, f"output of {job.method} for {task.image}")
+    return _Restored(sr, meter.seconds, meter.memory, "cpu" if on_pixels else device)
+
+
+def _restore_folder(
+    method: FolderMethod, job: Job, tasks: list[Task], objects: Objects
+) -> Iterator[tuple[Task, _Restored | str]]:
+    """Run an external program once over a folder with the LQ of all tasks."""
+    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name:
+        lq_dir, sr_dir = Path(name, "lq"), Path(name, "sr")
+        lq_dir.mkdir()
+        sr_dir.mkdir()
+        lqs = {task.image: objects.get(task.lq) for task in tasks}
+        for image, pixels in lqs.items():
+            write_png(lq_dir / f"{image}.png", pixels)
+        start = time.perf_counter()
+        try:
+            method.restore_folder(lq_dir, sr_dir, job.scale, job.seed)
+        except Exception as error:
+            yield from ((task, explain(error)) for task in tasks)
+            return
+        seconds = (time.perf_counter() - start) / len(tasks)
+        outputs = {path.stem: path for path in sorted(sr_dir.iterdir())}
+        for task in tasks:
+            try:
+                if task.image not in outputs:
+                    raise ValueError(f"{job.method} wrote no image for '{task.image}'")
+                path = outputs[task.image]
+                sr = _checked(read_image(path), lqs[task.image], job.scale, path.name)
+                yield task, _Restored(sr, seconds, children_peak(), "external")
+            except Exception as error:
+                yield task, explain(error)
+
+
+def _checked(sr: Pixels, lq: Pixels, scale: int, what: str) -> Pixels:
+    expected = (lq.shape[0] * scale, lq.shape[1] * scale)
+    if sr.shape[:2] != expected:
+        raise ValueError(
+            f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
+            f" (LQ {lq.shape[1]}x{lq.shape[0]} at scale {scale}); nothing is resized to fit"
+        )
+    return sr
+
+
+def _measure(job: Job, task: Task, sr: Pixels, sr_digest: str, objects: Objects) -> tuple[CellRecord, ...]:
+    if task.reference is None or not task.metrics:
+        return ()
+    protocol = get_protocol(job.protocol, job.scale)
+    pair = Pair(sr, objects.get(task.reference), protocol)
+    return tuple(_score(get_metric(id), pair, sr_digest, task.reference, protocol) for id in task.metrics)
+
+
+def _score(metric: Metric, pair: Pair, sr: str, reference: str, protocol: Protocol) -> CellRecord:
+    try:
+        value = metric.measure(pair)
+        if np.isnan(value):
+            raise ValueError("the metric is not defined for this image (NaN)")
+    except Exception as error:
+        return CellRecord(metric.id, "failed", message=explain(error))
+    return CellRecord(metric.id, "done", key=key_of(metric, sr, reference, protocol), value=value)
+
+
+def key_of(metric: Metric, sr: str, reference: str | None, protocol: Protocol) -> str:
+    """Score key of one metric on one SR image."""
+    return score_key(
+        sr=sr,
+        reference=reference,
+        metric=metric.id,
+        metric_version=metric.version,
+        protocol=protocol.name,
+        version=protocol.version,
+    )
+
+
+@lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time
+def _loaded(reference: str, device: str) -> Method | PixelMethod | FolderMethod | FinishedImages:
+    return resolve(json.loads(reference)).load(device)
+
+
+def explain(error: Exception) -> str:
+    """One line for a report; our own errors speak for themselves, others carry their type."""
+    text = " ".join(str(error).split())
+    ours = type(error).__module__.startswith("asasr_bench") or type(error) is ValueError
+    return text if ours and text else f"{type(error).__name__}: {text}"
+
+
+def method_json(reference: str | Mapping[str, Any]) -> str:
+    """A method reference as it travels to workers."""
+    return json.dumps(reference, sort_keys=True)
