@@ -10,7 +10,8 @@ from typing import Any
 
 from ..datasets.dataset import Dataset, folder_dataset, open_dataset, parse_dataset_option
 from ..methods.protocol import MethodCard
-from ..methods.registry import MethodEntry, MethodError, MissingWeightsError, resolve
+from ..methods.errors import MethodError, MissingWeightsError
+from ..methods.registry import MethodEntry, resolve
 from .inputs import Input, InputError
 from .keys import restoration_key
 from .metrics.metric import Metric, get_metric

@@ -58,12 +58,13 @@ def pick(rng: np.random.Generator, choices: Sequence[Any]) -> Any:
 
 def tinted(rng: np.random.Generator, code: str, amount: float = 0.12) -> Colour:
     """A colour near ``#rrggbb``: brightness and each channel vary by about ``amount``."""
-    return colour(code) * (1 + amount * rng.uniform(-1, 1)) * (1 + 0.5 * amount * rng.uniform(-1, 1, 3))
+    brightness = 1 + amount * rng.uniform(-1, 1)
+    return np.asarray(colour(code) * brightness * (1 + 0.5 * amount * rng.uniform(-1, 1, 3)))
 
 
 def luminance(light: NDArray[np.float64]) -> Plane:
     """Relative luminance of linear RGB ``[..., 3]``."""
-    return light[..., 0] * LUMINANCE[0] + light[..., 1] * LUMINANCE[1] + light[..., 2] * LUMINANCE[2]
+    return np.asarray(light[..., 0] * LUMINANCE[0] + light[..., 1] * LUMINANCE[1] + light[..., 2] * LUMINANCE[2])
 
 
 def contrast(first: float, second: float) -> float:
@@ -71,7 +72,9 @@ def contrast(first: float, second: float) -> float:
     return (max(first, second) + 0.05) / (min(first, second) + 0.05)
 
 
-def fractal(rng: np.random.Generator, shape: tuple[int, int], period: float, octaves: int = 4, stretch: float = 1.0) -> Plane:
+def fractal(
+    rng: np.random.Generator, shape: tuple[int, int], period: float, octaves: int = 4, stretch: float = 1.0
+) -> Plane:
     """Smooth random field of mean about 0 and deviation 1: octaves of value noise, each half as strong and wide.
 
     ``period`` is the size in pixels of the largest blobs; ``stretch`` makes them that much longer along x.
@@ -84,20 +87,23 @@ def fractal(rng: np.random.Generator, shape: tuple[int, int], period: float, oct
             break
         total += 0.5**octave * _value_noise(rng, shape, (cell, cell * stretch))
         power += 0.25**octave
-    return total / np.sqrt(max(power, 1.0))
+    return np.asarray(total / np.sqrt(max(power, 1.0)))
 
 
 def shrink(values: NDArray[np.float64], factor: int = SUPERSAMPLING) -> NDArray[np.float64]:
     """Average ``factor`` x ``factor`` samples into one pixel; works on ``[H, W]`` and ``[H, W, C]``."""
-    rows = sum(values[k::factor] for k in range(factor))
-    columns = sum(rows[:, k::factor] for k in range(factor))
-    return np.asarray(columns / factor**2)
+    height, width = values.shape[0] // factor, values.shape[1] // factor
+    total = np.zeros((height, width, *values.shape[2:]))
+    for row in range(factor):
+        for column in range(factor):
+            total += values[row::factor, column::factor]
+    return total / factor**2
 
 
 def relief(height: Plane, strength: float) -> Plane:
     """Brightness factor around 1 of a bumpy surface lit from the upper left."""
     down, right = np.gradient(height)
-    return np.clip(1 + strength * (down + right), 0.4, 1.7)
+    return np.asarray(np.clip(1 + strength * (down + right), 0.4, 1.7))
 
 
 def illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
@@ -106,7 +112,7 @@ def illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     angle = rng.uniform(-np.pi, 0)  # the lamp is above the picture's middle
     slope = 1 + rng.uniform(0.05, 0.22) * (np.cos(angle) * x + np.sin(angle) * y)
-    return slope * (1 - rng.uniform(0.04, 0.14) * (x**2 + y**2))
+    return np.asarray(slope * (1 - rng.uniform(0.04, 0.14) * (x**2 + y**2)))
 
 
 def expose(rng: np.random.Generator, light: Light) -> NDArray[np.uint8]:
@@ -114,7 +120,7 @@ def expose(rng: np.random.Generator, light: Light) -> NDArray[np.uint8]:
     blurred = ndimage.gaussian_filter(light, (0.35, 0.35, 0))
     noise = rng.normal(0, 1, blurred.shape)
     encoded = _encode(np.clip(blurred, 0, 1)) * 255
-    return np.clip(np.rint(encoded + 0.8 * noise), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(encoded + 0.8 * noise), 0, 255), dtype=np.uint8)
 
 
 def _value_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[float, float]) -> Plane:

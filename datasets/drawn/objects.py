@@ -126,9 +126,7 @@ def _arrange(rng: np.random.Generator, size: tuple[int, int], towards_light: NDA
     return sprites
 
 
-def _toy(
-    rng: np.random.Generator, size: tuple[int, int], radius: float, towards_light: NDArray[np.float64]
-) -> _Sprite:
+def _toy(rng: np.random.Generator, size: tuple[int, int], radius: float, towards_light: NDArray[np.float64]) -> _Sprite:
     height, width = size
     category = int(rng.integers(len(TOYS)))
     x, y = rng.uniform(0.7 * radius, width - 0.7 * radius), rng.uniform(0.7 * radius, height - 0.7 * radius)
@@ -151,14 +149,14 @@ def _all_visible(sprites: list[_Sprite], size: tuple[int, int]) -> bool:
 def _owners(sprites: list[_Sprite], size: tuple[int, int]) -> NDArray[np.int64]:
     """Number of the toy that gives each pixel most of its light, -1 for the background."""
     most = np.ones(size)  # share of the background, which every toy diminishes
-    shares = []
+    shares: list[Plane] = []
     for sprite in sprites:
         for share in (most, *shares):
             share[sprite.window] *= 1 - sprite.cover
         share = np.zeros(size)
         share[sprite.window] = sprite.cover
         shares.append(share)
-    return np.argmax(np.stack([most, *shares]), axis=0) - 1
+    return np.asarray(np.argmax(np.stack([most, *shares]), axis=0) - 1, dtype=np.int64)
 
 
 def _put(light: Light, sprite: _Sprite, towards_light: NDArray[np.float64]) -> None:

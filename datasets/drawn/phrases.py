@@ -22,26 +22,26 @@ class Phrase:
 
 
 _STREETS = (
-    "OAK", "MAPLE", "CHURCH", "STATION", "RIVER", "MARKET", "KING", "QUEEN", "HARBOUR", "GARDEN", "MILL", "PARK", "HIGH",
-    "BRIDGE", "CASTLE", "VICTORIA", "LINDEN", "NORTH", "WEST", "ABBEY", "FOREST", "GEORGE", "HILL", "LAKE",
+    "OAK", "MAPLE", "CHURCH", "STATION", "RIVER", "MARKET", "KING", "QUEEN", "HARBOUR", "GARDEN", "MILL", "PARK",
+    "HIGH", "BRIDGE", "CASTLE", "VICTORIA", "LINDEN", "NORTH", "WEST", "ABBEY", "FOREST", "GEORGE", "HILL", "LAKE",
 )  # fmt: skip
 _WAYS = ("STREET", "ROAD", "LANE", "AVENUE", "SQUARE", "ST", "AVE", "WAY", "ROW")
 _PLACES = (
-    "Airport", "Harbour", "Museum", "Old Town", "City Hall", "Zoo", "Beach", "Stadium", "University", "Castle", "Theatre",
-    "Hospital", "Ferry", "Central", "Library", "Tower",
+    "Airport", "Harbour", "Museum", "Old Town", "City Hall", "Zoo", "Beach", "Stadium", "University", "Castle",
+    "Theatre", "Hospital", "Ferry", "Central", "Library", "Tower",
 )  # fmt: skip
 _SHOPS = (
-    "BAKERY", "Books", "FLOWERS", "Pharmacy", "CAFE", "Optician", "TAILOR", "Florist", "HOTEL", "Cheese", "BARBER", "Jazz",
-    "CINEMA", "Records", "BICYCLES", "Antiques", "Laundry", "PIZZA", "Toys", "Fish",
+    "BAKERY", "Books", "FLOWERS", "Pharmacy", "CAFE", "Optician", "TAILOR", "Florist", "HOTEL", "Cheese", "BARBER",
+    "Jazz", "CINEMA", "Records", "BICYCLES", "Antiques", "Laundry", "PIZZA", "Toys", "Fish",
 )  # fmt: skip
 _GOODS = (
     "Tea", "Latte", "Mocha", "Bagel", "Soup", "Salad", "Scone", "Apples", "Pears", "Plums", "Honey", "Bread", "Butter",
     "Olives", "Cider", "Figs", "Rice", "Salmon", "Cake", "Juice",
 )  # fmt: skip
 _NOTICES = (
-    ("NO PARKING",), ("EXIT",), ("KEEP CLEAR",), ("WET PAINT",), ("PUSH",), ("MIND", "THE GAP"), ("ONE WAY",), ("CLOSED",),
-    ("OPEN",), ("NO ENTRY",), ("STAFF ONLY",), ("FRAGILE",), ("THIS SIDE UP",), ("SALE",), ("TAXI",), ("QUIET", "PLEASE"),
-    ("FIRE DOOR",), ("LIFT",), ("GOODS IN",), ("BEWARE", "OF THE DOG"),
+    ("NO PARKING",), ("EXIT",), ("KEEP CLEAR",), ("WET PAINT",), ("PUSH",), ("MIND", "THE GAP"), ("ONE WAY",),
+    ("CLOSED",), ("OPEN",), ("NO ENTRY",), ("STAFF ONLY",), ("FRAGILE",), ("THIS SIDE UP",), ("SALE",), ("TAXI",),
+    ("QUIET", "PLEASE"), ("FIRE DOOR",), ("LIFT",), ("GOODS IN",), ("BEWARE", "OF THE DOG"),
 )  # fmt: skip
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 """Without I, O and Q, as on number plates: in many fonts they are another sign's twins."""
@@ -85,7 +85,9 @@ def _shop(rng: np.random.Generator) -> Phrase:
 
 def _prices(rng: np.random.Generator) -> Phrase:
     goods = rng.permutation(len(_GOODS))[: int(rng.integers(2, 5))]
-    return _phrase(*((f"{_GOODS[item]} ${rng.integers(1, 13)}.{pick(rng, (25, 40, 50, 75, 80, 95))}", 1.0) for item in goods))
+    return _phrase(
+        *((f"{_GOODS[item]} ${rng.integers(1, 13)}.{pick(rng, (25, 40, 50, 75, 80, 95))}", 1.0) for item in goods)
+    )
 
 
 def _plate(rng: np.random.Generator) -> Phrase:
@@ -110,4 +112,6 @@ def _room(rng: np.random.Generator) -> Phrase:
 
 def _parcel(rng: np.random.Generator) -> Phrase:
     code = "".join(_LETTERS[k] for k in rng.integers(0, len(_LETTERS), 3))
-    return _phrase((f"LOT {code}-{rng.integers(100, 1000)}", 1.0), (f"{rng.integers(2, 60)} kg {rng.integers(10, 99)}%", 0.8))
+    return _phrase(
+        (f"LOT {code}-{rng.integers(100, 1000)}", 1.0), (f"{rng.integers(2, 60)} kg {rng.integers(10, 99)}%", 0.8)
+    )

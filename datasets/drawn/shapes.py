@@ -136,4 +136,5 @@ def lit(paint: Paint, towards_light: NDArray[np.float64]) -> tuple[Light, Plane]
 
 
 def _dot(normal: Light, direction: NDArray[np.float64]) -> Plane:
-    return normal[..., 0] * direction[0] + normal[..., 1] * direction[1] + normal[..., 2] * direction[2]
+    x, y, z = (float(value) for value in direction)
+    return normal[..., 0] * x + normal[..., 1] * y + normal[..., 2] * z

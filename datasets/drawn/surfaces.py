@@ -18,7 +18,9 @@ _FINE = 2
 
 def plaster(rng: np.random.Generator, height: int, width: int) -> Light:
     """A stuccoed wall in a muted colour."""
-    base = tinted(rng, pick(rng, ("#d8cbb0", "#c9b79c", "#b9c4bd", "#aebccb", "#d9b8a2", "#c8c3bb", "#7f9089", "#8d7f76")))
+    base = tinted(
+        rng, pick(rng, ("#d8cbb0", "#c9b79c", "#b9c4bd", "#aebccb", "#d9b8a2", "#c8c3bb", "#7f9089", "#8d7f76"))
+    )
     shape = (height, width)
     bumps = fractal(rng, shape, rng.uniform(5, 12), 3) + 0.5 * fractal(rng, shape, 2.5, 1)
     stains = 1 + 0.07 * fractal(rng, shape, rng.uniform(60, 120), 4)
@@ -43,7 +45,9 @@ def paper(rng: np.random.Generator, height: int, width: int) -> Light:
     if rng.random() < 0.4:
         step = rng.uniform(14, 26)
         ink = tinted(rng, pick(rng, ("#7ba4c7", "#b98a8a", "#8faf92")))
-        lines = np.maximum(_lines(height, step, rng.uniform(0, step))[:, None], _lines(width, step, rng.uniform(0, step)))
+        lines = np.maximum(
+            _lines(height, step, rng.uniform(0, step))[:, None], _lines(width, step, rng.uniform(0, step))
+        )
         sheet += 0.55 * lines[..., None] * (ink - sheet)
     return sheet
 
@@ -97,7 +101,7 @@ def _coloured(tone: Plane, base: Light) -> Light:
 def _lines(length: int, step: float, start: float) -> Plane:
     """Coverage of thin lines, one every ``step`` pixels, about one pixel wide."""
     distance = np.abs((np.arange(length) - start + step / 2) % step - step / 2)
-    return np.clip(1 - distance, 0, 1)
+    return np.asarray(np.clip(1 - distance, 0, 1))
 
 
 def _bands(position: Plane, width: float) -> Plane:

@@ -37,8 +37,9 @@ from .surfaces import brick, concrete, paper, plaster, tiles, wood
 Point = tuple[float, float]
 
 _SIGNS = (
-    ("#1f4e8c", "#f4f4ef"), ("#1c6b3c", "#f4f4ef"), ("#f0c02e", "#1d1d1b"), ("#a51d1d", "#f6f2ea"), ("#f3f1ea", "#1d1d1b"),
-    ("#202226", "#f0ede4"), ("#5a3a26", "#f2e4c2"), ("#f3f1ea", "#a51d1d"), ("#0e5a6b", "#f3e9c8"), ("#e8e2d0", "#1f3f77"),
+    ("#1f4e8c", "#f4f4ef"), ("#1c6b3c", "#f4f4ef"), ("#f0c02e", "#1d1d1b"), ("#a51d1d", "#f6f2ea"),
+    ("#f3f1ea", "#1d1d1b"), ("#202226", "#f0ede4"), ("#5a3a26", "#f2e4c2"), ("#f3f1ea", "#a51d1d"),
+    ("#0e5a6b", "#f3e9c8"), ("#e8e2d0", "#1f3f77"),
 )  # fmt: skip
 """Colour pairs of signs, face and letters; each pair has a contrast ratio of at least 4.5."""
 
@@ -48,14 +49,16 @@ _NOTES = (("#f4eeda", "#26262c"), ("#f7f5ef", "#1b2f5b"), ("#efe3a3", "#3b2b20")
 _PAINTS = ("#f5f2e8", "#1c1c1e", "#f1d24a", "#7a1420", "#16305c", "#123d2a")
 """Colours of letters painted on a wall."""
 
-_READABLE = 4.5
-"""Least contrast ratio between letters and what is behind them (WCAG 2.2, success criterion 1.4.3, ordinary text)."""
+_READABLE = 7.0
+"""Least contrast ratio of painted letters with the bare wall (WCAG 2.2, success criterion 1.4.6: walls are rough)."""
 
-_LARGEST, _SMALLEST = 46.0, 13.0
-"""Font sizes in pixels per em; capital letters are 0.73 of that: 34 to 9 pixels high."""
+_LARGEST, _SMALLEST, _SECOND_LINE = 54.0, 13.0, 11.0
+"""Font sizes in pixels per em, of largest lines and of lesser ones; capitals (0.73 em) are 8 to 39 pixels high."""
 
 _MOST_BLOCKS = 7
 _ENOUGH_WORDS = 4
+_ATTEMPTS, _MORE_ATTEMPTS = 40, 120
+"""Places tried for blocks; more where there are not enough words yet."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def draw_text_scene(seed: int, size: tuple[int, int] = (256, 256)) -> TextScene:
     """Draw one scene with signs, notes and painted words, the same for the same seed and size.
 
     ``size`` is height, width in pixels, each at least 96 (ValueError below). Words do not overlap and lie wholly inside
-    the picture; letters have a contrast ratio of at least 4.5 with what they are drawn on.
+    the picture; solid ink has a contrast ratio of at least 4.5 with the face or wall behind it.
     """
     height, width = check_size(size)
     rng = generator(seed)
@@ -129,8 +132,9 @@ def draw_text_scene(seed: int, size: tuple[int, int] = (256, 256)) -> TextScene:
     taken = np.zeros((height, width))
     words: list[Word] = []
     blocks = attempt = 0
-    while (blocks < wanted or len(words) < _ENOUGH_WORDS) and attempt < 120:
-        placed, margin = _compose(rng, (height, width), 0.965**attempt, small=attempt >= 80)
+    while (attempt < _ATTEMPTS and blocks < wanted) or (attempt < _MORE_ATTEMPTS and len(words) < _ENOUGH_WORDS):
+        small = attempt >= 2 * _ATTEMPTS
+        placed, margin = _compose(rng, (height, width), 0.965**attempt, small)
         attempt += 1
         footprint = _footprint(placed, (height, width))
         if footprint is None or (taken * footprint).any():
@@ -170,15 +174,13 @@ def build(root: Path) -> None:
     build_text_scenes(root, count=6)
 
 
-def _compose(
-    rng: np.random.Generator, size: tuple[int, int], shrinking: float, small: bool
-) -> tuple[_Placed, float]:
+def _compose(rng: np.random.Generator, size: tuple[int, int], shrinking: float, small: bool) -> tuple[_Placed, float]:
     """A block somewhere in the picture, and its margin. Later attempts are smaller, until the room suffices."""
     height, width = size
     words = shortest(rng) if small else phrase(rng)
     largest = max(_LARGEST * shrinking * min(1.0, min(size) / 200), _SMALLEST)
     em = float(np.exp(rng.uniform(np.log(_SMALLEST), np.log(largest))))
-    em = max(em, _SMALLEST / min(words.sizes) * 0.85)  # the smallest line must be readable as well
+    em = max(em, _SECOND_LINE / min(words.sizes))
     margin = em * rng.uniform(0.22, 0.5)
     block = set_type(words, pick(rng, FONTS), em, margin, centred=bool(rng.random() < 0.7))
     centre = float(rng.uniform(0, width)), float(rng.uniform(0, height))
@@ -211,7 +213,7 @@ def _panel(shape: tuple[int, ...], inset: float) -> Plane:
     x = np.abs(np.arange(width) + 0.5 - width / 2) - width / 2 + corner + inset * SUPERSAMPLING
     y = np.abs(np.arange(height) + 0.5 - height / 2) - height / 2 + corner + inset * SUPERSAMPLING
     distance = np.sqrt(np.maximum(x, 0)[None, :] ** 2 + np.maximum(y, 0)[:, None] ** 2)
-    return np.clip(corner - distance + 0.5, 0, 1)
+    return np.asarray(np.clip(corner - distance + 0.5, 0, 1))
 
 
 def _paint(rng: np.random.Generator, light: Light, placed: _Placed, footprint: Plane, margin: float) -> None:

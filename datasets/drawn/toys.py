@@ -121,7 +121,13 @@ def tree(rng: np.random.Generator, area: Frame) -> Paint:
         for top, bottom, half in ((0.02, 0.62, 0.66), (-0.46, 0.20, 0.53), (-0.95, -0.24, 0.38)):
             add_part(paint, polygon(area, [(0.0, top), (half, bottom), (-half, bottom)]), leaves, gloss=0.08, edge=0.14)
         return paint
-    for x, y, radius in ((-0.34, 0.14, 0.36), (0.36, 0.12, 0.36), (-0.28, -0.36, 0.38), (0.30, -0.38, 0.36), (0, -0.08, 0.48)):
+    for x, y, radius in (
+        (-0.34, 0.14, 0.36),
+        (0.36, 0.12, 0.36),
+        (-0.28, -0.36, 0.38),
+        (0.30, -0.38, 0.36),
+        (0, -0.08, 0.48),
+    ):
         add_part(paint, disk(area, x, y, radius), leaves, gloss=0.08, edge=0.22)
     return paint
 

@@ -1,0 +1,121 @@
+"""Dataset cards: what is known of a published set, where its files belong, and how to get them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
+
+
+class DatasetCard(BaseModel):
+    """One published or built-in set of images."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    id: str
+    title: str
+    kind: Literal["paired", "hq", "lq-only"]
+    """Both sides given; HR alone, from which LQ is made; LQ alone."""
+    count: int
+    """Images in it."""
+    licence: str
+    homepage: str = ""
+    scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    """Scales it exists for; empty: any."""
+    hr: str | None = None
+    """Folder of HR images inside the set's own folder."""
+    lq: str | None = None
+    """Folder of LQ images; ``{scale}`` is filled in."""
+    lq_rule: str | None = None
+    """How LQ is made where only HR is given."""
+    builder: str | None = None
+    """``module:function`` of this package that makes the set; nothing to download."""
+    get: str = ""
+    """How to get it."""
+    notes: str = ""
+
+
+def data_root() -> Path:
+    """Where sets are kept: ``ASASR_BENCH_DATA``, else the user's cache folder."""
+    chosen = os.environ.get("ASASR_BENCH_DATA")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asasr-bench" / "data"
+
+
+def card_ids() -> tuple[str, ...]:
+    """Ids of all cards."""
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _cards().iterdir()))
+
+
+def load_card(id: str) -> DatasetCard:
+    """The card of this id.
+
+    Raises:
+        DatasetError: no card has it.
+    """
+    if id not in card_ids():
+        nearest = difflib.get_close_matches(id, card_ids(), n=1, cutoff=0.5)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+        raise DatasetError(
+            f"unknown dataset '{id}'{hint} (cards: {', '.join(card_ids())}; a folder is given as NAME=HR_DIR)"
+        )
+    try:
+        return DatasetCard.model_validate(yaml.safe_load(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise DatasetError(f"card '{id}': {error}") from None
+
+
+def open_dataset(id: str, *, scale: int, root: Path | None = None) -> Dataset:
+    """The dataset of a card; built-in ones are made at first use.
+
+    Raises:
+        DatasetMissingError: its files are not on disk; the message says how to get them.
+        DatasetError: no such card, a scale it does not exist for, or files that do not fit together.
+    """
+    card = load_card(id)
+    if card.scales and scale not in card.scales:
+        raise DatasetError(f"dataset '{id}' exists for scale {', '.join(map(str, card.scales))}, not {scale}")
+    folder = (root or data_root()) / id
+    if card.builder is not None and not folder.is_dir():
+        _build(card.builder, folder)
+    hr = None if card.hr is None else folder / card.hr
+    lq = None if card.lq is None else folder / card.lq.format(scale=scale)
+    for needed in (hr, lq):
+        if needed is not None and not needed.is_dir():
+            raise DatasetMissingError(
+                f"dataset '{id}' is not here: no folder {needed}. {card.get.strip()}"
+                f" Or give your copy as --dataset {id}=HR_DIR"
+            )
+    made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=card.lq_rule)
+    if len(made.samples) != card.count:
+        raise DatasetError(f"dataset '{id}': {folder} has {len(made.samples)} images, its card says {card.count}")
+    return Dataset(made.name, made.samples, made.lq_rule, card)
+
+
+def _cards():  # type: ignore[no-untyped-def]  # importlib.resources has no public name for its type in 3.11
+    return files(__package__).joinpath("cards")
+
+
+def _build(builder: str, folder: Path) -> None:
+    """Make a built-in set in a folder beside its own, then give it its name: it is there whole or not at all."""
+    module, _, function = builder.partition(":")
+    build = getattr(import_module(f".{module}", __package__), function)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        build(temporary)
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # another process may have been quicker
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

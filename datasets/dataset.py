@@ -1,0 +1,144 @@
+"""A dataset is a list of images with HR, LQ or both; files are paired by name, never by order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .card import DatasetCard
+
+LQ_FILES = "files"
+"""LQ rule: the LQ files are given."""
+MATLAB_BICUBIC = "matlab-bicubic"
+"""LQ rule: LQ is made from HR by MATLAB's imresize."""
+
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+_NAMES_SHOWN = 10
+
+
+class DatasetError(ValueError):
+    """A folder that cannot be used as a dataset; the message names files, cause and remedy."""
+
+
+class DatasetMissingError(DatasetError):
+    """A known dataset that is not on disk; the message says how to get it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image."""
+
+    image: str
+    """Stem of the HR file; of the LQ file in an LQ-only set."""
+    hr: Path | None
+    lq: Path | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images under one name."""
+
+    name: str
+    samples: tuple[Sample, ...]
+    """Sorted by image."""
+    lq_rule: str
+    """``files``, ``matlab-bicubic`` or ``degradation:PRESET``."""
+    card: DatasetCard | None = None
+
+
+def folder_dataset(
+    name: str, *, hr: Path | None = None, lq: Path | None = None, scale: int, lq_rule: str | None = None
+) -> Dataset:
+    """A dataset from one folder or a pair of folders.
+
+    An LQ file has the stem of its HR file, or that stem and ``x{scale}`` (``babyx4.png``); a folder has one of the two.
+
+    Raises:
+        DatasetError: a folder is missing or has no images, or an image has no partner.
+    """
+    if hr is None and lq is None:
+        raise DatasetError(f"dataset '{name}': give a folder with HR images, with LQ images, or both")
+    if lq is not None and lq_rule not in (None, LQ_FILES):
+        raise DatasetError(f"dataset '{name}': LQ images are given, so LQ rule '{lq_rule}' does not apply")
+    hr_files = None if hr is None else image_files(hr)
+    lq_files = None if lq is None else image_files(lq)
+    if hr_files is None:
+        assert lq_files is not None
+        samples = [Sample(stem, None, path) for stem, path in lq_files.items()]
+    elif lq_files is None:
+        samples = [Sample(stem, path, None) for stem, path in hr_files.items()]
+    else:
+        assert hr is not None
+        assert lq is not None
+        suffix = _suffix(lq_files, hr_files, f"x{scale}")
+        partners = {stem.removesuffix(suffix) if suffix else stem: path for stem, path in lq_files.items()}
+        _require_partners(name, hr, hr_files, lq, partners)
+        samples = [Sample(stem, path, partners[stem]) for stem, path in hr_files.items()]
+    rule = LQ_FILES if lq is not None else lq_rule or MATLAB_BICUBIC
+    return Dataset(name, tuple(sorted(samples, key=lambda sample: sample.image)), rule)
+
+
+def image_files(folder: Path) -> dict[str, Path]:
+    """Stem to image file of one folder; hidden files and sub-folders do not count.
+
+    Raises:
+        DatasetError: the folder is missing or empty, or two files have one stem.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder; check the path")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in _SUFFIXES or not path.is_file():
+            continue
+        if path.stem in found:
+            raise DatasetError(f"{folder}: {found[path.stem].name} and {path.name} have one name; keep one of them")
+        found[path.stem] = path
+    if not found:
+        raise DatasetError(f"{folder}: no images here (known: {', '.join(sorted(_SUFFIXES))})")
+    return found
+
+
+def _suffix(lq: Mapping[str, Path], hr: Mapping[str, Path], suffix: str) -> str:
+    """The suffix of a whole LQ folder: none if any stem is that of an HR file, else ``suffix``."""
+    return "" if any(stem in hr for stem in lq) else suffix
+
+
+def _require_partners(
+    name: str, hr: Path, hr_stems: Iterable[str], lq: Path, lq_stems: Iterable[str]
+) -> None:
+    without_lq, without_hr = sorted(set(hr_stems) - set(lq_stems)), sorted(set(lq_stems) - set(hr_stems))
+    parts = []
+    if without_lq:
+        parts.append(f"in {hr} without partner: {listed(without_lq)}")
+    if without_hr:
+        parts.append(f"in {lq} without partner: {listed(without_hr)}")
+    if parts:
+        raise DatasetError(f"dataset '{name}': images are paired by file name; {'; '.join(parts)}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first ten names and a count of the others."""
+    names = list(names)
+    rest = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def parse_dataset_option(text: str, scale: int) -> Dataset:
+    """A dataset as the command line names it.
+
+    ``NAME=HR_DIR`` (LQ is made by MATLAB bicubic), ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), or a card id.
+    """
+    name, equals, folders = text.partition("=")
+    if not equals:
+        from .card import open_dataset
+
+        return open_dataset(name, scale=scale)
+    if not name or not folders.strip(","):
+        raise DatasetError(f"dataset '{text}': write NAME=HR_DIR, NAME=LR_DIR,HR_DIR or NAME=LQ_DIR,")
+    first, comma, second = folders.partition(",")
+    if not comma:
+        return folder_dataset(name, hr=Path(first), scale=scale)
+    return folder_dataset(name, lq=Path(first) if first else None, hr=Path(second) if second else None, scale=scale)

@@ -1,0 +1,91 @@
+"""How the command line and specs refer to methods."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import MethodReferenceError
+from .protocol import Family
+from .spandrel_network import SUFFIXES
+
+_KINDS = ("id", "predictions", "weights", "command", "object")
+
+
+class MethodReference(BaseModel):
+    """A method reference in YAML; exactly one of ``id predictions weights command object``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    name: str | None = None
+    """What tables call it."""
+    id: str | None = None
+    predictions: str | None = None
+    """Folder of finished images."""
+    suffix: str = ""
+    """What their names add to the dataset's."""
+    weights: str | None = None
+    """Weight file of a network that spandrel knows."""
+    family: Family | None = None
+    tile: Annotated[int, Field(ge=16)] | None = None
+    overlap: Annotated[int, Field(ge=0)] | None = None
+    command: str | None = None
+    """Command line with {lq} {sr} {scale} {seed}."""
+    cwd: str | None = None
+    timeout: Annotated[float, Field(gt=0, strict=False)] = 3600.0
+    """Seconds for one dataset."""
+    env: dict[str, str] = {}
+    seeded: bool = False
+    version: str = "1"
+    """Raise it when the program behind ``command`` changes."""
+    scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    object: str | None = None
+    """``module:attribute``."""
+
+
+def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
+    """Read a reference.
+
+    Strings: registry id, weight file, ``predictions:DIR``, ``module:object``; each may follow ``NAME=``.
+
+    Raises:
+        MethodReferenceError: an unknown key, or not exactly one kind of method.
+    """
+    if isinstance(reference, str):
+        return _from_text(reference)
+    try:
+        parsed = MethodReference.model_validate(dict(reference))
+    except ValidationError as error:
+        raise MethodReferenceError(f"method {dict(reference)}: {_explain(error.errors()[0])}") from None
+    kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
+    if len(kinds) != 1:
+        raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
+    if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
+        raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
+    return parsed
+
+
+def _from_text(text: str) -> MethodReference:
+    name, equals, rest = text.partition("=")
+    if equals and name and not set(name) & set("/\\:"):
+        return _from_text(rest).model_copy(update={"name": name})
+    if text.startswith("predictions:"):
+        return MethodReference(predictions=text.removeprefix("predictions:"))
+    if Path(text).suffix.lower() in SUFFIXES:
+        return MethodReference(weights=text)
+    if ":" in text:
+        return MethodReference(object=text)
+    return MethodReference(id=text)
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(map(str, problem["loc"]))
+    if problem["type"] != "extra_forbidden":
+        return f"'{key}': {problem['msg']}"
+    known = list(MethodReference.model_fields)
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+    return f"unknown key '{key}'" + (f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})")

@@ -1,0 +1,230 @@
+"""Find a method by its reference, without loading it."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from ..datasets.images import file_digest
+from .command import ExternalCommand
+from .errors import (
+    DuplicateMethodError,
+    MethodError,
+    MethodReferenceError,
+    MissingWeightsError,
+    UnknownMethodError,
+)
+from .interpolation import KERNELS, interpolation
+from .predictions import Predictions, open_predictions
+from .protocol import AnyMethod, Family, Interface, MethodCard, interface_of
+from .reference import MethodReference, parse_reference
+from .spandrel_network import OVERLAP, TILE, load_network
+
+ENTRY_POINT_GROUP = "asasr_bench.methods"
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """A method that was found but not loaded; making one imports no torch."""
+
+    card: MethodCard
+    interface: Interface
+    load: Callable[[str], AnyMethod]
+    """From a torch device to the method, ready to use."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """What can change pixels beside code and weights; JSON-able."""
+    weights_digest: str = ""
+    """SHA-256 of the weight file; '' if there is none."""
+    origin: str = ""
+    """Id under which it is registered, whatever a spec calls it."""
+
+    def identity(self, image: str, scale: int) -> dict[str, object]:
+        """What determines its pixels, apart from LQ, scale and seed. Names and paths do not.
+
+        Raises:
+            MethodError: a finished image is missing.
+        """
+        identity: dict[str, object] = {
+            "origin": self.origin or self.card.id,
+            "version": self.card.version,
+            "weights": self.weights_digest,
+            "settings": dict(self.settings),
+        }
+        if self.interface == "finished":
+            method = self.load("cpu")
+            assert isinstance(method, Predictions)
+            identity["file"] = file_digest(method.image_path(image, scale))
+        return identity
+
+
+class Registry:
+    """Methods by id. Registering either succeeds or leaves the registry as it was."""
+
+    def __init__(self, entries: Mapping[str, MethodEntry] | None = None) -> None:
+        self._entries = dict(entries or {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def register(self, entry: MethodEntry) -> None:
+        """Add a method.
+
+        Raises:
+            DuplicateMethodError: the id is taken.
+        """
+        if entry.card.id in self._entries:
+            raise DuplicateMethodError(f"method '{entry.card.id}' is registered already; choose another id")
+        self._entries = {**self._entries, entry.card.id: entry}
+
+    def get(self, id: str) -> MethodEntry:
+        """The method of this id: one of ours, or a third party's entry point.
+
+        Raises:
+            UnknownMethodError: there is none; the message names the nearest.
+            MethodError: a third party's method does not load.
+        """
+        if id in self._entries:
+            return self._entries[id]
+        plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+        if id in plugins:
+            try:
+                found = plugins[id].load()
+                return _entry_of(found, plugins[id].dist.version if plugins[id].dist else "")
+            except MethodError:
+                raise
+            except Exception as error:
+                raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
+        known = [*self._entries, *plugins]
+        nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+        raise UnknownMethodError(
+            f"unknown method '{id}'{hint} (known: {', '.join(known)}; also a weight file, predictions:DIR, module:object)"
+        )
+
+    def names(self) -> list[str]:
+        """Ids of all methods, third parties' included."""
+        return [*self._entries, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+
+
+def _interpolation_entry(name: str) -> MethodEntry:
+    method = interpolation(name)
+    return MethodEntry(method.card, "pixels", lambda device: method)
+
+
+REGISTRY = Registry({name: _interpolation_entry(name) for name in KERNELS})
+"""The methods that come with the package."""
+
+
+def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
+    """Find what a reference of the command line or of a spec means.
+
+    Raises:
+        MethodReferenceError: it says nothing sensible.
+        UnknownMethodError: no method has the id.
+        MissingWeightsError: the weight file is not there.
+        MethodError: a folder or a third party's code cannot be used.
+    """
+    wanted = parse_reference(reference)
+    if wanted.predictions is not None:
+        entry = _predictions(wanted, Path(wanted.predictions))
+    elif wanted.weights is not None:
+        entry = _network(wanted, Path(wanted.weights))
+    elif wanted.command is not None:
+        entry = _command(wanted, wanted.command)
+    elif wanted.object is not None:
+        entry = _object(wanted.object)
+    else:
+        assert wanted.id is not None
+        entry = REGISTRY.get(wanted.id)
+    if wanted.name is None:
+        return entry
+    return replace(entry, card=replace(entry.card, id=wanted.name), origin=entry.origin or entry.card.id)
+
+
+def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
+    method = open_predictions(folder, name=wanted.name or folder.resolve().name, suffix=wanted.suffix)
+    return MethodEntry(method.card, "finished", lambda device: method, origin="predictions")
+
+
+def _network(wanted: MethodReference, path: Path) -> MethodEntry:
+    name = wanted.name or path.stem
+    if not path.is_file():
+        raise MissingWeightsError(name, f"{name}: weight file {path} is missing; download it there or correct the path")
+    family: Family = wanted.family or "gan"
+    card = MethodCard(name, family, f"Network from {path.name}", tuple(wanted.scales), weights=(path.name,))
+    tile, overlap = wanted.tile or TILE, wanted.overlap or OVERLAP
+    return MethodEntry(
+        card,
+        "tensor",
+        lambda device: load_network(path, card, device=device, tile=tile, overlap=overlap),
+        settings={"tile": tile, "overlap": overlap},
+        weights_digest=_digest(path, path.stat().st_mtime_ns),
+        origin="spandrel",
+    )
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, changed: int) -> str:
+    return file_digest(path)
+
+
+def _command(wanted: MethodReference, command: str) -> MethodEntry:
+    name = wanted.name or "command"
+    card = MethodCard(
+        name, "external", command, tuple(wanted.scales), deterministic=not wanted.seeded, version=wanted.version
+    )
+    method = ExternalCommand(card, command, wanted.timeout, Path(wanted.cwd) if wanted.cwd else None, wanted.env)
+    return MethodEntry(
+        card, "folder", lambda device: method, settings={"command": command, "env": dict(wanted.env)}, origin="command"
+    )
+
+
+def _object(text: str) -> MethodEntry:
+    module, _, attribute = text.partition(":")
+    try:
+        found = import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise MethodError(f"method '{text}' cannot be imported ({type(error).__name__}: {error})") from error
+    return _entry_of(found, hashlib.sha256(_source(found).encode()).hexdigest()[:16])
+
+
+def _source(found: object) -> str:
+    try:
+        return inspect.getsource(inspect.getmodule(found if inspect.isclass(found) else type(found)))  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return ""
+
+
+def _entry_of(found: Any, version: str) -> MethodEntry:
+    """An entry from an entry, a method, or something to call that returns one of them."""
+    made = found
+    if isinstance(made, type) or (interface_of(made) is None and not isinstance(made, MethodEntry) and callable(made)):
+        made = made()
+    if isinstance(made, MethodEntry):
+        return made
+    interface = interface_of(made)
+    if interface is None or not isinstance(getattr(made, "card", None), MethodCard):
+        raise MethodError(f"{found!r} is no method: it needs a MethodCard named 'card' and 'restore'")
+
+    def load(device: str) -> AnyMethod:
+        move = getattr(made, "to", None)
+        return made if move is None else move(device)
+
+    return MethodEntry(made.card, interface, load, settings={"code": version})
+
+
+def load_method(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
+    """Find and load a method."""
+    return resolve(reference).load(device)
+
+
