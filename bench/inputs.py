@@ -7,15 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.dataset import Sample
+from ..datasets.dataset import MATLAB_BICUBIC, Sample
 from ..datasets.images import crop_to_multiple, file_digest, read_image
 from ..datasets.imresize import imresize
 from .keys import input_key
 from .metrics.similarity import luma, round_half_up
 from .objects import Objects, Pixels
-
-LQ_FILES = "files"
-MATLAB_BICUBIC = "matlab-bicubic"
 
 
 class InputError(ValueError):
@@ -50,12 +47,13 @@ class Input:
                 try:
                     file_digests[path] = file_digest(path)
                 except OSError as error:
-                    raise InputError(f"{path}: cannot be read ({error.strerror}); check that the file is there") from None
+                    raise InputError(
+                        f"{path}: cannot be read ({error.strerror}); check that the file is there"
+                    ) from None
         return input_key(
             hr_file=file_digests[self.hr] if self.hr else None,
             lq_file=file_digests[self.lq] if self.lq else None,
             lq_rule=self.lq_rule,
-            image=self.image,
             scale=self.scale,
             on_luma=self.on_luma,
         )
@@ -79,7 +77,9 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
         return imresize(y, 1 / item.scale), hr
     if item.lq is None:
         assert hr is not None
-        return _make_lq(hr, item), hr
+        if item.lq_rule != MATLAB_BICUBIC:
+            raise InputError(f"unknown LQ rule '{item.lq_rule}'; known: {MATLAB_BICUBIC}, or give LQ files")
+        return imresize(hr, 1 / item.scale), hr
     lq = read_image(item.lq)
     if hr is not None:
         expected = (hr.shape[0] // item.scale, hr.shape[1] // item.scale)
@@ -89,15 +89,6 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
                 f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
             )
     return lq, hr
-
-
-def _make_lq(hr: Pixels, item: Input) -> Pixels:
-    if item.lq_rule == MATLAB_BICUBIC:
-        return imresize(hr, 1 / item.scale)
-    from ..datasets.degradation.pipeline import degrade_image, preset
-
-    settings = preset(item.lq_rule.removeprefix("degradation:"))
-    return degrade_image(hr, settings, image=item.image, seed=0)
 
 
 def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:

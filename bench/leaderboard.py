@@ -131,7 +131,9 @@ def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PE
         complete = group.groupby("image", sort=False)["method"].nunique()
         for image in complete.index[complete == complete.max()][:per_dataset]:
             rows = group[group["image"] == image].drop_duplicates("method").set_index("method")
-            values = scores[(scores["protocol"] == protocol) & (scores["dataset"] == dataset) & (scores["image"] == image)]
+            values = scores[
+                (scores["protocol"] == protocol) & (scores["dataset"] == dataset) & (scores["image"] == image)
+            ]
             reference = rows["reference"].iloc[0]
             examples.append(
                 Example(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets.dataset import Dataset, folder_dataset, open_dataset, parse_dataset_option
+from ..datasets.dataset import Dataset, folder_dataset, parse_dataset_option
 from ..methods.protocol import MethodCard
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.registry import MethodEntry, resolve
@@ -64,9 +64,7 @@ class Experiment:
             for seed in method.seeds(self.spec):
                 for dataset in self.datasets:
                     for sample in dataset.samples:
-                        view = Input.of(
-                            sample, dataset.lq_rule, self.spec.scale, on_luma=self._on_luma(method)
-                        )
+                        view = Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=self._on_luma(method))
                         yield method, seed, dataset, view
 
     def _on_luma(self, method: PlannedMethod) -> bool:
@@ -112,8 +110,6 @@ def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
 def _dataset(entry: str | DatasetEntry, scale: int) -> Dataset:
     if isinstance(entry, str):
         return parse_dataset_option(entry, scale)
-    if entry.hr is None and entry.lq is None:
-        return open_dataset(entry.name, scale=scale)
     hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
     return folder_dataset(entry.name, hr=hr, lq=lq, scale=scale, lq_rule=entry.lq_rule)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +33,9 @@ class Summary:
     unavailable: int
     messages: tuple[str, ...]
     """The different reasons for failed and unavailable cells, most frequent first."""
+
+    changed: bool
+    """The store has rows that it had not before."""
 
     @property
     def complete(self) -> bool:
@@ -102,3 +106,17 @@ def _has_input(known: Known, key: str) -> bool:
 
 def _same_key(keys: dict[Input, str], key: str, error: str) -> dict[Input, str]:
     return {item: error for item, other in keys.items() if other == key}
+
+
+def _summary(work: Plan, outputs: list[OutputRecord]) -> Summary:
+    bad = [item for output in outputs for item in (output.cells or (output,)) if item.status != "done"]
+    reasons = Counter(output.message or cell.message for output in outputs for cell in (output.cells or (output,))
+                      if cell.status != "done")  # fmt: skip
+    return Summary(
+        measured=sum(cell.value is not None for output in outputs for cell in output.cells),
+        kept=work.done,
+        failed=sum(item.status == "failed" for item in bad),
+        unavailable=sum(item.status == "unavailable" for item in bad),
+        messages=tuple(reason for reason, _ in reasons.most_common()),
+        changed=bool(outputs),
+    )

@@ -33,7 +33,7 @@ class DatasetEntry(_Strict):
     lq: str | None = None
     """Folder of LQ images; without it LQ is made from HR."""
     lq_rule: str | None = None
-    """How LQ is made: ``matlab-bicubic`` (default) or ``degradation:PRESET``."""
+    """How LQ is made from HR: ``matlab-bicubic`` (default)."""
 
     @model_validator(mode="after")
     def _has_images(self) -> DatasetEntry:

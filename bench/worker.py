@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..datasets.images import read_image, write_png
-from ..methods.protocol import FinishedImages, FolderMethod, Method, PixelMethod
+from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
 from .inputs import Input, store_input
 from .keys import score_key
@@ -137,7 +136,7 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
     if not new:
         return
     try:
-        target = torch_device(device)
+        target = torch_device(device) if resolve(json.loads(job.reference)).interface == "tensor" else "cpu"
         method = _loaded(job.reference, target)
     except Exception as error:
         yield from ((task, explain(error)) for task in new)
@@ -239,7 +238,7 @@ def key_of(metric: Metric, sr: str, reference: str | None, protocol: Protocol) -
 
 
 @lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time
-def _loaded(reference: str, device: str) -> Method | PixelMethod | FolderMethod | FinishedImages:
+def _loaded(reference: str, device: str) -> AnyMethod:
     return resolve(json.loads(reference)).load(device)
 
 
@@ -248,8 +247,3 @@ def explain(error: Exception) -> str:
     text = " ".join(str(error).split())
     ours = type(error).__module__.startswith("asasr_bench") or type(error) is ValueError
     return text if ours and text else f"{type(error).__name__}: {text}"
-
-
-def method_json(reference: str | Mapping[str, Any]) -> str:
-    """A method reference as it travels to workers."""
-    return json.dumps(reference, sort_keys=True)

@@ -45,7 +45,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     """Sorted by image."""
     lq_rule: str
-    """``files``, ``matlab-bicubic`` or ``degradation:PRESET``."""
+    """``files`` or ``matlab-bicubic``."""
     card: DatasetCard | None = None
 
 
@@ -106,9 +106,7 @@ def _suffix(lq: Mapping[str, Path], hr: Mapping[str, Path], suffix: str) -> str:
     return "" if any(stem in hr for stem in lq) else suffix
 
 
-def _require_partners(
-    name: str, hr: Path, hr_stems: Iterable[str], lq: Path, lq_stems: Iterable[str]
-) -> None:
+def _require_partners(name: str, hr: Path, hr_stems: Iterable[str], lq: Path, lq_stems: Iterable[str]) -> None:
     without_lq, without_hr = sorted(set(hr_stems) - set(lq_stems)), sorted(set(lq_stems) - set(hr_stems))
     parts = []
     if without_lq:

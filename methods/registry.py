@@ -226,5 +226,3 @@ def _entry_of(found: Any, version: str) -> MethodEntry:
 def load_method(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
     """Find and load a method."""
     return resolve(reference).load(device)
-
-

@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def restore_tiled(
-    forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int
-) -> Tensor:
+def restore_tiled(forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int) -> Tensor:
     """Apply ``forward`` to tiles and keep their centres.
 
     Where ``overlap`` is at least the network's receptive field, the result equals the untiled one.

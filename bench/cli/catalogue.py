@@ -13,3 +13,94 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(listing, name="list")
     app.command()(show)
+
+
+@listing.command()
+def methods() -> None:
+    """Methods by id; weight files, predictions:DIR and module:object work as well."""
+    from ...methods.errors import MethodError
+    from ...methods.registry import REGISTRY
+
+    rows = []
+    for name in REGISTRY.names():
+        try:
+            card = REGISTRY.get(name).card
+            rows.append((name, card.family, card.summary))
+        except MethodError as error:
+            rows.append((name, "broken", str(error)))
+    _print(("method", "family", "summary"), rows)
+
+
+@listing.command()
+def datasets() -> None:
+    """Dataset cards, and whether their files are here."""
+    from ...datasets.card import card_ids, data_root, load_card
+
+    rows = []
+    for id in card_ids():
+        card = load_card(id)
+        here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
+        rows.append((id, card.kind, str(card.count), here, card.title))
+    _print(("dataset", "kind", "images", "files", "title"), rows)
+
+
+@listing.command()
+def metrics() -> None:
+    """Metrics by id."""
+    from ..metrics.metric import all_metrics
+
+    _print(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
+
+
+@listing.command()
+def protocols() -> None:
+    """Protocols; S stands for the scale."""
+    from ..protocols import get_protocol, protocol_names
+
+    _print(("protocol", "summary"), [(name, get_protocol(name, 4).summary) for name in protocol_names()])
+
+
+@listing.command()
+def specs() -> None:
+    """Specs that come with the package."""
+    from ..spec import load_spec, shipped_specs
+
+    _print(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
+
+
+def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metric, protocol or spec.")]) -> None:
+    """Print everything that is known of one thing."""
+    from dataclasses import asdict
+
+    from ...datasets.card import card_ids, load_card
+    from ...methods.registry import REGISTRY, resolve
+    from ..metrics.metric import all_metrics
+    from ..protocols import get_protocol, protocol_names
+    from ..spec import load_spec, shipped_specs
+
+    found: list[tuple[str, dict[str, Any]]] = []
+    if name in shipped_specs():
+        found.append(("spec", load_spec(name).model_dump(mode="json")))
+    if name in card_ids():
+        found.append(("dataset", load_card(name).model_dump(mode="json")))
+    if name in all_metrics():
+        metric = all_metrics()[name]
+        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "version")}
+        found.append(("metric", facts))
+    if name in protocol_names() or name.startswith("classic-x"):
+        found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
+    if name in REGISTRY.names() or not found:
+        found.append(("method", asdict(resolve(name).card)))
+    for kind, facts in found:
+        _print((kind, name), [(key, str(value)) for key, value in facts.items() if value not in ("", None, (), [])])
+
+
+def _print(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)

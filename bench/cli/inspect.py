@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def report(
     store: StoreArgument,
-    formats: Annotated[str, typer.Option("--format", help="Of md, csv, tex, html; separated by commas.")] = "md,csv,tex,html",
+    formats: Annotated[
+        str, typer.Option("--format", help="Of md, csv, tex, html; separated by commas.")
+    ] = "md,csv,tex,html",
     out: Annotated[Path | None, typer.Option(help="Folder for leaderboard.*; default STORE/report.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page; default the store's name.")] = None,
 ) -> None:
@@ -57,7 +59,9 @@ def status(store: StoreArgument) -> None:
         runs = opened.runs()
         counts = opened.scores().groupby(["protocol", "dataset", "method", "status"]).size()
         problems = load_board(opened, title="").problems
-    table = Table(title=f"{store}: {len(runs)} runs, last {'finished ' + runs[-1]['finished'] if runs and runs[-1]['finished'] else 'not finished'}")
+    table = Table(
+        title=f"{store}: {len(runs)} runs, last {'finished ' + runs[-1]['finished'] if runs and runs[-1]['finished'] else 'not finished'}"
+    )
     for column in ("protocol", "dataset", "method", "done", "failed", "unavailable"):
         table.add_column(column, justify="left" if column in ("protocol", "dataset", "method") else "right")
     for key, row in counts.unstack(fill_value=0).iterrows():
@@ -65,4 +69,6 @@ def status(store: StoreArgument) -> None:
     console = Console()
     console.print(table)
     for problem in problems.itertuples():
-        console.print(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}", markup=False)
+        console.print(
+            f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}", markup=False
+        )

@@ -39,9 +39,7 @@ def run(
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
-    only_missing: Annotated[
-        bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")
-    ] = False,
+    only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")] = False,
     report: Annotated[bool, typer.Option(help="Write the report into the store's folder.")] = True,
 ) -> None:
     """Restore and measure what a store lacks of a spec. Stop it at any moment and run it again: nothing is lost.

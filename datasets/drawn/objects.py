@@ -18,6 +18,9 @@ from .shapes import frame, lit
 from .surfaces import SURFACES
 from .toys import CATEGORIES, TOYS
 
+_DEMONSTRATION = 72
+"""First seed of the demonstration: six seeds in a row with six different surfaces and every kind of toy three times."""
+
 _FEWEST, _MOST = 3, 12
 _SMALLEST, _LARGEST = 0.058, 0.24
 """Toy radius as a fraction of the scene's shorter side: 30 to 122 pixels across in a 256 x 256 scene."""
@@ -106,7 +109,7 @@ def build_object_scenes(root: Path, count: int = 8, first_seed: int = 1, size: t
 
 def build(root: Path) -> None:
     """Write the demonstration's six object scenes."""
-    build_object_scenes(root, count=6)
+    build_object_scenes(root, count=6, first_seed=_DEMONSTRATION)
 
 
 def _arrange(rng: np.random.Generator, size: tuple[int, int], towards_light: NDArray[np.float64]) -> list[_Sprite]:

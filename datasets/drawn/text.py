@@ -55,6 +55,9 @@ _READABLE = 7.0
 _LARGEST, _SMALLEST, _SECOND_LINE = 54.0, 13.0, 11.0
 """Font sizes in pixels per em, of largest lines and of lesser ones; capitals (0.73 em) are 8 to 39 pixels high."""
 
+_DEMONSTRATION = 20
+"""First seed of the demonstration: six seeds in a row with six different surfaces."""
+
 _MOST_BLOCKS = 7
 _ENOUGH_WORDS = 4
 _ATTEMPTS, _MORE_ATTEMPTS = 40, 120
@@ -171,7 +174,7 @@ def build_text_scenes(root: Path, count: int = 8, first_seed: int = 1, size: tup
 
 def build(root: Path) -> None:
     """Write the demonstration's six text scenes."""
-    build_text_scenes(root, count=6)
+    build_text_scenes(root, count=6, first_seed=_DEMONSTRATION)
 
 
 def _compose(rng: np.random.Generator, size: tuple[int, int], shrinking: float, small: bool) -> tuple[_Placed, float]:

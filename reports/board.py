@@ -1,0 +1,40 @@
+"""What a report is rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Board:
+    """Scores and what belongs to them."""
+
+    title: str
+    scores: pd.DataFrame
+    """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher or lower)."""
+    methods: pd.DataFrame
+    """method, family, parameters, seconds (per image), memory (peak bytes), devices."""
+    problems: pd.DataFrame
+    """dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
+    metrics: pd.DataFrame
+    """metric, title, unit, digits, direction; in the order of the columns."""
+    provenance: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image of the gallery; pixels are uint8 ``[H, W]`` or ``[H, W, 3]``."""
+
+    dataset: str
+    image: str
+    lq: NDArray[np.uint8]
+    hr: NDArray[np.uint8] | None
+    restored: Mapping[str, NDArray[np.uint8]]
+    """By method."""
+    values: Mapping[str, Mapping[str, float]]
+    """Method to metric to value."""

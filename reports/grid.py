@@ -1,0 +1,149 @@
+"""Arrange a board as one grid per dataset and protocol: methods as rows, metrics as columns, marks on the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isinf, isnan
+from typing import Literal
+
+import pandas as pd
+
+from .board import Board
+
+Mark = Literal["best", "second", ""]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric."""
+
+    metric: str
+    title: str
+    unit: str
+    digits: int
+    direction: str
+
+    @property
+    def heading(self) -> str:
+        """Title, unit and the direction in which it is better."""
+        unit = f" [{self.unit}]" if self.unit else ""
+        return f"{self.title}{unit} {'↑' if self.direction == 'higher' else '↓'}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number, or a word in its place."""
+
+    text: str
+    value: float
+    low: str = ""
+    high: str = ""
+    n: int = 0
+    partial: bool = False
+    """Measured on fewer images than others: not ranked."""
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method."""
+
+    method: str
+    family: str
+    cells: tuple[Cell, ...]
+    parameters: str
+    seconds: str
+    memory: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One dataset under one protocol."""
+
+    dataset: str
+    protocol: str
+    images: int
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def grids(board: Board) -> Iterator[Grid]:
+    """Every dataset and protocol of a board, never two protocols in one grid."""
+    metrics = {row.metric: Column(row.metric, row.title, row.unit, int(row.digits), row.direction)
+               for row in board.metrics.itertuples()}  # fmt: skip
+    costs = board.methods.set_index("method")
+    for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
+        columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
+        images = int(part["n"].max())
+        marks = {column.metric: _marks(part[part["metric"] == column.metric], column, images) for column in columns}
+        rows = []
+        for method, scores in part.groupby("method", sort=False):
+            by_metric = scores.set_index("metric")
+            cells = tuple(
+                _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric])
+                for column in columns
+            )
+            cost = costs.loc[method]
+            rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
+                            _bytes(cost["memory"])))  # fmt: skip
+        yield Grid(str(dataset), str(protocol), images, columns, tuple(rows))
+
+
+def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]:
+    """Best and second best at printed precision, among methods measured on all images."""
+    full = scores[(scores["n"] == images) & scores["value"].notna()]
+    printed = full.set_index("method")["value"].round(column.digits)
+    ranks = printed.rank(method="dense", ascending=column.direction == "lower")
+    words: dict[int, Mark] = {1: "best", 2: "second"}
+    return {str(method): words.get(int(rank), "") for method, rank in ranks.items()}
+
+
+def _cell(
+    board: Board,
+    scores: pd.DataFrame,
+    column: Column,
+    dataset: str,
+    method: str,
+    images: int,
+    marks: dict[str, Mark],
+) -> Cell:
+    if column.metric not in scores.index:
+        return Cell("–", float("nan"))
+    score = scores.loc[column.metric]
+    value, n = float(score["value"]), int(score["n"])
+    if isnan(value):
+        return Cell(_status(board.problems, dataset, method), value)
+    text, low, high = (number(float(score[name]), column.digits) for name in ("value", "ci_low", "ci_high"))
+    return Cell(text, value, low, high, n, n < images, marks.get(method, ""))
+
+
+def _status(problems: pd.DataFrame, dataset: str, method: str) -> str:
+    found = problems[(problems["dataset"] == dataset) & (problems["method"] == method)]["status"]
+    return str(found.iloc[0]) if len(found) else "–"
+
+
+def number(value: float, digits: int) -> str:
+    """Fixed decimals; ∞ for the PSNR of equal images, nothing for NaN."""
+    if isnan(value):
+        return ""
+    return ("∞" if value > 0 else "-∞") if isinf(value) else f"{value:.{digits}f}"
+
+
+def _count(value: object) -> str:
+    if pd.isna(value):  # type: ignore[call-overload]
+        return ""
+    count = int(value)  # type: ignore[call-overload]
+    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
+
+
+def _seconds(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _bytes(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value / 2**20:.0f} MiB" if value < 2**30 else f"{value / 2**30:.2f} GiB"

@@ -1,0 +1,32 @@
+"""The board in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.markup import escape
+from rich.table import Table
+
+from .board import Board
+from .grid import Cell, grids
+
+
+def to_terminal(board: Board) -> Iterator[Table]:
+    """One table per dataset and protocol, best bold, second underlined; fits 80 columns for a few metrics."""
+    for grid in grids(board):
+        table = Table(
+            title=f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {grid.images} images[/]", title_justify="left"
+        )
+        table.add_column("method")
+        for column in grid.columns:
+            table.add_column(escape(column.heading), justify="right")
+        table.add_column("time", justify="right", style="dim")
+        table.add_column("memory", justify="right", style="dim")
+        for row in grid.rows:
+            table.add_row(escape(row.method), *map(_cell, row.cells), row.seconds, row.memory)
+        yield table
+
+
+def _cell(cell: Cell) -> str:
+    text = escape(cell.text) + (f" (n={cell.n})" if cell.partial else "")
+    return {"best": f"[bold]{text}[/]", "second": f"[underline]{text}[/]"}.get(cell.mark, text)

@@ -1,0 +1,187 @@
+"""Runs through the command line: resume, kills, workers, bad input."""
+
+from __future__ import annotations
+
+import csv
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from asasr_bench.bench import open_store
+from asasr_bench.datasets.images import write_png
+from PIL import Image
+
+PLACE = ["protocol", "scale", "dataset", "image", "method", "seed"]
+
+
+@pytest.fixture
+def hr(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Six HR images, 96x96."""
+    for number in range(6):
+        write_png(tmp_path / "hr" / f"image{number}.png", np.ascontiguousarray(photo[20 * number :][:96, :96]))
+    return tmp_path / "hr"
+
+
+def options(hr: Path, store: Path, *more: object) -> list[str]:
+    methods = ("--method", "bicubic", "--method", "lanczos", "--method", "nearest")
+    return [str(part) for part in ("run", "classic-x4-float", "--dataset", f"D={hr}", *methods, "--store", store, *more)]
+
+
+def rows(store: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What does not depend on when and how a store was made."""
+    with open_store(store) as opened:
+        return opened.scores(), opened.outputs()[[*PLACE, "status", "lq", "reference", "sr", "restoration"]]
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    for ours, theirs in zip(rows(first), rows(second), strict=True):
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_change_no_row(hr: Path, tmp_path: Path, command, workers: int) -> None:
+    command(*options(hr, tmp_path / "one"))
+    command(*options(hr, tmp_path / "many", "--workers", workers))
+    assert_equal(tmp_path / "one", tmp_path / "many")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kills_at_random_moments_lose_nothing(hr: Path, tmp_path: Path, command, workers: int) -> None:
+    command(*options(hr, tmp_path / "whole"))
+    arguments = options(hr, tmp_path / "killed", "--workers", workers, "--no-report")
+    moments = random.Random(workers)
+    for _ in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(moments.uniform(0.2, 2.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    command(*arguments)
+    assert_equal(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_second_run_measures_nothing(hr: Path, tmp_path: Path, command) -> None:
+    command(*options(hr, tmp_path / "s"))
+    assert "0 cells measured, 36 kept" in command(*options(hr, tmp_path / "s")).stdout
+
+
+def test_only_what_changed_is_done_again(hr: Path, tmp_path: Path, command, photo: np.ndarray) -> None:
+    command(*options(hr, tmp_path / "s"))
+    write_png(hr / "image3.png", np.ascontiguousarray(photo[:96, 100:196]))
+    assert "6 cells measured, 30 kept" in command(*options(hr, tmp_path / "s")).stdout
+
+
+def test_a_broken_image_costs_its_own_cells_alone(hr: Path, tmp_path: Path, command) -> None:
+    good = (hr / "image1.png").read_bytes()
+    (hr / "image1.png").write_bytes(good[: len(good) // 2])
+    result = command(*options(hr, tmp_path / "s"), status=3)
+    assert "30 cells measured" in result.stdout
+    assert "image1.png: damaged or truncated image" in result.stderr
+    (hr / "image1.png").write_bytes(good)
+    assert "6 cells measured, 30 kept" in command(*options(hr, tmp_path / "s")).stdout
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "message"),
+    [
+        (np.full((96, 96), 40_000, np.uint16), None, "16-bit"),
+        (np.zeros((96, 96, 4), np.uint8), "RGBA", "transparent"),
+    ],
+)
+def test_images_that_would_lose_something_are_refused(
+    hr: Path, tmp_path: Path, command, pixels: np.ndarray, mode: str | None, message: str
+) -> None:
+    Image.fromarray(pixels, mode).save(hr / "image2.png")
+    assert message in command(*options(hr, tmp_path / "s"), status=3).stderr
+
+
+def test_grey_palette_and_opaque_alpha_lose_nothing_and_are_scored(hr: Path, tmp_path: Path, command) -> None:
+    rgb = Image.open(hr / "image0.png")
+    rgb.convert("L").save(hr / "image3.png")
+    rgb.convert("P").save(hr / "image4.png")
+    rgb.convert("RGBA").save(hr / "image5.png")
+    assert "36 cells measured" in command(*options(hr, tmp_path / "s")).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("run", "clasic-x4"), 2, "did you mean 'classic-x4"),
+        (("run", "classic-x4", "--dataset", "D={hr}", "--method", "bicubik"), 2, "did you mean 'bicubic'"),
+        (("run", "classic-x4", "--dataset", "D={hr}", "--metric", "psnr"), 2, "psnr_y"),
+        (("run", "classic-x4", "--dataset", "D={hr}", "--protocol", "osedif-512"), 2, "did you mean 'osediff-512'"),
+        (("run", "classic-x4", "--dataset", "D={hr}/nowhere"), 3, "no such folder"),
+        (("run", "classic-x4", "--dataset", "Set55"), 3, "did you mean 'Set5'"),
+        (("run", "classic-x4", "--dataset", "D={hr}", "--method", "predictions:{hr}/none"), 3, "no such folder"),
+        (("report", "{hr}"), 3, "no store here"),
+        (("score", "--sr", "{hr}", "--hr", "{hr}", "--protocol", "classic-xS"), 2, "needs a scale"),
+    ],
+)
+def test_wrong_words_get_one_clear_line(hr: Path, command, arguments: tuple, status: int, message: str) -> None:
+    result = command(*(str(part).replace("{hr}", str(hr)) for part in arguments), status=status)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_missing_weights_are_unavailable_and_the_others_go_on(hr: Path, tmp_path: Path, command) -> None:
+    result = command(*options(hr, tmp_path / "s", "--method", tmp_path / "net.pth"), status=3)
+    assert "36 cells measured" in result.stdout
+    assert "net.pth is missing" in result.stderr
+    assert "unavailable" in (tmp_path / "s" / "report" / "leaderboard.md").read_text()
+
+
+def test_an_unknown_key_names_the_nearest(tmp_path: Path, command) -> None:
+    (tmp_path / "x.yaml").write_text("name: x\nprotocol: asasr\nmetrics: [psnr_y]\nmethod: [bicubic]\n")
+    assert "unknown key 'method'; did you mean 'methods'" in command("run", "x.yaml", status=2).stderr
+
+
+def test_size_and_name_mismatches_name_the_files(hr: Path, tmp_path: Path, command) -> None:
+    lq = tmp_path / "lq"
+    for number in range(6):
+        write_png(lq / f"image{number}.png", np.zeros((24 + (number == 2), 24, 3), np.uint8))
+    arguments = ("run", "realsr", "--dataset", f"D={lq},{hr}", "--method", "bicubic", "--store", tmp_path / "s")
+    result = command(*arguments, status=3)
+    assert "image2.png is 24x25 pixels" in result.stderr
+    assert "needs 24x24" in result.stderr
+    (lq / "image2.png").rename(lq / "other.png")
+    assert "without partner: image2" in command(*arguments, status=3).stderr
+
+
+def test_export_and_report_have_the_promised_columns(hr: Path, tmp_path: Path, command) -> None:
+    command(*options(hr, tmp_path / "s"))
+    command("export", tmp_path / "s", "--per-image", tmp_path / "v.csv")
+    with (tmp_path / "v.csv").open() as file:
+        values = list(csv.DictReader(file))
+    assert list(values[0]) == ["dataset", "image", "method", "seed", "metric", "protocol", "value"]
+    assert len(values) == 36
+    command("report", tmp_path / "s", "--format", "md,csv,tex,html", "--out", tmp_path / "out")
+    with (tmp_path / "out" / "leaderboard.csv").open() as file:
+        board = list(csv.DictReader(file))
+    assert list(board[0]) == "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction".split(",")
+    mean = np.mean([float(row["value"]) for row in values if (row["method"], row["metric"]) == ("bicubic", "psnr_y")])
+    row = next(row for row in board if (row["method"], row["metric"]) == ("bicubic", "psnr_y"))
+    assert float(row["value"]) == pytest.approx(mean, rel=1e-12)
+    assert float(row["ci_low"]) < mean < float(row["ci_high"])
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"leaderboard.{s}" for s in ("md", "csv", "tex", "html")}
+
+
+def test_two_writers_do_not_meet(hr: Path, tmp_path: Path, command) -> None:
+    with open_store(tmp_path / "s", write=True):
+        assert "is writing this store" in command(*options(hr, tmp_path / "s"), status=3).stderr
+
+
+def test_demo_needs_no_download(tmp_path: Path, command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASASR_BENCH_DATA", str(tmp_path / "data"))
+    assert "leaderboard.html" in command("run", "demo").stdout
+    page = (tmp_path / "runs" / "demo" / "report" / "leaderboard.html").read_text()
+    assert "data:image/png;base64," in page
+    assert "src=\"http" not in page
