@@ -60,7 +60,7 @@ def _means(scores: pd.DataFrame, methods: list[str], directions: dict[str, str])
         values = group["value"].dropna().to_numpy()
         mean = float(values.mean()) if values.size else float("nan")
         low, high = bootstrap_ci(values)
-        rows.append((dataset, method, metric, protocol, mean, low, high, values.size, directions[metric]))
+        rows.append((dataset, method, metric, protocol, mean, low, high, values.size, directions[str(metric)]))
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods)},
              "metric": {id: rank for rank, id in enumerate(directions)}}  # fmt: skip
@@ -137,7 +137,7 @@ def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PE
             reference = rows["reference"].iloc[0]
             examples.append(
                 Example(
-                    dataset=dataset,
+                    dataset=str(dataset),
                     image=image,
                     lq=_shown(store.objects.get(_widest(store, rows["lq"]))),
                     hr=None if reference is None else store.objects.get(reference),
@@ -153,7 +153,7 @@ def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PE
 
 def _widest(store: Store, digests: pd.Series) -> str:
     """Of the forms in which methods took this LQ (a Y plane, RGB), the one with most to see."""
-    found = [(store.objects.get(digest).ndim, digest) for digest in digests.unique()]
+    found = [(store.objects.get(str(digest)).ndim, str(digest)) for digest in digests.unique()]
     return max(found)[1]
 
 

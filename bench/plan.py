@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.dataset import Dataset, folder_dataset, parse_dataset_option
-from ..methods.protocol import MethodCard
 from ..methods.errors import MethodError, MissingWeightsError
+from ..methods.protocol import MethodCard
 from ..methods.registry import MethodEntry, resolve
 from .inputs import Input, InputError
 from .keys import restoration_key

@@ -30,10 +30,10 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
         ValueError: the method returned another shape, or values that are not finite.
     """
     if isinstance(method, PixelMethod):
-        sr = method.restore_pixels(lq, scale)
-        if sr.dtype == np.uint8:
-            return sr
-        rounded: NDArray[np.uint8] = np.floor(np.clip(sr, _Y_MIN, _Y_MAX) + 0.5).astype(np.uint8)
+        resampled = method.restore_pixels(lq, scale)
+        if resampled.dtype == np.uint8:
+            return resampled
+        rounded: NDArray[np.uint8] = np.floor(np.clip(resampled, _Y_MIN, _Y_MAX) + 0.5).astype(np.uint8)
         return rounded
 
     import torch

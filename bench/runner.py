@@ -86,11 +86,10 @@ def _plan(experiment: Experiment, store: Store, executor: Executor, only_missing
         store.inputs(), store.restorations(), store.score_keys(), store.places(), objects=store.objects.known()
     )
     missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
-    for done, ((key, item), result) in enumerate(
-        executor.map(partial(prepare, store=store.root), list(missing.items())), start=1
-    ):
-        error = result.message if isinstance(result, WorkerDied) else result.error
-        if error:
+    work = executor.map(partial(prepare, store=store.root), list(missing.items()))
+    for done, ((key, _), result) in enumerate(work, start=1):
+        if isinstance(result, WorkerDied) or result.lq is None:
+            error = result.message if isinstance(result, WorkerDied) else result.error
             errors |= _same_key(keys, key, error)
         else:
             store.add_inputs([(key, result.lq, result.reference)])

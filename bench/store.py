@@ -287,7 +287,8 @@ def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> Non
             (output.restoration, output.sr, output.seconds, output.memory, output.device, run),
         )
     (id,) = database.execute(
-        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq, reference, restoration, status, message)"
+        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq, reference, restoration, status,"
+        " message)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (protocol, scale, dataset, image, method, seed) DO UPDATE SET lq = excluded.lq,"
         " reference = excluded.reference, restoration = excluded.restoration, status = excluded.status,"

@@ -7,6 +7,7 @@ import os
 import shutil
 from importlib import import_module
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -102,7 +103,7 @@ def open_dataset(id: str, *, scale: int, root: Path | None = None) -> Dataset:
     return Dataset(made.name, made.samples, made.lq_rule, card)
 
 
-def _cards():  # type: ignore[no-untyped-def]  # importlib.resources has no public name for its type in 3.11
+def _cards() -> Traversable:
     return files(__package__).joinpath("cards")
 
 

@@ -50,7 +50,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     if target not in ("RGB", "L"):
         kind = "16-bit or floating-point" if mode.startswith(("I", "F")) else f"colour mode {mode}"
         raise ImageError(f"{path}: {kind} image; this benchmark scores 8-bit RGB and grey images, convert it first")
-    return np.ascontiguousarray(pixels, dtype=np.uint8)
+    return np.array(pixels, dtype=np.uint8, order="C")
 
 
 def _is_transparent(image: Image.Image) -> bool:

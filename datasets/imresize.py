@@ -70,9 +70,10 @@ def imresize(
 
 def _apply(weights: csr_array, pixels: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Multiply ``weights`` [out, in] onto one axis of ``pixels``."""
+    result: NDArray[np.float64]
     if axis == 0:
-        flat = pixels.reshape(pixels.shape[0], -1)
-        return np.asarray(weights @ flat).reshape(weights.shape[0], *pixels.shape[1:])
+        result = np.asarray(weights @ pixels.reshape(pixels.shape[0], -1))
+        return result.reshape(weights.shape[0], *pixels.shape[1:])
     turned = np.ascontiguousarray(pixels.swapaxes(0, 1)).reshape(pixels.shape[1], -1)
     result = np.asarray(weights @ turned).reshape(weights.shape[0], pixels.shape[0], *pixels.shape[2:])
     return np.ascontiguousarray(result.swapaxes(0, 1))
@@ -103,7 +104,7 @@ def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(1 - np.abs(x), 0)
+    return (1 - np.abs(x)).clip(min=0)
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,16 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..datasets.images import file_digest
 from .command import ExternalCommand
 from .errors import (
     DuplicateMethodError,
     MethodError,
-    MethodReferenceError,
     MissingWeightsError,
     UnknownMethodError,
 )
@@ -97,7 +96,7 @@ class Registry:
         if id in plugins:
             try:
                 found = plugins[id].load()
-                return _entry_of(found, plugins[id].dist.version if plugins[id].dist else "")
+                return _entry_of(found, _version(plugins[id]))
             except MethodError:
                 raise
             except Exception as error:
@@ -106,12 +105,17 @@ class Registry:
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
-            f"unknown method '{id}'{hint} (known: {', '.join(known)}; also a weight file, predictions:DIR, module:object)"
+            f"unknown method '{id}'{hint} (known: {', '.join(known)};"
+            " also a weight file, predictions:DIR, module:object)"
         )
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
         return [*self._entries, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+
+
+def _version(point: EntryPoint) -> str:
+    return point.dist.version if point.dist is not None else ""
 
 
 def _interpolation_entry(name: str) -> MethodEntry:
@@ -218,7 +222,7 @@ def _entry_of(found: Any, version: str) -> MethodEntry:
 
     def load(device: str) -> AnyMethod:
         move = getattr(made, "to", None)
-        return made if move is None else move(device)
+        return cast(AnyMethod, made if move is None else move(device))
 
     return MethodEntry(made.card, interface, load, settings={"code": version})
 

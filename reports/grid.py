@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isinf, isnan
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -70,24 +70,27 @@ class Grid:
 
 def grids(board: Board) -> Iterator[Grid]:
     """Every dataset and protocol of a board, never two protocols in one grid."""
-    metrics = {row.metric: Column(row.metric, row.title, row.unit, int(row.digits), row.direction)
-               for row in board.metrics.itertuples()}  # fmt: skip
-    costs = board.methods.set_index("method")
+    metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in _records(board.metrics)}
+    costs = {row["method"]: row for row in _records(board.methods)}
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
         marks = {column.metric: _marks(part[part["metric"] == column.metric], column, images) for column in columns}
         rows = []
         for method, scores in part.groupby("method", sort=False):
-            by_metric = scores.set_index("metric")
+            by_metric = {row["metric"]: row for row in _records(scores)}
             cells = tuple(
                 _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric])
                 for column in columns
             )
-            cost = costs.loc[method]
+            cost = costs[method]
             rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
                             _bytes(cost["memory"])))  # fmt: skip
         yield Grid(str(dataset), str(protocol), images, columns, tuple(rows))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]:
@@ -101,16 +104,16 @@ def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]
 
 def _cell(
     board: Board,
-    scores: pd.DataFrame,
+    scores: dict[str, dict[str, Any]],
     column: Column,
     dataset: str,
     method: str,
     images: int,
     marks: dict[str, Mark],
 ) -> Cell:
-    if column.metric not in scores.index:
+    if column.metric not in scores:
         return Cell("–", float("nan"))
-    score = scores.loc[column.metric]
+    score = scores[column.metric]
     value, n = float(score["value"]), int(score["n"])
     if isnan(value):
         return Cell(_status(board.problems, dataset, method), value)

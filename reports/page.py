@@ -22,7 +22,7 @@ _MOST_PIXELS = 1024
 
 def to_html(board: Board, examples: list[Example]) -> str:
     """Render the page. Every name is escaped, nothing is requested from elsewhere, equal input gives equal bytes."""
-    titles = {row.metric: (row.title, int(row.digits)) for row in board.metrics.itertuples()}
+    titles = {str(row["metric"]): (str(row["title"]), int(row["digits"])) for row in board.metrics.to_dict("records")}
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_part("page.html.j2"))
     return template.render(
@@ -30,8 +30,8 @@ def to_html(board: Board, examples: list[Example]) -> str:
         grids=list(grids(board)),
         families=list(dict.fromkeys(board.methods["family"])),
         problems=list(board.problems.itertuples()),
-        # "</" would end the script element; JSON may write it with a backslash.
-        gallery=Markup(json.dumps([_example(e, titles) for e in examples]).replace("</", "<\\/")),
+        # A "<" in a name could end the script element; JSON has another spelling for it.
+        gallery=Markup(json.dumps([_example(e, titles) for e in examples]).replace("<", "\\u003c")),
         style=Markup(_part("page.css")),
         script=Markup(_part("page.js")),
     )

@@ -23,11 +23,22 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
                  "reports/templates/page.html.j2", "datasets/drawn/text.py"):  # fmt: skip
         assert f"asasr_bench/{name}" in names
     assert "asasr_bench/datasets/__init__.py" not in names  # it would shadow Hugging Face datasets
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(tmp_path / "site"), str(wheel)]
+    site = str(tmp_path / "site")
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        site,
+        str(wheel),
+    ]
     subprocess.run(install, check=True, capture_output=True)
-    script = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import asasr_bench.bench as b; print(b.__file__)"
+    script = f"import sys; sys.path.insert(0, {site!r}); import asasr_bench.bench as b; print(b.__file__)"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert found.stdout.startswith(str(tmp_path / "site"))
+    assert found.stdout.startswith(site)
 
 
 def test_help_imports_nothing_heavy() -> None:

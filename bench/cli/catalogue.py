@@ -21,7 +21,7 @@ def methods() -> None:
     from ...methods.errors import MethodError
     from ...methods.registry import REGISTRY
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in REGISTRY.names():
         try:
             card = REGISTRY.get(name).card
@@ -36,7 +36,7 @@ def datasets() -> None:
     """Dataset cards, and whether their files are here."""
     from ...datasets.card import card_ids, data_root, load_card
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for id in card_ids():
         card = load_card(id)
         here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -59,13 +59,14 @@ def status(store: StoreArgument) -> None:
         runs = opened.runs()
         counts = opened.scores().groupby(["protocol", "dataset", "method", "status"]).size()
         problems = load_board(opened, title="").problems
-    table = Table(
-        title=f"{store}: {len(runs)} runs, last {'finished ' + runs[-1]['finished'] if runs and runs[-1]['finished'] else 'not finished'}"
-    )
+    ended = runs[-1]["finished"] if runs else None
+    table = Table(title=f"{store}: {len(runs)} runs, last {f'finished {ended}' if ended else 'not finished'}")
     for column in ("protocol", "dataset", "method", "done", "failed", "unavailable"):
         table.add_column(column, justify="left" if column in ("protocol", "dataset", "method") else "right")
     for key, row in counts.unstack(fill_value=0).iterrows():
-        table.add_row(*key, *(str(row.get(status, 0)) for status in ("done", "failed", "unavailable")))
+        table.add_row(
+            *cast(tuple[str, ...], key), *(str(row.get(status, 0)) for status in ("done", "failed", "unavailable"))
+        )
     console = Console()
     console.print(table)
     for problem in problems.itertuples():

@@ -28,7 +28,7 @@ def score(
 
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
-    from ..scoring import values_by_metric, score_folders
+    from ..scoring import score_folders, values_by_metric
     from ..statistics import bootstrap_ci
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]

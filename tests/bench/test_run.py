@@ -30,7 +30,9 @@ def hr(tmp_path: Path, photo: np.ndarray) -> Path:
 
 def options(hr: Path, store: Path, *more: object) -> list[str]:
     methods = ("--method", "bicubic", "--method", "lanczos", "--method", "nearest")
-    return [str(part) for part in ("run", "classic-x4-float", "--dataset", f"D={hr}", *methods, "--store", store, *more)]
+    return [
+        str(part) for part in ("run", "classic-x4-float", "--dataset", f"D={hr}", *methods, "--store", store, *more)
+    ]
 
 
 def rows(store: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -166,12 +168,14 @@ def test_export_and_report_have_the_promised_columns(hr: Path, tmp_path: Path, c
     command("report", tmp_path / "s", "--format", "md,csv,tex,html", "--out", tmp_path / "out")
     with (tmp_path / "out" / "leaderboard.csv").open() as file:
         board = list(csv.DictReader(file))
-    assert list(board[0]) == "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction".split(",")
+    assert list(board[0]) == ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
     mean = np.mean([float(row["value"]) for row in values if (row["method"], row["metric"]) == ("bicubic", "psnr_y")])
     row = next(row for row in board if (row["method"], row["metric"]) == ("bicubic", "psnr_y"))
     assert float(row["value"]) == pytest.approx(mean, rel=1e-12)
     assert float(row["ci_low"]) < mean < float(row["ci_high"])
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"leaderboard.{s}" for s in ("md", "csv", "tex", "html")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"leaderboard.{s}" for s in ("md", "csv", "tex", "html")
+    }
 
 
 def test_two_writers_do_not_meet(hr: Path, tmp_path: Path, command) -> None:
@@ -184,4 +188,4 @@ def test_demo_needs_no_download(tmp_path: Path, command, monkeypatch: pytest.Mon
     assert "leaderboard.html" in command("run", "demo").stdout
     page = (tmp_path / "runs" / "demo" / "report" / "leaderboard.html").read_text()
     assert "data:image/png;base64," in page
-    assert "src=\"http" not in page
+    assert 'src="http' not in page

@@ -1,0 +1,105 @@
+"""Finding methods: references, the registry, third parties."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.errors import (
+    DuplicateMethodError,
+    MethodError,
+    MethodReferenceError,
+    MissingWeightsError,
+    UnknownMethodError,
+)
+from asasr_bench.methods.registry import REGISTRY, Registry, load_method, resolve
+
+
+def test_a_failed_registration_changes_nothing() -> None:
+    registry = Registry()
+    registry.register(resolve("bicubic"))
+    with pytest.raises(DuplicateMethodError, match="bicubic"):
+        registry.register(resolve("bicubic"))
+    assert list(registry) == ["bicubic"]
+
+
+def test_a_name_is_only_a_label() -> None:
+    assert resolve("mine=bicubic").card.id == "mine"
+    assert resolve("mine=bicubic").identity("x", 4) == resolve("bicubic").identity("x", 4)
+    assert resolve("bicubic").identity("x", 4) != resolve("lanczos").identity("x", 4)
+
+
+@pytest.mark.parametrize(
+    ("reference", "error", "message"),
+    [
+        ("bicubc", UnknownMethodError, "did you mean 'bicubic'"),
+        ("nowhere/net.pth", MissingWeightsError, "nowhere/net.pth is missing"),
+        ("no_such_module:thing", MethodError, "cannot be imported"),
+        ("json:dumps", MethodError, "json|no method|argument"),
+        ({"weigths": "x.pth"}, MethodReferenceError, "did you mean 'weights'"),
+        ({"name": "x"}, MethodReferenceError, "exactly one"),
+        ({"command": "run --in {lq}"}, MethodReferenceError, "needs {lq} and {sr}"),
+    ],
+)
+def test_wrong_references_are_named(reference, error: type[Exception], message: str) -> None:
+    with pytest.raises((error, TypeError) if reference == "json:dumps" else error, match=message):
+        resolve(reference)
+
+
+def test_changed_predictions_change_the_identity(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
+    before = resolve(f"predictions:{tmp_path}").identity("a", 4)
+    write_png(tmp_path / "a.png", np.ones((4, 4, 3), np.uint8))
+    assert resolve(f"predictions:{tmp_path}").identity("a", 4) != before
+    with pytest.raises(MethodError, match="'b' is missing"):
+        resolve(f"predictions:{tmp_path}").identity("b", 4)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 8])
+@pytest.mark.parametrize("name", list(REGISTRY))
+def test_tensors_and_pixels_agree(name: str, scale: int, rng: np.random.Generator) -> None:
+    import torch
+
+    method = load_method(name)
+    lq = rng.random((9, 7, 3))
+    sr = method.restore(torch.from_numpy(lq).permute(2, 0, 1)[None], scale, [0])
+    assert tuple(sr.shape) == (1, 3, 9 * scale, 7 * scale)
+    expected = np.clip(method.restore_pixels(lq, scale), 0, 1)
+    np.testing.assert_allclose(sr[0].permute(1, 2, 0).numpy(), expected, atol=1e-12)
+
+
+def test_a_third_party_joins_by_installing_a_package(tmp_path: Path) -> None:
+    module = (
+        "from asasr_bench.methods.protocol import MethodCard\n"
+        "class Repeat:\n"
+        "    card = MethodCard('repeat', 'regression', 'Repeats pixels')\n"
+        "    def restore(self, lq, scale, seeds):\n"
+        "        return lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)\n"
+    )
+    info = "throwaway_sr-1.0.dist-info"
+    wheel = tmp_path / "throwaway_sr-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("throwaway_sr.py", module)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: throwaway-sr\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/entry_points.txt", "[asasr_bench.methods]\nrepeat = throwaway_sr:Repeat\n")
+        archive.writestr(f"{info}/RECORD", "")
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    write_png(tmp_path / "lq.png", np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
+    script = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); sys.argv = ['asasr-bench', 'restore', 'repeat',"
+        f" {str(tmp_path / 'lq.png')!r}, {str(tmp_path / 'sr.png')!r}, '--scale', '2', '--device', 'cpu'];"
+        "from asasr_bench.bench.cli.main import main; main()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    from asasr_bench.datasets.images import read_image
+
+    expected = np.arange(48, dtype=np.uint8).reshape(4, 4, 3).repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(read_image(tmp_path / "sr.png"), expected)

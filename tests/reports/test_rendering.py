@@ -1,0 +1,86 @@
+"""What a report shows, and what it must never do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from asasr_bench.reports.board import Board, Example
+from asasr_bench.reports.page import to_html
+from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
+
+HOSTILE = "<script>alert(1)</script>_&%"
+
+
+def board(values: dict[str, tuple[float, int]], status: str = "") -> Board:
+    rows = [
+        ("Set", name, "psnr_y", "asasr", value, value - 1, value + 1, n, "higher")
+        for name, (value, n) in values.items()
+    ]
+    columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+    lost = [
+        ("Set", name, "", status, "weights are missing", 1) for name, (value, _) in values.items() if value != value
+    ]
+    return Board(
+        title="T",
+        scores=pd.DataFrame(rows, columns=columns),
+        methods=pd.DataFrame(
+            [(name, "gan", 1_200_000, 0.5, 2.0**30, "cpu") for name in values],
+            columns=["method", "family", "parameters", "seconds", "memory", "devices"],
+        ),
+        problems=pd.DataFrame(lost, columns=["dataset", "method", "metric", "status", "message", "count"]),
+        metrics=pd.DataFrame(
+            [("psnr_y", "PSNR-Y", "dB", 2, "higher")], columns=["metric", "title", "unit", "digits", "direction"]
+        ),
+        provenance={"command": HOSTILE},
+    )
+
+
+def test_best_and_second_are_marked_at_printed_precision() -> None:
+    text = to_markdown(board({"a": (30.001, 5), "b": (30.004, 5), "c": (29.0, 5), "d": (28.0, 5)}))
+    assert text.count("**30.00**") == 2
+    assert "<u>29.00</u>" in text
+    assert "<u>28" not in text
+
+
+def test_a_mean_of_fewer_images_is_told_and_not_ranked() -> None:
+    text = to_markdown(board({"a": (35.0, 3), "b": (30.0, 5)}))
+    assert "35.00 [34.00, 36.00] (n=3)" in text
+    assert "**30.00**" in text
+
+
+def test_what_is_missing_is_a_word_with_its_reason() -> None:
+    text = to_markdown(board({"a": (float("nan"), 0), "b": (30.0, 5)}, status="unavailable"))
+    assert "| unavailable |" in text
+    assert "weights are missing" in text
+
+
+def test_csv_has_the_promised_header_and_full_precision() -> None:
+    lines = to_csv(board({"a": (30.123456789012345, 5)})).splitlines()
+    assert lines[0] == "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction"
+    assert lines[1].split(",")[4] == repr(30.123456789012345)
+
+
+def test_equal_images_print_infinity() -> None:
+    assert "∞" in to_markdown(board({"a": (float("inf"), 5)}))
+    assert r"$\infty$" in to_latex(board({"a": (float("inf"), 5)}))
+
+
+@pytest.mark.parametrize("render", [to_markdown, lambda b: to_html(b, [])])
+def test_names_are_never_markup(render) -> None:
+    assert "<script>alert" not in render(board({HOSTILE: (30.0, 5)}))
+
+
+def test_gallery_names_cannot_leave_their_script_element(rng: np.random.Generator) -> None:
+    pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    name = "</script><script>alert(1)</script>"
+    example = Example("Set", name, pixels[::4, ::4], pixels, {"a": pixels}, {"a": {"psnr_y": 30.0}})
+    page = to_html(board({"a": (30.0, 5)}), [example])
+    assert "<script>alert" not in page
+    assert page == to_html(board({"a": (30.0, 5)}), [example])
+
+
+def test_latex_escapes_every_special_sign() -> None:
+    text = to_latex(board({"a_b & 50% #1 {x} ~ ^ $ \\": (30.0, 5)}))
+    assert r"a\_b \& 50\% \#1 \{x\} \textasciitilde{} \textasciicircum{} \$ \textbackslash{}" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
