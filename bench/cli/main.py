@@ -21,7 +21,7 @@ _USAGE_ERRORS = {
     "MetricError",
     "UnknownMethodError",
     "MethodReferenceError",
-    "UnknownPresetError",
+    "FormatError",
 }
 """Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
 

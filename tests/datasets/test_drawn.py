@@ -144,7 +144,7 @@ def test_object_truth_is_consistent(seed: int, size: tuple[int, int]) -> None:
     labels = np.zeros(size, dtype=int)
     for instance in scene.instances:
         assert instance.mask.shape == size
-        assert instance.mask.sum() >= 60  # a star of radius 9 has 97 pixels, of which 60 % are visible
+        assert instance.mask.sum() >= 45  # a fir of the least radius, 9, covers 78 pixels, of which 60 % are visible
         x0, y0, x1, y1 = instance.box
         assert instance.mask[y0:y1, x0:x1].sum() == instance.mask.sum()
         edges = instance.mask[y0, :], instance.mask[y1 - 1, :], instance.mask[:, x0], instance.mask[:, x1 - 1]
@@ -156,18 +156,20 @@ def test_object_truth_is_consistent(seed: int, size: tuple[int, int]) -> None:
 
 
 def test_mask_borders_lie_on_edges_of_the_picture() -> None:
+    scenes = [objects.draw_object_scene(seed, (192, 192)) for seed in range(6)]
+
     def strength(shift: int) -> float:
         found = []
-        for seed in range(6):
-            scene = objects.draw_object_scene(seed, (192, 192))
+        for scene in scenes:
             tone = ndimage.gaussian_filter(linear_luminance(scene.pixels) ** 0.5, 0.7)
             gradient = np.hypot(*np.gradient(tone))
             moved = np.roll(scene.labels > 0, (shift, shift), axis=(0, 1))
-            border = moved ^ ndimage.binary_erosion(moved, iterations=1)
+            border = moved ^ ndimage.binary_erosion(moved)
             found.append(gradient[border].mean() / gradient.mean())
         return float(np.mean(found))
 
-    assert strength(0) > 1.5 * max(strength(-4), strength(4))
+    # Measured 2.97 in place and 2.36, 2.26 one pixel off: a shifted mask is noticed.
+    assert strength(0) > 1.2 * max(strength(-1), strength(1))
 
 
 def test_every_kind_of_toy_and_occlusion_appear() -> None:
@@ -190,7 +192,7 @@ def test_text_truth_is_consistent(seed: int, size: tuple[int, int]) -> None:
     scene = text.draw_text_scene(seed, size)
     assert scene.pixels.shape == (*size, 3)
     assert scene.pixels.dtype == np.uint8
-    assert len(scene.words) >= 2
+    assert len(scene.words) >= 2  # 3 was the least of 300 scenes
     brightness = linear_luminance(scene.pixels)
     covered = np.zeros(size, dtype=int)
     for word in scene.words:
@@ -214,7 +216,7 @@ def test_text_truth_is_consistent(seed: int, size: tuple[int, int]) -> None:
     assert covered.max() <= 1
 
 
-LEGIBLE = 2.5
+LEGIBLE = 3.0
 """Least measured contrast in a word. Thin strokes never show the full 4.5 of their colours: a pixel averages both."""
 
 
