@@ -127,7 +127,7 @@ def _value_noise(rng: np.random.Generator, shape: tuple[int, int], cell: tuple[f
     knots = rng.normal(0, 1, tuple(int(np.ceil(side / step)) + 4 for side, step in zip(shape, cell, strict=True)))
     start = rng.uniform(1, 2, 2)
     field = ndimage.affine_transform(
-        knots, [1 / step for step in cell], offset=start, output_shape=shape, order=3, mode="nearest"
+        knots, np.diag([1 / step for step in cell]), offset=start, output_shape=shape, order=3, mode="nearest"
     )
     return np.asarray(field, dtype=np.float64) * 1.3  # interpolation between knots lowers the deviation to about 1/1.3
 

@@ -116,7 +116,8 @@ class _Placed:
         first = np.array([top - self.centre[1], left - self.centre[0]]) * SUPERSAMPLING + 0.5
         offset = inverse[:, 0] * first[0] + inverse[:, 1] * first[1] + middle - 0.5
         shape = ((bottom - top) * SUPERSAMPLING, (right - left) * SUPERSAMPLING)
-        samples = ndimage.affine_transform(upright, inverse, offset, shape, order=1, mode="constant")
+        # "grid-constant" keeps the outermost half sample of the layer; "constant" would cut it off.
+        samples = ndimage.affine_transform(upright, inverse, offset, shape, order=1, mode="grid-constant")
         picture = np.zeros(size)
         picture[top:bottom, left:right] = shrink(samples)
         return picture
