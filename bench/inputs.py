@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.dataset import MATLAB_BICUBIC, Sample
+from ..datasets.dataset import Sample
 from ..datasets.images import crop_to_multiple, file_digest, read_image
 from ..datasets.imresize import imresize
+from ..datasets.lq import MATLAB_BICUBIC, make_lq, rule_version
 from .keys import input_key
 from .metrics.similarity import luma, round_half_up
 from .objects import Objects, Pixels
@@ -54,6 +55,7 @@ class Input:
             hr_file=file_digests[self.hr] if self.hr else None,
             lq_file=file_digests[self.lq] if self.lq else None,
             lq_rule=self.lq_rule,
+            rule_version=rule_version(self.lq_rule),
             scale=self.scale,
             on_luma=self.on_luma,
         )
@@ -77,9 +79,7 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
         return imresize(y, 1 / item.scale), hr
     if item.lq is None:
         assert hr is not None
-        if item.lq_rule != MATLAB_BICUBIC:
-            raise InputError(f"unknown LQ rule '{item.lq_rule}'; known: {MATLAB_BICUBIC}, or give LQ files")
-        return imresize(hr, 1 / item.scale), hr
+        return make_lq(hr, item.lq_rule, item.scale), hr
     lq = read_image(item.lq)
     if hr is not None:
         expected = (hr.shape[0] // item.scale, hr.shape[1] // item.scale)

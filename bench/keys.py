@@ -13,9 +13,11 @@ def digest(parts: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def input_key(*, hr_file: str | None, lq_file: str | None, lq_rule: str, scale: int, on_luma: bool) -> str:
+def input_key(
+    *, hr_file: str | None, lq_file: str | None, lq_rule: str, rule_version: int, scale: int, on_luma: bool
+) -> str:
     """Names the LQ and HR pixels that come from these file digests by this rule."""
-    return digest({"hr": hr_file, "lq": lq_file, "rule": lq_rule, "scale": scale, "luma": on_luma})
+    return digest({"hr": hr_file, "lq": lq_file, "rule": [lq_rule, rule_version], "scale": scale, "luma": on_luma})
 
 
 def restoration_key(*, lq: str, identity: Mapping[str, object], scale: int, seed: int) -> str:

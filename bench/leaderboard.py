@@ -34,6 +34,7 @@ def load_board(store: Store, *, title: str) -> Board:
     return Board(
         title=title,
         scores=_means(scores, list(methods["method"]), {metric.id: metric.direction for metric in known}),
+        rules=_rules(outputs),
         methods=methods,
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
@@ -70,6 +71,12 @@ def _means(scores: pd.DataFrame, methods: list[str], directions: dict[str, str])
         kind="stable",
         ignore_index=True,
     )
+
+
+def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """How the LQ of each protocol and dataset was made."""
+    groups = outputs.groupby(["protocol", "dataset"], sort=False)["lq_rule"]
+    return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
 
 
 def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:

@@ -75,13 +75,14 @@ def find_everything(spec: Spec) -> Experiment:
     """Resolve the names of a spec.
 
     Raises:
-        SpecError, ProtocolError, MetricError, MethodError, DatasetError: a name that is unknown or used twice, or a
-            folder that cannot be used. Missing weights are no error here: their cells become ``unavailable``.
+        SpecError, ProtocolError, MetricError, MethodError, DatasetError, LqRuleError: a name that is unknown or used
+            twice, or a folder that cannot be used. Missing weights are no error here: their cells become
+            ``unavailable``.
     """
     protocol = get_protocol(spec.protocol, spec.scale)
     metrics = tuple(get_metric(id) for id in spec.metrics)
     methods = tuple(_planned(reference) for reference in spec.methods)
-    datasets = tuple(_dataset(entry, spec.scale) for entry in spec.datasets)
+    datasets = tuple(_dataset(entry, spec) for entry in spec.datasets)
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
         if not names:
             raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")
@@ -107,11 +108,13 @@ def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
     return PlannedMethod(entry.card.id, text, entry.card, entry)
 
 
-def _dataset(entry: str | DatasetEntry, scale: int) -> Dataset:
+def _dataset(entry: str | DatasetEntry, spec: Spec) -> Dataset:
     if isinstance(entry, str):
-        return parse_dataset_option(entry, scale)
+        return parse_dataset_option(entry, spec.scale, spec.lq_rule)
     hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
-    return folder_dataset(entry.name, hr=hr, lq=lq, scale=scale, lq_rule=entry.lq_rule)
+    return folder_dataset(
+        entry.name, hr=hr, lq=lq, scale=spec.scale, lq_rule=None if lq else entry.lq_rule or spec.lq_rule
+    )
 
 
 @dataclass
@@ -156,7 +159,14 @@ def plan(
     jobs: dict[tuple[str, str, int], Job] = {}
     for method, seed, dataset, item in experiment.outputs():
         job = Job(
-            dataset.name, method.name, method.reference, experiment.protocol.name, experiment.spec.scale, seed, ()
+            dataset=dataset.name,
+            method=method.name,
+            reference=method.reference,
+            protocol=experiment.protocol.name,
+            scale=experiment.spec.scale,
+            seed=seed,
+            lq_rule=dataset.lq_rule,
+            tasks=(),
         )
         task = _task(experiment, job, method, item, known, keys, errors)
         place = (job.protocol, job.scale, job.dataset, item.image, job.method, job.seed)

@@ -44,6 +44,7 @@ CREATE TABLE outputs (          -- one image restored by one method
     image TEXT NOT NULL,
     method TEXT NOT NULL,
     seed INTEGER NOT NULL,      -- 0 for deterministic methods
+    lq_rule TEXT NOT NULL,      -- how LQ was made; 'files': it was given
     lq TEXT,
     reference TEXT,
     restoration TEXT,

@@ -33,7 +33,7 @@ class DatasetEntry(_Strict):
     lq: str | None = None
     """Folder of LQ images; without it LQ is made from HR."""
     lq_rule: str | None = None
-    """How LQ is made from HR: ``matlab-bicubic`` (default)."""
+    """How LQ is made from HR, instead of the spec's rule."""
 
     @model_validator(mode="after")
     def _has_images(self) -> DatasetEntry:
@@ -52,6 +52,9 @@ class Spec(_Strict):
     scale: Annotated[int, Field(ge=1, le=16)] = 4
     datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
     """Card ids, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, or mappings."""
+    lq_rule: str | None = None
+    """How LQ is made where a dataset has HR alone: ``matlab-bicubic`` (default unless the dataset's card says
+    otherwise), or ``degradation:PRESET[:SEED]``."""
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
     metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]

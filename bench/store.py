@@ -18,7 +18,7 @@ from .objects import Objects, StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 Status = Literal["done", "failed", "unavailable"]
 
 _SCORE_COLUMNS = """
@@ -52,6 +52,8 @@ class OutputRecord:
     method: str
     seed: int
     status: Status
+    lq_rule: str
+    """How LQ was made."""
     lq: str | None = None
     reference: str | None = None
     restoration: str | None = None
@@ -171,10 +173,10 @@ class Store:
         return self._frame(_SCORE_COLUMNS)
 
     def outputs(self) -> pd.DataFrame:
-        """Every output with the digests of its LQ, reference and SR pixels, its seconds, peak memory and device."""
+        """Every output: how its LQ was made, digests of LQ, reference and SR pixels, seconds, peak memory, device."""
         return self._frame(
-            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.status, o.message, o.lq, o.reference,"
-            " r.sr, o.restoration, r.seconds, r.memory, r.device"
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.status, o.message, o.lq_rule, o.lq,"
+            " o.reference, r.sr, o.restoration, r.seconds, r.memory, r.device"
             " FROM outputs o LEFT JOIN restorations r ON r.key = o.restoration"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed"
         )
@@ -287,15 +289,15 @@ def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> Non
             (output.restoration, output.sr, output.seconds, output.memory, output.device, run),
         )
     (id,) = database.execute(
-        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq, reference, restoration, status,"
-        " message)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (protocol, scale, dataset, image, method, seed) DO UPDATE SET lq = excluded.lq,"
-        " reference = excluded.reference, restoration = excluded.restoration, status = excluded.status,"
-        " message = excluded.message RETURNING id",
+        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq_rule, lq, reference, restoration,"
+        " status, message)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (protocol, scale, dataset, image, method, seed) DO UPDATE SET lq_rule = excluded.lq_rule,"
+        " lq = excluded.lq, reference = excluded.reference, restoration = excluded.restoration,"
+        " status = excluded.status, message = excluded.message RETURNING id",
         (
             output.protocol, output.scale, output.dataset, output.image, output.method, output.seed,
-            output.lq, output.reference, output.restoration, output.status, output.message,
+            output.lq_rule, output.lq, output.reference, output.restoration, output.status, output.message,
         ),
     ).fetchone()  # fmt: skip
     for cell in output.cells:

@@ -49,6 +49,7 @@ class Job:
     protocol: str
     scale: int
     seed: int
+    lq_rule: str
     tasks: tuple[Task, ...]
 
     def record(self, task: Task) -> OutputRecord:
@@ -61,6 +62,7 @@ class Job:
             method=self.method,
             seed=self.seed,
             status="done",
+            lq_rule=self.lq_rule,
             lq=task.lq,
             reference=task.reference,
             restoration=task.restoration,

@@ -76,8 +76,10 @@ def load_card(id: str) -> DatasetCard:
         raise DatasetError(f"card '{id}': {error}") from None
 
 
-def open_dataset(id: str, *, scale: int, root: Path | None = None) -> Dataset:
+def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
     """The dataset of a card; built-in ones are made at first use.
+
+    ``lq_rule`` replaces the card's where LQ is made from HR.
 
     Raises:
         DatasetMissingError: its files are not on disk; the message says how to get them.
@@ -97,7 +99,7 @@ def open_dataset(id: str, *, scale: int, root: Path | None = None) -> Dataset:
                 f"dataset '{id}' is not here: no folder {needed}. {card.get.strip()}"
                 f" Or give your copy as --dataset {id}=HR_DIR"
             )
-    made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=card.lq_rule)
+    made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
     if len(made.samples) != card.count:
         raise DatasetError(f"dataset '{id}': {folder} has {len(made.samples)} images, its card says {card.count}")
     return Dataset(made.name, made.samples, made.lq_rule, card)

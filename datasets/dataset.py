@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .lq import LQ_FILES, MATLAB_BICUBIC, parse_lq_rule
+
 if TYPE_CHECKING:
     from .card import DatasetCard
-
-LQ_FILES = "files"
-"""LQ rule: the LQ files are given."""
-MATLAB_BICUBIC = "matlab-bicubic"
-"""LQ rule: LQ is made from HR by MATLAB's imresize."""
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 _NAMES_SHOWN = 10
@@ -45,7 +42,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     """Sorted by image."""
     lq_rule: str
-    """``files`` or ``matlab-bicubic``."""
+    """How LQ is made; see ``lq.py``."""
     card: DatasetCard | None = None
 
 
@@ -58,6 +55,7 @@ def folder_dataset(
 
     Raises:
         DatasetError: a folder is missing or has no images, or an image has no partner.
+        LqRuleError: see ``parse_lq_rule``.
     """
     if hr is None and lq is None:
         raise DatasetError(f"dataset '{name}': give a folder with HR images, with LQ images, or both")
@@ -77,7 +75,7 @@ def folder_dataset(
         partners = {stem.removesuffix(suffix) if suffix else stem: path for stem, path in lq_files.items()}
         _require_partners(name, hr, hr_files, lq, partners)
         samples = [Sample(stem, path, partners[stem]) for stem, path in hr_files.items()]
-    rule = LQ_FILES if lq is not None else lq_rule or MATLAB_BICUBIC
+    rule = LQ_FILES if lq is not None else parse_lq_rule(lq_rule or MATLAB_BICUBIC, scale)
     return Dataset(name, tuple(sorted(samples, key=lambda sample: sample.image)), rule)
 
 
@@ -124,19 +122,20 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def parse_dataset_option(text: str, scale: int) -> Dataset:
+def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> Dataset:
     """A dataset as the command line names it.
 
-    ``NAME=HR_DIR`` (LQ is made by MATLAB bicubic), ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), or a card id.
+    ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), or a card id. ``lq_rule`` says how LQ is made
+    where there is HR alone, instead of what the card says or MATLAB's bicubic.
     """
     name, equals, folders = text.partition("=")
     if not equals:
         from .card import open_dataset
 
-        return open_dataset(name, scale=scale)
+        return open_dataset(name, scale=scale, lq_rule=lq_rule)
     if not name or not folders.strip(","):
         raise DatasetError(f"dataset '{text}': write NAME=HR_DIR, NAME=LR_DIR,HR_DIR or NAME=LQ_DIR,")
     first, comma, second = folders.partition(",")
     if not comma:
-        return folder_dataset(name, hr=Path(first), scale=scale)
+        return folder_dataset(name, hr=Path(first), scale=scale, lq_rule=lq_rule)
     return folder_dataset(name, lq=Path(first) if first else None, hr=Path(second) if second else None, scale=scale)

@@ -17,6 +17,8 @@ class Board:
     title: str
     scores: pd.DataFrame
     """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher or lower)."""
+    rules: Mapping[tuple[str, str], str]
+    """How LQ was made, by protocol and dataset; ``files``: it was given."""
     methods: pd.DataFrame
     """method, family, parameters, seconds (per image), memory (peak bytes), devices."""
     problems: pd.DataFrame

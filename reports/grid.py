@@ -63,6 +63,8 @@ class Grid:
 
     dataset: str
     protocol: str
+    lq: str
+    """Where LQ comes from, in words."""
     images: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -86,7 +88,12 @@ def grids(board: Board) -> Iterator[Grid]:
             cost = costs[method]
             rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
                             _bytes(cost["memory"])))  # fmt: skip
-        yield Grid(str(dataset), str(protocol), images, columns, tuple(rows))
+        lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
+        yield Grid(str(dataset), str(protocol), lq, images, columns, tuple(rows))
+
+
+def _origin(rule: str) -> str:
+    return "LQ files" if rule in ("", "files") else f"LQ by {rule}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -17,8 +17,9 @@ def to_markdown(board: Board) -> str:
     """One table per dataset and protocol, then problems and provenance."""
     parts = [f"# {_plain(board.title)}", ""]
     for grid in grids(board):
-        parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {grid.images} images, mean and 95 % "
-                  "bootstrap interval over images; best **bold**, second <u>underlined</u>.", ""]  # fmt: skip
+        parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
+                  f" {grid.images} images, mean and 95 % bootstrap interval over images;"
+                  " best **bold**, second <u>underlined</u>.", ""]  # fmt: skip
         heads = ["Method", "Family", *(column.heading for column in grid.columns), "Parameters", "Time", "Memory"]
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
@@ -61,8 +62,8 @@ def _latex_grid(grid: Grid) -> str:
     lines = [
         r"\begin{table}[t]",
         r"\centering",
-        rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, mean of {grid.images} images. "
-        r"Best in bold, second underlined.}",
+        rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
+        rf" mean of {grid.images} images. Best in bold, second underlined.}}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & ".join(["Method", *heads]) + r" \\",

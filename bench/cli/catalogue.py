@@ -61,6 +61,14 @@ def protocols() -> None:
 
 
 @listing.command()
+def degradations() -> None:
+    """Published degradations, for 'lq_rule: degradation:NAME'."""
+    from ...datasets.degradation.settings import preset, preset_names
+
+    _print(("degradation", "source"), [(name, preset(name).source) for name in preset_names()])
+
+
+@listing.command()
 def specs() -> None:
     """Specs that come with the package."""
     from ..spec import load_spec, shipped_specs

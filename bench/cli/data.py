@@ -18,13 +18,16 @@ def prepare(
     dataset: Annotated[str, typer.Argument(help="Card id, or NAME=HR_DIR.")],
     out: Annotated[Path, typer.Option(help="Folder for the LQ images.")],
     scale: Annotated[int, typer.Option(help="Scale.")] = 4,
+    lq_rule: Annotated[
+        str | None, typer.Option(help="matlab-bicubic (default) or degradation:PRESET[:SEED]; see 'list degradations'.")
+    ] = None,
 ) -> None:
-    """Write the LQ images of a set, made from HR by MATLAB's bicubic, as PNG named NAMExS."""
+    """Write the LQ images of a set, made from HR, as PNG named NAMExS."""
     from ...datasets.dataset import parse_dataset_option
     from ...datasets.images import write_png
     from ..inputs import Input, load_input
 
-    made = parse_dataset_option(dataset, scale)
+    made = parse_dataset_option(dataset, scale, lq_rule)
     for sample in made.samples:
         lq, _ = load_input(Input.of(sample, made.lq_rule, scale, on_luma=False))
         write_png(out / f"{sample.image}x{scale}.png", lq)

@@ -22,6 +22,7 @@ _USAGE_ERRORS = {
     "UnknownMethodError",
     "MethodReferenceError",
     "FormatError",
+    "LqRuleError",
 }
 """Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
 

@@ -35,6 +35,9 @@ def run(
     metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable.")] = None,
     protocol: Annotated[str | None, typer.Option(help="Protocol name; see 'list protocols'.")] = None,
     scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
+    lq_rule: Annotated[
+        str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic or degradation:PRESET[:SEED].")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
@@ -52,7 +55,7 @@ def run(
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device,
+        device=device, lq_rule=lq_rule,
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)

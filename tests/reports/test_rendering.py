@@ -24,6 +24,7 @@ def board(values: dict[str, tuple[float, int]], status: str = "") -> Board:
     return Board(
         title="T",
         scores=pd.DataFrame(rows, columns=columns),
+        rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         methods=pd.DataFrame(
             [(name, "gan", 1_200_000, 0.5, 2.0**30, "cpu") for name in values],
             columns=["method", "family", "parameters", "seconds", "memory", "devices"],
@@ -53,6 +54,10 @@ def test_what_is_missing_is_a_word_with_its_reason() -> None:
     text = to_markdown(board({"a": (float("nan"), 0), "b": (30.0, 5)}, status="unavailable"))
     assert "| unavailable |" in text
     assert "weights are missing" in text
+
+
+def test_the_origin_of_lq_is_told() -> None:
+    assert "LQ by degradation:seesr-x4:0" in to_markdown(board({"a": (30.0, 5)}))
 
 
 def test_csv_has_the_promised_header_and_full_precision() -> None:
