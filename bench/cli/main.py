@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Benchmark image super-resolution: exact protocols, pluggable methods, reproducible tables.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # importing rich for the help text alone takes longer than all the rest
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

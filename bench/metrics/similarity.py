@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 Plane = NDArray[np.float64]
 
@@ -92,6 +91,8 @@ def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool 
 
 def _window_mean(plane: Plane) -> Plane:
     """Gaussian-weighted local mean over the valid region: ``[H, W]`` to ``[H - 10, W - 10]``."""
+    from scipy.ndimage import correlate1d  # half a second to import, and planning and reporting do without
+
     margin = _WINDOW // 2
     rows = correlate1d(plane, _GAUSSIAN, axis=0)[margin:-margin]
     result: Plane = correlate1d(rows, _GAUSSIAN, axis=1)[:, margin:-margin]
