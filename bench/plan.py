@@ -171,19 +171,20 @@ def plan(
         task = _task(experiment, job, method, item, known, keys, errors)
         place = (job.protocol, job.scale, job.dataset, item.image, job.method, job.seed)
         state = known.places.get(place)
+        if only_missing and state is not None and state.status == "failed":
+            continue
         if isinstance(task, OutputRecord):
-            if not (only_missing and state is not None):
-                result.records.append(task)
+            result.records.append(task)
             continue
         if only_missing and state is not None:
-            task = replace(task, metrics=tuple(m for m in task.metrics if m not in state.cells))
+            task = replace(task, metrics=tuple(metric for metric in task.metrics if metric not in state.failed))
         cells = _known_cells(experiment, task, known)
         missing = tuple(metric for metric in task.metrics if metric not in cells)
         result.done += len(cells)
         if task.sr is not None and not missing:
             if not _recorded(state, task, cells):
                 result.records.append(replace(job.record(task), cells=tuple(cells.values())))
-        elif missing or state is None or not only_missing:
+        else:
             task = replace(task, metrics=missing)
             group = (job.dataset, job.method, job.seed)
             if method.entry is not None and method.entry.interface == "folder":

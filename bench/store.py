@@ -80,6 +80,11 @@ class PlaceState:
     cells: dict[str, tuple[str | None, Status]] = field(default_factory=dict)
     """Metric to (score key, status)."""
 
+    @property
+    def failed(self) -> frozenset[str]:
+        """Metrics whose cells failed."""
+        return frozenset(metric for metric, (_, status) in self.cells.items() if status == "failed")
+
 
 class Store:
     """An open store. Use ``open_store``; one process writes, any number read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -59,11 +60,20 @@ def _options(
         os.environ["ASASR_BENCH_DEBUG"] = "1"
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C, under a name that typer does not swallow."""
+
+
+def _interrupt(*_: object) -> None:
+    raise _Interrupted
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
-    except KeyboardInterrupt:
+    except _Interrupted:
         print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,22 +56,86 @@ def test_workers_change_no_row(hr: Path, tmp_path: Path, command, workers: int) 
     assert_equal(tmp_path / "one", tmp_path / "many")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_kills_at_random_moments_lose_nothing(hr: Path, tmp_path: Path, command, workers: int) -> None:
+def start(*arguments: object, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "asasr_bench.bench.cli.main", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("workers", "kills"),
+    [(2, 6), *(pytest.param(workers, 20, marks=pytest.mark.slow) for workers in (1, 2, 4))],
+)
+def test_kills_at_random_moments_lose_nothing(hr: Path, tmp_path: Path, command, workers: int, kills: int) -> None:
     command(*options(hr, tmp_path / "whole"))
     arguments = options(hr, tmp_path / "killed", "--workers", workers, "--no-report")
     moments = random.Random(workers)
-    for _ in range(10):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(moments.uniform(0.2, 2.0))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    for _ in range(kills):
+        with start(*arguments) as process:
+            time.sleep(moments.uniform(0.2, 2.0))
+            process.send_signal(signal.SIGKILL)
     command(*arguments)
     assert_equal(tmp_path / "whole", tmp_path / "killed")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_control_c_ends_at_once_and_keeps_what_is_done(hr: Path, tmp_path: Path, command, workers: int) -> None:
+    for number in range(6, 60):
+        (hr / f"image{number}.png").write_bytes((hr / f"image{number % 6}.png").read_bytes())
+    arguments = options(hr, tmp_path / "s", "--workers", workers, "--no-report")
+    with start(*arguments, start_new_session=True) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "s" / "objects").is_dir() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "interrupted; what was finished is kept" in errors
+    assert "Traceback" not in errors
+    assert "36" in command(*options(hr, tmp_path / "s", "--no-report")).stdout
+
+
+def test_a_full_disk_is_told_and_what_is_stored_is_kept(hr: Path, tmp_path: Path, command) -> None:
+    """A limit on the size of files stands for the disk: writing fails with the same kind of error."""
+    write_png(hr / "image2.png", np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
+    limit = 150_000
+
+    def restrict() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    with start(*options(hr, tmp_path / "s", "--no-report"), preexec_fn=restrict) as process:
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 3
+    assert "cannot write" in errors
+    assert "what is stored is kept" in errors or "what was stored before is kept" in errors
+    assert "Traceback" not in errors
+    command(*options(hr, tmp_path / "s"))
+    command(*options(hr, tmp_path / "undisturbed"))
+    assert_equal(tmp_path / "undisturbed", tmp_path / "s")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_rights_is_told(hr: Path, tmp_path: Path, command) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    assert "check the folder's rights" in command(*options(hr, tmp_path / "locked" / "s"), status=3).stderr
+
+
+def test_only_missing_leaves_failures_alone(hr: Path, tmp_path: Path, command) -> None:
+    good = (hr / "image1.png").read_bytes()
+    (hr / "image1.png").write_bytes(good[:100])
+    command(*options(hr, tmp_path / "s"), status=3)
+    (hr / "image1.png").write_bytes(good)
+    write_png(hr / "new.png", np.full((96, 96, 3), 7, np.uint8))
+    assert "6 cells measured, 30 kept" in command(*options(hr, tmp_path / "s", "--only-missing")).stdout
+    with open_store(tmp_path / "s") as store:
+        outputs = store.outputs()
+    assert set(outputs[outputs["status"] == "failed"]["image"]) == {"image1"}
+    assert "6 cells measured, 36 kept" in command(*options(hr, tmp_path / "s")).stdout
 
 
 def test_a_second_run_measures_nothing(hr: Path, tmp_path: Path, command) -> None:
