@@ -25,8 +25,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(3):
         write_png(root / "hr" / f"image{number}.png", np.ascontiguousarray(photo[60 * number :][:128, 128:256]))
     evaluate(
-        methods=("bicubic", "nearest", "lanczos"), datasets=(f"D={root / 'hr'}",), protocol="classic-x4",
-        metrics=("psnr_y", "ssim_y"), store=root / "s",
+        "classic-x4", root / "s", methods=["bicubic", "nearest", "lanczos"], datasets=[f"D={root / 'hr'}"],
+        metrics=["psnr_y", "ssim_y"],
     )  # fmt: skip
     (path,) = write_reports(root / "s", root, ("html",))
     return path
