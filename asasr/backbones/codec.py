@@ -1,0 +1,49 @@
+"""Between images and latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class PixelCodec:
+    """Pixels are the latents, stretched to [-1, 1]."""
+
+    reduction = 1
+
+    def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
+        """See ``Codec``."""
+        return images * 2 - 1
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """See ``Codec``."""
+        return ((latents + 1) / 2).clamp(0, 1)
+
+
+class VaeCodec:
+    """``AutoencoderKL`` with its shift and scale."""
+
+    def __init__(self, vae: Any) -> None:
+        self.vae = vae.eval().requires_grad_(False)
+        self.reduction = 2 ** (len(vae.config.block_out_channels) - 1)
+        self._scale = float(vae.config.scaling_factor)
+        self._shift = float(vae.config.shift_factor or 0.0)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
+        """See ``Codec``."""
+        posterior = self.vae.encode((images * 2 - 1).to(self.vae.dtype)).latent_dist
+        latents = posterior.mean.float()
+        if generators is not None:
+            noise = [torch.randn(latents.shape[1:], generator=one, device=one.device) for one in generators]
+            latents = latents + posterior.std.float() * torch.stack(noise).to(latents)
+        return (latents - self._shift) * self._scale
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """See ``Codec``."""
+        images = self.vae.decode((latents / self._scale + self._shift).to(self.vae.dtype), return_dict=False)[0]
+        return ((images.float() + 1) / 2).clamp(0, 1)

@@ -1,0 +1,11 @@
+"""What can be wrong with a training or its files."""
+
+from __future__ import annotations
+
+
+class TrainingError(ValueError):
+    """A training that cannot start or go on; the message says where, why and what to do."""
+
+
+class TrainingConfigError(TrainingError):
+    """A configuration that makes no sense; the message names the file, the key and the remedy."""

@@ -1,0 +1,1 @@
+"""Training of the prior, the adversary and the preference policy."""

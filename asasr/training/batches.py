@@ -1,0 +1,196 @@
+"""Training batches. Each is a function of the seed and its number alone, so that a resumed training sees the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ...datasets.dataset import image_files, listed
+from ...datasets.degradation.pipeline import degrade, draw_recipe
+from ...datasets.degradation.settings import DegradationSettings
+from ...datasets.images import as_rgb, read_image
+from ..errors import TrainingError
+
+_CACHED_IMAGES = 512
+
+
+class Batch(NamedTuple):
+    """Pairs of crops and the seed of whatever else is drawn for them."""
+
+    hq: Tensor
+    """``[B, 3, H, W]`` in [0, 1]."""
+    lq: Tensor
+    """``[B, 3, H / scale, W / scale]`` in [0, 1]."""
+    seed: int
+
+
+class Pairs(Protocol):
+    """A source of training pairs."""
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """HQ and LQ crops, a batch of each."""
+
+
+class DegradedCrops:
+    """HQ crops with LQ made on the fly.
+
+    Args:
+        files: HQ images.
+        crop: side of an HQ crop.
+        margin: HQ pixels around a crop that are degraded with it, so that no border effect is learned.
+        geometries: how many resize-and-noise geometries a batch shares; fewer are faster, more are more varied.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], settings: DegradationSettings, *, crop: int, margin: int = 32, geometries: int = 4
+    ) -> None:
+        self.files, self.settings, self.crop = list(files), settings, crop
+        self.margin = margin - margin % settings.scale
+        self.geometries = geometries
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """See ``Pairs``."""
+        side = self.crop + 2 * self.margin
+        crops = [_random_crop(self.files[rng.integers(len(self.files))], side, rng) for _ in range(size)]
+        hq = _to_tensor(crops)
+        shared = [int(rng.integers(2**63)) for _ in range(min(self.geometries, size))]
+        recipes = [
+            draw_recipe(self.settings, rng, np.random.default_rng(shared[index * len(shared) // size]))
+            for index in range(size)
+        ]
+        lq = degrade(hq, recipes, self.settings.scale)
+        inner, small = self.margin, self.margin // self.settings.scale
+        low = self.crop // self.settings.scale
+        return (
+            hq[..., inner : inner + self.crop, inner : inner + self.crop].contiguous(),
+            lq[..., small : small + low, small : small + low].contiguous(),
+        )
+
+
+class PairedCrops:
+    """Crops of images that were prepared before: HQ and LQ of one stem."""
+
+    def __init__(self, hq: Path, lq: Path, *, crop: int, scale: int) -> None:
+        large, small = image_files(hq), image_files(lq)
+        if set(large) != set(small):
+            alone = sorted(set(large) ^ set(small))
+            raise TrainingError(f"{hq} and {lq}: images without a partner: {listed(alone)}")
+        self.files = [(large[stem], small[stem]) for stem in sorted(large)]
+        self.crop, self.scale = crop, scale
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """See ``Pairs``."""
+        pairs = [self._pair(*self.files[rng.integers(len(self.files))], rng) for _ in range(size)]
+        return _to_tensor([hq for hq, _ in pairs]), _to_tensor([lq for _, lq in pairs])
+
+    def _pair(self, hq_file: Path, lq_file: Path, rng: np.random.Generator) -> tuple[Any, Any]:
+        return _paired_crop(_read(hq_file), _read(lq_file), self.crop, self.scale, rng, str(lq_file))
+
+
+class HubPairs:
+    """Rows of a Hugging Face dataset with two image columns.
+
+    Args:
+        name: Hub id or local folder, as ``datasets.load_dataset`` takes it.
+        columns: of HQ and LQ.
+    """
+
+    def __init__(self, name: str, columns: tuple[str, str], *, crop: int, scale: int, split: str = "train") -> None:
+        try:
+            from datasets import load_dataset  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            raise TrainingError("training from a Hugging Face dataset needs: pip install datasets") from None
+        self.rows = load_dataset(name, split=split)
+        missing = [column for column in columns if column not in self.rows.column_names]
+        if missing:
+            raise TrainingError(f"{name}: no column {listed(missing)}; it has {listed(self.rows.column_names)}")
+        self.name, self.columns, self.crop, self.scale = name, columns, crop, scale
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """See ``Pairs``."""
+        pairs = []
+        for _ in range(size):
+            number = int(rng.integers(len(self.rows)))
+            hq, lq = (np.asarray(self.rows[number][column].convert("RGB")) for column in self.columns)
+            pairs.append(_paired_crop(hq, lq, self.crop, self.scale, rng, f"{self.name}, row {number}"))
+        return _to_tensor([hq for hq, _ in pairs]), _to_tensor([lq for _, lq in pairs])
+
+
+class Batches(Dataset[Batch]):
+    """Batch number ``n`` of a seed and a rank."""
+
+    def __init__(self, pairs: Pairs, size: int, seed: int, rank: int = 0) -> None:
+        self.pairs, self.size, self.seed, self.rank = pairs, size, seed, rank
+
+    def __getitem__(self, number: int) -> Batch:
+        rng = np.random.default_rng([self.seed, self.rank, number])
+        hq, lq = self.pairs.draw(self.size, rng)
+        return Batch(hq, lq, int(rng.integers(2**62)))
+
+
+def batch_stream(batches: Batches, numbers: range, workers: int = 0) -> DataLoader[Batch]:
+    """Batches in order, made ahead by worker processes; the same whatever their number."""
+    return DataLoader(
+        batches, batch_size=None, sampler=list(numbers), num_workers=workers, prefetch_factor=4 if workers else None
+    )
+
+
+def split_files(folders: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
+    """Training and validation images: the ``held_out`` whose names have the least digest are for validation.
+
+    Raises:
+        TrainingError: too few images.
+    """
+    files = [path for folder in folders for path in image_files(folder).values()]
+    files.sort(key=lambda path: hashlib.sha256(path.stem.encode()).digest())
+    if len(files) <= held_out:
+        raise TrainingError(f"{listed([str(folder) for folder in folders])}: {len(files)} images are too few")
+    return files[held_out:], files[:held_out]
+
+
+@lru_cache(maxsize=_CACHED_IMAGES)
+def _read(path: Path) -> NDArray[np.uint8]:
+    return as_rgb(read_image(path))
+
+
+def _random_crop(path: Path, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    pixels = _read(path)
+    height, width = pixels.shape[:2]
+    if min(height, width) < side:
+        raise TrainingError(f"{path}: {width}x{height} is smaller than a training crop with its margin, {side}x{side}")
+    top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+    return _turned(pixels[top : top + side, left : left + side], int(rng.integers(8)))
+
+
+def _paired_crop(
+    hq: NDArray[np.uint8], lq: NDArray[np.uint8], crop: int, scale: int, rng: np.random.Generator, name: str
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    height, width = lq.shape[:2]
+    if hq.shape[:2] != (height * scale, width * scale):
+        raise TrainingError(f"{name}: {width}x{height} pixels do not fit HQ of {hq.shape[1]}x{hq.shape[0]} at x{scale}")
+    small = crop // scale
+    if min(height, width) < small:
+        raise TrainingError(f"{name}: {width}x{height} is smaller than a training crop, {small}x{small}")
+    top, left = int(rng.integers(height - small + 1)), int(rng.integers(width - small + 1))
+    turn = int(rng.integers(8))
+    large = hq[top * scale : top * scale + crop, left * scale : left * scale + crop]
+    return _turned(large, turn), _turned(lq[top : top + small, left : left + small], turn)
+
+
+def _turned(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """One of the eight symmetries of the square."""
+    turned = np.rot90(pixels, turn % 4)
+    return turned[:, ::-1] if turn >= 4 else turned
+
+
+def _to_tensor(crops: Sequence[NDArray[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.stack(crops))).movedim(-1, 1).float() / 255
