@@ -17,6 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
 
 
+class Source(BaseModel):
+    """Where a set's files are: an archive, or the base address of a list of files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    url: str
+    list: bool = False
+    """``url`` is the base of the files in ``cards/ID.files``, one ``SHA256 ADDRESS PLACE`` a line; ``-``: unknown."""
+    file: str | None = None
+    """Name of the archive where the address does not end in it."""
+    sha256: str | None = None
+    """None: nobody published it; the first download is noted and later ones must equal it."""
+    unpack: dict[str, str] = {}
+    """Folders of the archive, and the set's folders that take their images."""
+
+
 class DatasetCard(BaseModel):
     """One published or built-in set of images."""
 
@@ -30,6 +46,8 @@ class DatasetCard(BaseModel):
     """Images in it."""
     licence: str
     homepage: str = ""
+    split: str = "test"
+    """What the set is for, as its authors split it."""
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Scales it exists for; empty: any."""
     hr: str | None = None
@@ -40,8 +58,14 @@ class DatasetCard(BaseModel):
     """How LQ is made where only HR is given."""
     builder: str | None = None
     """``module:function`` of this package that makes the set; nothing to download."""
+    sources: Annotated[tuple[Source, ...], Field(strict=False)] = ()
+    """What ``data fetch`` gets."""
+    terms: str = ""
+    """What a user must agree to before."""
     get: str = ""
-    """How to get it."""
+    """How to get it by hand."""
+    overlaps: str = ""
+    """Training sets that share images with it."""
     notes: str = ""
 
 
@@ -55,7 +79,8 @@ def data_root() -> Path:
 
 def card_ids() -> tuple[str, ...]:
     """Ids of all cards."""
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in _cards().iterdir()))
+    names = (entry.name for entry in _cards().iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def load_card(id: str) -> DatasetCard:
@@ -74,6 +99,12 @@ def load_card(id: str) -> DatasetCard:
         return DatasetCard.model_validate(yaml.safe_load(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8")))
     except ValidationError as error:
         raise DatasetError(f"card '{id}': {error}") from None
+
+
+def listed_files(id: str) -> list[tuple[str | None, str, str]]:
+    """Digest (None: unknown), address below the source's, and place in the set, of each file in a card's list."""
+    rows = [line.split() for line in _cards().joinpath(f"{id}.files").read_text(encoding="utf-8").splitlines()]
+    return [(None if digest == "-" else digest, address, place) for digest, address, place in rows]
 
 
 def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
@@ -95,9 +126,11 @@ def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path 
     lq = None if card.lq is None else folder / card.lq.format(scale=scale)
     for needed in (hr, lq):
         if needed is not None and not needed.is_dir():
+            command = f"Get it with 'asasr-bench data fetch {id}'. " if card.sources else ""
+            by_hand = f"{card.get.strip()} " if card.get else ""
             raise DatasetMissingError(
-                f"dataset '{id}' is not here: no folder {needed}. {card.get.strip()}"
-                f" Or give your copy as --dataset {id}=HR_DIR"
+                f"dataset '{id}' is not here: no folder {needed}. {command}{by_hand}"
+                f"Or give your copy as --dataset {id}={'HR_DIR' if card.hr else 'LQ_DIR,'}"
             )
     made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
     if len(made.samples) != card.count:

@@ -81,7 +81,7 @@ class UNetBackbone(Backbone):
         else:
             pooled = prompt.pooled.to(state).expand(batch, -1)
         size = [8 * height, 8 * width]
-        return {"text_embeds": pooled, "time_ids": state.new_tensor([size + [0, 0] + size]).expand(batch, -1)}
+        return {"text_embeds": pooled, "time_ids": state.new_tensor([[*size, 0, 0, *size]]).expand(batch, -1)}
 
 
 def widen_input(network: Any) -> Any:

@@ -279,7 +279,9 @@ def _keep_trainable_only(accelerator: Accelerator) -> None:
             if path.exists():
                 _, unexpected = accelerator.unwrap_model(model).load_state_dict(load_file(path), strict=False)
                 if unexpected:
-                    raise TrainingError(f"{source}: is the state of another network ({len(unexpected)} unknown tensors)")
+                    raise TrainingError(
+                        f"{source}: is the state of another network ({len(unexpected)} unknown tensors)"
+                    )
         models.clear()
 
     accelerator.register_save_state_pre_hook(save)

@@ -1,4 +1,4 @@
-"""``data``: what is on disk, and LQ images made from HR."""
+"""``data``: what is on disk, how to get and check it, and LQ images made from HR."""
 
 from __future__ import annotations
 
@@ -8,9 +8,57 @@ from typing import Annotated
 import typer
 
 from . import catalogue
+from .progress import download_progress
 
-app = typer.Typer(no_args_is_help=True, help="Look at datasets and prepare LQ images.")
+EXIT_DATA = 3
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and check datasets; prepare LQ images.")
 app.command(name="list")(catalogue.datasets)
+
+
+@app.command()
+def fetch(
+    dataset: Annotated[list[str], typer.Argument(help="Card ids.")],
+    accept: Annotated[bool, typer.Option("--accept", help="You agree to the terms that the card tells.")] = False,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder with the files, downloaded elsewhere; no network is used.")
+    ] = None,
+) -> None:
+    """Download sets, check their digests and unpack them. A broken download goes on where it stopped."""
+    from ...datasets.card import load_card
+    from ...datasets.fetching import fetch as get
+
+    for card in [load_card(name) for name in dataset]:
+        with download_progress() as tell:
+            done = get(card, accept=accept, source=source, tell=tell)
+        typer.echo(f"{card.id}: {done.files} images fetched into {done.folder}")
+        if done.pinned:
+            typer.echo(f"  nobody published a digest of {len(done.pinned)} files; theirs are noted and asked for later")
+
+
+@app.command()
+def verify(
+    dataset: Annotated[list[str] | None, typer.Argument(help="Card ids; default: all that are here.")] = None,
+) -> None:
+    """Compare files with published digests, or with those noted when they were first seen."""
+    from ...datasets.card import card_ids, data_root, load_card
+    from ...datasets.fetching import verify as check
+
+    names = dataset or [name for name in card_ids() if (data_root() / name).is_dir()]
+    if not names:
+        typer.echo(f"no dataset in {data_root()}")
+    broken = False
+    for card in [load_card(name) for name in names]:
+        result = check(card)
+        typer.echo(
+            f"{card.id}: {result.files} files; {result.published} equal published digests, {result.noted} those noted"
+            f" before, {result.new} seen for the first time"
+        )
+        for problem in result.problems:
+            broken = True
+            typer.echo(f"  {problem}", err=True)
+    if broken:
+        raise typer.Exit(EXIT_DATA)
 
 
 @app.command()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .progress import stage_progress
 
-    from ..runner import Progress, Summary
+if TYPE_CHECKING:
+    from ..runner import Summary
 
 EXIT_INCOMPLETE = 3
 
@@ -59,7 +57,7 @@ def run(
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
-    with _progress() as progress:
+    with stage_progress() as progress:
         summary = execute(loaded, root, only_missing=only_missing, progress=progress)
     _print_result(root, loaded.name, summary)
     if report:
@@ -92,26 +90,3 @@ def _print_result(root: Path, name: str, summary: Summary) -> None:
             typer.echo(f"{count} cells {kind}", err=True)
     for message in summary.messages:
         typer.echo(f"  {message}", err=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A bar with rate and time left on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def tell(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, rate="")
-            speed = bars.tasks[tasks[stage]].speed
-            bars.update(tasks[stage], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
-
-        yield tell
