@@ -10,10 +10,10 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
-# Continuous integration repeats the same examples; at a desk hypothesis searches on.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# Continuous integration repeats the same examples; at a desk hypothesis searches on. No test is timed.
+settings.register_profile("desk", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 @pytest.fixture(scope="session")

@@ -181,7 +181,7 @@ def test_recipes_have_the_published_shares() -> None:
 
 
 @given(seeds=st.lists(st.integers(0, 2**31), min_size=2, max_size=5), name=st.sampled_from(preset_names()))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_an_image_does_not_depend_on_its_batch(seeds: list[int], name: str) -> None:
     torch.manual_seed(3)
     hq = torch.rand(len(seeds), 3, 48, 64)

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 SEEDS = st.integers(0, 2**31 - 1)
 SIZES = st.tuples(st.integers(canvas.MINIMUM_SIDE, 190), st.integers(canvas.MINIMUM_SIDE, 190))
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=12)
 
 
 def polygon_mask(polygon: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
