@@ -260,16 +260,17 @@ def _resume(run: _Run, folder: Path, accelerator: Accelerator) -> int:
 
 
 def _keep_trainable_only(accelerator: Accelerator) -> None:
-    """States hold the trainable tensors alone: adapters, not the backbone under them. Sharded models are left alone."""
+    """States hold what training changes: adapters, not the frozen backbone. Sharded models are left alone."""
 
-    def names(model: torch.nn.Module) -> set[str]:
-        return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    def frozen(model: torch.nn.Module) -> set[str]:
+        return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
 
     def save(models: list[torch.nn.Module], weights: list[dict[str, Tensor]], output: str) -> None:
         if weights and accelerator.is_main_process:
             for number, model in enumerate(models):
-                state, kept = accelerator.unwrap_model(model).state_dict(), names(accelerator.unwrap_model(model))
-                tensors = {name: tensor.contiguous() for name, tensor in state.items() if name in kept}
+                plain = accelerator.unwrap_model(model)
+                left = frozen(plain)
+                tensors = {name: one.contiguous() for name, one in plain.state_dict().items() if name not in left}
                 save_file(tensors, Path(output, f"trainable_{number}.safetensors"))
         weights.clear()
 

@@ -1,0 +1,108 @@
+"""Training of a small GAN: Real-ESRGAN's compact generator against a patch discriminator.
+
+The generator's weights are an ordinary spandrel file; only its training is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ..asasr.training.batches import Batch
+from ..asasr.training.loop import Player
+from ..asasr.training.prior import resized
+
+_WINDOW = 8
+"""Side of the windows whose texture is compared: small enough to be local, large enough for eight octave-wide modes."""
+
+
+def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Module:
+    """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement."""
+    from spandrel.architectures.Compact import Compact
+
+    return Compact(num_in_ch=3, num_out_ch=3, num_feat=width, num_conv=depth, upscale=scale, act_type="prelu")
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges patches of about 50 pixels of an image beside the enlarged LQ; every convolution has spectral norm 1."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        sides = [(6, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 2), (2 * width, 2 * width, 1)]
+        layers: list[nn.Module] = []
+        for given, made, stride in sides:
+            layers += [spectral_norm(nn.Conv2d(given, made, 4 if stride == 2 else 3, stride, 1)), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(2 * width, 1, 3, 1, 1)))
+
+    def forward(self, images: Tensor, lq: Tensor) -> Tensor:
+        """``[B, 3, H, W]`` and LQ at that size, in [0, 1], to a map of judgements ``[B, 1, H / 8, W / 8]``."""
+        judgements: Tensor = self.layers(torch.cat([images, lq], 1) * 2 - 1)
+        return judgements
+
+
+def texture_distance(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean difference of the logarithms of local amplitude spectra: how much of each frequency is there, not where.
+
+    Windows of 8x8 pixels with half overlap, Hann-weighted; no network is involved.
+    """
+    difference = (_log_spectrum(sr) - _log_spectrum(hr)).abs()
+    return difference.mean()
+
+
+def _log_spectrum(images: Tensor) -> Tensor:
+    hann = torch.hann_window(_WINDOW, periodic=True, device=images.device)
+    luma = (images.float() * images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)
+    windows = luma.unfold(1, _WINDOW, _WINDOW // 2).unfold(2, _WINDOW, _WINDOW // 2) * (hann[:, None] * hann)
+    amplitude = torch.fft.rfft2(windows, norm="ortho").abs()
+    return torch.log(amplitude + 1e-2)
+
+
+class CompactGanTask:
+    """Mean absolute error, texture distance and a hinge GAN.
+
+    Args:
+        texture: weight of the texture distance.
+        adversarial: weight of the discriminator's judgement; the mean absolute error has weight 1.
+    """
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, learning_rate: float, *, texture: float = 0.02,
+        adversarial: float = 0.01,
+    ) -> None:  # fmt: skip
+        self._generator, self._discriminator = generator, discriminator
+        self._learning_rate = learning_rate
+        self._texture, self._adversarial = texture, adversarial
+        self._made: dict[int, Tensor] = {}
+
+    @property
+    def players(self) -> Sequence[Player]:
+        """Generator, then discriminator."""
+        return [
+            Player("generator", self._generator, self._learning_rate),
+            Player("discriminator", self._discriminator, self._learning_rate),
+        ]
+
+    def loss(self, player: str, modules: Mapping[str, nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """See ``Task``; the discriminator sees the images that the generator has just made."""
+        enlarged = resized(batch.lq, batch.hq)
+        judge = modules["discriminator"]
+        if player == "discriminator":
+            made = self._made.pop(batch.seed)
+            real, fake = judge(batch.hq, enlarged), judge(made, enlarged)
+            loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+            return loss, {"discriminator": loss, "real": real.mean(), "fake": fake.mean()}
+        made = modules["generator"](batch.lq).float()
+        self._made[batch.seed] = made.detach()
+        for parameter in self._discriminator.parameters():
+            parameter.requires_grad_(False)
+        judgement = -judge(made, enlarged).mean()
+        for parameter in self._discriminator.parameters():
+            parameter.requires_grad_(True)
+        error, texture = functional.l1_loss(made, batch.hq), texture_distance(made, batch.hq)
+        loss = error + self._texture * texture + self._adversarial * judgement
+        return loss, {"error": error, "texture": texture, "judgement": judgement}
