@@ -84,16 +84,16 @@ class SobolevOperator:
         return self._inverse(spectrum).to(g.dtype)
 
     def _transform(self, g: Tensor) -> Tensor:
-        if self.basis == "fft":
-            return torch.fft.fft2(g, norm="ortho")
-        if self.basis == "rfft2":
-            return torch.fft.rfft2(g, norm="ortho")
+        if self.basis != "dct":
+            periodic: Tensor = (torch.fft.fft2 if self.basis == "fft" else torch.fft.rfft2)(g, norm="ortho")
+            return periodic
         rows, columns = self._cosines(g.shape[-2], g), self._cosines(g.shape[-1], g)
         return rows @ g @ columns.T
 
     def _inverse(self, spectrum: Tensor) -> Tensor:
         if self.basis == "fft":
-            return torch.fft.ifft2(spectrum, norm="ortho").real
+            periodic: Tensor = torch.fft.ifft2(spectrum, norm="ortho")
+            return periodic.real
         rows, columns = self._cosines(spectrum.shape[-2], spectrum), self._cosines(spectrum.shape[-1], spectrum)
         return rows.T @ spectrum @ columns
 

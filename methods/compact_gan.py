@@ -25,7 +25,10 @@ def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Mo
     """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement."""
     from spandrel.architectures.Compact import Compact
 
-    return Compact(num_in_ch=3, num_out_ch=3, num_feat=width, num_conv=depth, upscale=scale, act_type="prelu")
+    generator: nn.Module = Compact(
+        num_in_ch=3, num_out_ch=3, num_feat=width, num_conv=depth, upscale=scale, act_type="prelu"
+    )
+    return generator
 
 
 class PatchDiscriminator(nn.Module):

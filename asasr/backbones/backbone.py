@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -49,7 +49,8 @@ class Backbone(torch.nn.Module):
     It is one module, so that ``accelerate`` can wrap it whole; adapters attach to ``network``.
     """
 
-    network: torch.nn.Module
+    network: Any
+    """diffusers' transformer or UNet."""
     channels: int
     """Of the latents."""
     multiple: int

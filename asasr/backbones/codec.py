@@ -40,10 +40,11 @@ class VaeCodec:
         if generators is not None:
             noise = [torch.randn(latents.shape[1:], generator=one, device=one.device) for one in generators]
             latents = latents + posterior.std.float() * torch.stack(noise).to(latents)
-        return (latents - self._shift) * self._scale
+        scaled: Tensor = (latents - self._shift) * self._scale
+        return scaled
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """See ``Codec``."""
-        images = self.vae.decode((latents / self._scale + self._shift).to(self.vae.dtype), return_dict=False)[0]
+        images: Tensor = self.vae.decode((latents / self._scale + self._shift).to(self.vae.dtype), return_dict=False)[0]
         return ((images.float() + 1) / 2).clamp(0, 1)

@@ -106,7 +106,7 @@ class HubPairs:
 
     def __init__(self, name: str, columns: tuple[str, str], *, crop: int, scale: int, split: str = "train") -> None:
         try:
-            from datasets import load_dataset  # type: ignore[import-not-found,unused-ignore]
+            from datasets import load_dataset  # type: ignore[attr-defined,unused-ignore]
         except ImportError:
             raise TrainingError("training from a Hugging Face dataset needs: pip install datasets") from None
         self.rows = load_dataset(name, split=split)

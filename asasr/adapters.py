@@ -1,0 +1,185 @@
+"""Dual LoRA: adapters by role on one set of backbone weights, and contexts that switch between them.
+
+Roles: ``sr`` (the prior on a text-to-image backbone), ``dpo`` (the policy's), ``adv`` (the adversary's).
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+Role = Literal["sr", "dpo", "adv"]
+ROLES: tuple[Role, ...] = ("sr", "dpo", "adv")
+
+METADATA_KEY = "lora_adapter_metadata"
+"""Where diffusers keeps rank and alpha in the header of an adapter file."""
+
+
+class AdapterError(ValueError):
+    """An adapter file that does not fit; the message names it, the cause and the remedy."""
+
+
+class Adapters:
+    """The adapters of one network.
+
+    Args:
+        network: diffusers' transformer or UNet.
+        prefix: first part of the names in adapter files: ``transformer`` or ``unet``.
+    """
+
+    def __init__(self, network: torch.nn.Module, prefix: str) -> None:
+        self._network, self._prefix = network, prefix
+        self._configs: dict[Role, LoraConfig] = {}
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Roles that have an adapter, in the order in which they were added."""
+        return tuple(self._configs)
+
+    def add(self, role: Role, targets: str | list[str], *, rank: int, alpha: float, seed: int = 0) -> None:
+        """A new adapter that changes nothing yet: its ``B`` is zero, its ``A`` is drawn from the seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._inject(role, LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, init_lora_weights=True))
+
+    def load(self, role: Role, path: Path) -> None:
+        """An adapter from a file in diffusers' layout, such as the ASASR authors' published ones.
+
+        The scale is ``alpha / rank``; a file that does not tell alpha has scale 1.
+
+        Raises:
+            AdapterError: the file is damaged, or has tensors that the network has no place for.
+        """
+        tensors, metadata = _read(path)
+        prefix = f"{self._prefix}."
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+        ranks = {
+            name.removesuffix(".lora_A.weight"): tensor.shape[0]
+            for name, tensor in tensors.items()
+            if name.endswith(".lora_A.weight")
+        }
+        modules = dict(self._network.named_modules())
+        unknown = sorted(name for name in ranks if name not in modules)
+        strange = sorted(name for name in tensors if name.rsplit(".lora_", 1)[0] not in ranks)
+        if not ranks or unknown or strange:
+            names = ", ".join([*unknown, *strange][:3]) or "no tensor named MODULE.lora_A.weight"
+            raise AdapterError(f"{path}: is no adapter of this backbone ({names}); was it trained on another one?")
+        rank = max(ranks.values())
+        told = {key.removeprefix(prefix): value for key, value in metadata.items()}
+        scale = float(told["lora_alpha"]) / float(told["r"]) if {"lora_alpha", "r"} <= told.keys() else 1.0
+        config = LoraConfig(
+            r=rank, lora_alpha=scale * rank, target_modules=list(ranks), rank_pattern=ranks,
+            alpha_pattern={name: scale * own for name, own in ranks.items()},
+        )  # fmt: skip
+        self._inject(role, config)
+        try:
+            result = set_peft_model_state_dict(self._network, tensors, adapter_name=role)
+        except RuntimeError as error:
+            raise AdapterError(f"{path}: does not fit this backbone ({str(error).splitlines()[-1].strip()})") from None
+        missing = [name for name in result.missing_keys if f".{role}." in name]
+        if result.unexpected_keys or missing:
+            raise AdapterError(f"{path}: {len(result.unexpected_keys)} unknown and {len(missing)} missing tensors")
+
+    def save(self, role: Role, path: Path, notes: Mapping[str, str] | None = None) -> None:
+        """Write an adapter with its rank and alpha in diffusers' layout; ``notes`` go into the header."""
+        tensors = {
+            f"{self._prefix}.{name}": tensor.detach().cpu().contiguous()
+            for name, tensor in get_peft_model_state_dict(self._network, adapter_name=role).items()
+        }
+        told = {f"{self._prefix}.{key}": value for key, value in self._configs[role].to_dict().items()}
+        header = {"format": "pt", METADATA_KEY: json.dumps(told, sort_keys=True, default=sorted), **(notes or {})}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        save_file(tensors, temporary, metadata=header)
+        temporary.replace(path)
+
+    def parameters(self, role: Role) -> list[torch.nn.Parameter]:
+        """An adapter's tensors."""
+        return [parameter for name, parameter in self._network.named_parameters() if f".{role}." in name]
+
+    def train(self, role: Role | None) -> None:
+        """Make one adapter trainable and freeze all else; None freezes everything."""
+        self._network.requires_grad_(False)
+        if role is not None:
+            for parameter in self.parameters(role):
+                parameter.requires_grad_(True)
+
+    def activate(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> None:
+        """Let these adapters act from now on, each times its weight (default 1); what is trainable stays so."""
+        missing = [role for role in roles if role not in self._configs]
+        if missing:
+            raise AdapterError(f"no adapter of role {', '.join(missing)} is loaded")
+        scales = dict(zip(roles, weights or [1.0] * len(roles), strict=True))
+        for layer in self._layers():
+            flags = [(parameter, parameter.requires_grad) for parameter in layer.parameters()]
+            if roles:
+                layer.enable_adapters(True)
+                layer.set_adapter(list(roles))
+                for role, scale in scales.items():
+                    layer.set_scale(role, scale)
+            else:
+                layer.enable_adapters(False)
+            for parameter, flag in flags:
+                parameter.requires_grad_(flag)
+
+    @contextmanager
+    def using(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> Iterator[None]:
+        """Let these adapters act inside the context; what acted before, with its weights, acts again after it."""
+        layers = list(self._layers())
+        before = [(layer.disable_adapters, list(layer.active_adapters), dict(layer.scaling)) for layer in layers]
+        self.activate(roles, weights)
+        try:
+            yield
+        finally:
+            for layer, (disabled, active, scaling) in zip(layers, before, strict=True):
+                flags = [(parameter, parameter.requires_grad) for parameter in layer.parameters()]
+                layer.enable_adapters(True)
+                layer.set_adapter(active)
+                layer.enable_adapters(not disabled)
+                layer.scaling.update(scaling)
+                for parameter, flag in flags:
+                    parameter.requires_grad_(flag)
+
+    def _layers(self) -> Iterator[LoraLayer]:
+        return (module for module in self._network.modules() if isinstance(module, LoraLayer))
+
+    def _inject(self, role: Role, config: LoraConfig) -> None:
+        if role in self._configs:
+            raise AdapterError(f"there is an adapter of role '{role}' already")
+        active = self.roles
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are what we want
+            inject_adapter_in_model(config, self._network, adapter_name=role)
+        self._configs[role] = config
+        self.activate(active)
+
+
+def acting_only_where(layer: torch.nn.Module, inputs: Tensor, adapted: bool) -> Tensor:
+    """A layer with its adapters, or without them."""
+    if not adapted and isinstance(layer, LoraLayer):
+        layer = layer.get_base_layer()
+    result: Tensor = layer(inputs)
+    return result
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, "pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise AdapterError(f"{path}: no such adapter file") from None
+    except (OSError, SafetensorError) as error:
+        raise AdapterError(f"{path}: damaged or no safetensors file ({error}); get it again") from None
+    return tensors, json.loads(header.get(METADATA_KEY, "{}"))
