@@ -1,0 +1,126 @@
+"""From LQ images to SR images: noise by seed, a sampler, tiles for any size, colour fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .backbones.backbone import Backbone, Codec, Prompt
+from .colour import ColourFix, fix_colour
+from .flow import Sampler, integrate, sampling_sigmas
+from .spectral import SobolevOperator
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """How images are restored."""
+
+    steps: int = 28
+    """Evaluations of the network."""
+    sampler: Sampler = "euler"
+    shift: float | None = None
+    """``mu`` of the schedule; None: the family's own for the latent's size."""
+    guidance: float = 3.5
+    """Embedded guidance of FLUX."""
+    colour_fix: ColourFix = "adain"
+    tile: int = 128
+    """Side of a tile of latents; larger images are computed tile by tile at each step."""
+    overlap: int = 32
+    """Latents that neighbouring tiles share."""
+    colored_noise: float = 0.0
+    """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
+
+
+@torch.inference_mode()
+def restore(
+    backbone: Backbone, codec: Codec, lq: Tensor, scale: int, seeds: Sequence[int], settings: SamplingSettings,
+    prompt: Prompt | None = None,
+) -> Tensor:  # fmt: skip
+    """Restore images; each depends on its own pixels and seed alone, not on its batch.
+
+    Args:
+        lq: ``[B, 3, h, w]`` in [0, 1].
+        seeds: one for each image.
+
+    Returns:
+        ``[B, 3, scale * h, scale * w]`` in [0, 1].
+    """
+    height, width = scale * lq.shape[-2], scale * lq.shape[-1]
+    enlarged = functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
+    padded = _pad(enlarged, codec.reduction * backbone.multiple)
+    condition = codec.encode(padded, [torch.Generator().manual_seed(seed) for seed in seeds])
+    noise = torch.stack(
+        [torch.randn(condition.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    ).to(condition)
+    if settings.colored_noise:
+        noise = SobolevOperator(settings.colored_noise).colored(noise)
+
+    def velocity(state: Tensor, sigma: Tensor) -> Tensor:
+        return tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+
+    mu = backbone.shift(*condition.shape[-2:]) if settings.shift is None else settings.shift
+    sigmas = sampling_sigmas(settings.steps, mu).clamp(max=backbone.sigma_range[1])
+    latents = integrate(velocity, noise * float(sigmas[0]), sigmas, settings.sampler)
+    return fix_colour(codec.decode(latents)[..., :height, :width], enlarged, settings.colour_fix)
+
+
+def tiled_velocity(
+    backbone: Backbone, state: Tensor, sigma: Tensor, lq: Tensor, settings: SamplingSettings,
+    prompt: Prompt | None = None,
+) -> Tensor:  # fmt: skip
+    """The velocity of a large latent, blended from overlapping tiles with weights that fall to their edges."""
+    multiple, (height, width) = backbone.multiple, state.shape[-2:]
+    tile, overlap = (_whole(length, multiple) for length in (settings.tile, settings.overlap))
+    if height <= tile and width <= tile:
+        whole: Tensor = backbone(state, sigma, lq, prompt, settings.guidance)
+        return whole.float()
+    total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
+    for rows in _spans(height, tile, overlap):
+        for columns in _spans(width, tile, overlap):
+            part = (..., rows, columns)
+            velocity = backbone(state[part], sigma, lq[part], prompt, settings.guidance).float()
+            weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
+            total[part] += velocity * weight
+            weights[part] += weight
+    return total / weights
+
+
+def _spans(length: int, tile: int, overlap: int) -> Iterator[slice]:
+    """Tiles along one axis, the last one shifted back to end at the edge."""
+    if length <= tile:
+        yield slice(0, length)
+        return
+    step = max(tile - overlap, 1)
+    for start in range(0, length - overlap, step):
+        end = min(start + tile, length)
+        yield slice(max(end - tile, 0), end)
+        if end == length:
+            return
+
+
+def _ramp(span: slice, length: int, overlap: int, like: Tensor) -> Tensor:
+    """1 inside, falling linearly over the overlap towards edges that have a neighbour."""
+    size = span.stop - span.start
+    position = torch.arange(size, device=like.device, dtype=like.dtype)
+    ramp = torch.ones(size, device=like.device, dtype=like.dtype)
+    if overlap and span.start > 0:
+        ramp = torch.minimum(ramp, (position + 1) / (overlap + 1))
+    if overlap and span.stop < length:
+        ramp = torch.minimum(ramp, (size - position) / (overlap + 1))
+    return ramp
+
+
+def _whole(length: int, multiple: int) -> int:
+    return length - length % multiple
+
+
+def _pad(images: Tensor, multiple: int) -> Tensor:
+    """Extend the right and lower edge to a multiple, mirrored."""
+    height, width = images.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    mode = "reflect" if down < height and right < width else "replicate"
+    return functional.pad(images, [0, right, 0, down], mode=mode) if down or right else images

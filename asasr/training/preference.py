@@ -1,0 +1,167 @@
+"""Preference training (AS-DPO), and the adversary that it learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..adapters import Adapters, Role
+from ..backbones.backbone import Backbone, Codec
+from ..flow import interpolate, logit_normal_sigmas, velocity_target
+from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
+from ..objective import (
+    Energies,
+    high_frequency_energy,
+    implicit_accuracy,
+    preference_loss,
+    residual_energies,
+)
+from ..spectral import SobolevOperator
+from .batches import Batch
+from .loop import Player
+from .prior import encode_pair
+
+
+@dataclass(frozen=True)
+class Preference:
+    """What is preferred, and how strongly."""
+
+    operator: SobolevOperator
+    beta: float
+    negatives: tuple[Negative, ...]
+    anchor: float = 0.0
+    """See ``preference_loss``."""
+    supervised: float = 0.0
+    """Weight of the plain flow-matching loss on the winner."""
+    colored_noise: bool = False
+    """Draw the winner's noise with covariance ``Sigma_s`` instead of white."""
+
+
+class PreferenceTask:
+    """Trains the ``dpo`` adapter against the backbone with ``reference`` roles alone.
+
+    The policy's adapters are the resting state of the network: activations recomputed in the backward pass (gradient
+    checkpointing) run outside of every context.
+    """
+
+    def __init__(
+        self, backbone: Backbone, codec: Codec, adapters: Adapters, preference: Preference, learning_rate: float
+    ) -> None:
+        self._backbone, self._codec, self._adapters = backbone, codec, adapters
+        self._preference = preference
+        self._learning_rate = learning_rate
+        self._reference: list[Role] = [role for role in adapters.roles if role == "sr"]
+        adapters.train("dpo")
+        adapters.activate([*self._reference, "dpo"])
+
+    @property
+    def players(self) -> Sequence[Player]:
+        """The policy."""
+        return [Player("policy", self._backbone, self._learning_rate)]
+
+    def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """See ``Task``."""
+        preference = self._preference
+        pairing = self._pair(batch)
+        losers = [make_loser(negative, pairing) for negative in preference.negatives]
+        everyone = [Loser(pairing.winner, pairing.noise, pairing.sigma), *losers]
+        policy, reference = self._predict(modules[player], everyone, pairing.lq)
+        energies = [
+            residual_energies(preference.operator, ours, theirs, one.target)
+            for ours, theirs, one in zip(policy, reference, everyone, strict=True)
+        ]
+        winner, others = energies[0], energies[1:]
+        loss = winner.policy.new_zeros(())
+        for negative, loser in zip(preference.negatives, others, strict=True):
+            term = preference_loss(winner.relative, loser.relative, preference.beta, preference.anchor)
+            loss = loss + negative.weight * term
+        if preference.supervised:
+            loss = loss + preference.supervised * functional.mse_loss(policy[0], everyone[0].target)
+        return loss, {"loss": loss, **self._logs(winner, others, losers, pairing)}
+
+    def _pair(self, batch: Batch) -> Pairing:
+        clean, lq = encode_pair(self._codec, batch)
+        generator = torch.Generator().manual_seed(batch.seed)
+        sigma = logit_normal_sigmas(len(clean), generator).clamp(*self._backbone.sigma_range).to(clean.device)
+        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        if self._preference.colored_noise:
+            noise = self._preference.operator.colored(noise)
+        adversary = (lambda state, sigma: self._adversary(state, sigma, lq)) if "adv" in self._adapters.roles else None
+        return Pairing(
+            clean, lq, noise, sigma,
+            policy=lambda state, sigma: self._backbone(state, sigma, lq).float(),
+            adversary=adversary, operator=self._preference.operator, generator=generator,
+            sigma_range=self._backbone.sigma_range,
+        )  # fmt: skip
+
+    def _predict(
+        self, policy: torch.nn.Module, everyone: Sequence[Loser], lq: Tensor
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """One forward of each network for winner and losers together."""
+        state = torch.cat([one.state for one in everyone])
+        sigma = torch.cat([one.sigma for one in everyone])
+        lqs = torch.cat([lq] * len(everyone))
+        ours = policy(state, sigma, lqs).float()
+        with torch.no_grad(), self._adapters.using(self._reference):
+            theirs = self._backbone(state, sigma, lqs).float()
+        return ours.chunk(len(everyone)), theirs.chunk(len(everyone))
+
+    def _adversary(self, state: Tensor, sigma: Tensor, lq: Tensor) -> Tensor:
+        with self._adapters.using([*self._reference, "adv"]):
+            velocity: Tensor = self._backbone(state, sigma, lq)
+        return velocity.float()
+
+    def _logs(
+        self, winner: Energies, others: Sequence[Energies], losers: Sequence[Loser], pairing: Pairing
+    ) -> dict[str, Any]:
+        logs: dict[str, Any] = {"energy_winner": winner.relative.mean(), "reference_winner": winner.reference.mean()}
+        truth = high_frequency_energy(pairing.winner).mean()
+        for number, (negative, energy, loser) in enumerate(
+            zip(self._preference.negatives, others, losers, strict=True), start=1
+        ):
+            name = f"{negative.kind}_{number}"
+            logs[f"energy_{name}"] = energy.relative.mean()
+            logs[f"reference_{name}"] = energy.reference.mean()
+            logs[f"margin_{name}"] = (energy.relative - winner.relative).mean()
+            logs[f"accuracy_{name}"] = implicit_accuracy(winner.relative, energy.relative)
+            logs[f"spectrum_{name}"] = high_frequency_energy(loser.clean).mean() / truth
+        return logs
+
+
+class AdversaryTask:
+    """Trains the ``adv`` adapter by plain flow matching to reproduce outputs of baseline methods (the batch's HQ)."""
+
+    def __init__(self, backbone: Backbone, codec: Codec, adapters: Adapters, learning_rate: float) -> None:
+        self._backbone, self._codec, self._learning_rate = backbone, codec, learning_rate
+        adapters.train("adv")
+        adapters.activate([*(role for role in adapters.roles if role == "sr"), "adv"])
+
+    @property
+    def players(self) -> Sequence[Player]:
+        """The adversary."""
+        return [Player("adversary", self._backbone, self._learning_rate)]
+
+    def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """See ``Task``."""
+        artifacts, lq = encode_pair(self._codec, batch)
+        generator = torch.Generator().manual_seed(batch.seed)
+        sigma = logit_normal_sigmas(len(artifacts), generator).clamp(*self._backbone.sigma_range).to(artifacts.device)
+        noise = torch.randn(artifacts.shape, generator=generator).to(artifacts.device)
+        velocity = modules[player](interpolate(artifacts, noise, sigma), sigma, lq).float()
+        loss = functional.mse_loss(velocity, velocity_target(artifacts, noise))
+        return loss, {"loss": loss}
+
+
+def direction_agreement(pairing: Pairing, adversary: Loser) -> Tensor:
+    """Cosine in ``H^s`` between the adversary's step away from the winner and the direct Riesz step, ``[B]``."""
+    learned = adversary.clean - pairing.winner
+    direct = pairing.operator.riesz(residual_gradient(pairing), 1.0)
+    total = pairing.operator.energy(learned + direct)
+    apart = pairing.operator.energy(learned - direct)
+    lengths = (pairing.operator.energy(learned) * pairing.operator.energy(direct)).clamp_min(1e-30).sqrt()
+    return (total - apart) / (4 * lengths)
