@@ -1,0 +1,236 @@
+"""Configuration of a model, its training stages and its sampling: a YAML file with strict keys."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .adapters import Role
+from .backbones.flux import LoraScope
+from .backbones.unet import Prediction
+from .colour import ColourFix
+from .errors import TrainingConfigError
+from .flow import Sampler
+from .negatives import Kind
+from .spectral import Basis, Weights
+from .training.settings import TrainingSettings
+
+Family = Literal["flux", "sd15", "sdxl", "small"]
+
+Number = Annotated[float, Field(strict=False)]
+"""YAML may write it as an integer."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ModelConfig(_Strict):
+    """A backbone and its adapters."""
+
+    family: Family
+    source: str | None = None
+    """Hub id or local folder in diffusers' layout. None: random weights from ``network`` and ``vae``."""
+    network: dict[str, Any] = {}
+    """diffusers' configuration of the transformer or UNet, for random weights."""
+    vae: dict[str, Any] = {}
+    """diffusers' configuration of ``AutoencoderKL``, for random weights; ``small`` works on pixels."""
+    weights: str | None = None
+    """Safetensors file of a whole trained network, in place of random weights."""
+    seed: int = 0
+    """Of random weights and new adapters."""
+    prediction: Prediction = "velocity"
+    """Of ``small``; the other families predict what they were trained for."""
+    patch: Annotated[int, Field(ge=1)] = 2
+    """Of ``small``: side of the pixel blocks that become channels."""
+    scope: LoraScope = "condition"
+    """Of ``flux``: tokens that adapters act on."""
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Number = 16.0
+    """Of new adapters."""
+    adapters: dict[Role, str] = {}
+    """Files of trained adapters."""
+
+
+class DataConfig(_Strict):
+    """Where training pairs come from: HQ folders with degradation, a prepared pair of folders, or the Hub."""
+
+    hq: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Folders of HQ images; LQ is made on the fly, unless ``lq`` is given."""
+    lq: str | None = None
+    """Folder of LQ images, of the same names as those of the one HQ folder."""
+    hub: str | None = None
+    """Hugging Face dataset with two image columns."""
+    columns: Annotated[tuple[str, str], Field(strict=False)] = ("hq", "lq")
+    degradation: str = "seesr-x4"
+    """Preset; see ``list degradations``."""
+    scale: Annotated[int, Field(ge=1)] = 4
+    crop: Annotated[int, Field(ge=8)] = 512
+    """Side of an HQ crop."""
+    margin: Annotated[int, Field(ge=0)] = 32
+    geometries: Annotated[int, Field(ge=1)] = 4
+    """See ``DegradedCrops``."""
+    held_out: Annotated[int, Field(ge=0)] = 0
+    """HQ images kept for validation; see ``split_files``."""
+
+
+class SobolevConfig(_Strict):
+    """The energies of preference training."""
+
+    s: Number = 1.5
+    basis: Basis = "dct"
+    weights: Weights = "raw"
+
+
+class NegativeConfig(_Strict):
+    """See ``negatives.Negative``."""
+
+    kind: Kind
+    weight: Number = 1.0
+    trust: Number = 1.0
+    radius: Number = 0.1
+    steps: Annotated[int, Field(ge=1)] = 6
+    own_noise: bool = False
+
+
+class PriorStage(TrainingSettings):
+    """Supervised flow matching."""
+
+    what: Literal["network", "sr"] = "sr"
+    """All weights, or an ``sr`` adapter."""
+
+
+class AdversaryStage(TrainingSettings):
+    """The adversary, on outputs of baseline methods."""
+
+    methods: Annotated[tuple[str, ...], Field(strict=False)] = ("bicubic",)
+    """Baselines whose outputs it learns."""
+    share: Annotated[float, Field(gt=0, le=1, strict=False)] = 0.25
+    """Part of the training images that they restore."""
+
+
+class PreferenceStage(TrainingSettings):
+    """AS-DPO."""
+
+    beta: Number = 2000.0
+    sobolev: SobolevConfig = SobolevConfig()
+    negatives: Annotated[tuple[NegativeConfig, ...], Field(strict=False, min_length=1)]
+    anchor: Number = 0.0
+    supervised: Number = 0.0
+    colored_noise: bool = False
+
+
+class SamplingConfig(_Strict):
+    """See ``sampling.SamplingSettings``."""
+
+    steps: Annotated[int, Field(ge=1)] = 28
+    sampler: Sampler = "euler"
+    shift: Number | None = None
+    guidance: Number = 3.5
+    colour_fix: ColourFix = "adain"
+    tile: Annotated[int, Field(ge=16)] = 128
+    overlap: Annotated[int, Field(ge=0)] = 32
+    colored_noise: Number = 0.0
+
+
+class AsasrConfig(_Strict):
+    """A whole experiment: one file holds the model, its stages and the arms of an ablation."""
+
+    name: str
+    summary: str = ""
+    model: ModelConfig
+    data: DataConfig = DataConfig()
+    prior: PriorStage | None = None
+    adversary: AdversaryStage | None = None
+    preference: PreferenceStage | None = None
+    sampling: SamplingConfig = SamplingConfig()
+    arms: dict[str, dict[str, Any] | None] = {}
+    """Variations by name: keys of ``preference`` to replace, or ``null`` for the prior alone."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """Shipped configurations."""
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in _presets().iterdir() if item.name.endswith("yaml")))
+
+
+def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, arm: str | None = None) -> AsasrConfig:
+    """Read a shipped preset or a YAML file.
+
+    Args:
+        overrides: values by dotted key, such as ``{"prior.steps": 100}``.
+        arm: variation of the ``preference`` section to take.
+
+    Raises:
+        TrainingConfigError: no such file, arm or key; the nearest names are told.
+    """
+    name = str(source)
+    if name in preset_names():
+        text = _presets().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(source).is_file():
+        text = Path(source).read_text(encoding="utf-8")
+    else:
+        raise TrainingConfigError(
+            f"no configuration '{name}': neither a file nor shipped ({', '.join(preset_names())})"
+        )
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TrainingConfigError(f"{name}: not YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(content, dict):
+        raise TrainingConfigError(f"{name}: holds no keys")
+    if arm is not None:
+        content["preference"] = _with_arm(name, content, arm)
+    for key, value in (overrides or {}).items():
+        _put(name, content, key.split("."), value)
+    try:
+        return AsasrConfig.model_validate(content)
+    except ValidationError as error:
+        raise TrainingConfigError(f"{name}: {_explain(error)}") from None
+
+
+def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | None:
+    arms = content.get("arms") or {}
+    if arm not in arms:
+        raise TrainingConfigError(f"{name}: no arm '{arm}' (known: {', '.join(arms) or 'none'})")
+    return None if arms[arm] is None else {**(content.get("preference") or {}), **arms[arm]}
+
+
+def _put(name: str, content: dict[str, Any], path: list[str], value: Any) -> None:
+    *sections, key = path
+    for section in sections:
+        inner = content.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise TrainingConfigError(f"{name}: '{'.'.join(path)}' leads through '{section}', which has no keys")
+        content = inner
+    content[key] = value
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"'{place}': {problem['msg']}"
+    known = _fields(problem["loc"][:-1])
+    nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.4)
+    hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})" if known else ""
+    return f"unknown key '{place}'{hint}"
+
+
+def _fields(path: tuple[int | str, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "model": ModelConfig, "data": DataConfig, "prior": PriorStage, "adversary": AdversaryStage,
+        "preference": PreferenceStage, "sobolev": SobolevConfig, "negatives": NegativeConfig,
+        "sampling": SamplingConfig,
+    }  # fmt: skip
+    names = [part for part in path if part in sections]
+    return list((sections[str(names[-1])] if names else AsasrConfig).model_fields)
+
+
+def _presets() -> Any:
+    return files(__package__).joinpath("presets")

@@ -1,0 +1,116 @@
+"""Build a model from its configuration: backbone, codec, adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from .adapters import Adapters, Role
+from .backbones.backbone import Backbone, BackboneError, Codec
+from .backbones.codec import PixelCodec, VaeCodec
+from .backbones.flux import FluxBackbone
+from .backbones.schedule import VarianceSchedule
+from .backbones.unet import UNetBackbone, widen_input
+from .config import ModelConfig
+
+
+@dataclass
+class Model:
+    """A backbone with what belongs to it."""
+
+    backbone: Backbone
+    codec: Codec
+    adapters: Adapters
+    config: ModelConfig
+
+    def new_adapter(self, role: Role) -> None:
+        """An adapter of the configured rank that changes nothing yet."""
+        self.adapters.add(
+            role, self.backbone.adapter_targets, rank=self.config.rank, alpha=self.config.alpha, seed=self.config.seed
+        )
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move networks to a device."""
+        self.backbone.to(device)
+        if isinstance(self.codec, VaeCodec):
+            self.codec.vae.to(device)
+        return self
+
+
+def build_model(config: ModelConfig, dtype: torch.dtype = torch.float32) -> Model:
+    """Networks with trained or random weights, all adapters of the configuration loaded, none acting.
+
+    Raises:
+        BackboneError: weights that cannot be had; the message says how to get them.
+        AdapterError: an adapter file that does not fit.
+    """
+    backbone = _BUILDERS[config.family](config, dtype)
+    backbone.requires_grad_(False)
+    adapters = Adapters(backbone.network, "transformer" if config.family == "flux" else "unet")
+    for role, path in config.adapters.items():
+        adapters.load(role, Path(path))
+    return Model(backbone.eval(), _codec(config, dtype), adapters, config)
+
+
+def _flux(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+    from diffusers import FluxTransformer2DModel
+
+    return FluxBackbone(_network(FluxTransformer2DModel, "transformer", config, dtype), config.scope)
+
+
+def _stable_diffusion(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+    from diffusers import UNet2DConditionModel
+
+    network = widen_input(_network(UNet2DConditionModel, "unet", config, dtype))
+    return UNetBackbone(network, "epsilon", schedule=VarianceSchedule())
+
+
+def _small(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+    from diffusers import UNet2DConditionModel
+
+    network = _network(UNet2DConditionModel, "unet", config, dtype)
+    schedule = VarianceSchedule() if config.prediction == "epsilon" else None
+    return UNetBackbone(network, config.prediction, patch=config.patch, schedule=schedule)
+
+
+_BUILDERS = {"flux": _flux, "sd15": _stable_diffusion, "sdxl": _stable_diffusion, "small": _small}
+
+
+def _codec(config: ModelConfig, dtype: torch.dtype) -> Codec:
+    if config.family == "small":
+        return PixelCodec()
+    from diffusers import AutoencoderKL
+
+    return VaeCodec(_pretrained_or_random(AutoencoderKL, "vae", config.vae, config, dtype))
+
+
+def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> Any:
+    network = _pretrained_or_random(kind, part, config.network, config, dtype)
+    if config.weights is not None:
+        path = Path(config.weights)
+        try:
+            network.load_state_dict({name: tensor.to(dtype) for name, tensor in load_file(path).items()})
+        except FileNotFoundError:
+            raise BackboneError(f"{path}: no such weight file") from None
+        except (SafetensorError, RuntimeError) as error:
+            raise BackboneError(f"{path}: damaged, or of another network ({str(error).splitlines()[0]})") from None
+    return network
+
+
+def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config: ModelConfig, dtype: Any) -> Any:
+    if config.source is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            return kind(**settings).to(dtype)
+    try:
+        return kind.from_pretrained(config.source, subfolder=part, torch_dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise BackboneError(
+            f"{config.source}: its {part} cannot be loaded ({str(error).splitlines()[0]}). Accept its licence on"
+            " the Hub and log in with 'hf auth login', or give a local folder in diffusers' layout as the source"
+        ) from None
