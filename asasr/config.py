@@ -27,6 +27,10 @@ Number = Annotated[float, Field(strict=False)]
 """YAML may write it as an integer."""
 
 
+HUB = "hub:"
+"""Marks an adapter file on the Hub: ``hub:OWNER/REPO/PATH``."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -55,7 +59,7 @@ class ModelConfig(_Strict):
     alpha: Number = 16.0
     """Of new adapters."""
     adapters: dict[Role, str] = {}
-    """Files of trained adapters."""
+    """Files of trained adapters; ``hub:OWNER/REPO/PATH`` is one on the Hub."""
 
 
 class DataConfig(_Strict):
@@ -137,6 +141,8 @@ class SamplingConfig(_Strict):
     tile: Annotated[int, Field(ge=16)] = 128
     overlap: Annotated[int, Field(ge=0)] = 32
     colored_noise: Number = 0.0
+    scales: dict[Role, float] = {}
+    """Weights of adapters, where they are not 1."""
 
 
 class AsasrConfig(_Strict):
@@ -160,7 +166,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, arm: str | None = None) -> AsasrConfig:
-    """Read a shipped preset or a YAML file.
+    """Read a shipped preset or a YAML file; relative paths in a file start from its folder.
 
     Args:
         overrides: values by dotted key, such as ``{"prior.steps": 100}``.
@@ -184,6 +190,8 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, 
         raise TrainingConfigError(f"{name}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict):
         raise TrainingConfigError(f"{name}: holds no keys")
+    if name not in preset_names():
+        _place_paths(content, Path(source).parent)
     if arm is not None:
         content["preference"] = _with_arm(name, content, arm)
     for key, value in (overrides or {}).items():
@@ -199,6 +207,20 @@ def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | 
     if arm not in arms:
         raise TrainingConfigError(f"{name}: no arm '{arm}' (known: {', '.join(arms) or 'none'})")
     return None if arms[arm] is None else {**(content.get("preference") or {}), **arms[arm]}
+
+
+def _place_paths(content: dict[str, Any], folder: Path) -> None:
+    model, data = content.get("model") or {}, content.get("data") or {}
+    if model.get("weights"):
+        model["weights"] = str(folder / model["weights"])
+    if model.get("adapters"):
+        model["adapters"] = {
+            role: path if str(path).startswith(HUB) else str(folder / path) for role, path in model["adapters"].items()
+        }
+    if data.get("hq"):
+        data["hq"] = [str(folder / path) for path in data["hq"]]
+    if data.get("lq"):
+        data["lq"] = str(folder / data["lq"])
 
 
 def _put(name: str, content: dict[str, Any], path: list[str], value: Any) -> None:

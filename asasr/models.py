@@ -16,7 +16,7 @@ from .backbones.codec import PixelCodec, VaeCodec
 from .backbones.flux import FluxBackbone
 from .backbones.schedule import VarianceSchedule
 from .backbones.unet import UNetBackbone, widen_input
-from .config import ModelConfig
+from .config import HUB, ModelConfig
 
 
 @dataclass
@@ -53,8 +53,24 @@ def build_model(config: ModelConfig, dtype: torch.dtype = torch.float32) -> Mode
     backbone.requires_grad_(False)
     adapters = Adapters(backbone.network, "transformer" if config.family == "flux" else "unet")
     for role, path in config.adapters.items():
-        adapters.load(role, Path(path))
+        adapters.load(role, _adapter_file(path))
     return Model(backbone.eval(), _codec(config, dtype), adapters, config)
+
+
+def _adapter_file(path: str) -> Path:
+    if not path.startswith(HUB):
+        return Path(path)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    owner, repository, name = path.removeprefix(HUB).split("/", 2)
+    try:
+        return Path(hf_hub_download(f"{owner}/{repository}", name))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise BackboneError(
+            f"{path}: cannot be had ({str(error).splitlines()[0]}). Download {name} from the Hub's {owner}/{repository}"
+            " and name the file"
+        ) from None
 
 
 def _flux(config: ModelConfig, dtype: torch.dtype) -> Backbone:
@@ -106,7 +122,8 @@ def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config
     if config.source is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            return kind(**settings).to(dtype)
+            network = kind(**settings)
+        return network if dtype == torch.float32 else network.to(dtype)
     try:
         return kind.from_pretrained(config.source, subfolder=part, torch_dtype=dtype)
     except (OSError, ValueError) as error:

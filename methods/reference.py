@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from .asasr import PREFIX as ASASR
 from .errors import MethodReferenceError
 from .protocol import Family
 from .spandrel_network import SUFFIXES
@@ -75,6 +76,8 @@ def _from_text(text: str) -> MethodReference:
         return _from_text(rest).model_copy(update={"name": name})
     if text.startswith("predictions:"):
         return MethodReference(predictions=text.removeprefix("predictions:"))
+    if text.startswith(ASASR):
+        return MethodReference(id=text)
     if Path(text).suffix.lower() in SUFFIXES:
         return MethodReference(weights=text)
     if ":" in text:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..datasets.images import file_digest
+from . import asasr
 from .command import ExternalCommand
 from .errors import (
     DuplicateMethodError,
@@ -92,6 +93,8 @@ class Registry:
         """
         if id in self._entries:
             return self._entries[id]
+        if id.startswith(asasr.PREFIX):
+            return _asasr(id)
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
         if id in plugins:
             try:
@@ -101,7 +104,7 @@ class Registry:
                 raise
             except Exception as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
-        known = [*self._entries, *plugins]
+        known = [*self._entries, *asasr.shipped_names(), *plugins]
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
@@ -111,7 +114,11 @@ class Registry:
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
-        return [*self._entries, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
+        return [
+            *self._entries,
+            *asasr.shipped_names(),
+            *(point.name for point in entry_points(group=ENTRY_POINT_GROUP)),
+        ]
 
 
 def _version(point: EntryPoint) -> str:
@@ -151,6 +158,13 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
     if wanted.name is None:
         return entry
     return replace(entry, card=replace(entry.card, id=wanted.name), origin=entry.origin or entry.card.id)
+
+
+def _asasr(id: str) -> MethodEntry:
+    card, settings, digest = asasr.describe(id)
+    return MethodEntry(
+        card, "tensor", lambda device: asasr.load(id, card, device), settings, weights_digest=digest, origin="asasr"
+    )
 
 
 def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:

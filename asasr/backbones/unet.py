@@ -14,8 +14,9 @@ from .schedule import VarianceSchedule
 Prediction = Literal["velocity", "epsilon"]
 
 CONVOLUTIONS_AND_ATTENTION = (
-    r".*\.(conv1|conv2|conv_shortcut|to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.2|time_emb_proj)"
+    r"conv_in|.*\.(conv1|conv2|conv_shortcut|to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.2|time_emb_proj)"
 )
+"""Layers that adapters are on; the first one lets an adapter see the LQ latents of a widened network."""
 
 
 class UNetBackbone(Backbone):

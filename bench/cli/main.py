@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, data, inspect, measure, restore, run
+from . import catalogue, data, inspect, measure, restore, run, train
 
 EXIT_USAGE = 2
 EXIT_DATA = 3
@@ -24,6 +24,7 @@ _USAGE_ERRORS = {
     "MethodReferenceError",
     "FormatError",
     "LqRuleError",
+    "TrainingConfigError",
 }
 """Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
 
@@ -39,6 +40,7 @@ app = typer.Typer(
 for module in (run, measure, inspect, catalogue, restore):
     module.register(app)
 app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 
 
 def _print_version(value: bool) -> None:

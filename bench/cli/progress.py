@@ -48,3 +48,26 @@ def download_progress() -> Iterator[Callable[[str, int, int], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None)
         yield lambda name, done, total: bars.update(task, description=name, completed=done, total=total or None)
+
+
+@contextmanager
+def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, float]], None] | None]:
+    """A bar with rate, time left and the latest logged means."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+               TimeRemainingColumn(), TextColumn("{task.fields[means]}"))  # fmt: skip
+    shown = ("loss", "accuracy", "margin", "energy_winner")
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(stage, total=None, rate="", means="")
+
+        def tell(step: int, steps: int, means: dict[str, float]) -> None:
+            text = " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(shown))
+            speed = bars.tasks[task].speed
+            bars.update(task, completed=step, total=steps, rate=f"{speed:.2f}/s" if speed else "", means=text)
+
+        yield tell

@@ -1,0 +1,185 @@
+"""The three stages of training, from a configuration to a folder with a model that can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from ...datasets.degradation.settings import preset
+from ...datasets.images import write_atomically
+from ..adapters import Role
+from ..config import AsasrConfig, DataConfig, PreferenceStage
+from ..errors import TrainingConfigError
+from ..models import Model, build_model
+from ..negatives import Negative, needs_adversary
+from ..spectral import SobolevOperator
+from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs, split_files
+from .loop import Task, Tell, train, trainable
+from .preference import AdversaryTask, Preference, PreferenceTask
+from .prior import PriorTask
+from .settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+    from diffusers.training_utils import EMAModel
+
+Section = TypeVar("Section")
+
+MODEL_FILE = "model.yaml"
+"""Names the trained model of a finished stage; ``asasr:FOLDER`` uses it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stage runs."""
+
+    folder: Path
+    accelerator: Accelerator
+    tell: Tell | None = None
+
+
+def train_prior(config: AsasrConfig, place: Place) -> Path:
+    """Supervised flow matching of the whole network, or of an ``sr`` adapter.
+
+    Returns:
+        The folder's ``model.yaml``.
+
+    Raises:
+        TrainingError: a stage that is not configured, unusable data, a loss that is not finite.
+    """
+    stage = _section(config, "prior", config.prior)
+    model = _model(config, stage, place)
+    if stage.what == "network":
+        model.backbone.requires_grad_(True)
+    else:
+        model.new_adapter("sr")
+        model.adapters.train("sr")
+        model.adapters.activate(["sr"])
+    task = PriorTask(model.backbone, model.codec, stage.learning_rate)
+    averages = _run(task, training_pairs(config.data), stage, place)
+    _take_average(model, averages.get("backbone"))
+    if stage.what == "sr":
+        return _finish(config, model, place, "sr")
+    if place.accelerator.is_main_process:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: one.detach().cpu().contiguous() for name, one in model.backbone.network.state_dict().items()}
+        temporary = place.folder / ".network.tmp"
+        save_file(tensors, temporary)
+        temporary.replace(place.folder / "network.safetensors")
+    return _describe(config, place, {"weights": "network.safetensors"})
+
+
+def train_adversary(config: AsasrConfig, artifacts: Pairs, place: Place) -> Path:
+    """The ``adv`` adapter, on outputs of baseline methods as HQ."""
+    stage = _section(config, "adversary", config.adversary)
+    model = _model(config, stage, place)
+    model.new_adapter("adv")
+    averages = _run(
+        AdversaryTask(model.backbone, model.codec, model.adapters, stage.learning_rate), artifacts, stage, place
+    )
+    _take_average(model, averages.get("adversary"))
+    return _finish(config, model, place, "adv")
+
+
+def train_preference(config: AsasrConfig, place: Place) -> Path:
+    """The ``dpo`` adapter, by AS-DPO."""
+    stage = _section(config, "preference", config.preference)
+    preference = preference_of(stage)
+    if needs_adversary(preference.negatives) and "adv" not in config.model.adapters:
+        raise TrainingConfigError(
+            f"{config.name}: negatives of kind 'adversary' need a trained one; run 'train adversary' first, or name its"
+            " file as model.adapters.adv"
+        )
+    model = _model(config, stage, place)
+    model.new_adapter("dpo")
+    task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate)
+    averages = _run(task, training_pairs(config.data), stage, place)
+    _take_average(model, averages.get("policy"))
+    return _finish(config, model, place, "dpo")
+
+
+def preference_of(stage: PreferenceStage) -> Preference:
+    """The objective that a configuration describes."""
+    sobolev = stage.sobolev
+    return Preference(
+        SobolevOperator(sobolev.s, sobolev.basis, sobolev.weights),
+        stage.beta,
+        tuple(Negative(**negative.model_dump()) for negative in stage.negatives),
+        stage.anchor,
+        stage.supervised,
+        stage.colored_noise,
+    )
+
+
+def training_pairs(data: DataConfig) -> Pairs:
+    """Where a configuration's training pairs come from.
+
+    Raises:
+        TrainingConfigError: none, or several sources.
+    """
+    if (data.hub is not None) == bool(data.hq):
+        raise TrainingConfigError(
+            "data: give either folders of HQ images ('hq', or --data on the command line) or 'hub'"
+        )
+    if data.hub is not None:
+        return HubPairs(data.hub, data.columns, crop=data.crop, scale=data.scale)
+    if data.lq is not None:
+        if len(data.hq) != 1:
+            raise TrainingConfigError("data.lq: goes with exactly one folder of HQ images")
+        return PairedCrops(Path(data.hq[0]), Path(data.lq), crop=data.crop, scale=data.scale)
+    files, _ = split_files([Path(folder) for folder in data.hq], data.held_out)
+    settings = preset(data.degradation)
+    return DegradedCrops(files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries)
+
+
+def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
+    if stage is None:
+        raise TrainingConfigError(f"{config.name}: has no section '{name}'")
+    return stage
+
+
+def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
+    """The configured model; frozen weights of the big families in the forward's precision, adapters in float32."""
+    low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(stage.precision, torch.float32)
+    model = build_model(config.model, torch.float32 if config.model.family == "small" else low)
+    model.to(place.accelerator.device)
+    model.backbone.train()
+    if stage.checkpointing:
+        model.backbone.network.enable_gradient_checkpointing()
+    return model
+
+
+def _run(task: Task, pairs: Pairs, stage: TrainingSettings, place: Place) -> dict[str, EMAModel]:
+    batches = Batches(pairs, stage.batch, stage.seed, place.accelerator.process_index)
+    return train(task, batches, stage, place.folder, place.accelerator, place.tell)
+
+
+def _take_average(model: Model, average: EMAModel | None) -> None:
+    if average is not None:
+        average.copy_to(trainable(model.backbone))
+
+
+def _finish(config: AsasrConfig, model: Model, place: Place, role: Role) -> Path:
+    if place.accelerator.is_main_process:
+        model.adapters.save(role, place.folder / f"{role}.safetensors")
+    return _describe(config, place, {"adapters": {**config.model.adapters, role: f"{role}.safetensors"}})
+
+
+def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> Path:
+    """Write what ``asasr:FOLDER`` needs: the model with its trained files, and how to sample from it."""
+    path = place.folder / MODEL_FILE
+    if place.accelerator.is_main_process:
+        content = {
+            "name": config.name,
+            "summary": config.summary,
+            "model": {**config.model.model_dump(mode="json"), **changes},
+            "sampling": config.sampling.model_dump(mode="json"),
+        }
+        write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
+    place.accelerator.wait_for_everyone()
+    return path

@@ -1,0 +1,114 @@
+"""``train``: the prior, the adversary and the preference policy of ASASR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .progress import training_progress
+
+if TYPE_CHECKING:
+    from ...asasr.config import AsasrConfig
+    from ...asasr.training.stages import Place
+
+app = typer.Typer(no_args_is_help=True, help="Train ASASR. Stopped at any moment, the same command goes on.")
+
+ConfigArgument = Annotated[str, typer.Argument(help="flux-dev, sd15, sdxl, small, or a YAML file.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of the whole training; each stage has its own in it.")]
+DataOption = Annotated[list[Path] | None, typer.Option(help="Folder of HQ images. Repeatable.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the file, such as prior.steps=100.")]
+DeviceOption = Annotated[str, typer.Option(help="auto or cpu; several GPUs through 'accelerate launch'.")]
+
+
+@app.command()
+def prior(
+    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
+    device: DeviceOption = "auto",
+) -> None:  # fmt: skip
+    """Supervised flow matching: the SR adapter, or the whole small network."""
+    from ...asasr.training.stages import train_prior
+
+    loaded = _load(config, data, override)
+    _train(lambda place: train_prior(loaded, place), loaded, "prior", out / "prior", device)
+
+
+@app.command()
+def adversary(
+    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
+    device: DeviceOption = "auto",
+) -> None:  # fmt: skip
+    """The adversary, on outputs of baseline methods that are made first."""
+    from ...asasr.training.stages import train_adversary
+    from ..artifacts import make_artifacts
+
+    loaded = _after_prior(_load(config, data, override), out)
+    pairs = make_artifacts(loaded, out / "artifacts", device)
+    _train(lambda place: train_adversary(loaded, pairs, place), loaded, "adversary", out / "adversary", device)
+
+
+@app.command()
+def preference(
+    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
+    arm: Annotated[str | None, typer.Option(help="Arm of the ablation.")] = None, device: DeviceOption = "auto",
+) -> None:  # fmt: skip
+    """AS-DPO of the policy against the prior."""
+    from ...asasr.training.stages import train_preference
+
+    loaded = _after_prior(_load(config, data, override, arm), out)
+    adversary = out / "adversary" / "adv.safetensors"
+    if "adv" not in loaded.model.adapters and adversary.exists():
+        adapters = {**loaded.model.adapters, "adv": str(adversary.resolve())}
+        loaded = loaded.model_copy(update={"model": loaded.model.model_copy(update={"adapters": adapters})})
+    _train(lambda place: train_preference(loaded, place), loaded, "preference", out / (arm or "preference"), device)
+
+
+def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
+    import yaml
+
+    from ...asasr.config import load_config
+    from ...asasr.errors import TrainingConfigError
+
+    values: dict[str, Any] = {}
+    for text in override or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise TrainingConfigError(f"--set {text}: write KEY=VALUE")
+        values[key] = yaml.safe_load(value)
+    if data:
+        values["data.hq"] = [str(folder) for folder in data]
+    return load_config(config, values, arm)
+
+
+def _after_prior(config: AsasrConfig, out: Path) -> AsasrConfig:
+    """Start from the prior that was trained into the same folder, unless the file names one."""
+    from ...asasr.config import load_config
+    from ...asasr.training.stages import MODEL_FILE
+
+    trained = out / "prior" / MODEL_FILE
+    if config.model.weights is not None or "sr" in config.model.adapters or not trained.exists():
+        return config
+    model = load_config(trained).model
+    files = {"weights": model.weights, "adapters": {**model.adapters, **config.model.adapters}}
+    return config.model_copy(update={"model": config.model.model_copy(update=files)})
+
+
+def _train(run: Any, config: AsasrConfig, stage: str, folder: Path, device: str) -> None:
+    from accelerate import Accelerator
+
+    from ...asasr.errors import TrainingConfigError
+    from ...asasr.training.stages import Place
+
+    settings = getattr(config, stage)
+    if settings is None:
+        raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
+    accelerator = Accelerator(
+        cpu=device == "cpu", mixed_precision=settings.precision, log_with=list(settings.trackers) or None,
+        project_dir=folder,
+    )  # fmt: skip
+    with training_progress(stage) as tell:
+        place: Place = Place(folder, accelerator, tell if accelerator.is_main_process else None)
+        path = run(place)
+    if accelerator.is_main_process:
+        typer.echo(f"trained: {path}  (use it as asasr:{path.parent})")

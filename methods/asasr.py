@@ -1,0 +1,145 @@
+"""ASASR in the registry: ``asasr:NAME`` for a shipped model, ``asasr:FOLDER`` for one that was trained here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ..datasets.images import file_digest
+from .errors import MethodError, MissingWeightsError, UnknownMethodError
+from .protocol import MethodCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..asasr.backbones.backbone import Prompt
+    from ..asasr.models import Model
+    from ..asasr.sampling import SamplingSettings
+
+PREFIX = "asasr:"
+VERSION = "1"
+SCALE = 4
+_MODEL_FILE = "model.yaml"
+
+
+class AsasrMethod:
+    """A ``Method``: samples of an ASASR model."""
+
+    def __init__(self, card: MethodCard, model: Model, settings: SamplingSettings, prompt: Prompt | None) -> None:
+        self.card = card
+        self._model, self._settings, self._prompt = model, settings, prompt
+
+    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+        """See ``Method``."""
+        from ..asasr.sampling import restore
+
+        if scale != SCALE:
+            raise MethodError(f"{self.card.id} is a model for scale {SCALE}, not {scale}; give --scale")
+        model = self._model
+        return restore(model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt)
+
+
+def shipped_names() -> tuple[str, ...]:
+    """Ids of the shipped models, with the prefix."""
+    names = (item.name for item in _shipped().iterdir() if item.name.endswith(".yaml"))
+    return tuple(sorted(PREFIX + name.removesuffix(".yaml") for name in names))
+
+
+def find_model(reference: str) -> Path:
+    """The configuration file that ``asasr:NAME`` or ``asasr:FOLDER`` means.
+
+    Raises:
+        UnknownMethodError: neither a shipped name nor a folder with a trained model.
+    """
+    name = reference.removeprefix(PREFIX)
+    if reference in shipped_names():
+        return Path(str(_shipped().joinpath(f"{name}.yaml")))
+    path = Path(name)
+    path = path / _MODEL_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise UnknownMethodError(
+            f"no ASASR model '{name}': neither shipped ({', '.join(shipped_names())}) nor a folder with {_MODEL_FILE}"
+        )
+    return path
+
+
+def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
+    """Card, settings and weights digest of a model, read without torch.
+
+    Raises:
+        UnknownMethodError: see ``find_model``.
+        MissingWeightsError: a weight or adapter file is not there.
+    """
+    path = find_model(reference)
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
+    named = {"weights": model.pop("weights", None), **dict(model.pop("adapters", None) or {})}
+    named = {role: str(name) for role, name in named.items() if name and role != "adv"}
+    digests = []
+    for role, name in sorted(named.items()):
+        if name.startswith("hub:"):
+            digests.append(f"{role}:{name}")
+        elif not (path.parent / name).is_file():
+            raise MissingWeightsError(
+                reference, f"{reference}: {path.parent / name} is missing; train or copy it there"
+            )
+        else:
+            digests.append(f"{role}:{file_digest(path.parent / name)}")
+    card = MethodCard(
+        reference if reference in shipped_names() else f"{PREFIX}{content['name']}",
+        "flow",
+        str(content.get("summary") or "ASASR model"),
+        (SCALE,),
+        deterministic=False,
+        version=VERSION,
+        paper="https://arxiv.org/abs/2605.23264",
+        code="https://huggingface.co/wafer-bob/ASASR" if model.get("source") else "",
+        licence=str(content.get("licence") or ""),
+        weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
+    )
+    return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def load(reference: str, card: MethodCard, device: str) -> AsasrMethod:
+    """Build the model on a device.
+
+    Raises:
+        MethodError: its configuration or files cannot be used.
+        MissingWeightsError: weights that must be downloaded first.
+    """
+    import torch
+
+    from ..asasr.adapters import AdapterError
+    from ..asasr.backbones.backbone import BackboneError
+    from ..asasr.config import load_config
+    from ..asasr.errors import TrainingConfigError
+    from ..asasr.models import build_model
+    from ..asasr.prompts import empty_prompt
+    from ..asasr.sampling import SamplingSettings
+
+    try:
+        config = load_config(find_model(reference))
+        adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
+        wanted = config.model.model_copy(update={"adapters": adapters})
+        model = build_model(wanted, torch.float32 if wanted.family == "small" or device == "cpu" else torch.bfloat16)
+        prompt = empty_prompt(wanted, device)
+    except BackboneError as error:
+        raise MissingWeightsError(reference, f"{reference}: {error}") from None
+    except (AdapterError, TrainingConfigError) as error:
+        raise MethodError(f"{reference}: {error}") from None
+    sampling: dict[str, Any] = config.sampling.model_dump()
+    scales = sampling.pop("scales")
+    model.adapters.activate(model.adapters.roles, [scales.get(role, 1.0) for role in model.adapters.roles])
+    model.to(device)
+    parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
+    return AsasrMethod(replace(card, parameters=parameters), model, SamplingSettings(**sampling), prompt)
+
+
+def _shipped() -> Any:
+    return files(f"{__package__.rpartition('.')[0]}.asasr").joinpath("shipped")
