@@ -1,14 +1,19 @@
-"""What all tests share: where the real images are, and small random ones."""
+"""What all tests share: where the real images are, small random ones, and the command line as a user runs it."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 # Continuous integration repeats the same examples; at a desk hypothesis searches on. No test is timed.
 settings.register_profile("desk", deadline=None)
@@ -37,3 +42,21 @@ def photo() -> NDArray[np.uint8]:
     from skimage import data
 
     return np.ascontiguousarray(data.astronaut()[:256, 128:384])
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run ``asasr-bench`` with these arguments in a folder of its own and check its exit status."""
+
+    def run(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            [sys.executable, "-m", "asasr_bench.bench.cli.main", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=300,
+        )
+        assert result.returncode == status, f"status {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    return run

@@ -82,7 +82,9 @@ class PreferenceTask:
             loss = loss + negative.weight * term
         if preference.supervised:
             loss = loss + preference.supervised * functional.mse_loss(policy[0], everyone[0].target)
-        return loss, {"loss": loss, **self._logs(winner, others, losers, pairing)}
+        with torch.no_grad():
+            logs = {"loss": loss.detach(), **self._logs(winner, others, losers, pairing)}
+        return loss, logs
 
     def _pair(self, batch: Batch) -> Pairing:
         clean, lq = encode_pair(self._codec, batch)

@@ -1,0 +1,126 @@
+"""Sampling: seeds, batches, tiles, colour."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from asasr_bench.asasr.backbones.backbone import Backbone
+from asasr_bench.asasr.backbones.codec import PixelCodec, VaeCodec
+from asasr_bench.asasr.colour import fix_colour
+from asasr_bench.asasr.config import load_config
+from asasr_bench.asasr.models import Model, build_model
+from asasr_bench.asasr.sampling import SamplingSettings, restore, tiled_velocity
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return build_model(load_config("small").model)
+
+
+class Local(Backbone):
+    """A velocity that looks at nothing but its own place."""
+
+    channels, multiple = 3, 2
+
+    def forward(self, state: Tensor, sigma: Tensor, lq: Tensor | None, *rest: object) -> Tensor:
+        assert lq is not None
+        return 2 * state - lq * sigma.view(-1, 1, 1, 1)
+
+
+QUICK = SamplingSettings(steps=2, colour_fix="none")
+
+
+def images(batch: int, height: int, width: int, seed: int = 0) -> Tensor:
+    return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_an_image_depends_on_its_seed_and_not_on_its_batch(model: Model) -> None:
+    lq = images(3, 8, 8)
+    together = restore(model.backbone, model.codec, lq, 4, [5, 6, 7], QUICK)
+    turned = restore(model.backbone, model.codec, lq.flip(0), 4, [7, 6, 5], QUICK).flip(0)
+    torch.testing.assert_close(together, turned, atol=2e-5, rtol=0)
+    alone = restore(model.backbone, model.codec, lq[1:2], 4, [6], QUICK)
+    torch.testing.assert_close(together[1:2], alone, atol=2e-5, rtol=0)
+    other = restore(model.backbone, model.codec, lq[1:2], 4, [8], QUICK)
+    assert float((other - alone).abs().mean()) > 1e-3
+
+
+@given(st.integers(2, 19), st.integers(2, 19))
+@settings(max_examples=10)
+def test_any_size_is_restored(model: Model, height: int, width: int) -> None:
+    sr = restore(model.backbone, model.codec, images(1, height, width), 4, [0], QUICK)
+    assert sr.shape == (1, 3, 4 * height, 4 * width)
+    assert bool(((sr >= 0) & (sr <= 1)).all())
+
+
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 32), st.integers(0, 7))
+def test_tiles_cover_everything_and_blend_to_one(height: int, width: int, tile: int, overlap: int) -> None:
+    """A local field does not notice that it was computed in tiles."""
+    state, lq = torch.randn(2, 3, height, width), torch.randn(2, 3, height, width)
+    sigma = torch.tensor([0.2, 0.7])
+    whole = Local()(state, sigma, lq)
+    tiled = tiled_velocity(Local(), state, sigma, lq, SamplingSettings(tile=tile, overlap=overlap))
+    torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=1e-5)
+
+
+def test_seams_of_a_real_network_are_blended(model: Model) -> None:
+    """Between neighbouring columns nothing jumps where tiles meet: the step there is an ordinary one."""
+    lq = torch.nn.functional.interpolate(images(1, 6, 6), (32, 32), mode="bicubic").clamp(0, 1)
+    tiled = restore(
+        model.backbone, model.codec, lq, 4, [0], SamplingSettings(4, colour_fix="none", tile=64, overlap=32)
+    )
+    steps = (tiled[..., 1:] - tiled[..., :-1]).abs().mean((0, 1, 2))
+    assert float(steps.max()) < 3 * float(steps.median())
+
+
+def test_a_vae_scales_and_shifts() -> None:
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2, norm_num_groups=4, latent_channels=4,
+        up_block_types=("UpDecoderBlock2D",) * 2, scaling_factor=0.36, shift_factor=0.12,
+    )  # fmt: skip
+    codec, picture = VaeCodec(vae), images(2, 16, 16)
+    posterior = vae.encode(picture * 2 - 1).latent_dist
+    assert codec.reduction == 2
+    torch.testing.assert_close(codec.encode(picture), (posterior.mean - 0.12) * 0.36)
+    seeds = [torch.Generator().manual_seed(number) for number in (1, 2)]
+    drawn = codec.encode(picture, seeds)
+    again = codec.encode(picture[1:], [torch.Generator().manual_seed(2)])
+    torch.testing.assert_close(drawn[1:], again)
+    torch.testing.assert_close(
+        codec.decode(posterior.mean.mul(0)), (vae.decode(posterior.mean * 0 + 0.12).sample / 2 + 0.5).clamp(0, 1)
+    )
+
+
+def test_pixels_go_there_and_back() -> None:
+    picture = images(1, 4, 4)
+    torch.testing.assert_close(PixelCodec().decode(PixelCodec().encode(picture)), picture)
+
+
+def test_adain_gives_mean_and_deviation() -> None:
+    sr, lq = images(2, 32, 32) * 0.2 + 0.2, images(2, 32, 32, seed=1) * 0.3 + 0.4
+    fixed = fix_colour(sr, lq, "adain")
+    for statistic in (torch.mean, torch.std):
+        torch.testing.assert_close(statistic(fixed, (2, 3)), statistic(lq, (2, 3)), atol=1e-3, rtol=0)
+
+
+def test_the_wavelet_fix_takes_coarse_colours_and_keeps_detail() -> None:
+    detail = 0.05 * (torch.arange(64) % 2 * 2 - 1).float().expand(1, 3, 64, 64)
+    sr, lq = 0.3 + detail, torch.full((1, 3, 64, 64), 0.6)
+    fixed = fix_colour(sr, lq, "wavelet")
+    torch.testing.assert_close(fixed[..., 8:-8], (lq + detail)[..., 8:-8], atol=2e-2, rtol=0)
+    assert torch.equal(fix_colour(sr, lq, "none"), sr)
+
+
+def test_colored_noise_changes_the_start_alone(model: Model) -> None:
+    lq = images(1, 8, 8)
+    white = restore(model.backbone, model.codec, lq, 4, [0], QUICK)
+    colored = restore(
+        model.backbone, model.codec, lq, 4, [0], SamplingSettings(2, colour_fix="none", colored_noise=1.0)
+    )
+    assert float((white - colored).abs().mean()) > 1e-3
