@@ -80,6 +80,8 @@ class DataConfig(_Strict):
     margin: Annotated[int, Field(ge=0)] = 32
     geometries: Annotated[int, Field(ge=1)] = 4
     """See ``DegradedCrops``."""
+    cached: Annotated[int, Field(ge=0)] = 0
+    """Pairs whose VAE latents are encoded once and trained on from then on; 0: each batch is drawn and encoded anew."""
     held_out: Annotated[int, Field(ge=0)] = 0
     """HQ images kept for validation; see ``split_files``."""
 

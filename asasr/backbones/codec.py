@@ -32,16 +32,20 @@ class VaeCodec:
         self._scale = float(vae.config.scaling_factor)
         self._shift = float(vae.config.shift_factor or 0.0)
 
-    @torch.no_grad()
     def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """See ``Codec``."""
+        mean, deviation = self.moments(images)
+        if generators is None:
+            return mean
+        noise = [torch.randn(mean.shape[1:], generator=one, device=one.device) for one in generators]
+        return mean + deviation * torch.stack(noise).to(mean)
+
+    @torch.no_grad()
+    def moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of the posterior, shifted and scaled, ``[B, C, h, w]`` each."""
         posterior = self.vae.encode((images * 2 - 1).to(self.vae.dtype)).latent_dist
-        latents = posterior.mean.float()
-        if generators is not None:
-            noise = [torch.randn(latents.shape[1:], generator=one, device=one.device) for one in generators]
-            latents = latents + posterior.std.float() * torch.stack(noise).to(latents)
-        scaled: Tensor = (latents - self._shift) * self._scale
-        return scaled
+        mean: Tensor = (posterior.mean.float() - self._shift) * self._scale
+        return mean, posterior.std.float() * self._scale
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ class Batch(NamedTuple):
     lq: Tensor
     """``[B, 3, H / scale, W / scale]`` in [0, 1]."""
     seed: int
+    encoded: bool = False
+    """Both are latents already, LQ's of output size."""
 
 
 class Pairs(Protocol):
@@ -134,7 +136,7 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         rng = np.random.default_rng([self.seed, self.rank, number])
         hq, lq = self.pairs.draw(self.size, rng)
-        return Batch(hq, lq, int(rng.integers(2**62)))
+        return Batch(hq, lq, int(rng.integers(2**62)), getattr(self.pairs, "encoded", False))
 
 
 def batch_stream(batches: Batches, numbers: range, workers: int = 0) -> DataLoader[Batch]:

@@ -166,7 +166,7 @@ def _unsynchronised(accelerator: Accelerator, module: torch.nn.Module) -> Any:
 
 
 def _moved(batch: Batch, accelerator: Accelerator) -> Batch:
-    return Batch(batch.hq.to(accelerator.device), batch.lq.to(accelerator.device), batch.seed)
+    return batch._replace(hq=batch.hq.to(accelerator.device), lq=batch.lq.to(accelerator.device))
 
 
 class _Log:

@@ -45,6 +45,8 @@ class PriorTask:
 
 def encode_pair(codec: Codec, batch: Batch) -> tuple[Tensor, Tensor]:
     """Latents of HQ and of LQ resized to its size, the posterior of a VAE sampled from the batch's seed."""
+    if batch.encoded:
+        return batch.hq, batch.lq
     return encode_images(codec, batch.hq, batch.seed), encode_images(codec, resized(batch.lq, batch.hq), batch.seed + 1)
 
 

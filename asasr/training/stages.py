@@ -13,12 +13,14 @@ from safetensors.torch import save_file
 from ...datasets.degradation.settings import preset
 from ...datasets.images import write_atomically
 from ..adapters import Role
+from ..backbones.codec import VaeCodec
 from ..config import AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
 from ..spectral import SobolevOperator
 from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs, split_files
+from .latents import cache_latents
 from .loop import Task, Tell, train, trainable
 from .preference import AdversaryTask, Preference, PreferenceTask
 from .prior import PriorTask
@@ -61,7 +63,7 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
         model.adapters.train("sr")
         model.adapters.activate(["sr"])
     task = PriorTask(model.backbone, model.codec, stage.learning_rate)
-    averages = _run(task, training_pairs(config.data), stage, place)
+    averages = _run(task, _pairs(config, model, stage, place), stage, place)
     _take_average(model, averages.get("backbone"))
     if stage.what == "sr":
         return _finish(config, model, place, "sr")
@@ -98,7 +100,7 @@ def train_preference(config: AsasrConfig, place: Place) -> Path:
     model = _model(config, stage, place)
     model.new_adapter("dpo")
     task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate)
-    averages = _run(task, training_pairs(config.data), stage, place)
+    averages = _run(task, _pairs(config, model, stage, place), stage, place)
     _take_average(model, averages.get("policy"))
     return _finish(config, model, place, "dpo")
 
@@ -135,6 +137,25 @@ def training_pairs(data: DataConfig) -> Pairs:
     files, _ = split_files([Path(folder) for folder in data.hq], data.held_out)
     settings = preset(data.degradation)
     return DegradedCrops(files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries)
+
+
+def _pairs(config: AsasrConfig, model: Model, stage: TrainingSettings, place: Place) -> Pairs:
+    """The configured pairs, as latents where they are cached; beside the stages' folders, for all of them."""
+    pairs = training_pairs(config.data)
+    if not config.data.cached:
+        return pairs
+    if not isinstance(model.codec, VaeCodec):
+        raise TrainingConfigError("data.cached: this family has no VAE, there is nothing to encode")
+    recipe: dict[str, object] = {
+        "data": config.data.model_dump(mode="json"),
+        "source": config.model.source,
+        "vae": config.model.vae,
+    }
+    with place.accelerator.main_process_first():
+        return cache_latents(
+            pairs, model.codec, place.folder.parent / "latents", config.data.cached, seed=stage.seed, batch=stage.batch,
+            recipe=recipe,
+        )  # fmt: skip
 
 
 def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:

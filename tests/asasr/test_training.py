@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from accelerate import Accelerator
+from asasr_bench.asasr.backbones.codec import VaeCodec
 from asasr_bench.asasr.config import AsasrConfig, load_config
 from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
 from asasr_bench.asasr.models import Model, build_model
@@ -285,6 +286,25 @@ def test_rows_of_a_hub_dataset(tmp_path: Path, rng: np.random.Generator) -> None
     pairs = training_pairs(AsasrConfig.model_validate({"name": "x", "model": {"family": "small"}, "data": config}).data)
     large, small = pairs.draw(2, rng)
     assert (large.shape, small.shape) == ((2, 3, 16, 16), (2, 3, 4, 4))
+
+
+def test_latents_are_encoded_once(hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    moments = VaeCodec.moments
+    monkeypatch.setattr(VaeCodec, "moments", lambda self, images: calls.append(len(images)) or moments(self, images))
+    config = configuration("sd15", hq, data__cached=70)
+    train_prior(config, place(tmp_path / "prior"))
+    encoded = sum(calls)
+    assert encoded == 140
+    (tmp_path / "latents" / "00001.safetensors").unlink()  # a stop between two files
+    train_prior(config, place(tmp_path / "again"))
+    assert sum(calls) == encoded + 2 * 6
+    first, second = (load_file(tmp_path / name / "sr.safetensors") for name in ("prior", "again"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    with pytest.raises(TrainingError, match="other data or settings"):
+        train_prior(configuration("sd15", hq, data__cached=70, data__crop=128), place(tmp_path / "other"))
+    with pytest.raises(TrainingConfigError, match="no VAE"):
+        train_prior(configuration("small", hq, data__cached=70), place(tmp_path / "small"))
 
 
 def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, command) -> None:
