@@ -10,14 +10,15 @@ import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
-from .metrics.metric import all_metrics
+from .metrics.metric import Metric, all_metrics
 from .objects import Pixels
-from .statistics import bootstrap_ci
+from .statistics import bootstrap_ci, holm, permutation_p
 from .store import Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3
-_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
+_SIGNIFICANT = 0.05
 
 
 class FormatError(ValueError):
@@ -33,7 +34,7 @@ def load_board(store: Store, *, title: str) -> Board:
     known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
     return Board(
         title=title,
-        scores=_means(scores, list(methods["method"]), {metric.id: metric.direction for metric in known}),
+        scores=_means(scores, list(methods["method"]), known),
         rules=_rules(outputs),
         methods=methods,
         problems=_problems(scores, outputs),
@@ -52,25 +53,51 @@ def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _means(scores: pd.DataFrame, methods: list[str], directions: dict[str, str]) -> pd.DataFrame:
+def _means(scores: pd.DataFrame, methods: list[str], metrics: Sequence[Metric]) -> pd.DataFrame:
     """One row per dataset, method, metric and protocol; seeds are averaged within an image first."""
-    place = ["protocol", "dataset", "method", "metric"]
-    per_image = scores.groupby([*place, "image"], sort=False)["value"].mean().reset_index()
+    place = ["protocol", "dataset", "metric"]
+    known = {metric.id: metric for metric in metrics}
+    per_image = scores.groupby([*place, "method", "image"], sort=False)["value"].mean().reset_index()
     rows = []
-    for (protocol, dataset, method, metric), group in per_image.groupby(place, sort=False):
-        values = group["value"].dropna().to_numpy()
-        mean = float(values.mean()) if values.size else float("nan")
-        low, high = bootstrap_ci(values)
-        rows.append((dataset, method, metric, protocol, mean, low, high, values.size, directions[str(metric)]))
+    for (protocol, dataset, id), group in per_image.groupby(place, sort=False):
+        metric = known[str(id)]
+        values = {str(method): part.set_index("image")["value"].dropna() for method, part in group.groupby("method")}
+        tied = _tied_with_best(values, metric)
+        for method, one in values.items():
+            array = one.to_numpy()
+            value = float(getattr(np, metric.aggregate)(array)) if array.size else float("nan")
+            low, high = bootstrap_ci(array, aggregate=metric.aggregate)
+            rows.append((dataset, method, id, protocol, value, low, high, array.size, metric.direction, method in tied))
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods)},
-             "metric": {id: rank for rank, id in enumerate(directions)}}  # fmt: skip
+             "metric": {id: rank for rank, id in enumerate(known)}}  # fmt: skip
     return frame.sort_values(
         ["protocol", "dataset", "method", "metric"],
         key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,
         kind="stable",
         ignore_index=True,
     )
+
+
+def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
+    """Methods that a paired test cannot tell from the best one: permutation test, Holm-corrected, at 5 %."""
+    images = max((one.size for one in values.values()), default=0)
+    full = {name: one.sort_index() for name, one in values.items() if one.size == images}
+    if metric.direction == "none" or images < 2 or len(full) < 2:
+        return set()
+    loss = {
+        name: (one - 1).abs() if metric.direction == "one" else one * (-1 if metric.direction == "higher" else 1)
+        for name, one in full.items()
+    }
+    best = min(loss, key=lambda name: float(loss[name].mean()))
+    others = [name for name in loss if name != best]
+    p_values = []
+    for name in others:
+        with np.errstate(invalid="ignore"):  # two identical images: both infinitely good
+            differences = (loss[name] - loss[best]).fillna(0.0).to_numpy()
+        finite = bool(np.isfinite(differences).all())
+        p_values.append(permutation_p(differences) if finite else 0.0)
+    return {name for name, p in zip(others, holm(p_values), strict=True) if p >= _SIGNIFICANT}
 
 
 def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:

@@ -208,8 +208,9 @@ def _task(
     errors: Mapping[Input, str],
 ) -> Task | OutputRecord:
     """The task of one output, or the row that says why there can be none."""
-    metrics = tuple(metric.id for metric in experiment.metrics)
     lq, reference = known.inputs.get(keys.get(item, ""), ("", None))
+    has_hr = item.hr is not None
+    metrics = tuple(one.id for one in experiment.metrics if one.applies(reference=has_hr, lq_rule=job.lq_rule))
     blank = Task(item.image, lq, reference, "", None, metrics)
     if item in errors:
         return job.failed(blank, errors[item])
@@ -224,7 +225,7 @@ def _task(
     sr = known.restorations.get(key)
     if sr not in known.objects:
         sr = None
-    return Task(item.image, lq, reference, key, sr, metrics if reference else ())
+    return Task(item.image, lq, reference, key, sr, metrics)
 
 
 def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, CellRecord]:
@@ -232,7 +233,7 @@ def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, 
     if task.sr is None:
         return {}
     keys = {
-        metric.id: key_of(metric, task.sr, task.reference, experiment.protocol)
+        metric.id: key_of(metric, task, experiment.protocol)
         for metric in experiment.metrics
         if metric.id in task.metrics
     }

@@ -36,6 +36,12 @@ CREATE TABLE scores (
     run INTEGER NOT NULL REFERENCES runs (id)
 ) WITHOUT ROWID;
 
+CREATE TABLE payloads (         -- what figures need beside a score, such as radial spectra
+    key TEXT PRIMARY KEY,       -- of the score
+    shape TEXT NOT NULL,        -- JSON
+    content BLOB NOT NULL       -- float32, little-endian, row by row
+) WITHOUT ROWID;
+
 CREATE TABLE outputs (          -- one image restored by one method
     id INTEGER PRIMARY KEY,
     protocol TEXT NOT NULL,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..datasets.dataset import Sample, folder_dataset
 from ..datasets.images import crop_to_multiple, read_image
-from .metrics.metric import Pair, Pixels, get_metric
+from .metrics.metric import MetricError, Pair, Pixels, get_metric
 from .protocols import Protocol
 
 
@@ -40,6 +40,8 @@ def score_folders(sr: Path, hr: Path, protocol: Protocol, metrics: Sequence[str]
         ScoreError: SR and HR differ in size or colour.
     """
     functions = [get_metric(metric) for metric in metrics]
+    if from_lq := [metric.id for metric in functions if metric.needs == "lq"]:
+        raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
     scale = protocol.scale or 1
     samples = folder_dataset("score", hr=hr, lq=sr, scale=scale).samples
 

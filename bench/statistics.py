@@ -1,9 +1,12 @@
-"""Confidence intervals over images."""
+"""Statistics over images: intervals, paired tests, ranks. An image is the unit; its seeds are averaged before."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,9 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 RESAMPLES = 10_000
 LEVEL = 0.95
 
+Floats = NDArray[np.float64]
+Aggregate = Literal["mean", "median"]
 
-def bootstrap_ci(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over images (Efron, 1979), with a fixed seed.
+
+def bootstrap_ci(
+    values: ArrayLike, *, aggregate: Aggregate = "mean", level: float = LEVEL, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a set's value over its images (Efron, 1979), with a fixed seed.
 
     Args:
         values: one value per image, seeds already averaged.
@@ -21,16 +29,124 @@ def bootstrap_ci(values: ArrayLike, *, level: float = LEVEL, resamples: int = RE
     Returns:
         Lower and upper bound; NaN for fewer than two images or values that are not finite.
     """
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.size < 2 or not np.isfinite(sample).all():
-        return nan, nan
-    means = _resampling_weights(sample.size, resamples) @ sample / sample.size
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = bootstrap_cis(np.atleast_2d(np.asarray(values, dtype=np.float64)), aggregate=aggregate, level=level,
+                              resamples=resamples)[0]  # fmt: skip
     return float(low), float(high)
 
 
+def bootstrap_cis(
+    values: Floats, *, aggregate: Aggregate = "mean", level: float = LEVEL, resamples: int = RESAMPLES
+) -> Floats:
+    """Intervals of many methods on the same images: ``[methods, images]`` to ``[methods, 2]``.
+
+    Every method sees the same resampled sets of images.
+    """
+    methods, images = values.shape
+    bounds = np.full((methods, 2), nan)
+    finite = np.isfinite(values).all(1)
+    if images < 2 or not finite.any():
+        return bounds
+    if aggregate == "mean":
+        drawn = _resampling_weights(images, resamples) @ values[finite].T / images
+    else:
+        drawn = np.stack([np.median(row[_resampling_indices(images, resamples)], axis=1) for row in values[finite]], 1)
+    bounds[finite] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
+    return bounds
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two methods on the same images."""
+
+    n: int
+    difference: float
+    """Mean of first minus second."""
+    low: float
+    high: float
+    """Bootstrap interval of the difference."""
+    p: float
+    """Two-sided p-value of the sign-flip permutation test."""
+    effect: float
+    """Cohen's d of the paired differences: their mean over their standard deviation."""
+    wins: float
+    """Share of images on which the first has the greater value; ties count half."""
+
+
+def paired(first: ArrayLike, second: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Paired:
+    """Compare two methods image by image.
+
+    Raises:
+        ValueError: not the same number of images, fewer than two, or values that are not finite.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 1 or a.size < 2:
+        raise ValueError(f"a paired comparison needs the same two or more images, not {a.size} and {b.size}")
+    differences = a - b
+    if not np.isfinite(differences).all():
+        raise ValueError("a paired comparison needs finite values")
+    low, high = bootstrap_ci(differences, resamples=resamples)
+    spread = float(differences.std(ddof=1))
+    mean = float(differences.mean())
+    return Paired(
+        n=a.size, difference=mean, low=low, high=high, p=permutation_p(differences, resamples=resamples, seed=seed),
+        effect=mean / spread if spread > 0 else nan if mean == 0 else float(np.copysign(np.inf, mean)),
+        wins=float(((a > b) + 0.5 * (a == b)).mean()),
+    )  # fmt: skip
+
+
+def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> float:
+    """Two-sided p-value of "the signs of the differences are chance" (Fisher's sign-flip test).
+
+    All sign patterns are tried where there are no more of them than ``resamples``; else that many are drawn, and the
+    observed one is counted among them, so that p is never 0.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    size = values.size
+    observed = abs(values.sum())
+    if 2**size <= resamples:
+        patterns = (np.arange(2**size)[:, None] >> np.arange(size) & 1) * 2.0 - 1
+        return float((np.abs(patterns @ values) >= observed * (1 - 1e-12)).mean())
+    flips = np.abs(_sign_patterns(size, resamples, seed) @ values)
+    return float((1 + (flips >= observed * (1 - 1e-12)).sum()) / (resamples + 1))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """P-values adjusted for their number (Holm, 1979): rejecting those below a level errs once in that share of cases.
+
+    NaN entries stay NaN and are not counted.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(values.shape, nan)
+    valid = np.flatnonzero(np.isfinite(values))
+    order = valid[np.argsort(values[valid], kind="stable")]
+    steps = values[order] * (order.size - np.arange(order.size))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def average_ranks(values: Floats, higher: Sequence[bool]) -> Floats:
+    """Mean rank of each method over metrics: ``[methods, metrics]`` to ``[methods]``; 1 is best, ties share ranks."""
+    from scipy.stats import rankdata
+
+    signs = np.where(np.asarray(higher), -1.0, 1.0)
+    ranks: Floats = rankdata(values * signs, axis=0, nan_policy="omit")
+    return np.array([np.nanmean(row) for row in ranks])
+
+
 @lru_cache(maxsize=4)
-def _resampling_weights(size: int, resamples: int) -> NDArray[np.float64]:
+def _resampling_weights(size: int, resamples: int) -> Floats:
     """How often each image is drawn, ``[resamples, size]``: one matrix serves every method and metric of a set."""
     generator = np.random.default_rng(0)
-    return generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(np.float64)
+    drawn: Floats = generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(np.float64)
+    return drawn
+
+
+@lru_cache(maxsize=2)
+def _resampling_indices(size: int, resamples: int) -> NDArray[np.int64]:
+    return np.random.default_rng(0).integers(size, size=(resamples, size))
+
+
+@lru_cache(maxsize=4)
+def _sign_patterns(size: int, resamples: int, seed: int) -> Floats:
+    patterns: Floats = np.random.default_rng(seed).integers(2, size=(resamples, size)) * 2.0 - 1
+    return patterns

@@ -13,12 +13,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .objects import Objects, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 Status = Literal["done", "failed", "unavailable"]
 
 _SCORE_COLUMNS = """
@@ -39,6 +42,8 @@ class CellRecord:
     value: float | None = None
     """The score, where this run measured it; None refers to a score that the store has."""
     message: str = ""
+    payload: NDArray[np.float32] | None = field(default=None, compare=False)
+    """What figures need beside the value."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +182,17 @@ class Store:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
         return self._frame(_SCORE_COLUMNS)
 
+    def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[np.float32]]]:
+        """What a metric stored for figures, float32, by place."""
+        rows = self._rows(
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.shape, p.content FROM outputs o"
+            " JOIN cells c ON c.output = o.id JOIN payloads p ON p.key = c.score WHERE c.metric = ?"
+            " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed",
+            (metric,),
+        )
+        for *place, shape, content in rows:
+            yield tuple(place), np.frombuffer(content, dtype="<f4").reshape(json.loads(shape))
+
     def outputs(self) -> pd.DataFrame:
         """Every output: how its LQ was made, digests of LQ, reference and SR pixels, seconds, peak memory, device."""
         return self._frame(
@@ -199,9 +215,9 @@ class Store:
             for id, start, end, spec, made in rows
         ]
 
-    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         try:
-            yield from self._connection.execute(query)
+            yield from self._connection.execute(query, values)
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.root}: cannot read the store ({error})") from error
 
@@ -308,6 +324,10 @@ def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> Non
     for cell in output.cells:
         if cell.value is not None:
             database.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (cell.key, cell.value, run))
+        if cell.payload is not None:
+            shape = json.dumps(cell.payload.shape)
+            content = cell.payload.astype("<f4").tobytes()
+            database.execute("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)", (cell.key, shape, content))
         database.execute(
             "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
             (id, cell.metric, cell.key, cell.status, cell.message),

@@ -210,28 +210,31 @@ def _checked(sr: Pixels, lq: Pixels, scale: int, what: str) -> Pixels:
 
 
 def _measure(job: Job, task: Task, sr: Pixels, sr_digest: str, objects: Objects) -> tuple[CellRecord, ...]:
-    if task.reference is None or not task.metrics:
+    if not task.metrics:
         return ()
     protocol = get_protocol(job.protocol, job.scale)
-    pair = Pair(sr, objects.get(task.reference), protocol)
-    return tuple(_score(get_metric(id), pair, sr_digest, task.reference, protocol) for id in task.metrics)
+    hr = None if task.reference is None else objects.get(task.reference)
+    pair = Pair(sr, hr, protocol, objects.get(task.lq))
+    return tuple(_score(get_metric(id), pair, replace(task, sr=sr_digest), protocol) for id in task.metrics)
 
 
-def _score(metric: Metric, pair: Pair, sr: str, reference: str, protocol: Protocol) -> CellRecord:
+def _score(metric: Metric, pair: Pair, task: Task, protocol: Protocol) -> CellRecord:
     try:
         value = metric.measure(pair)
         if np.isnan(value):
             raise ValueError("the metric is not defined for this image (NaN)")
+        payload = None if metric.payload is None else metric.payload(pair)
     except Exception as error:
         return CellRecord(metric.id, "failed", message=explain(error))
-    return CellRecord(metric.id, "done", key=key_of(metric, sr, reference, protocol), value=value)
+    return CellRecord(metric.id, "done", key=key_of(metric, task, protocol), value=value, payload=payload)
 
 
-def key_of(metric: Metric, sr: str, reference: str | None, protocol: Protocol) -> str:
+def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
     """Score key of one metric on one SR image."""
+    assert task.sr is not None
     return score_key(
-        sr=sr,
-        reference=reference,
+        sr=task.sr,
+        reference={"reference": task.reference, "lq": task.lq, "nothing": None}[metric.needs],
         metric=metric.id,
         metric_version=metric.version,
         protocol=protocol.name,

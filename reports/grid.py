@@ -13,6 +13,9 @@ from .board import Board
 
 Mark = Literal["best", "second", ""]
 
+ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "none": ""}
+"""What a heading says of a metric's direction."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -28,7 +31,7 @@ class Column:
     def heading(self) -> str:
         """Title, unit and the direction in which it is better."""
         unit = f" [{self.unit}]" if self.unit else ""
-        return f"{self.title}{unit} {'↑' if self.direction == 'higher' else '↓'}"
+        return f"{self.title}{unit} {ARROWS[self.direction]}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Cell:
     partial: bool = False
     """Measured on fewer images than others: not ranked."""
     mark: Mark = ""
+    tied: bool = False
+    """A paired test cannot tell it from the best."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,13 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]:
     """Best and second best at printed precision, among methods measured on all images."""
+    if column.direction == "none":
+        return {}
     full = scores[(scores["n"] == images) & scores["value"].notna()]
     printed = full.set_index("method")["value"].round(column.digits)
-    ranks = printed.rank(method="dense", ascending=column.direction == "lower")
+    if column.direction == "one":
+        printed = (printed - 1).abs().round(column.digits)
+    ranks = printed.rank(method="dense", ascending=column.direction != "higher")
     words: dict[int, Mark] = {1: "best", 2: "second"}
     return {str(method): words.get(int(rank), "") for method, rank in ranks.items()}
 
@@ -125,7 +134,7 @@ def _cell(
     if isnan(value):
         return Cell(_status(board.problems, dataset, method), value)
     text, low, high = (number(float(score[name]), column.digits) for name in ("value", "ci_low", "ci_high"))
-    return Cell(text, value, low, high, n, n < images, marks.get(method, ""))
+    return Cell(text, value, low, high, n, n < images, marks.get(method, ""), bool(score.get("tied", False)))
 
 
 def _status(problems: pd.DataFrame, dataset: str, method: str) -> str:

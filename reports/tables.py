@@ -19,7 +19,8 @@ def to_markdown(board: Board) -> str:
     for grid in grids(board):
         parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
                   f" {grid.images} images, mean and 95 % bootstrap interval over images;"
-                  " best **bold**, second <u>underlined</u>.", ""]  # fmt: skip
+                  " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
+                  " cannot tell it from the best.", ""]  # fmt: skip
         heads = ["Method", "Family", *(column.heading for column in grid.columns), "Parameters", "Time", "Memory"]
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
@@ -41,7 +42,7 @@ def to_markdown(board: Board) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = {"best": f"**{cell.text}**", "second": f"<u>{cell.text}</u>"}.get(cell.mark, cell.text)
     interval = f" [{cell.low}, {cell.high}]" if cell.low else ""
-    return text + interval + (f" (n={cell.n})" if cell.partial else "")
+    return text + ("≈" if cell.tied else "") + interval + (f" (n={cell.n})" if cell.partial else "")
 
 
 def _plain(text: object) -> str:
@@ -63,7 +64,8 @@ def _latex_grid(grid: Grid) -> str:
         r"\begin{table}[t]",
         r"\centering",
         rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
-        rf" mean of {grid.images} images. Best in bold, second underlined.}}",
+        rf" mean of {grid.images} images. Best in bold, second underlined;"
+        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%).}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & ".join(["Method", *heads]) + r" \\",
@@ -74,14 +76,14 @@ def _latex_grid(grid: Grid) -> str:
 
 
 def _tex_heading(title: str, direction: str) -> str:
-    arrow = r"\uparrow" if direction == "higher" else r"\downarrow"
+    arrow = {"higher": r"\uparrow", "lower": r"\downarrow", "one": r"\to 1", "none": ""}[direction]
     return f"{_tex(title)} ${arrow}$"
 
 
 def _tex_cell(cell: Cell) -> str:
     text = _tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
     text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
-    return text + (rf" ($n={cell.n}$)" if cell.partial else "")
+    return text + (r"$^{\approx}$" if cell.tied else "") + (rf" ($n={cell.n}$)" if cell.partial else "")
 
 
 _TEX_ESCAPES = {

@@ -29,5 +29,5 @@ def to_terminal(board: Board) -> Iterator[Table]:
 
 
 def _cell(cell: Cell) -> str:
-    text = escape(cell.text) + (f" (n={cell.n})" if cell.partial else "")
+    text = escape(cell.text) + ("≈" if cell.tied else "") + (f" (n={cell.n})" if cell.partial else "")
     return {"best": f"[bold]{text}[/]", "second": f"[underline]{text}[/]"}.get(cell.mark, text)

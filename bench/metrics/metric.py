@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +16,28 @@ from ..protocols import Protocol
 from .similarity import Plane, luma, shave
 
 Pixels = NDArray[np.uint8]
+Need = Literal["reference", "lq", "nothing"]
+Direction = Literal["higher", "lower", "one", "none"]
+"""Which values are better: the greater, the smaller, those near 1; or a description that ranks nobody."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An SR image and its HR under a protocol; what several metrics need of it is computed once."""
+    """An SR image with what it is compared with under a protocol; what several metrics need is computed once."""
 
     sr: Pixels
     """uint8 ``[H, W]`` or ``[H, W, 3]``."""
-    hr: Pixels
-    """uint8 of the same height and width."""
+    hr: Pixels | None
+    """uint8 of the same height and width; None where the set has none."""
     protocol: Protocol
+    lq: NDArray[Any] | None = None
+    """What SR was made from: uint8, or a float64 Y plane."""
+
+    @cached_property
+    def sr_luma(self) -> Plane:
+        """Y of SR in 0..255, shaved, not rounded."""
+        raw = self.sr.ndim == 2 and (not self.protocol.grey_as_rgb or (self.hr is not None and self.hr.ndim == 3))
+        return self._luma(self.sr, raw=raw)
 
     @cached_property
     def luma(self) -> tuple[Plane, Plane]:
@@ -34,13 +45,14 @@ class Pair:
 
         A grey SR of a colour HR is a Y plane: the classic bicubic row is computed on Y from end to end.
         """
+        assert self.hr is not None
         raw_grey = not self.protocol.grey_as_rgb and self.sr.ndim == self.hr.ndim == 2
-        sr_is_luma = raw_grey or self.sr.ndim < self.hr.ndim
-        return self._luma(self.sr, raw=sr_is_luma), self._luma(self.hr, raw=raw_grey)
+        return self.sr_luma, self._luma(self.hr, raw=raw_grey)
 
     @cached_property
     def rgb(self) -> tuple[Pixels, Pixels]:
         """SR and HR as RGB, shaved."""
+        assert self.hr is not None
         if self.sr.ndim < self.hr.ndim:
             raise ValueError(f"protocol {self.protocol.name} restores Y alone here; RGB metrics do not apply")
         return as_rgb(shave(self.sr, self.protocol.shave)), as_rgb(shave(self.hr, self.protocol.shave))
@@ -52,7 +64,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Metric:
-    """One full-reference metric."""
+    """One metric of one image."""
 
     id: str
     title: str
@@ -60,10 +72,22 @@ class Metric:
     unit: str
     digits: int
     """Decimals that tables print."""
-    direction: Literal["higher", "lower"]
+    direction: Direction
     version: str
     """Raised whenever the implementation may give another number; part of every score key."""
     measure: Callable[[Pair], float]
+    needs: Need = "reference"
+    """What it compares SR with."""
+    lq_rules: tuple[str, ...] = ()
+    """Rules of making LQ for which it is defined; empty: all."""
+    aggregate: Literal["mean", "median"] = "mean"
+    """From values of images to that of a set."""
+    payload: Callable[[Pair], NDArray[np.float32]] | None = None
+    """What figures need beside the value; stored with it."""
+
+    def applies(self, *, reference: bool, lq_rule: str) -> bool:
+        """Whether it is defined for a set."""
+        return (reference or self.needs != "reference") and (not self.lq_rules or lq_rule in self.lq_rules)
 
 
 class MetricError(ValueError):
@@ -86,6 +110,6 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from .fidelity import METRICS
+    from . import faithfulness, fidelity, spectral
 
-    return {metric.id: metric for metric in METRICS}
+    return {metric.id: metric for room in (fidelity, spectral, faithfulness) for metric in room.METRICS}

@@ -245,6 +245,38 @@ def test_export_and_report_have_the_promised_columns(hr: Path, tmp_path: Path, c
     }
 
 
+def test_spectra_are_stored_and_methods_compared(hr: Path, tmp_path: Path, command) -> None:
+    arguments = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "bicubic", "--method", "nearest",
+                 "--store", "s", "--no-report")  # fmt: skip
+    for metric in ("psnr_y", "lsd", "hf_ratio", "spectral_slope", "lr_consistency"):
+        arguments += ("--metric", metric)
+    command(*arguments)
+    assert "0 cells measured" in command(*arguments).stdout
+    with open_store(tmp_path / "s") as store:
+        spectra = list(store.payloads("lsd"))
+        scores = store.scores()
+    images = scores["image"].nunique()
+    assert len(spectra) == 2 * images
+    assert all(payload.shape[0] == 2 and bool((payload >= 0).all()) for _, payload in spectra)
+    assert set(scores["status"]) == {"done"}
+    table = command("compare", "bicubic", "nearest", "--store", "s", "--metric", "psnr_y").stdout
+    assert "bicubic minus nearest" in table
+    assert "+" in table
+    message = command("compare", "bicubic", "other", "--store", "s", status=3).stderr
+    assert "no scores of 'other' (methods with scores: bicubic, nearest)" in message
+
+
+def test_a_set_without_hr_gets_what_needs_none(hr: Path, tmp_path: Path, command) -> None:
+    command(
+        "run", "realsr", "--dataset", f"Real={hr},", "--method", "bicubic", "--metric", "psnr_y",
+        "--metric", "spectral_slope", "--store", "s",
+    )  # fmt: skip
+    with open_store(tmp_path / "s") as store:
+        scores = store.scores()
+    assert set(scores["metric"]) == {"spectral_slope"}
+    assert set(scores["status"]) == {"done"}
+
+
 def test_two_writers_do_not_meet(hr: Path, tmp_path: Path, command) -> None:
     with open_store(tmp_path / "s", write=True):
         assert "is writing this store" in command(*options(hr, tmp_path / "s"), status=3).stderr

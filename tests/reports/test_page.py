@@ -52,7 +52,8 @@ def page(page_file: Path) -> Iterator[playwright.Page]:
 
 
 def column(page: playwright.Page, index: int) -> list[str]:
-    return page.locator(f"tbody tr > :nth-child({index})").all_inner_texts()
+    texts = page.locator(f"tbody tr > :nth-child({index})").all_inner_texts()
+    return [text.rstrip("≈") for text in texts]  # three images are too few to tell methods apart
 
 
 def test_a_heading_sorts_best_first_and_again_the_other_way(page: playwright.Page) -> None:

@@ -1,0 +1,73 @@
+"""Power spectra of images and their radial profiles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float64]
+
+FLOOR = 1e-12
+"""Added to powers before a logarithm: far below the noise of 8-bit rounding, 1.3e-6 a pixel."""
+
+
+def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = True) -> Plane:
+    """``|FFT|^2`` (orthonormal) of a plane ``[H, W]``, shifted so that frequency 0 is at ``[H // 2, W // 2]``.
+
+    Args:
+        remove_mean: subtract the mean first, so that only structure counts.
+        window: weigh by a Hann window, without which the jump at the border leaks into every frequency; the result is
+            scaled so that white noise keeps its power.
+    """
+    height, width = plane.shape
+    values = plane - plane.mean() if remove_mean else plane
+    if window:
+        hann = np.outer(_hann(height), _hann(width))
+        values = values * (hann / np.sqrt(np.mean(hann**2)))
+    spectrum = np.fft.fftshift(np.fft.fft2(values, norm="ortho"))
+    power: Plane = spectrum.real**2 + spectrum.imag**2
+    return power
+
+
+def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean power in rings of one frequency step of the shorter side, from 0 to Nyquist.
+
+    Returns:
+        Frequencies relative to Nyquist ``[R]`` and mean powers ``[R]``; frequencies in the corners are left out.
+    """
+    rings, counts = _rings(*power.shape)
+    size = min(power.shape) // 2 + 1
+    sums = np.bincount(rings.ravel(), weights=power.ravel(), minlength=size)[:size]
+    return np.arange(size) / (size - 1), sums / counts[:size]
+
+
+def _hann(length: int) -> NDArray[np.float64]:
+    """Periodic Hann window."""
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+
+
+@lru_cache(maxsize=16)
+def _rings(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ring of every place of a shifted spectrum: its frequency in steps of the shorter side, rounded."""
+    shorter = min(height, width)
+    down = (np.arange(height) - height // 2) * (shorter / height)
+    across = (np.arange(width) - width // 2) * (shorter / width)
+    rings = np.rint(np.hypot(down[:, None], across)).astype(np.int64)
+    return rings, np.bincount(rings.ravel(), minlength=shorter // 2 + 1)
+
+
+def log_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Root mean square of the difference of two powers in dB."""
+    difference = 10 * np.log10((first + FLOOR) / (second + FLOOR))
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def spectral_slope(
+    frequencies: NDArray[np.float64], powers: NDArray[np.float64], band: tuple[float, float] = (0.05, 0.8)
+) -> float:
+    """Exponent of a power law fitted to a profile: log power over log frequency, by least squares within a band."""
+    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    slope, _ = np.polyfit(np.log(frequencies[inside]), np.log(powers[inside] + FLOOR), 1)
+    return float(slope)

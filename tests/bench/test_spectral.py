@@ -1,0 +1,117 @@
+"""Spectral metrics: known frequencies, known slopes, closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from asasr_bench.bench.metrics.faithfulness import lr_consistency
+from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.spectral import (
+    high_frequency_ratio,
+    lsd,
+    lsd_2d,
+    lsd_dc,
+    profiles,
+    slope,
+    sobolev_residual,
+)
+from asasr_bench.bench.metrics.spectrum import log_distance, power_spectrum, radial_profile, spectral_slope
+from asasr_bench.bench.protocols import get_protocol
+from asasr_bench.datasets.imresize import imresize
+from hypothesis import given
+from hypothesis import strategies as st
+
+PROTOCOL = get_protocol("osediff-512", 4)
+
+
+@given(st.sampled_from([(64, 64), (64, 96), (48, 128), (65, 63)]), st.integers(3, 22), st.booleans())
+def test_a_cosine_lands_in_its_ring(size: tuple[int, int], cycles: int, down: bool) -> None:
+    """``cycles`` per shorter side, along either axis, on square and oblong images."""
+    length = size[0] if down else size[1]
+    position = np.arange(length)
+    frequency = cycles / min(size)
+    wave = np.cos(2 * np.pi * frequency * position)
+    plane = np.broadcast_to(wave[:, None] if down else wave, size)
+    frequencies, powers = radial_profile(power_spectrum(plane))
+    assert int(powers.argmax()) == cycles
+    assert frequencies[cycles] == pytest.approx(frequency / (min(size) // 2 / min(size)))
+    inside = powers[cycles - 2 : cycles + 3].sum()
+    assert inside > 0.95 * powers.sum()
+
+
+def test_parseval_and_the_window_keep_white_noise() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, (128, 160))
+    assert power_spectrum(noise, window=False, remove_mean=False).mean() == pytest.approx((noise**2).mean())
+    assert power_spectrum(noise).mean() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(("exponent", "size"), [(0, (256, 256)), (-2, (256, 256)), (-2, (192, 320))])
+def test_slopes_of_noise_of_known_spectrum(exponent: int, size: tuple[int, int]) -> None:
+    """White noise has slope 0; noise of amplitude 1/f has slope -2 in power; error below 0.1."""
+    rng = np.random.default_rng(1)
+    down, across = np.fft.fftfreq(size[0])[:, None], np.fft.fftfreq(size[1])
+    radius = np.hypot(down, across)
+    radius[0, 0] = 1
+    noise = np.fft.ifft2(np.fft.fft2(rng.normal(size=size)) * radius ** (exponent / 2)).real
+    assert spectral_slope(*radial_profile(power_spectrum(noise))) == pytest.approx(exponent, abs=0.1)
+
+
+def test_distance_of_scaled_spectra_has_a_closed_form() -> None:
+    power = np.random.default_rng(2).uniform(1, 9, 50)
+    assert log_distance(power, power) == 0
+    assert log_distance(4 * power, power) == pytest.approx(10 * np.log10(4), abs=1e-9)
+
+
+def pair(sr: np.ndarray, hr: np.ndarray, lq: np.ndarray | None = None) -> Pair:
+    return Pair(sr, hr, PROTOCOL, lq)
+
+
+def test_an_image_has_no_distance_to_itself(photo: np.ndarray) -> None:
+    same = pair(photo, photo)
+    assert lsd(same) == lsd_2d(same) == lsd_dc(same) == sobolev_residual(same) == 0
+    assert high_frequency_ratio(same) == 1
+    assert profiles(same).shape == (2, 129)
+    assert slope(Pair(photo, None, PROTOCOL)) == slope(same)
+    assert -4 < slope(same) < -1
+
+
+def test_contrast_and_brightness(photo: np.ndarray) -> None:
+    """Half the contrast is 6.02 dB in every ring, and nothing once brightness is divided out."""
+    dark = (photo // 2).astype(np.uint8)
+    halved = pair(dark, (dark * 2).astype(np.uint8))
+    # 16 of studio range is an offset that halving does not touch: take the luma of raw grey instead
+    grey = Pair(dark[..., 1], (dark[..., 1] * 2).astype(np.uint8), get_protocol("classic-x4", 4))
+    assert lsd(grey) == pytest.approx(20 * np.log10(2), abs=1e-6)
+    assert lsd_2d(grey) == pytest.approx(20 * np.log10(2), abs=1e-6)
+    assert lsd_dc(grey) == pytest.approx(0, abs=1e-6)
+    assert lsd(halved) == pytest.approx(20 * np.log10(2), abs=1e-6)
+    assert high_frequency_ratio(halved) == pytest.approx(0.25, abs=1e-9)
+
+
+def test_blur_and_noise_are_told_apart(photo: np.ndarray) -> None:
+    lq = imresize(photo, 0.25)
+    blurred = imresize(lq, 4)
+    noisy = np.clip(photo + np.random.default_rng(3).normal(0, 20, photo.shape), 0, 255).astype(np.uint8)
+    assert high_frequency_ratio(pair(blurred, photo)) < 0.1 < 1 < high_frequency_ratio(pair(noisy, photo))
+    assert lsd(pair(blurred, photo)) > lsd(pair(noisy, photo)) > 0
+
+
+def test_the_residual_weighs_high_frequencies_more(photo: np.ndarray) -> None:
+    columns = np.indices(photo.shape[:2])[1]
+    waves = [20 * np.cos(np.pi * cycles * (2 * columns + 1) / (2 * photo.shape[1])) for cycles in (2, 20, 120)]
+    base = np.full(photo.shape[:2], 128.0)
+    energies = [
+        sobolev_residual(
+            Pair(np.rint(base + wave).astype(np.uint8), base.astype(np.uint8), get_protocol("classic-x4", 4))
+        )
+        for wave in waves
+    ]
+    assert energies == sorted(energies)
+    assert energies[2] > 10 * energies[0]
+
+
+def test_lr_consistency(photo: np.ndarray) -> None:
+    lq = imresize(photo, 0.25)
+    assert lr_consistency(pair(photo, photo, lq)) == pytest.approx(80)
+    shifted = np.clip(photo.astype(int) + 10, 0, 255).astype(np.uint8)
+    assert lr_consistency(pair(shifted, photo, lq)) == pytest.approx(20 * np.log10(255 / 10), abs=0.3)
