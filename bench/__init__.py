@@ -14,7 +14,7 @@ if __name__ == "bench":
 
 if TYPE_CHECKING:
     from ..methods.registry import load_method
-    from .evaluate import evaluate
+    from .evaluation import evaluate
     from .store import open_store
 
 __all__ = ["evaluate", "load_method", "open_store"]
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return load_method
     if name == "evaluate":
-        from .evaluate import evaluate
+        from .evaluation import evaluate
 
         return evaluate
     if name == "open_store":

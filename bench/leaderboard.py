@@ -12,7 +12,7 @@ from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
 from .metrics.metric import Metric, all_metrics
 from .objects import Pixels
-from .statistics import bootstrap_ci, holm, permutation_p
+from .statistics import bootstrap_ci, holm, least_p, permutation_p
 from .store import Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
@@ -36,6 +36,7 @@ def load_board(store: Store, *, title: str) -> Board:
         title=title,
         scores=_means(scores, list(methods["method"]), known),
         rules=_rules(outputs),
+        untested=_untested(scores),
         methods=methods,
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
@@ -83,7 +84,7 @@ def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
     """Methods that a paired test cannot tell from the best one: permutation test, Holm-corrected, at 5 %."""
     images = max((one.size for one in values.values()), default=0)
     full = {name: one.sort_index() for name, one in values.items() if one.size == images}
-    if metric.direction == "none" or images < 2 or len(full) < 2:
+    if metric.direction == "none" or len(full) < 2 or not _can_tell(images, len(full)):
         return set()
     loss = {
         name: (one - 1).abs() if metric.direction == "one" else one * (-1 if metric.direction == "higher" else 1)
@@ -100,10 +101,25 @@ def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
     return {name for name, p in zip(others, holm(p_values), strict=True) if p >= _SIGNIFICANT}
 
 
+def _can_tell(images: int, methods: int) -> bool:
+    """Whether there are images enough for any method to differ from the best one at 5 %, Holm-corrected."""
+    return least_p(images) * (methods - 1) < _SIGNIFICANT
+
+
 def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
     """How the LQ of each protocol and dataset was made."""
     groups = outputs.groupby(["protocol", "dataset"], sort=False)["lq_rule"]
     return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
+
+
+def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Protocols and datasets with too few images for a test."""
+    groups = scores.dropna(subset=["value"]).groupby(["protocol", "dataset"], sort=False)
+    return frozenset(
+        (str(protocol), str(dataset))
+        for (protocol, dataset), part in groups
+        if not _can_tell(part["image"].nunique(), part["method"].nunique())
+    )
 
 
 def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:

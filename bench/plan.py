@@ -155,6 +155,7 @@ def plan(
         only_missing: leave cells alone that failed before.
     """
     result = Plan()
+    unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
     folders: dict[tuple[str, str, int], list[Task]] = {}
     jobs: dict[tuple[str, str, int], Job] = {}
     for method, seed, dataset, item in experiment.outputs():
@@ -179,8 +180,13 @@ def plan(
         if only_missing and state is not None:
             task = replace(task, metrics=tuple(metric for metric in task.metrics if metric not in state.failed))
         cells = _known_cells(experiment, task, known)
-        missing = tuple(metric for metric in task.metrics if metric not in cells)
         result.done += len(cells)
+        cells |= {
+            metric: CellRecord(metric, "unavailable", message=unavailable[metric])
+            for metric in task.metrics
+            if metric not in cells and unavailable[metric]
+        }
+        missing = tuple(metric for metric in task.metrics if metric not in cells)
         if task.sr is not None and not missing:
             if not _recorded(state, task, cells):
                 result.records.append(replace(job.record(task), cells=tuple(cells.values())))
@@ -245,7 +251,7 @@ def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellReco
         state is not None
         and state.status == "done"
         and state.restoration == task.restoration
-        and all(state.cells.get(id) == (cell.key, "done") for id, cell in cells.items())
+        and all(state.cells.get(id) == (cell.key, cell.status) for id, cell in cells.items())
     )
 
 

@@ -42,6 +42,8 @@ def score_folders(sr: Path, hr: Path, protocol: Protocol, metrics: Sequence[str]
     functions = [get_metric(metric) for metric in metrics]
     if from_lq := [metric.id for metric in functions if metric.needs == "lq"]:
         raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
+    if gaps := [f"{metric.id}: {metric.missing()}" for metric in functions if metric.missing()]:
+        raise MetricError("; ".join(gaps))
     scale = protocol.scale or 1
     samples = folder_dataset("score", hr=hr, lq=sr, scale=scale).samples
 

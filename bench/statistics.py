@@ -110,6 +110,11 @@ def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: i
     return float((1 + (flips >= observed * (1 - 1e-12)).sum()) / (resamples + 1))
 
 
+def least_p(images: int) -> float:
+    """The smallest p-value that a permutation test can give; above the level, nothing can be told apart."""
+    return 2.0 ** (1 - images)
+
+
 def holm(p_values: ArrayLike) -> Floats:
     """P-values adjusted for their number (Holm, 1979): rejecting those below a level errs once in that share of cases.
 
@@ -129,8 +134,8 @@ def average_ranks(values: Floats, higher: Sequence[bool]) -> Floats:
     from scipy.stats import rankdata
 
     signs = np.where(np.asarray(higher), -1.0, 1.0)
-    ranks: Floats = rankdata(values * signs, axis=0, nan_policy="omit")
-    return np.array([np.nanmean(row) for row in ranks])
+    ranks = rankdata(values * signs, axis=0, nan_policy="omit")
+    return np.array([float(np.nanmean(row)) for row in ranks])
 
 
 @lru_cache(maxsize=4)
@@ -148,5 +153,4 @@ def _resampling_indices(size: int, resamples: int) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=4)
 def _sign_patterns(size: int, resamples: int, seed: int) -> Floats:
-    patterns: Floats = np.random.default_rng(seed).integers(2, size=(resamples, size)) * 2.0 - 1
-    return patterns
+    return 2 * np.random.default_rng(seed).integers(2, size=(resamples, size)).astype(np.float64) - 1

@@ -20,6 +20,8 @@ class Board:
     to 1, none), tied (a paired test cannot tell it from the best)."""
     rules: Mapping[tuple[str, str], str]
     """How LQ was made, by protocol and dataset; ``files``: it was given."""
+    untested: frozenset[tuple[str, str]]
+    """Protocols and datasets with too few images to tell methods apart by a test."""
     methods: pd.DataFrame
     """method, family, parameters, seconds (per image), memory (peak bytes), devices."""
     problems: pd.DataFrame

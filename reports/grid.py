@@ -71,8 +71,15 @@ class Grid:
     lq: str
     """Where LQ comes from, in words."""
     images: int
+    tested: bool
+    """There are images enough for the marks of paired tests."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def size(self) -> str:
+        """How many images, and whether that suffices for tests."""
+        return f"{self.images} images" + ("" if self.tested else ", too few for significance tests")
 
 
 def grids(board: Board) -> Iterator[Grid]:
@@ -94,7 +101,8 @@ def grids(board: Board) -> Iterator[Grid]:
             rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
                             _bytes(cost["memory"])))  # fmt: skip
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
-        yield Grid(str(dataset), str(protocol), lq, images, columns, tuple(rows))
+        tested = (str(protocol), str(dataset)) not in board.untested
+        yield Grid(str(dataset), str(protocol), lq, images, tested, columns, tuple(rows))
 
 
 def _origin(rule: str) -> str:

@@ -18,7 +18,7 @@ def to_markdown(board: Board) -> str:
     parts = [f"# {_plain(board.title)}", ""]
     for grid in grids(board):
         parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
-                  f" {grid.images} images, mean and 95 % bootstrap interval over images;"
+                  f" {grid.size}, mean and 95 % bootstrap interval over images;"
                   " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
                   " cannot tell it from the best.", ""]  # fmt: skip
         heads = ["Method", "Family", *(column.heading for column in grid.columns), "Parameters", "Time", "Memory"]
@@ -64,7 +64,7 @@ def _latex_grid(grid: Grid) -> str:
         r"\begin{table}[t]",
         r"\centering",
         rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
-        rf" mean of {grid.images} images. Best in bold, second underlined;"
+        rf" mean of {grid.size}. Best in bold, second underlined;"
         r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%).}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",

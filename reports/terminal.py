@@ -15,7 +15,7 @@ def to_terminal(board: Board) -> Iterator[Table]:
     """One table per dataset and protocol, best bold, second underlined; fits 80 columns for a few metrics."""
     for grid in grids(board):
         table = Table(
-            title=f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.images} images[/]",
+            title=f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.size}[/]",
             title_justify="left",
         )
         table.add_column("method")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -85,6 +85,9 @@ class Metric:
     payload: Callable[[Pair], NDArray[np.float32]] | None = None
     """What figures need beside the value; stored with it."""
 
+    missing: Callable[[], str] = field(default=lambda: "", compare=False)
+    """Why it cannot be measured on this machine and what to do; '' if it can."""
+
     def applies(self, *, reference: bool, lq_rule: str) -> bool:
         """Whether it is defined for a set."""
         return (reference or self.needs != "reference") and (not self.lq_rules or lq_rule in self.lq_rules)
@@ -110,6 +113,6 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from . import faithfulness, fidelity, spectral
+    from . import faithfulness, fidelity, perceptual, spectral
 
-    return {metric.id: metric for room in (fidelity, spectral, faithfulness) for metric in room.METRICS}
+    return {metric.id: metric for room in (fidelity, perceptual, spectral, faithfulness) for metric in room.METRICS}

@@ -69,6 +69,6 @@ METRICS = (
     Metric("lsd_2d", "LSD-2D", "dB", 2, "lower", VERSION, lsd_2d),
     Metric("lsd_dc", "LSD-DC", "dB", 2, "lower", VERSION, lsd_dc),
     Metric("spectral_slope", "Spectral slope", "", 2, "none", VERSION, slope, needs="nothing"),
-    Metric("hf_ratio", "HF energy ratio, median", "", 2, "one", VERSION, high_frequency_ratio, aggregate="median"),
+    Metric("hf_ratio", "HF ratio", "", 2, "one", VERSION, high_frequency_ratio, aggregate="median"),
     Metric("hs_residual", "H^1.5 residual", "", 1, "lower", VERSION, sobolev_residual),
 )

@@ -12,12 +12,17 @@ from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
 HOSTILE = "<script>alert(1)</script>_&%"
 
 
-def board(values: dict[str, tuple[float, int]], status: str = "") -> Board:
+def board(
+    values: dict[str, tuple[float, int]],
+    status: str = "",
+    tied: tuple[str, ...] = (),
+    untested: frozenset[tuple[str, str]] = frozenset(),
+) -> Board:
     rows = [
-        ("Set", name, "psnr_y", "asasr", value, value - 1, value + 1, n, "higher")
+        ("Set", name, "psnr_y", "asasr", value, value - 1, value + 1, n, "higher", name in tied)
         for name, (value, n) in values.items()
     ]
-    columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+    columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
     lost = [
         ("Set", name, "", status, "weights are missing", 1) for name, (value, _) in values.items() if value != value
     ]
@@ -25,6 +30,7 @@ def board(values: dict[str, tuple[float, int]], status: str = "") -> Board:
         title="T",
         scores=pd.DataFrame(rows, columns=columns),
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
+        untested=untested,
         methods=pd.DataFrame(
             [(name, "gan", 1_200_000, 0.5, 2.0**30, "cpu") for name in values],
             columns=["method", "family", "parameters", "seconds", "memory", "devices"],
@@ -42,6 +48,15 @@ def test_best_and_second_are_marked_at_printed_precision() -> None:
     assert text.count("**30.00**") == 2
     assert "<u>29.00</u>" in text
     assert "<u>28" not in text
+
+
+def test_what_cannot_be_told_from_the_best_is_marked() -> None:
+    one = board({"a": (30.0, 50), "b": (29.9, 50)}, tied=("b",))
+    assert "<u>29.90</u>≈" in to_markdown(one)
+    assert r"\underline{29.90}$^{\approx}$" in to_latex(one)
+    assert '29.90<span class="tied"' in to_html(one, [])
+    few = board({"a": (30.0, 3), "b": (29.9, 3)}, untested=frozenset({("asasr", "Set")}))
+    assert "3 images, too few for significance tests" in to_markdown(few)
 
 
 def test_a_mean_of_fewer_images_is_told_and_not_ranked() -> None:
