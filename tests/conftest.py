@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test downloads, and none waits for a hub that is not there
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 # Continuous integration repeats the same examples; at a desk hypothesis searches on. No test is timed.
