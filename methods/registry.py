@@ -7,7 +7,6 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -23,10 +22,12 @@ from .errors import (
     UnknownMethodError,
 )
 from .interpolation import KERNELS, interpolation
+from .networks import network_cards
 from .predictions import Predictions, open_predictions
 from .protocol import AnyMethod, Family, Interface, MethodCard, interface_of
 from .reference import MethodReference, parse_reference
 from .spandrel_network import OVERLAP, TILE, load_network
+from .weights import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
 
@@ -43,6 +44,8 @@ class MethodEntry:
     """What can change pixels beside code and weights; JSON-able."""
     weights_digest: str = ""
     """SHA-256 of the weight file; '' if there is none."""
+    missing: str = ""
+    """Why it cannot be loaded here and how to change that; '' if it can."""
     origin: str = ""
     """Id under which it is registered, whatever a spec calls it."""
 
@@ -95,6 +98,8 @@ class Registry:
             return self._entries[id]
         if id.startswith(asasr.PREFIX):
             return _asasr(id)
+        if id in network_cards():
+            return _published(network_cards()[id])
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
         if id in plugins:
             try:
@@ -104,7 +109,7 @@ class Registry:
                 raise
             except Exception as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
-        known = [*self._entries, *asasr.shipped_names(), *plugins]
+        known = [*self._entries, *network_cards(), *asasr.shipped_names(), *plugins]
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
@@ -114,11 +119,8 @@ class Registry:
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
-        return [
-            *self._entries,
-            *asasr.shipped_names(),
-            *(point.name for point in entry_points(group=ENTRY_POINT_GROUP)),
-        ]
+        ours = (*self._entries, *network_cards(), *asasr.shipped_names())
+        return [*ours, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
 
 
 def _version(point: EntryPoint) -> str:
@@ -155,6 +157,8 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
     else:
         assert wanted.id is not None
         entry = REGISTRY.get(wanted.id)
+        if entry.missing:
+            raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
     if wanted.name is None:
         return entry
     return replace(entry, card=replace(entry.card, id=wanted.name), origin=entry.origin or entry.card.id)
@@ -165,6 +169,23 @@ def _asasr(id: str) -> MethodEntry:
     return MethodEntry(
         card, "tensor", lambda device: asasr.load(id, card, device), settings, weights_digest=digest, origin="asasr"
     )
+
+
+def _published(card: MethodCard) -> MethodEntry:
+    """A published network, whether or not its weights are here."""
+    file = weight_file(card.id)
+    path = find(file)
+    missing = "" if path else f"{card.id}: weight file {file.file} is missing; {file.remedy}"
+
+    def load(device: str) -> AnyMethod:
+        if path is None:
+            raise MissingWeightsError(card.id, missing)
+        return load_network(path, card, device=device, tile=TILE, overlap=OVERLAP)
+
+    return MethodEntry(
+        card, "tensor", load, {"tile": TILE, "overlap": OVERLAP}, missing=missing, origin="spandrel",
+        weights_digest="" if path is None else digest_of(path),
+    )  # fmt: skip
 
 
 def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
@@ -184,14 +205,9 @@ def _network(wanted: MethodReference, path: Path) -> MethodEntry:
         "tensor",
         lambda device: load_network(path, card, device=device, tile=tile, overlap=overlap),
         settings={"tile": tile, "overlap": overlap},
-        weights_digest=_digest(path, path.stat().st_mtime_ns),
+        weights_digest=digest_of(path),
         origin="spandrel",
     )
-
-
-@lru_cache(maxsize=64)
-def _digest(path: Path, changed: int) -> str:
-    return file_digest(path)
 
 
 def _command(wanted: MethodReference, command: str) -> MethodEntry:

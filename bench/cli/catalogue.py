@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +29,7 @@ def methods() -> None:
             rows.append((name, card.family, card.summary))
         except MethodError as error:
             rows.append((name, "broken", str(error)))
-    _print(("method", "family", "summary"), rows)
+    print_table(("method", "family", "summary"), rows)
 
 
 @listing.command()
@@ -41,7 +42,7 @@ def datasets() -> None:
         card = load_card(id)
         here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
         rows.append((id, card.kind, str(card.count), here, card.title))
-    _print(("dataset", "kind", "images", "files", "title"), rows)
+    print_table(("dataset", "kind", "images", "files", "title"), rows)
 
 
 @listing.command()
@@ -49,7 +50,7 @@ def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import all_metrics
 
-    _print(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
+    print_table(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
 
 
 @listing.command()
@@ -57,7 +58,7 @@ def protocols() -> None:
     """Protocols; S stands for the scale."""
     from ..protocols import get_protocol, protocol_names
 
-    _print(("protocol", "summary"), [(name, get_protocol(name, 4).summary) for name in protocol_names()])
+    print_table(("protocol", "summary"), [(name, get_protocol(name, 4).summary) for name in protocol_names()])
 
 
 @listing.command()
@@ -65,7 +66,7 @@ def degradations() -> None:
     """Published degradations, for 'lq_rule: degradation:NAME'."""
     from ...datasets.degradation.settings import preset, preset_names
 
-    _print(("degradation", "source"), [(name, preset(name).source) for name in preset_names()])
+    print_table(("degradation", "source"), [(name, preset(name).source) for name in preset_names()])
 
 
 @listing.command()
@@ -73,7 +74,7 @@ def specs() -> None:
     """Specs that come with the package."""
     from ..spec import load_spec, shipped_specs
 
-    _print(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
+    print_table(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
 
 
 def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metric, protocol or spec.")]) -> None:
@@ -100,10 +101,13 @@ def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metr
     if name in REGISTRY.names() or not found:
         found.append(("method", asdict(resolve(name).card)))
     for kind, facts in found:
-        _print((kind, name), [(key, str(value)) for key, value in facts.items() if value not in ("", None, (), [])])
+        print_table(
+            (kind, name), [(key, str(value)) for key, value in facts.items() if value not in ("", None, (), [])]
+        )
 
 
-def _print(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of text under headings."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, compare, data, inspect, measure, restore, run, train
+from . import catalogue, compare, data, inspect, measure, restore, run, train, weights
 
 EXIT_USAGE = 2
 EXIT_DATA = 3
@@ -41,6 +41,8 @@ for module in (run, measure, inspect, compare, catalogue, restore):
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(weights.app, name="weights")
+app.command()(weights.doctor)
 
 
 def _print_version(value: bool) -> None:

@@ -1,0 +1,110 @@
+"""``weights``: files of published networks; ``doctor``: what this machine can and cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .catalogue import print_table
+from .progress import download_progress
+
+EXIT_DATA = 3
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files.")
+
+
+@app.command(name="list")
+def list_weights() -> None:
+    """Known files, and whether they are here."""
+    from ...methods.weights import WeightsError, find, manifest
+
+    rows = []
+    for entry in manifest().values():
+        try:
+            path = find(entry)
+            state = "by hand" if path is None and entry.by_hand else "not here" if path is None else "here"
+        except WeightsError:
+            state = "damaged"
+        rows.append((entry.id, entry.file, entry.licence, state))
+    print_table(("weights", "file", "licence", "state"), rows)
+
+
+@app.command()
+def fetch(
+    weights: Annotated[list[str], typer.Argument(help="Ids; see 'weights list'.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder with the files, downloaded elsewhere; no network is used.")
+    ] = None,
+) -> None:
+    """Download files and check their digests. A broken download goes on where it stopped."""
+    from ...methods.weights import fetch as get
+    from ...methods.weights import weight_file
+
+    for entry in [weight_file(id) for id in weights]:
+        with download_progress() as tell:
+            path = get(entry, source=source, tell=tell)
+        typer.echo(f"{entry.id}: {path}" + ("" if entry.sha256 else " (nobody published its digest; it is noted)"))
+
+
+@app.command()
+def verify(
+    weights: Annotated[list[str] | None, typer.Argument(help="Ids; default: all that are here.")] = None,
+) -> None:
+    """Compare files with their digests."""
+    from ...methods.weights import WeightsError, find, manifest, weight_file
+
+    broken = False
+    for entry in [weight_file(id) for id in weights] if weights else manifest().values():
+        try:
+            path = find(entry)
+        except WeightsError as error:
+            broken = True
+            typer.echo(f"{entry.id}: {error}", err=True)
+            continue
+        if path is not None:
+            typer.echo(f"{entry.id}: ok, {path}")
+        elif weights:
+            broken = True
+            typer.echo(f"{entry.id}: missing; {entry.remedy}", err=True)
+    if broken:
+        raise typer.Exit(EXIT_DATA)
+
+
+def doctor() -> None:
+    """What is here: versions, devices, extras, weights, datasets; and how to get what is not."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import torch
+
+    from ...datasets.card import card_ids, data_root, load_card
+    from ...methods.weights import WeightsError, find, manifest, own_folder
+
+    rows = [("python", platform.python_version(), ""), ("torch", torch.__version__, "")]
+    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    rows.append(("device", ", ".join(devices) or f"CPU, {torch.get_num_threads()} threads", ""))
+    extras = {
+        "pyiqa": "iqa", "lpips": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
+        "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
+    }  # fmt: skip
+    for package, extra in extras.items():
+        try:
+            rows.append((package, version(package), ""))
+        except PackageNotFoundError:
+            rows.append((package, "not installed", f"pip install 'asasr-bench[{extra}]'"))
+    for entry in manifest().values():
+        try:
+            path = find(entry)
+            rows.append((entry.file, "here" if path else "not here", "" if path else entry.remedy))
+        except WeightsError as error:
+            rows.append((entry.file, "damaged", str(error)))
+    for id in card_ids():
+        card = load_card(id)
+        if card.builder is None:
+            here = (data_root() / id).is_dir()
+            remedy = f"asasr-bench data fetch {id}" if card.sources else card.get
+            rows.append((id, "here" if here else "not here", "" if here else remedy))
+    print_table(("what", "state", "remedy"), rows)
+    typer.echo(f"weights in {own_folder()}, datasets in {data_root()}")
