@@ -99,11 +99,17 @@ def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metr
     if name in protocol_names() or name.startswith("classic-x"):
         found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
     if name in REGISTRY.names() or not found:
-        found.append(("method", asdict(resolve(name).card)))
+        entry = REGISTRY.get(name) if name in REGISTRY.names() else resolve(name)
+        state = entry.missing or "ready"
+        found.append(("method", {**asdict(entry.card), "state": state}))
     for kind, facts in found:
         print_table(
-            (kind, name), [(key, str(value)) for key, value in facts.items() if value not in ("", None, (), [])]
+            (kind, name), [(key, _words(value)) for key, value in facts.items() if value not in ("", None, (), [])]
         )
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

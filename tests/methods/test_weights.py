@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from asasr_bench.bench.cli.main import app
 from asasr_bench.datasets.download import DownloadError
 from asasr_bench.methods import weights
 from asasr_bench.methods.errors import MissingWeightsError
 from asasr_bench.methods.networks import network_cards
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
 from asasr_bench.methods.weights import WeightsError, fetch, find, manifest, weight_file
+from typer.testing import CliRunner
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +118,14 @@ def test_the_manifest_is_whole() -> None:
         assert len(bytes.fromhex(entry.sha256)) in (0, 4, 32)
         assert entry.by_hand or entry.url.endswith(entry.file)
     assert set(network_cards()) <= set(manifest())
+
+
+@pytest.mark.parametrize("id", REGISTRY.names())
+def test_every_entry_shows_its_card(id: str) -> None:
+    result = CliRunner().invoke(app, ["show", id], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert id in result.output
+    assert "summary" in result.output
 
 
 def test_doctor_tells_what_is_missing_and_the_remedy(command) -> None:
