@@ -236,7 +236,7 @@ def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
         sr=task.sr,
         reference={"reference": task.reference, "lq": task.lq, "nothing": None}[metric.needs],
         metric=metric.id,
-        metric_version=metric.version,
+        metric_version=f"{metric.version} {metric.weights()}".rstrip(),
         protocol=protocol.name,
         version=protocol.version,
     )

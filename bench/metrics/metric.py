@@ -88,6 +88,9 @@ class Metric:
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be measured on this machine and what to do; '' if it can."""
 
+    weights: Callable[[], str] = field(default=lambda: "", compare=False)
+    """Digests of its weight files, which every score key carries; '' without any."""
+
     def applies(self, *, reference: bool, lq_rule: str) -> bool:
         """Whether it is defined for a set."""
         return (reference or self.needs != "reference") and (not self.lq_rules or lq_rule in self.lq_rules)

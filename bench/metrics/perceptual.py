@@ -8,19 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...methods.weights import WeightsError, digest_of, find, weight_file
 from .metric import Direction, Metric, Need, Pair
 
 VERSION = "1"
 _HOW = "install the extra: pip install 'asasr-bench[iqa]' (pyiqa is for non-commercial use)"
 
 
-def missing() -> str:
-    """Why these metrics cannot be measured here; '' if they can."""
-    return "" if find_spec("pyiqa") is not None else f"pyiqa is not installed; {_HOW}"
+def missing(weights: str = "") -> str:
+    """Why a metric cannot be measured here, by its weights' id; '' if it can."""
+    if find_spec("pyiqa") is None:
+        return f"pyiqa is not installed; {_HOW}"
+    if not weights:
+        return ""
+    file = weight_file(weights)
+    try:
+        return "" if find(file) else f"weight file {file.file} is missing; {file.remedy}"
+    except WeightsError as error:
+        return str(error)
 
 
 @lru_cache(maxsize=1)
@@ -35,13 +45,19 @@ def library_version() -> str:
 
 
 @lru_cache(maxsize=32)
-def _network(name: str) -> Any:
+def _network(name: str, weights: Path | None) -> Any:
+    """The library's metric; its weights were verified before they get here, and it downloads nothing."""
     import pyiqa
 
-    return pyiqa.create_metric(name, device="cpu")
+    options = {} if weights is None else {"pretrained_model_path": str(weights)}
+    return pyiqa.create_metric(name, device="cpu", **options)
 
 
-def _measure(name: str, needs: Need) -> Callable[[Pair], float]:
+def _path(weights: str) -> Path | None:
+    return find(weight_file(weights)) if weights else None
+
+
+def _measure(name: str, needs: Need, weights: str) -> Callable[[Pair], float]:
     def measure(pair: Pair) -> float:
         import torch
 
@@ -57,15 +73,21 @@ def _measure(name: str, needs: Need) -> Callable[[Pair], float]:
             pixels = np.ascontiguousarray(as_rgb(shave(image, pair.protocol.shave)).transpose(2, 0, 1))
             tensors.append(torch.from_numpy(pixels)[None].float() / 255)
         with torch.inference_mode():
-            return float(_network(name)(*tensors))
+            return float(_network(name, _path(weights))(*tensors))
 
     return measure
 
 
-def _metric(name: str, title: str, digits: int, direction: Direction, needs: Need = "reference") -> Metric:
+def _metric(
+    name: str, title: str, digits: int, direction: Direction, needs: Need = "reference", weights: str = ""
+) -> Metric:
+    def digest() -> str:
+        path = _path(weights)
+        return "" if path is None else digest_of(path)
+
     return Metric(
-        name, title, "", digits, direction, f"{VERSION}, pyiqa {library_version()}", _measure(name, needs), needs=needs,
-        missing=missing,
+        name, title, "", digits, direction, f"{VERSION}, pyiqa {library_version()}", _measure(name, needs, weights),
+        needs=needs, missing=lambda: missing(weights), weights=digest,
     )  # fmt: skip
 
 
@@ -75,6 +97,7 @@ METRICS = (
     _metric("gmsd", "GMSD", 4, "lower"),
     _metric("vif", "VIF", 4, "higher"),
     _metric("vsi", "VSI", 4, "higher"),
+    _metric("niqe", "NIQE", 3, "lower", "nothing", "niqe"),
     _metric("piqe", "PIQE", 2, "lower", "nothing"),
+    _metric("musiq", "MUSIQ", 2, "higher", "nothing", "musiq-koniq"),
 )
-"""Those that need no weight file."""
