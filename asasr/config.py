@@ -110,6 +110,9 @@ class PriorStage(TrainingSettings):
 
     what: Literal["network", "sr"] = "sr"
     """All weights, or an ``sr`` adapter."""
+    sigma_mean: Number = 0.0
+    sigma_std: Annotated[float, Field(gt=0, strict=False)] = 1.0
+    """Of the logit-normal draw of training sigmas, in the direction of data: a positive mean trains fine detail more."""
 
 
 class AdversaryStage(TrainingSettings):
@@ -143,6 +146,7 @@ class SamplingConfig(_Strict):
     tile: Annotated[int, Field(ge=16)] = 128
     overlap: Annotated[int, Field(ge=0)] = 32
     colored_noise: Number = 0.0
+    samples: Annotated[int, Field(ge=1)] = 1
     scales: dict[Role, float] = {}
     """Weights of adapters, where they are not 1."""
 

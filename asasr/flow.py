@@ -45,7 +45,8 @@ def expand(values: Tensor, like: Tensor) -> Tensor:
 def logit_normal_sigmas(count: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Draw training sigmas ``[count]`` on the unshifted schedule, float32 in (0, 1] (SD3, section 3.1).
 
-    A sigmoid of a normal draw says how far along the scheduler's steps, from noise, the sigma lies.
+    A sigmoid of a normal draw says how far along the scheduler's steps, from noise, the sigma lies: a positive mean
+    draws more of them near data.
     """
     along = torch.sigmoid(torch.randn(count, generator=generator, device=generator.device) * std + mean)
     step = (along * TRAINING_TIMES).long().clamp(max=TRAINING_TIMES - 1)

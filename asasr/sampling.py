@@ -14,6 +14,9 @@ from .colour import ColourFix, fix_colour
 from .flow import Sampler, integrate, sampling_sigmas
 from .spectral import SobolevOperator
 
+_SEED_STRIDE = 1_000_003
+"""Between the seeds of an image's samples: larger than any range of seeds that somebody runs."""
+
 
 @dataclass(frozen=True)
 class SamplingSettings:
@@ -33,6 +36,8 @@ class SamplingSettings:
     """Latents that neighbouring tiles share."""
     colored_noise: float = 0.0
     """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
+    samples: int = 1
+    """Average of that many samples: it approaches the posterior's mean, the image of least squared error."""
 
 
 @torch.inference_mode()
@@ -53,19 +58,21 @@ def restore(
     enlarged = functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
     padded = _pad(enlarged, codec.reduction * backbone.multiple)
     condition = codec.encode(padded, [torch.Generator().manual_seed(seed) for seed in seeds])
-    noise = torch.stack(
-        [torch.randn(condition.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    ).to(condition)
-    if settings.colored_noise:
-        noise = SobolevOperator(settings.colored_noise).colored(noise)
+    mu = backbone.shift(*condition.shape[-2:]) if settings.shift is None else settings.shift
+    sigmas = sampling_sigmas(settings.steps, mu).clamp(max=backbone.sigma_range[1])
 
     def velocity(state: Tensor, sigma: Tensor) -> Tensor:
         return tiled_velocity(backbone, state, sigma, condition, settings, prompt)
 
-    mu = backbone.shift(*condition.shape[-2:]) if settings.shift is None else settings.shift
-    sigmas = sampling_sigmas(settings.steps, mu).clamp(max=backbone.sigma_range[1])
-    latents = integrate(velocity, noise * float(sigmas[0]), sigmas, settings.sampler)
-    return fix_colour(codec.decode(latents)[..., :height, :width], enlarged, settings.colour_fix)
+    def sample(number: int) -> Tensor:
+        noise = _noise(condition, seeds, number)
+        if settings.colored_noise:
+            noise = SobolevOperator(settings.colored_noise).colored(noise)
+        latents = integrate(velocity, noise * float(sigmas[0]), sigmas, settings.sampler)
+        return codec.decode(latents)[..., :height, :width]
+
+    mean = torch.stack([sample(number) for number in range(settings.samples)]).mean(0)
+    return fix_colour(mean, enlarged, settings.colour_fix)
 
 
 def tiled_velocity(
@@ -112,6 +119,12 @@ def _ramp(span: slice, length: int, overlap: int, like: Tensor) -> Tensor:
     if overlap and span.stop < length:
         ramp = torch.minimum(ramp, (size - position) / (overlap + 1))
     return ramp
+
+
+def _noise(like: Tensor, seeds: Sequence[int], sample: int) -> Tensor:
+    """Noise of one sample of each image: a function of its seed and the sample's number alone."""
+    generators = [torch.Generator().manual_seed(seed + sample * _SEED_STRIDE) for seed in seeds]
+    return torch.stack([torch.randn(like.shape[1:], generator=generator) for generator in generators]).to(like)
 
 
 def _whole(length: int, multiple: int) -> int:

@@ -16,10 +16,17 @@ from .loop import Player
 
 
 class PriorTask:
-    """Plain mean squared error of the velocity, or of epsilon where the network predicts that (DDPM)."""
+    """Plain mean squared error of the velocity, or of epsilon where the network predicts that (DDPM).
 
-    def __init__(self, backbone: Backbone, codec: Codec, learning_rate: float) -> None:
+    Args:
+        sigmas: mean and deviation of the logit-normal draw; see ``logit_normal_sigmas``.
+    """
+
+    def __init__(
+        self, backbone: Backbone, codec: Codec, learning_rate: float, sigmas: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
         self.codec = codec
+        self._sigmas = sigmas
         self._backbone = backbone
         self._learning_rate = learning_rate
 
@@ -32,7 +39,11 @@ class PriorTask:
         """See ``Task``."""
         clean, lq = encode_pair(self.codec, batch)
         generator = torch.Generator().manual_seed(batch.seed)
-        sigma = logit_normal_sigmas(len(clean), generator).clamp(*self._backbone.sigma_range).to(clean.device)
+        sigma = (
+            logit_normal_sigmas(len(clean), generator, *self._sigmas)
+            .clamp(*self._backbone.sigma_range)
+            .to(clean.device)
+        )
         noise = torch.randn(clean.shape, generator=generator).to(clean.device)
         state = interpolate(clean, noise, sigma)
         velocity = modules[player](state, sigma, lq).float()

@@ -62,7 +62,8 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
         model.new_adapter("sr")
         model.adapters.train("sr")
         model.adapters.activate(["sr"])
-    task = PriorTask(model.backbone, model.codec, stage.learning_rate)
+    sigmas = stage.sigma_mean, stage.sigma_std
+    task = PriorTask(model.backbone, model.codec, stage.learning_rate, sigmas)
     averages = _run(task, _pairs(config, model, stage, place), stage, place)
     _take_average(model, averages.get("backbone"))
     if stage.what == "sr":

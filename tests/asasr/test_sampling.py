@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from asasr_bench.asasr.backbones.backbone import Backbone
@@ -115,6 +117,14 @@ def test_the_wavelet_fix_takes_coarse_colours_and_keeps_detail() -> None:
     fixed = fix_colour(sr, lq, "wavelet")
     torch.testing.assert_close(fixed[..., 8:-8], (lq + detail)[..., 8:-8], atol=2e-2, rtol=0)
     assert torch.equal(fix_colour(sr, lq, "none"), sr)
+
+
+def test_a_mean_of_samples_is_their_mean(model: Model) -> None:
+    lq = images(2, 8, 8)
+    first = restore(model.backbone, model.codec, lq, 4, [1, 2], QUICK)
+    both = restore(model.backbone, model.codec, lq, 4, [1, 2], replace(QUICK, samples=2))
+    other = restore(model.backbone, model.codec, lq, 4, [1 + 1_000_003, 2 + 1_000_003], QUICK)
+    torch.testing.assert_close(both, (first + other) / 2, atol=1e-5, rtol=0)
 
 
 def test_colored_noise_changes_the_start_alone(model: Model) -> None:
