@@ -112,7 +112,7 @@ class PriorStage(TrainingSettings):
     """All weights, or an ``sr`` adapter."""
     sigma_mean: Number = 0.0
     sigma_std: Annotated[float, Field(gt=0, strict=False)] = 1.0
-    """Of the logit-normal draw of training sigmas, in the direction of data: a positive mean trains fine detail more."""
+    """Of the logit-normal draw of training sigmas; a positive mean draws more near data, where fine detail is made."""
 
 
 class AdversaryStage(TrainingSettings):
