@@ -1,4 +1,4 @@
-"""Preference training (AS-DPO), and the adversary that it learns from."""
+"""Preference training (AS-DPO)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ..adapters import Adapters, Role
 from ..backbones.backbone import Backbone, Codec
-from ..flow import interpolate, logit_normal_sigmas, velocity_target
+from ..flow import logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
 from ..objective import (
     Energies,
@@ -133,30 +133,6 @@ class PreferenceTask:
             logs[f"accuracy_{name}"] = implicit_accuracy(winner.relative, energy.relative)
             logs[f"spectrum_{name}"] = high_frequency_energy(loser.clean).mean() / truth
         return logs
-
-
-class AdversaryTask:
-    """Trains the ``adv`` adapter by plain flow matching to reproduce outputs of baseline methods (the batch's HQ)."""
-
-    def __init__(self, backbone: Backbone, codec: Codec, adapters: Adapters, learning_rate: float) -> None:
-        self._backbone, self._codec, self._learning_rate = backbone, codec, learning_rate
-        adapters.train("adv")
-        adapters.activate([*(role for role in adapters.roles if role == "sr"), "adv"])
-
-    @property
-    def players(self) -> Sequence[Player]:
-        """The adversary."""
-        return [Player("adversary", self._backbone, self._learning_rate)]
-
-    def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """See ``Task``."""
-        artifacts, lq = encode_pair(self._codec, batch)
-        generator = torch.Generator().manual_seed(batch.seed)
-        sigma = logit_normal_sigmas(len(artifacts), generator).clamp(*self._backbone.sigma_range).to(artifacts.device)
-        noise = torch.randn(artifacts.shape, generator=generator).to(artifacts.device)
-        velocity = modules[player](interpolate(artifacts, noise, sigma), sigma, lq).float()
-        loss = functional.mse_loss(velocity, velocity_target(artifacts, noise))
-        return loss, {"loss": loss}
 
 
 def direction_agreement(pairing: Pairing, adversary: Loser) -> Tensor:

@@ -22,7 +22,7 @@ from ..spectral import SobolevOperator
 from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs, split_files
 from .latents import cache_latents
 from .loop import Task, Tell, train, trainable
-from .preference import AdversaryTask, Preference, PreferenceTask
+from .preference import Preference, PreferenceTask
 from .prior import PriorTask
 from .settings import TrainingSettings
 
@@ -78,14 +78,14 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
 
 
 def train_adversary(config: AsasrConfig, artifacts: Pairs, place: Place) -> Path:
-    """The ``adv`` adapter, on outputs of baseline methods as HQ."""
+    """The ``adv`` adapter: plain flow matching, with outputs of baseline methods in HQ's place."""
     stage = _section(config, "adversary", config.adversary)
     model = _model(config, stage, place)
     model.new_adapter("adv")
-    averages = _run(
-        AdversaryTask(model.backbone, model.codec, model.adapters, stage.learning_rate), artifacts, stage, place
-    )
-    _take_average(model, averages.get("adversary"))
+    model.adapters.train("adv")
+    model.adapters.activate([*(role for role in model.adapters.roles if role == "sr"), "adv"])
+    averages = _run(PriorTask(model.backbone, model.codec, stage.learning_rate), artifacts, stage, place)
+    _take_average(model, averages.get("backbone"))
     return _finish(config, model, place, "adv")
 
 
