@@ -156,6 +156,8 @@ class AsasrConfig(_Strict):
 
     name: str
     summary: str = ""
+    licence: str = ""
+    """Of the trained weights."""
     model: ModelConfig
     data: DataConfig = DataConfig()
     prior: PriorStage | None = None

@@ -259,6 +259,12 @@ def test_spectra_are_stored_and_methods_compared(hr: Path, tmp_path: Path, comma
     assert len(spectra) == 2 * images
     assert all(payload.shape[0] == 2 and bool((payload >= 0).all()) for _, payload in spectra)
     assert set(scores["status"]) == {"done"}
+    paths = [Path(line) for line in command("figures", "s", "--out", "f").stdout.splitlines()]
+    assert [path.name for path in paths] == ["spectrum-D-classic-x4.pdf", "spectrum-D-classic-x4.png"]
+    first = [(tmp_path / path).read_bytes() for path in paths]
+    command("figures", "s", "--out", "f")
+    assert [(tmp_path / path).read_bytes() for path in paths] == first  # the same bytes from the same store
+    assert "unknown figure 'pie'" in command("figures", "s", "--kind", "pie", status=2).stderr
     table = command("compare", "bicubic", "nearest", "--store", "s", "--metric", "psnr_y").stdout
     assert "bicubic minus nearest" in table
     assert "+" in table
