@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
     model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
     named = {"weights": model.pop("weights", None), **dict(model.pop("adapters", None) or {})}
     named = {role: str(name) for role, name in named.items() if name and role != "adv"}
-    digests = []
+    digests, parameters = [], None
     for role, name in sorted(named.items()):
         if name.startswith("hub:"):
             digests.append(f"{role}:{name}")
@@ -91,6 +92,8 @@ def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
             )
         else:
             digests.append(f"{role}:{file_digest(path.parent / name)}")
+            if role == "weights":
+                parameters = _parameters(path.parent / name)
     card = MethodCard(
         reference if reference in shipped_names() else f"{PREFIX}{content['name']}",
         "flow",
@@ -102,6 +105,7 @@ def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
         code="https://huggingface.co/wafer-bob/ASASR" if model.get("source") else "",
         licence=str(content.get("licence") or ""),
         weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
+        parameters=parameters,
     )
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -139,6 +143,17 @@ def load(reference: str, card: MethodCard, device: str) -> AsasrMethod:
     model.to(device)
     parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
     return AsasrMethod(replace(card, parameters=parameters), model, SamplingSettings(**sampling), prompt)
+
+
+def _parameters(path: Path) -> int | None:
+    """How many numbers a weight file holds, from its header alone."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None  # loading it will say what is wrong
 
 
 def _shipped() -> Any:

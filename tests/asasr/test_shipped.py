@@ -49,6 +49,8 @@ def test_the_prior_on_test_sets(shared: Path, tmp_path: Path) -> None:
     mean = paired(values["psnr_y", "asasr:small-prior-mean"], values["psnr_y", "bicubic"])
     assert mean.difference > 0
     assert mean.p < 0.05
+    assert values["ssim_y", "asasr:small-prior-mean"].mean() > values["ssim_y", "bicubic"].mean()
+    assert 0.7 <= np.median(values["hf_ratio", "asasr:small-prior"]) <= 1.3
     sample = values["psnr_y", "bicubic"].mean() - values["psnr_y", "asasr:small-prior"].mean()
     assert sample <= 2.5
     assert values["lsd", "asasr:small-prior"].mean() <= values["lsd", "bicubic"].mean() / 4
