@@ -151,7 +151,7 @@ def _parameters(path: Path) -> int | None:
 
     try:
         with safe_open(path, "numpy") as file:
-            return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            return int(sum(prod(file.get_slice(name).get_shape()) for name in file.keys()))  # noqa: SIM118
     except (OSError, SafetensorError):
         return None  # loading it will say what is wrong
 
