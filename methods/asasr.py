@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from math import prod
@@ -70,7 +70,9 @@ def find_model(reference: str) -> Path:
     return path
 
 
-def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
+def describe(
+    reference: str, sampling_changes: Mapping[str, Any] | None = None
+) -> tuple[MethodCard, dict[str, object], str]:
     """Card, settings and weights digest of a model, read without torch.
 
     Raises:
@@ -80,6 +82,7 @@ def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
     path = find_model(reference)
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
+    sampling |= sampling_changes or {}
     named = {"weights": model.pop("weights", None), **dict(model.pop("adapters", None) or {})}
     named = {role: str(name) for role, name in named.items() if name and role != "adv"}
     digests, parameters = [], None
@@ -110,8 +113,10 @@ def describe(reference: str) -> tuple[MethodCard, dict[str, object], str]:
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def load(reference: str, card: MethodCard, device: str) -> AsasrMethod:
-    """Build the model on a device.
+def load(
+    reference: str, card: MethodCard, device: str, sampling_changes: Mapping[str, Any] | None = None
+) -> AsasrMethod:
+    """Build the model on a device, with keys of its sampling replaced.
 
     Raises:
         MethodError: its configuration or files cannot be used.
@@ -128,7 +133,8 @@ def load(reference: str, card: MethodCard, device: str) -> AsasrMethod:
     from ..asasr.sampling import SamplingSettings
 
     try:
-        config = load_config(find_model(reference))
+        overrides = {f"sampling.{key}": value for key, value in (sampling_changes or {}).items()}
+        config = load_config(find_model(reference), overrides)
         adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
         wanted = config.model.model_copy(update={"adapters": adapters})
         model = build_model(wanted, torch.float32 if wanted.family == "small" or device == "cpu" else torch.bfloat16)

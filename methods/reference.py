@@ -46,6 +46,8 @@ class MethodReference(BaseModel):
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     object: str | None = None
     """``module:attribute``."""
+    sampling: dict[str, Any] = {}
+    """Of an ``asasr:`` model: keys of its sampling to replace, such as ``{steps: 8}``."""
 
 
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
@@ -65,6 +67,8 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
         raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
+    if parsed.sampling and not (parsed.id or "").startswith(ASASR):
+        raise MethodReferenceError(f"method {dict(reference)}: 'sampling' goes with an id that begins with '{ASASR}'")
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed

@@ -156,7 +156,7 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
         entry = _object(wanted.object)
     else:
         assert wanted.id is not None
-        entry = REGISTRY.get(wanted.id)
+        entry = _asasr(wanted.id, wanted.sampling) if wanted.sampling else REGISTRY.get(wanted.id)
         if entry.missing:
             raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
     if wanted.name is None:
@@ -164,11 +164,13 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
     return replace(entry, card=replace(entry.card, id=wanted.name), origin=entry.origin or entry.card.id)
 
 
-def _asasr(id: str) -> MethodEntry:
-    card, settings, digest = asasr.describe(id)
+def _asasr(id: str, sampling: Mapping[str, Any] | None = None) -> MethodEntry:
+    changes = dict(sampling or {})
+    card, settings, digest = asasr.describe(id, changes)
     return MethodEntry(
-        card, "tensor", lambda device: asasr.load(id, card, device), settings, weights_digest=digest, origin="asasr"
-    )
+        card, "tensor", lambda device: asasr.load(id, card, device, changes), settings, weights_digest=digest,
+        origin="asasr",
+    )  # fmt: skip
 
 
 def _published(card: MethodCard) -> MethodEntry:

@@ -12,7 +12,7 @@ from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.models import build_model
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.asasr import shipped_names
-from asasr_bench.methods.errors import MethodError, MissingWeightsError, UnknownMethodError
+from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError, UnknownMethodError
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
 from safetensors.torch import save_file
 
@@ -55,6 +55,21 @@ def test_weights_and_settings_are_its_identity(folder: Path) -> None:
     save_file(state, folder / "network.safetensors")
     third = resolve(f"asasr:{folder}").identity("x", 4)
     assert first != second != third
+
+
+def test_sampling_can_be_varied(folder: Path) -> None:
+    """As the points of a perception-distortion curve are: other settings, another identity, other pixels."""
+    plain, varied = (
+        {"name": "m", "id": f"asasr:{folder}"}, {"name": "m3", "id": f"asasr:{folder}", "sampling": {"steps": 3}}
+    )  # fmt: skip
+    assert resolve(plain).identity("x", 4) != resolve(varied).identity("x", 4)
+    lq = torch.rand(1, 3, 8, 8)
+    first, second = (load_method(one).restore(lq, 4, [0]) for one in (plain, varied))
+    assert not torch.equal(first, second)
+    with pytest.raises(MethodError, match="did you mean 'steps'"):
+        load_method({**varied, "sampling": {"stepps": 3}})
+    with pytest.raises(MethodReferenceError, match="goes with an id"):
+        resolve({"id": "bicubic", "sampling": {"steps": 3}})
 
 
 def test_what_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
