@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...datasets.images import write_atomically
+from ...datasets.images import ImageError, write_atomically
 from ..errors import TrainingError
 from .batches import Batch, Batches, batch_stream
 from .settings import TrainingSettings
@@ -75,7 +75,7 @@ def train(
     numbers = range(start * settings.accumulation, settings.steps * settings.accumulation)
     stream: Iterator[Batch] = iter(batch_stream(batches, numbers, settings.workers))
     for step in range(start, settings.steps):
-        micro = [_moved(next(stream), accelerator) for _ in range(settings.accumulation)]
+        micro = [_moved(_next(stream), accelerator) for _ in range(settings.accumulation)]
         for player in task.players:
             _step(task, player.name, run, micro, settings, accelerator, log, folder, step)
         means = log.step(step + 1, run.learning_rate)
@@ -142,7 +142,7 @@ def _step(
         if not torch.isfinite(loss):
             _save(folder, step, accelerator)
             raise TrainingError(
-                f"{folder}: the loss of '{player}' is {float(loss)} at step {step + 1}; the state before this step is"
+                f"{folder}: the loss of '{player}' is {float(loss.detach())} at step {step + 1}; the state before this step is"
                 " saved. Lower the learning rate, or train with another precision or seed in a new folder"
             )
         accelerator.backward(loss / len(micro))
@@ -163,6 +163,15 @@ def _unsynchronised(accelerator: Accelerator, module: torch.nn.Module) -> Any:
     stack.enter_context(accelerator.no_sync(module))
     stack.enter_context(accelerator.autocast())
     return stack
+
+
+def _next(stream: Iterator[Batch]) -> Batch:
+    """The next batch; what went wrong in a worker process is told without that process's traceback."""
+    try:
+        return next(stream)
+    except (ImageError, TrainingError) as error:
+        *trace, text = str(error).strip().splitlines()
+        raise TrainingError(text.partition(": ")[2] if trace else text) from None
 
 
 def _moved(batch: Batch, accelerator: Accelerator) -> Batch:

@@ -247,6 +247,15 @@ def test_a_loss_that_is_not_finite_stops_with_a_state(hq: Path, tmp_path: Path) 
     assert len(list(tmp_path.glob("state-*"))) == 1
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_image_is_named_in_one_line(workers: int, hq: Path, tmp_path: Path) -> None:
+    (tmp_path / "hq").mkdir()
+    (tmp_path / "hq" / "cut.png").write_bytes((hq / "photo0.png").read_bytes()[:2000])
+    config = configuration("small", tmp_path / "hq", prior__workers=workers)
+    with pytest.raises(TrainingError, match=r"^[^\n]*cut\.png: damaged or truncated[^\n]*$"):
+        train_prior(config, place(tmp_path / "run"))
+
+
 def test_batches_follow_from_seed_and_number_alone(hq: Path) -> None:
     files, held = split_files([hq], 1)
     assert (len(files), len(held)) == (3, 1)
