@@ -142,8 +142,8 @@ def _step(
         if not torch.isfinite(loss):
             _save(folder, step, accelerator)
             raise TrainingError(
-                f"{folder}: the loss of '{player}' is {float(loss.detach())} at step {step + 1}; the state before this step is"
-                " saved. Lower the learning rate, or train with another precision or seed in a new folder"
+                f"{folder}: the loss of '{player}' is {float(loss.detach())} at step {step + 1}; the state before this"
+                " step is saved. Lower the learning rate, or train with another precision or seed in a new folder"
             )
         accelerator.backward(loss / len(micro))
         log.add(logs)
