@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +29,9 @@ Number = Annotated[float, Field(strict=False)]
 
 HUB = "hub:"
 """Marks an adapter file on the Hub: ``hub:OWNER/REPO/PATH``."""
+
+
+Config = TypeVar("Config", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -170,7 +173,7 @@ class AsasrConfig(_Strict):
 
 def preset_names() -> tuple[str, ...]:
     """Shipped configurations."""
-    return tuple(sorted(item.name.removesuffix(".yaml") for item in _presets().iterdir() if item.name.endswith("yaml")))
+    return _names(_presets())
 
 
 def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, arm: str | None = None) -> AsasrConfig:
@@ -183,31 +186,37 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, 
     Raises:
         TrainingConfigError: no such file, arm or key; the nearest names are told.
     """
-    name = str(source)
-    if name in preset_names():
-        text = _presets().joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    return read_config(AsasrConfig, source, _presets(), overrides, arm)
+
+
+def read_config(
+    kind: type[Config], source: str | Path, presets: Any, overrides: Mapping[str, Any] | None = None,
+    arm: str | None = None,
+) -> Config:  # fmt: skip
+    """Read a YAML file, or one of the folder ``presets`` by its name, into a strict model; see ``load_config``."""
+    name, shipped = str(source), _names(presets)
+    if name in shipped:
+        text = presets.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(source).is_file():
         text = Path(source).read_text(encoding="utf-8")
     else:
-        raise TrainingConfigError(
-            f"no configuration '{name}': neither a file nor shipped ({', '.join(preset_names())})"
-        )
+        raise TrainingConfigError(f"no configuration '{name}': neither a file nor shipped ({', '.join(shipped)})")
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise TrainingConfigError(f"{name}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(content, dict):
         raise TrainingConfigError(f"{name}: holds no keys")
-    if name not in preset_names():
+    if name not in shipped:
         _place_paths(content, Path(source).parent)
     if arm is not None:
         content["preference"] = _with_arm(name, content, arm)
     for key, value in (overrides or {}).items():
         _put(name, content, key.split("."), value)
     try:
-        return AsasrConfig.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise TrainingConfigError(f"{name}: {_explain(error)}") from None
+        raise TrainingConfigError(f"{name}: {_explain(error, kind)}") from None
 
 
 def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | None:
@@ -241,25 +250,35 @@ def _put(name: str, content: dict[str, Any], path: list[str], value: Any) -> Non
     content[key] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
         return f"'{place}': {problem['msg']}"
-    known = _fields(problem["loc"][:-1])
+    known = _fields(kind, problem["loc"][:-1])
     nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.4)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})" if known else ""
     return f"unknown key '{place}'{hint}"
 
 
-def _fields(path: tuple[int | str, ...]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "model": ModelConfig, "data": DataConfig, "prior": PriorStage, "adversary": AdversaryStage,
-        "preference": PreferenceStage, "sobolev": SobolevConfig, "negatives": NegativeConfig,
-        "sampling": SamplingConfig,
-    }  # fmt: skip
-    names = [part for part in path if part in sections]
-    return list((sections[str(names[-1])] if names else AsasrConfig).model_fields)
+def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Keys of the section that a path leads to."""
+    for part in path:
+        if isinstance(part, str) and part in kind.model_fields:
+            kind = next(iter(_models(kind.model_fields[part].annotation)), kind)
+    return list(kind.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a field's type mentions: itself, or inside of a union or a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _names(presets: Any) -> tuple[str, ...]:
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in presets.iterdir() if item.name.endswith("yaml")))
 
 
 def _presets() -> Any:

@@ -1,4 +1,4 @@
-"""``train``: the prior, the adversary and the preference policy of ASASR."""
+"""``train``: the prior, the adversary and the preference policy of ASASR, and the small GAN baseline."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from .progress import training_progress
 if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig
     from ...asasr.training.stages import Place
+    from ...methods.gan_training import GanConfig
 
-app = typer.Typer(no_args_is_help=True, help="Train ASASR. Stopped at any moment, the same command goes on.")
+app = typer.Typer(no_args_is_help=True, help="Train ASASR and the small GAN. Stopped at any moment, the same command goes on.")
 
 ConfigArgument = Annotated[str, typer.Argument(help="flux-dev, sd15, sdxl, small, or a YAML file.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of the whole training; each stage has its own in it.")]
@@ -64,10 +65,27 @@ def preference(
     _train(lambda place: train_preference(loaded, place), loaded, "preference", out / (arm or "preference"), device)
 
 
+@app.command()
+def gan(
+    config: Annotated[str, typer.Argument(help="compact-gan, or a YAML file.")], out: OutOption,
+    data: DataOption = None, override: SetOption = None, device: DeviceOption = "auto",
+) -> None:  # fmt: skip
+    """The small GAN baseline: a compact generator against a patch discriminator."""
+    from ...methods.gan_training import load_gan_config, train_gan
+
+    loaded = load_gan_config(config, _overrides(data, override))
+    _train(lambda place: train_gan(loaded, place), loaded, "gan", out / "gan", device)
+
+
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
+    from ...asasr.config import load_config
+
+    return load_config(config, _overrides(data, override), arm)
+
+
+def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str, Any]:
     import yaml
 
-    from ...asasr.config import load_config
     from ...asasr.errors import TrainingConfigError
 
     values: dict[str, Any] = {}
@@ -78,7 +96,7 @@ def _load(config: str, data: list[Path] | None, override: list[str] | None, arm:
         values[key] = yaml.safe_load(value)
     if data:
         values["data.hq"] = [str(folder) for folder in data]
-    return load_config(config, values, arm)
+    return values
 
 
 def _after_prior(config: AsasrConfig, out: Path) -> AsasrConfig:
@@ -94,7 +112,7 @@ def _after_prior(config: AsasrConfig, out: Path) -> AsasrConfig:
     return config.model_copy(update={"model": config.model.model_copy(update=files)})
 
 
-def _train(run: Any, config: AsasrConfig, stage: str, folder: Path, device: str) -> None:
+def _train(run: Any, config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str) -> None:
     from accelerate import Accelerator
 
     from ...asasr.errors import TrainingConfigError
@@ -111,4 +129,5 @@ def _train(run: Any, config: AsasrConfig, stage: str, folder: Path, device: str)
         place: Place = Place(folder, accelerator, tell if accelerator.is_main_process else None)
         path = run(place)
     if accelerator.is_main_process:
-        typer.echo(f"trained: {path}  (use it as asasr:{path.parent})")
+        use = path if path.suffix == ".safetensors" else f"asasr:{path.parent}"
+        typer.echo(f"trained: {path}  (use it as {use})")

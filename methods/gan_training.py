@@ -1,0 +1,99 @@
+"""The small GAN baseline: its configuration, and its training from there to a weight file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.torch import save_file
+
+from ..asasr.config import DataConfig, Number, read_config
+from ..asasr.training.batches import Batches
+from ..asasr.training.loop import train
+from ..asasr.training.settings import TrainingSettings
+from ..asasr.training.stages import Place, training_pairs
+from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
+
+PRESET = "compact-gan"
+GENERATOR_FILE = "generator.safetensors"
+"""What a finished training leaves in its folder: an ordinary weight file."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class GeneratorConfig(_Strict):
+    """See ``compact_generator``."""
+
+    width: Annotated[int, Field(ge=1)] = 64
+    depth: Annotated[int, Field(ge=1)] = 16
+
+
+class DiscriminatorConfig(_Strict):
+    """See ``PatchDiscriminator``."""
+
+    width: Annotated[int, Field(ge=1)] = 48
+
+
+class GanStage(TrainingSettings):
+    """Mean absolute error, texture distance and a hinge GAN; see ``CompactGanTask``."""
+
+    texture: Number = 0.02
+    adversarial: Number = 0.01
+
+
+class GanConfig(_Strict):
+    """A GAN's networks, data and training: one YAML file with strict keys."""
+
+    name: str
+    summary: str = ""
+    generator: GeneratorConfig = GeneratorConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    data: DataConfig = DataConfig()
+    gan: GanStage
+
+
+def load_gan_config(source: str | Path, overrides: Mapping[str, Any] | None = None) -> GanConfig:
+    """Read the shipped preset ``compact-gan`` or a YAML file; relative paths in a file start from its folder.
+
+    Raises:
+        TrainingConfigError: no such file, or a key that makes no sense.
+    """
+    presets = files(__package__).joinpath("presets")
+    return read_config(GanConfig, source, presets, overrides)
+
+
+def train_gan(config: GanConfig, place: Place) -> Path:
+    """Train to the configured number of steps, or go on from where a killed training stopped.
+
+    Returns:
+        The generator's weight file: the moving average where the settings ask for one.
+
+    Raises:
+        TrainingError: unusable data, or a loss that is not finite.
+    """
+    stage, scale = config.gan, config.data.scale
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stage.seed)
+        generator = compact_generator(config.generator.width, config.generator.depth, scale)
+        discriminator = PatchDiscriminator(config.discriminator.width)
+    task = CompactGanTask(
+        generator.to(place.accelerator.device), discriminator.to(place.accelerator.device), stage.learning_rate,
+        texture=stage.texture, adversarial=stage.adversarial,
+    )  # fmt: skip
+    batches = Batches(training_pairs(config.data), stage.batch, stage.seed, place.accelerator.process_index)
+    averages = train(task, batches, stage, place.folder, place.accelerator, place.tell)
+    if "generator" in averages:
+        averages["generator"].copy_to(generator.parameters())
+    path = place.folder / GENERATOR_FILE
+    if place.accelerator.is_main_process:
+        temporary = place.folder / f".{GENERATOR_FILE}.tmp"
+        save_file({name: one.detach().cpu().contiguous() for name, one in generator.state_dict().items()}, temporary)
+        temporary.replace(path)
+    place.accelerator.wait_for_everyone()
+    return path
