@@ -31,11 +31,13 @@ class Input:
     scale: int
     on_luma: bool
     """LQ is the float Y plane of HR, made by bicubic and never rounded."""
+    crop: int | None = None
+    """Side of a centre crop in HR pixels."""
 
     @classmethod
-    def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool) -> Input:
+    def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
         """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
-        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, on_luma and lq_rule == MATLAB_BICUBIC)
+        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, on_luma and lq_rule == MATLAB_BICUBIC, crop)
 
     def key(self, file_digests: dict[Path, str]) -> str:
         """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.
@@ -58,6 +60,7 @@ class Input:
             rule_version=rule_version(self.lq_rule),
             scale=self.scale,
             on_luma=self.on_luma,
+            crop=self.crop,
         )
 
 
@@ -73,6 +76,9 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
     hr = None if item.hr is None else np.ascontiguousarray(crop_to_multiple(read_image(item.hr), item.scale))
     if hr is not None and 0 in hr.shape:
         raise InputError(f"{item.hr}: smaller than one pixel at scale {item.scale}")
+    whole = None if hr is None else hr.shape[:2]
+    if hr is not None and item.crop is not None:
+        hr = _centre(hr, item.crop // item.scale, item.scale, str(item.hr))
     if item.on_luma:
         assert hr is not None
         y = hr.astype(np.float64) if hr.ndim == 2 else round_half_up(luma(hr))
@@ -81,14 +87,23 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
         assert hr is not None
         return make_lq(hr, item.lq_rule, item.scale), hr
     lq = read_image(item.lq)
-    if hr is not None:
-        expected = (hr.shape[0] // item.scale, hr.shape[1] // item.scale)
+    if whole is not None:
+        expected = (whole[0] // item.scale, whole[1] // item.scale)
         if lq.shape[:2] != expected:
             raise InputError(
                 f"{item.lq} is {lq.shape[1]}x{lq.shape[0]} pixels, but {item.hr} at scale {item.scale} needs"
                 f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
             )
-    return lq, hr
+    return lq if item.crop is None else _centre(lq, item.crop // item.scale, 1, str(item.lq)), hr
+
+
+def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:
+    """A centre crop of ``side`` LQ pixels that begins on an LQ pixel, so that both sides of a pair fit."""
+    height, width = (length // scale for length in image.shape[:2])
+    if min(height, width) < side:
+        raise InputError(f"{name}: {image.shape[1]}x{image.shape[0]} is smaller than the crop of {side * scale} pixels")
+    top, left = scale * ((height - side) // 2), scale * ((width - side) // 2)
+    return np.ascontiguousarray(image[top : top + side * scale, left : left + side * scale])
 
 
 def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:

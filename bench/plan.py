@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets.dataset import Dataset, folder_dataset, parse_dataset_option
+from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
 from ..methods.registry import MethodEntry, resolve
@@ -53,9 +53,7 @@ class Experiment:
         luma = {self._on_luma(method) for method in self.methods}
         for dataset in self.datasets:
             for sample in dataset.samples:
-                views = {
-                    Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma) for on_luma in sorted(luma)
-                }
+                views = {self._input(sample, dataset, on_luma=on_luma) for on_luma in sorted(luma)}
                 yield from ((dataset, view) for view in sorted(views, key=lambda view: view.on_luma))
 
     def outputs(self) -> Iterator[tuple[PlannedMethod, int, Dataset, Input]]:
@@ -64,8 +62,11 @@ class Experiment:
             for seed in method.seeds(self.spec):
                 for dataset in self.datasets:
                     for sample in dataset.samples:
-                        view = Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=self._on_luma(method))
+                        view = self._input(sample, dataset, on_luma=self._on_luma(method))
                         yield method, seed, dataset, view
+
+    def _input(self, sample: Sample, dataset: Dataset, *, on_luma: bool) -> Input:
+        return Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)
 
     def _on_luma(self, method: PlannedMethod) -> bool:
         return self.protocol.on_luma and method.entry is not None and method.entry.interface == "pixels"
@@ -109,6 +110,11 @@ def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
 
 
 def _dataset(entry: str | DatasetEntry, spec: Spec) -> Dataset:
+    dataset = _whole(entry, spec)
+    return dataset if spec.crop is None else replace(dataset, name=f"{dataset.name} (crop {spec.crop})")
+
+
+def _whole(entry: str | DatasetEntry, spec: Spec) -> Dataset:
     if isinstance(entry, str):
         return parse_dataset_option(entry, spec.scale, spec.lq_rule)
     hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))

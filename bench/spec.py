@@ -55,6 +55,8 @@ class Spec(_Strict):
     lq_rule: str | None = None
     """How LQ is made where a dataset has HR alone: ``matlab-bicubic`` (default unless the dataset's card says
     otherwise), or ``degradation:PRESET[:SEED]``."""
+    crop: Annotated[int, Field(ge=16)] | None = None
+    """Side of a centre crop of every HR image, for methods made for small images; the tables name it."""
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
     metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
@@ -63,6 +65,12 @@ class Spec(_Strict):
     device: str = "auto"
     """``auto`` (first GPU, else CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] = 1
+
+    @model_validator(mode="after")
+    def _whole_lq_pixels(self) -> Spec:
+        if self.crop is not None and self.crop % self.scale:
+            raise ValueError(f"a crop of {self.crop} pixels is no multiple of the scale {self.scale}")
+        return self
 
     @field_validator("metrics", "seeds")
     @classmethod

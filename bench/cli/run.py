@@ -36,6 +36,7 @@ def run(
     lq_rule: Annotated[
         str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic or degradation:PRESET[:SEED].")
     ] = None,
+    crop: Annotated[int | None, typer.Option(help="Side of a centre crop of every HR image.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
@@ -53,7 +54,7 @@ def run(
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device, lq_rule=lq_rule,
+        device=device, lq_rule=lq_rule, crop=crop,
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ...asasr.training.stages import Place
     from ...methods.gan_training import GanConfig
 
-app = typer.Typer(no_args_is_help=True, help="Train ASASR and the small GAN. Stopped at any moment, the same command goes on.")
+app = typer.Typer(
+    no_args_is_help=True, help="Train ASASR and the small GAN. Stopped at any moment, the same command goes on."
+)
 
 ConfigArgument = Annotated[str, typer.Argument(help="flux-dev, sd15, sdxl, small, or a YAML file.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of the whole training; each stage has its own in it.")]

@@ -1,0 +1,55 @@
+"""Centre crops: both sides of a pair show the same place, and the numbers are those of images cropped before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asasr_bench.bench import evaluate, open_store
+from asasr_bench.bench.inputs import Input, InputError, load_input
+from asasr_bench.bench.spec import SpecError, parse_spec
+from asasr_bench.datasets.dataset import Sample
+from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.imresize import imresize
+
+
+@pytest.fixture
+def hr(tmp_path: Path, rng: np.random.Generator) -> Path:
+    write_png(tmp_path / "hr" / "a.png", rng.integers(0, 256, (70, 90, 3), dtype=np.uint8))
+    return tmp_path / "hr" / "a.png"
+
+
+def test_a_pair_is_cropped_at_one_place(hr: Path, tmp_path: Path) -> None:
+    """LQ whose every pixel is the top left one of its block in HR stays so."""
+    from asasr_bench.datasets.images import read_image
+
+    write_png(tmp_path / "lq" / "a.png", np.ascontiguousarray(read_image(hr)[:68:4, :88:4]))
+    item = Input.of(Sample("a", hr, tmp_path / "lq" / "a.png"), "files", 4, on_luma=False, crop=32)
+    lq, cropped = load_input(item)
+    assert cropped is not None
+    assert cropped.shape == (32, 32, 3)
+    np.testing.assert_array_equal(lq, cropped[::4, ::4])
+
+
+def test_lq_is_made_from_the_crop(hr: Path) -> None:
+    item = Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=24)
+    lq, cropped = load_input(item)
+    assert cropped is not None
+    np.testing.assert_array_equal(lq, imresize(cropped, 0.5))
+    assert item.key({}) != Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False).key({})
+
+
+def test_tables_name_the_crop(hr: Path, tmp_path: Path) -> None:
+    evaluate(
+        "classic-x2", tmp_path / "s", datasets=[f"A={hr.parent}"], methods=["bicubic"], metrics=["psnr_y"], crop=24
+    )
+    with open_store(tmp_path / "s") as store:
+        assert list(store.scores()["dataset"]) == ["A (crop 24)"]
+
+
+def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.png: 90x70 is smaller than the crop of 80"):
+        load_input(Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=80))
+    with pytest.raises(SpecError, match="no multiple of the scale 4"):
+        parse_spec("{name: a, protocol: asasr, metrics: [psnr_y], crop: 30}", origin="x")
