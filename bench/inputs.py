@@ -11,6 +11,7 @@ from ..datasets.dataset import Sample
 from ..datasets.images import crop_to_multiple, file_digest, read_image
 from ..datasets.imresize import imresize
 from ..datasets.lq import MATLAB_BICUBIC, make_lq, rule_version
+from ..datasets.truth import TruthSource
 from .keys import input_key
 from .metrics.similarity import luma, round_half_up
 from .objects import Objects, Pixels
@@ -33,11 +34,15 @@ class Input:
     """LQ is the float Y plane of HR, made by bicubic and never rounded."""
     crop: int | None = None
     """Side of a centre crop in HR pixels."""
+    truths: tuple[TruthSource, ...] = ()
+    """Ground truth of the image; it changes no pixel."""
 
     @classmethod
     def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
         """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
-        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, on_luma and lq_rule == MATLAB_BICUBIC, crop)
+        y_plane = on_luma and lq_rule == MATLAB_BICUBIC
+        truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
+        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, y_plane, crop, truths)
 
     def key(self, file_digests: dict[Path, str]) -> str:
         """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.

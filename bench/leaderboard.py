@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
-from .metrics.metric import Metric, all_metrics
+from .metrics.metric import Metric, Payload, all_metrics
 from .objects import Pixels
+from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_ci, holm, least_p, permutation_p
-from .store import Store, open_store
+from .store import Place, Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3
@@ -34,7 +35,7 @@ def load_board(store: Store, *, title: str) -> Board:
     known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
     return Board(
         title=title,
-        scores=_means(scores, list(methods["method"]), known),
+        scores=_values(store, scores, list(methods["method"]), known),
         rules=_rules(outputs),
         untested=_untested(scores),
         methods=methods,
@@ -49,26 +50,22 @@ def load_board(store: Store, *, title: str) -> Board:
 
 def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     """Tell the scales of a dataset apart by its name, where one protocol was run at several."""
+    frame["set"] = frame["dataset"]
     several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
     frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
     return frame
 
 
-def _means(scores: pd.DataFrame, methods: list[str], metrics: Sequence[Metric]) -> pd.DataFrame:
-    """One row per dataset, method, metric and protocol; seeds are averaged within an image first."""
+def _values(store: Store, scores: pd.DataFrame, methods: list[str], metrics: Sequence[Metric]) -> pd.DataFrame:
+    """One row per dataset, method, metric and protocol."""
     place = ["protocol", "dataset", "metric"]
     known = {metric.id: metric for metric in metrics}
-    per_image = scores.groupby([*place, "method", "image"], sort=False)["value"].mean().reset_index()
-    rows = []
-    for (protocol, dataset, id), group in per_image.groupby(place, sort=False):
+    combined = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
+    rows: list[tuple[object, ...]] = []
+    for (protocol, dataset, id), group in scores.groupby(place, sort=False):
         metric = known[str(id)]
-        values = {str(method): part.set_index("image")["value"].dropna() for method, part in group.groupby("method")}
-        tied = _tied_with_best(values, metric)
-        for method, one in values.items():
-            array = one.to_numpy()
-            value = float(getattr(np, metric.aggregate)(array)) if array.size else float("nan")
-            low, high = bootstrap_ci(array, aggregate=metric.aggregate)
-            rows.append((dataset, method, id, protocol, value, low, high, array.size, metric.direction, method in tied))
+        found = _means(group, metric) if metric.combine is None else _combined(group, metric, combined[metric.id])
+        rows += [(dataset, method, id, protocol, *numbers, metric.direction, tied) for method, *numbers, tied in found]
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods)},
              "metric": {id: rank for rank, id in enumerate(known)}}  # fmt: skip
@@ -78,6 +75,32 @@ def _means(scores: pd.DataFrame, methods: list[str], metrics: Sequence[Metric]) 
         kind="stable",
         ignore_index=True,
     )
+
+
+def _means(group: pd.DataFrame, metric: Metric) -> list[tuple[object, ...]]:
+    """Method, mean over images with interval, images, tied; seeds are averaged within an image first."""
+    per_image = group.groupby(["method", "image"], sort=False)["value"].mean().reset_index()
+    values = {str(method): part.set_index("image")["value"].dropna() for method, part in per_image.groupby("method")}
+    tied = _tied_with_best(values, metric)
+    found: list[tuple[object, ...]] = []
+    for method, one in values.items():
+        array = one.to_numpy()
+        value = float(getattr(np, metric.aggregate)(array)) if array.size else float("nan")
+        low, high = bootstrap_ci(array, aggregate=metric.aggregate)
+        found.append((method, value, low, high, array.size, method in tied))
+    return found
+
+
+def _combined(group: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> list[tuple[object, ...]]:
+    """Method, value of the set with interval, images, tied."""
+    values: dict[str, SetValue] = {}
+    for method, part in group.groupby("method", sort=False):
+        rows = part[["protocol", "scale", "set", "image", "method", "seed"]].itertuples(index=False, name=None)
+        stored = {(place[3], place[5]): payloads[place] for place in rows if place in payloads}
+        values[str(method)] = combine(metric, stored)
+    images = max(one.n for one in values.values())
+    tied = tied_with_best(values, metric) if _can_tell(images, len(values)) else set()
+    return [(name, one.value, one.low, one.high, one.n, name in tied) for name, one in values.items()]
 
 
 def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
@@ -114,7 +137,7 @@ def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
     """Protocols and datasets with too few images for a test."""
-    groups = scores.dropna(subset=["value"]).groupby(["protocol", "dataset"], sort=False)
+    groups = scores[scores["status"] == "done"].groupby(["protocol", "dataset"], sort=False)
     return frozenset(
         (str(protocol), str(dataset))
         for (protocol, dataset), part in groups

@@ -221,9 +221,11 @@ def _task(
 ) -> Task | OutputRecord:
     """The task of one output, or the row that says why there can be none."""
     lq, reference = known.inputs.get(keys.get(item, ""), ("", None))
-    has_hr = item.hr is not None
-    metrics = tuple(one.id for one in experiment.metrics if one.applies(reference=has_hr, lq_rule=job.lq_rule))
-    blank = Task(item.image, lq, reference, "", None, metrics)
+    has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
+    metrics = tuple(
+        one.id for one in experiment.metrics if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds)
+    )
+    blank = Task(item.image, lq, reference, "", None, metrics, item.truths)
     if item in errors:
         return job.failed(blank, errors[item])
     if method.entry is None:
@@ -237,7 +239,7 @@ def _task(
     sr = known.restorations.get(key)
     if sr not in known.objects:
         sr = None
-    return Task(item.image, lq, reference, key, sr, metrics)
+    return replace(blank, restoration=key, sr=sr)
 
 
 def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, CellRecord]:

@@ -32,14 +32,15 @@ CREATE TABLE restorations (
 
 CREATE TABLE scores (
     key TEXT PRIMARY KEY,
-    value REAL NOT NULL,
+    value REAL,                 -- NULL: defined for sets alone (AP of an image without objects); see payloads
     run INTEGER NOT NULL REFERENCES runs (id)
 ) WITHOUT ROWID;
 
-CREATE TABLE payloads (         -- what figures need beside a score, such as radial spectra
+CREATE TABLE payloads (         -- what sets and figures need beside a score: radial spectra, confusion matrices
     key TEXT PRIMARY KEY,       -- of the score
+    dtype TEXT NOT NULL,        -- NumPy's, little-endian, such as <f4
     shape TEXT NOT NULL,        -- JSON
-    content BLOB NOT NULL       -- float32, little-endian, row by row
+    content BLOB NOT NULL       -- row by row, zlib
 ) WITHOUT ROWID;
 
 CREATE TABLE outputs (          -- one image restored by one method

@@ -47,7 +47,7 @@ def bootstrap_cis(
     if images < 2 or not finite.any():
         return bounds
     if aggregate == "mean":
-        drawn = _resampling_weights(images, resamples) @ values[finite].T / images
+        drawn = resampling_weights(images, resamples) @ values[finite].T / images
     else:
         drawn = np.stack([np.median(row[_resampling_indices(images, resamples)], axis=1) for row in values[finite]], 1)
     bounds[finite] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
@@ -139,7 +139,7 @@ def average_ranks(values: Floats, higher: Sequence[bool]) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _resampling_weights(size: int, resamples: int) -> Floats:
+def resampling_weights(size: int, resamples: int) -> Floats:
     """How often each image is drawn, ``[resamples, size]``: one matrix serves every method and metric of a set."""
     generator = np.random.default_rng(0)
     drawn: Floats = generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(np.float64)

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -21,7 +22,7 @@ from .objects import Objects, StoreError
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 Status = Literal["done", "failed", "unavailable"]
 
 _SCORE_COLUMNS = """
@@ -40,10 +41,11 @@ class CellRecord:
     key: str | None = None
     """Score key; None where nothing was measured."""
     value: float | None = None
-    """The score, where this run measured it; None refers to a score that the store has."""
+    """The score, where this run measured it; None refers to a score that the store has. NaN: it is defined for sets
+    alone, and the payload says what this image adds."""
     message: str = ""
-    payload: NDArray[np.float32] | None = field(default=None, compare=False)
-    """What figures need beside the value."""
+    payload: NDArray[Any] | None = field(default=None, compare=False)
+    """What figures and values of sets need beside the value; any numeric type."""
 
 
 @dataclass(frozen=True)
@@ -180,18 +182,19 @@ class Store:
 
     def scores(self) -> pd.DataFrame:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
-        return self._frame(_SCORE_COLUMNS)
+        return self._frame(_SCORE_COLUMNS).astype({"value": "float64"})
 
-    def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[np.float32]]]:
-        """What a metric stored for figures, float32, by place."""
+    def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[Any]]]:
+        """What a metric stored beside its values, by place."""
         rows = self._rows(
-            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.shape, p.content FROM outputs o"
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.dtype, p.shape, p.content"
+            " FROM outputs o"
             " JOIN cells c ON c.output = o.id JOIN payloads p ON p.key = c.score WHERE c.metric = ?"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed",
             (metric,),
         )
-        for *place, shape, content in rows:
-            yield tuple(place), np.frombuffer(content, dtype="<f4").reshape(json.loads(shape))
+        for *place, dtype, shape, content in rows:
+            yield tuple(place), np.frombuffer(zlib.decompress(content), dtype=dtype).reshape(json.loads(shape))
 
     def outputs(self) -> pd.DataFrame:
         """Every output: how its LQ was made, digests of LQ, reference and SR pixels, seconds, peak memory, device."""
@@ -325,9 +328,10 @@ def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> Non
         if cell.value is not None:
             database.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (cell.key, cell.value, run))
         if cell.payload is not None:
-            shape = json.dumps(cell.payload.shape)
-            content = cell.payload.astype("<f4").tobytes()
-            database.execute("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?)", (cell.key, shape, content))
+            little = np.ascontiguousarray(cell.payload, dtype=cell.payload.dtype.newbyteorder("<"))
+            content = zlib.compress(little.tobytes(), level=1)  # confusion matrices are mostly zeros
+            row = (cell.key, little.dtype.str, json.dumps(cell.payload.shape), content)
+            database.execute("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?, ?)", row)
         database.execute(
             "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
             (id, cell.metric, cell.key, cell.status, cell.message),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.images import read_image, write_png
+from ..datasets.truth import Truth, TruthSource
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
 from .inputs import Input, store_input
@@ -36,6 +37,8 @@ class Task:
     sr: str | None
     """Digest of the SR pixels where the store has them."""
     metrics: tuple[str, ...]
+    truths: tuple[TruthSource, ...] = ()
+    """Ground truth of the image, each kind at most once."""
 
 
 @dataclass(frozen=True)
@@ -214,14 +217,23 @@ def _measure(job: Job, task: Task, sr: Pixels, sr_digest: str, objects: Objects)
         return ()
     protocol = get_protocol(job.protocol, job.scale)
     hr = None if task.reference is None else objects.get(task.reference)
-    pair = Pair(sr, hr, protocol, objects.get(task.lq))
-    return tuple(_score(get_metric(id), pair, replace(task, sr=sr_digest), protocol) for id in task.metrics)
+    truths: dict[str, Truth] = {}
+    broken: dict[str, str] = {}
+    for source in task.truths:
+        try:
+            truths[source.kind] = source.load(*sr.shape[:2])
+        except Exception as error:
+            broken[source.kind] = explain(error)
+    pair = Pair(sr, hr, protocol, objects.get(task.lq), truths)
+    return tuple(_score(get_metric(id), pair, replace(task, sr=sr_digest), protocol, broken) for id in task.metrics)
 
 
-def _score(metric: Metric, pair: Pair, task: Task, protocol: Protocol) -> CellRecord:
+def _score(metric: Metric, pair: Pair, task: Task, protocol: Protocol, broken: Mapping[str, str]) -> CellRecord:
+    if metric.needs in broken:
+        return CellRecord(metric.id, "failed", message=broken[metric.needs])
     try:
         value = metric.measure(pair)
-        if np.isnan(value):
+        if np.isnan(value) and metric.combine is None:
             raise ValueError("the metric is not defined for this image (NaN)")
         payload = None if metric.payload is None else metric.payload(pair)
     except Exception as error:
@@ -232,9 +244,12 @@ def _score(metric: Metric, pair: Pair, task: Task, protocol: Protocol) -> CellRe
 def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
     """Score key of one metric on one SR image."""
     assert task.sr is not None
+    compared: dict[str, str | None] = {"reference": task.reference, "lq": task.lq, "nothing": None}
+    if metric.needs not in compared:
+        compared |= {source.kind: source.digest() for source in task.truths}
     return score_key(
         sr=task.sr,
-        reference={"reference": task.reference, "lq": task.lq, "nothing": None}[metric.needs],
+        reference=compared[metric.needs],
         metric=metric.id,
         metric_version=f"{metric.version} {metric.weights()}".rstrip(),
         protocol=protocol.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .lq import LQ_FILES, MATLAB_BICUBIC, parse_lq_rule
+from .truth import TruthSource
 
 if TYPE_CHECKING:
     from .card import DatasetCard
@@ -32,6 +33,8 @@ class Sample:
     """Stem of the HR file; of the LQ file in an LQ-only set."""
     hr: Path | None
     lq: Path | None
+    truths: tuple[TruthSource, ...] = ()
+    """Ground truth, each kind at most once."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,11 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb
+from ...datasets.truth import Truth
 from ..protocols import Protocol
 from .similarity import Plane, luma, shave
 
 Pixels = NDArray[np.uint8]
-Need = Literal["reference", "lq", "nothing"]
+Floats = NDArray[np.float64]
+Payload = NDArray[Any]
+"""What is stored beside the value of one image; any numeric type."""
+Need = Literal["reference", "lq", "nothing", "text", "instances", "labels"]
+"""HR, LQ, SR alone, or ground truth of one kind."""
 Direction = Literal["higher", "lower", "one", "none"]
 """Which values are better: the greater, the smaller, those near 1; or a description that ranks nobody."""
 
@@ -32,6 +37,10 @@ class Pair:
     protocol: Protocol
     lq: NDArray[Any] | None = None
     """What SR was made from: uint8, or a float64 Y plane."""
+    truths: Mapping[str, Truth] = field(default_factory=dict)
+    """Ground truth by kind: ``text``, ``instances``, ``labels``; what the set has of them."""
+    findings: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What an engine found in this image, by the engine's name: metrics that share an engine run it once."""
 
     @cached_property
     def sr_luma(self) -> Plane:
@@ -64,7 +73,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of one image."""
+    """One metric: a value of each image, and that of a set."""
 
     id: str
     title: str
@@ -82,8 +91,16 @@ class Metric:
     """Rules of making LQ for which it is defined; empty: all."""
     aggregate: Literal["mean", "median"] = "mean"
     """From values of images to that of a set."""
-    payload: Callable[[Pair], NDArray[np.float32]] | None = None
-    """What figures need beside the value; stored with it."""
+    payload: Callable[[Pair], Payload] | None = None
+    """What ``combine`` or figures need beside the value; stored with it."""
+    combine: Callable[[Sequence[Payload]], float] | None = None
+    """The value of a set from the payloads of its images, where it is not an aggregate of their values (mIoU, AP).
+
+    ``measure`` then gives the value of the image as a set of its own, or NaN where that is not defined (an image
+    without objects): such an image counts in the set all the same.
+    """
+    resample: Callable[[Sequence[Payload], Floats], Floats] | None = None
+    """``combine`` of many resampled sets at once: how often each image was drawn ``[R, N]`` to values ``[R]``."""
 
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be measured on this machine and what to do; '' if it can."""
@@ -91,9 +108,10 @@ class Metric:
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digests of its weight files, which every score key carries; '' without any."""
 
-    def applies(self, *, reference: bool, lq_rule: str) -> bool:
-        """Whether it is defined for a set."""
-        return (reference or self.needs != "reference") and (not self.lq_rules or lq_rule in self.lq_rules)
+    def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
+        """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
+        given = {"lq", "nothing", "reference" if reference else ""}
+        return (self.needs in given or self.needs in truths) and (not self.lq_rules or lq_rule in self.lq_rules)
 
 
 class MetricError(ValueError):

@@ -1,0 +1,169 @@
+"""Metrics whose set value comes from payloads: stored, combined with intervals, and never measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asasr_bench.bench import runner, set_values
+from asasr_bench.bench.leaderboard import load_board
+from asasr_bench.bench.metrics import metric as metric_module
+from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
+from asasr_bench.bench.spec import Spec
+from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.truth import VOID, TruthError, Word, labels_source, read_labels, text_source
+from numpy.typing import NDArray
+
+
+def _counts(pair: Pair) -> Payload:
+    """Bright pixels and all pixels of the red channel."""
+    return np.array([int((pair.sr[..., 0] > 127).sum()), pair.sr[..., 0].size], dtype=np.int64)
+
+
+def _share(payloads: Sequence[Payload]) -> float:
+    total = np.sum(payloads, axis=0)
+    return float(total[0] / total[1])
+
+
+POOLED = Metric(
+    "bright", "Bright", "", 4, "higher", "1", lambda pair: float("nan"), payload=_counts, combine=_share,
+    resample=lambda payloads, drawn: (drawn @ np.stack(payloads))[:, 0] / (drawn @ np.stack(payloads))[:, 1],
+)  # fmt: skip
+
+
+def _with(monkeypatch: pytest.MonkeyPatch, *metrics: Metric) -> None:
+    known = {**metric_module.all_metrics(), **{metric.id: metric for metric in metrics}}
+    monkeypatch.setattr(metric_module, "all_metrics", lambda: known)
+    monkeypatch.setattr("asasr_bench.bench.leaderboard.all_metrics", lambda: known)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+    for number, (side, gain) in enumerate(((32, 1.0), (64, 0.5), (96, 1.4), (48, 0.8))):
+        bright = np.clip(photo[:side, :side] * gain, 0, 255).astype(np.uint8)
+        write_png(tmp_path / "hr" / f"{number}.png", bright)
+    return tmp_path / "hr"
+
+
+def test_a_set_is_combined_from_payloads_of_images_that_have_no_value(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with(monkeypatch, POOLED)
+    spec = Spec(name="t", protocol="osediff-512", datasets=(f"p={photos}",), methods=("bicubic", "nearest"),
+                metrics=("bright", "psnr_y"), device="cpu")  # fmt: skip
+    summary = runner.run(spec, tmp_path / "store")
+    assert summary.complete
+    assert summary.measured == 16
+    assert runner.run(spec, tmp_path / "store").measured == 0
+    with open_store(tmp_path / "store") as store:
+        payloads = {place[3]: value for place, value in store.payloads("bright") if place[4] == "bicubic"}
+        board = load_board(store, title="t").scores.set_index(["method", "metric"])
+    assert all(value.dtype == np.int64 for value in payloads.values())
+    pooled = sum(int(value[0]) for value in payloads.values()) / (32**2 + 64**2 + 96**2 + 48**2)
+    row = board.loc[("bicubic", "bright")]
+    assert row["value"] == pytest.approx(pooled, abs=1e-12)
+    assert row["value"] != pytest.approx(np.mean([value[0] / value[1] for value in payloads.values()]), abs=1e-3)
+    assert row["ci_low"] < pooled < row["ci_high"]
+    assert row["n"] == 4
+
+
+def test_the_shortcut_of_resampling_equals_combining_one_set_at_a_time(rng: np.random.Generator) -> None:
+    payloads = [np.array([rng.integers(1, 50), 50], dtype=np.int64) for _ in range(7)]
+    stored = {(str(k), 0): payload for k, payload in enumerate(payloads)}
+    fast, slow = set_values.combine(POOLED, stored), set_values.combine(_without_shortcut(POOLED), stored)
+    assert fast.value == slow.value
+    assert fast.draws.size == set_values.RESAMPLES
+    assert slow.draws.size == set_values.RESAMPLES_SLOW
+    assert slow.low == pytest.approx(fast.low, abs=0.02)
+    assert slow.high == pytest.approx(fast.high, abs=0.02)
+
+
+def _without_shortcut(metric: Metric) -> Metric:
+    from dataclasses import replace
+
+    return replace(metric, resample=None)
+
+
+def test_seeds_are_averaged_over_the_images_that_all_have(rng: np.random.Generator) -> None:
+    first, second = (rng.integers(0, 9, size=(3, 2)) + 1 for _ in range(2))
+    stored = {(str(k), seed): payloads[k] for seed, payloads in enumerate((first, second)) for k in range(3)}
+    both = set_values.combine(POOLED, stored)
+    assert both.value == pytest.approx((_share(list(first)) + _share(list(second))) / 2)
+    without = {place: payload for place, payload in stored.items() if place != ("2", 1)}
+    assert set_values.combine(POOLED, without).images == {"0", "1"}
+
+
+def test_nothing_stored_and_a_single_image() -> None:
+    assert np.isnan(set_values.combine(POOLED, {}).value)
+    one = set_values.combine(POOLED, {("a", 0): np.array([3, 4])})
+    assert one.value == 0.75
+    assert np.isnan(one.low)
+
+
+def test_ties_are_those_that_a_paired_bootstrap_cannot_tell(rng: np.random.Generator) -> None:
+    base = np.stack([rng.integers(10, 20, 60), np.full(60, 100)], axis=1)
+
+    def method(change: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> set_values.SetValue:
+        return set_values.combine(POOLED, {(f"{k:02}", 0): change(row) for k, row in enumerate(base)})
+
+    noise = iter(rng.permutation([-1, 1] * 30))  # its total is that of the best one
+    values = {
+        "best": method(lambda row: row + np.array([30, 0])),
+        "same": method(lambda row: row + np.array([30 + next(noise), 0])),
+        "worse": method(lambda row: row + np.array([25, 0])),
+    }
+    tied = set_values.tied_with_best(values, POOLED)
+    assert len(tied) == 1
+    assert tied < {"best", "same"}
+
+
+def test_payloads_keep_type_and_shape(tmp_path: Path, rng: np.random.Generator) -> None:
+    arrays: list[Payload] = [
+        rng.normal(size=(2, 3)).astype(np.float32), rng.normal(size=4), rng.integers(0, 2**40, size=(3, 3)),
+        rng.integers(0, 255, size=1000, dtype=np.uint8), np.empty((0, 7)), np.arange(3, dtype=">i4"),
+    ]  # fmt: skip
+    with open_store(tmp_path, write=True) as store:
+        run = store.begin_run("now", {}, {})
+        for number, array in enumerate(arrays):
+            cell = CellRecord("m", "done", key=str(number), value=1.0, payload=array)
+            store.commit([OutputRecord("p", 4, "d", str(number), "bicubic", 0, "done", "files", cells=(cell,))], run)
+        read = {int(place[3]): payload for place, payload in store.payloads("m")}
+    for number, array in enumerate(arrays):
+        assert read[number].shape == array.shape
+        assert read[number].dtype.newbyteorder("=") == array.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(read[number], array)
+
+
+def test_digest_of_truth_names_content_and_reading_but_no_path(tmp_path: Path) -> None:
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for name in ("a", "b"):
+        write_png(tmp_path / f"{name}.png", labels)
+    one, other = (labels_source(tmp_path / f"{name}.png", void=(11,)) for name in ("a", "b"))
+    assert one.digest() == other.digest()
+    assert one.digest() != labels_source(tmp_path / "a.png", void=(10,)).digest()
+    write_png(tmp_path / "b.png", labels + 1)
+    assert one.digest() != other.digest()
+    assert text_source((Word("a"),)).digest() != text_source((Word("b"),)).digest()
+
+
+def test_label_maps_are_read_as_numbers(tmp_path: Path) -> None:
+    from PIL import Image
+
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    palette = Image.fromarray(labels)
+    palette.putpalette([255 - k // 3 for k in range(768)])
+    palette.save(tmp_path / "palette.png")
+    expected = labels.copy()
+    expected[labels == 11] = VOID
+    np.testing.assert_array_equal(read_labels(tmp_path / "palette.png", void=(11,)), expected)
+    shifted = read_labels(tmp_path / "palette.png", zero_is_void=True)
+    assert shifted[0, 0] == VOID
+    assert shifted[0, 1] == 0
+    write_png(tmp_path / "colour.png", np.zeros((4, 4, 3), dtype=np.uint8))
+    with pytest.raises(TruthError, match="one class number per pixel"):
+        read_labels(tmp_path / "colour.png")
+    with pytest.raises(TruthError, match="size of HR"):
+        labels_source(tmp_path / "palette.png").load(8, 8)
