@@ -205,6 +205,17 @@ class Store:
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed"
         )
 
+    def ledger(self) -> Iterator[tuple[Any, ...]]:
+        """Every cell with what determined it: the place's six parts, LQ, reference, restoration key, SR, run that
+        restored, status and message of the output; metric, score key, value, run that measured, status and message."""
+        return self._rows(
+            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.lq, o.reference, o.restoration, r.sr,"
+            " r.run, o.status, o.message, c.metric, c.score, s.value, s.run, c.status, c.message FROM outputs o"
+            " LEFT JOIN cells c ON c.output = o.id LEFT JOIN restorations r ON r.key = o.restoration"
+            " LEFT JOIN scores s ON s.key = c.score"
+            " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric"
+        )
+
     def methods(self) -> dict[str, dict[str, Any]]:
         """Method name to its card, with ``weights_digest``."""
         rows = self._rows("SELECT name, card, weights FROM methods ORDER BY name")

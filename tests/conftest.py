@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,72 @@ def command(tmp_path: Path) -> Command:
         return result
 
     return run
+
+
+@dataclass(frozen=True)
+class Written:
+    """What ``write_store`` puts into a store; images are drawn from their name, outputs by blurring them."""
+
+    methods: tuple[str, ...] = ("bicubic", "net-2", "net-4")
+    datasets: tuple[str, ...] = ("D",)
+    images: int = 6
+    seeds: tuple[int, ...] = (0,)
+    protocol: str = "asasr"
+    size: int = 48
+    packages: Mapping[str, str] = field(default_factory=lambda: {"numpy": "2.0", "torch": "2.11"})
+    started: str = "2024-05-01T10:00:00+00:00"
+    families: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_store(root: Path, what: Written | None = None) -> Path:
+    """A store with real pixels and scores measured on them, without running any method."""
+    from asasr_bench.bench.keys import restoration_key
+    from asasr_bench.bench.metrics.metric import Pair, get_metric
+    from asasr_bench.bench.protocols import get_protocol
+    from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+    from asasr_bench.bench.worker import Task, key_of
+    from scipy.ndimage import gaussian_filter
+
+    what = what or Written()
+    protocol = get_protocol(what.protocol, 4)
+    made = {"packages": dict(what.packages), "command": "test", "git": "", "python": "3.12", "platform": "test",
+            "device": "cpu", "cores": 2, "dtype": "float32"}  # fmt: skip
+    with open_store(root, write=True) as store:
+        run = store.begin_run(what.started, {"name": "test", "methods": list(what.methods)}, made)
+        for name in what.methods:
+            store.add_method(name, {"family": what.families.get(name, "gan"), "parameters": 1000, "version": "1"}, "w1")
+        for dataset in what.datasets:
+            for number in range(what.images):
+                rng = np.random.default_rng([number, len(dataset)])
+                noise = gaussian_filter(rng.normal(size=(what.size, what.size, 3)), (1, 1, 0))
+                hr = np.clip(128 + 150 * noise, 0, 255).astype(np.uint8)
+                lq = np.ascontiguousarray(hr[::4, ::4])
+                digests = store.objects.put(lq), store.objects.put(hr)
+                store.add_inputs([(f"{dataset}-{number}", *digests)])
+                for rank, method in enumerate(what.methods):
+                    for seed in what.seeds:
+                        grain = np.random.default_rng([rank, seed]).normal(size=hr.shape)
+                        sr = gaussian_filter(hr.astype(float), (0.5 + 0.4 * rank, 0.5 + 0.4 * rank, 0)) + grain
+                        sr = np.clip(sr, 0, 255).astype(np.uint8)
+                        key = restoration_key(lq=digests[0], identity={"method": method}, scale=4, seed=seed)
+                        task = Task(f"image{number}", *digests, key, store.objects.put(sr), ())
+                        pair = Pair(sr, hr, protocol, lq)
+                        cells = []
+                        for id in ("psnr_y", "ssim_y", "lsd", "hf_ratio"):
+                            metric = get_metric(id)
+                            payload = metric.payload(pair) if metric.payload else None
+                            cells.append(CellRecord(id, "done", key_of(metric, task, protocol), metric.measure(pair),
+                                                    payload=payload))  # fmt: skip
+                        record = OutputRecord(
+                            what.protocol, 4, dataset, f"image{number}", method, seed, "done", "files", *digests, key,
+                            task.sr, 0.1 * (rank + 1), 2**20 * (rank + 1), "cpu", cells=tuple(cells),
+                        )  # fmt: skip
+                        store.commit([record], run)
+        store.finish_run(run, what.started)
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A small store of three methods on six images."""
+    return write_store(tmp_path / "store")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-listing = typer.Typer(no_args_is_help=True, help="List methods, datasets, metrics, protocols or specs.")
+listing = typer.Typer(no_args_is_help=True, help="List methods, datasets, metrics, figures, protocols or specs.")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +51,23 @@ def metrics() -> None:
     from ..metrics.metric import all_metrics
 
     print_table(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
+
+
+@listing.command()
+def figures() -> None:
+    """Kinds of figures and the keys of each."""
+    from ..figures.options import KINDS, FigureOptions
+
+    shared = set(FigureOptions.model_fields)
+    rows = [
+        (
+            kind,
+            ", ".join(key for key in model.model_fields if key not in shared),
+            " ".join((model.__doc__ or "").split()),
+        )
+        for kind, model in KINDS.items()
+    ]
+    print_table(("figure", "own keys", "what it shows"), rows)
 
 
 @listing.command()

@@ -1,4 +1,4 @@
-"""``report``, ``figures``, ``export`` and ``status``: what a store holds, without measuring anything."""
+"""``report``, ``export`` and ``status``: what a store holds, without measuring anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ StoreArgument = Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (report, figures, export, status):
+    for command in (report, export, status):
         app.command()(command)
 
 
@@ -29,19 +29,6 @@ def report(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     for path in write_reports(store, out or store / "report", names, title=title):
-        typer.echo(path)
-
-
-def figures(
-    store: StoreArgument,
-    kind: Annotated[str, typer.Option(help="Of spectrum; separated by commas.")] = "spectrum",
-    out: Annotated[Path | None, typer.Option(help="Folder for the files; default STORE/figures.")] = None,
-) -> None:
-    """Draw figures for a paper as PDF and PNG."""
-    from ..figures import write_figures
-
-    kinds = [name.strip() for name in kind.split(",") if name.strip()]
-    for path in write_figures(store, kinds, out or store / "figures"):
         typer.echo(path)
 
 

@@ -1,0 +1,149 @@
+"""``baseline``, ``check`` and ``history``: whether results are what they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ...reports.drift import DriftReport
+
+EXIT_DRIFT = 1
+_SHOWN = 30
+"""Rows of the table in a terminal."""
+
+ToleranceOption = Annotated[
+    list[str] | None, typer.Option(help="METRIC=DIFFERENCE that is no drift; default: half the last printed digit.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (baseline, check, history):
+        app.command()(command)
+
+
+def baseline(
+    store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write and commit.")],
+    method: Annotated[list[str] | None, typer.Option(help="Methods to keep; default: all. Repeatable.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Datasets to keep; default: all. Repeatable.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metrics to keep; default: all. Repeatable.")] = None,
+    tolerance: ToleranceOption = None,
+) -> None:
+    """Keep a store's values and digests as the baseline of later checks."""
+    from ..drift.baseline import write_baseline
+
+    kept = write_baseline(
+        store, out, methods=method or (), datasets=dataset or (), metrics=metric or (),
+        tolerances=_tolerances(tolerance),
+    )  # fmt: skip
+    cells = sum(len(output.scores) for output in kept.outputs.values())
+    typer.echo(f"{cells} cells of {len(kept.outputs)} outputs in {out}")
+
+
+def check(
+    store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")],
+    baseline: Annotated[Path, typer.Option(help="File that 'baseline' wrote.")],
+    tolerance: ToleranceOption = None,
+    md: Annotated[Path | None, typer.Option(help="Markdown file to write.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML file to write.")] = None,
+) -> None:
+    """Compare a store with a baseline; exit 1 where a value drifted beyond its tolerance or is missing."""
+    from ...datasets.images import write_atomically
+    from ...reports.drift import to_json, to_junit, to_markdown
+    from ..drift.baseline import read_baseline
+    from ..drift.check import check_store, groups
+
+    report = check_store(store, baseline, _tolerances(tolerance))
+    for path, text in ((md, to_markdown), (json, to_json)):
+        if path is not None:
+            write_atomically(path, text(report).encode())
+    if junit is not None:
+        write_atomically(junit, to_junit(report, groups(read_baseline(baseline))).encode())
+    _print(report)
+    if not report.passed:
+        raise typer.Exit(EXIT_DRIFT)
+
+
+def history(
+    stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote, in any order.")],
+    method: Annotated[list[str] | None, typer.Option(help="Methods to follow; default: all. Repeatable.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Datasets to follow; default: all. Repeatable.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metrics to follow; default: all. Repeatable.")] = None,
+    tolerance: ToleranceOption = None,
+    md: Annotated[Path | None, typer.Option(help="Markdown file to write.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+) -> None:
+    """Find the stores at which a value took another level, and what changed there."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ...datasets.images import write_atomically
+    from ...reports.drift import number, signed, versions
+    from ...reports.history import label, sparkline, to_json, to_markdown
+    from ..drift.history import history as follow
+
+    report = follow(
+        stores, methods=method or (), datasets=dataset or (), metrics=metric or (), tolerances=_tolerances(tolerance)
+    )
+    for path, text in ((md, to_markdown), (json, to_json)):
+        if path is not None:
+            write_atomically(path, text(report).encode())
+    table = Table()
+    for name in ("series", "course", "store", "before", "after", "difference", "changed"):
+        table.add_column(name, justify="right" if name in ("before", "after", "difference") else "left")
+    for one in report.series:
+        for step in one.steps:
+            changed = ", ".join(step.changed) + (f" ({versions(step.packages)})" if step.packages else "")
+            table.add_row(escape(label(one)), sparkline(one.values), escape(Path(report.stores[step.at]).name),
+                          number(step.before), number(step.after), signed(step.after - step.before),
+                          escape(changed))  # fmt: skip
+    console = Console()
+    if report.steps:
+        console.print(table)
+    console.print(f"{report.steps} steps in {len(report.series)} series over {len(report.stores)} stores")
+
+
+def _print(report: DriftReport) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ...reports.drift import known, number, place, signed, versions
+
+    console = Console()
+    if report.cells:
+        table = Table()
+        for name in ("cell", "metric", "before", "after", "difference", "changed", "what is known"):
+            table.add_column(name, justify="right" if name in ("before", "after", "difference") else "left")
+        for cell in report.cells[:_SHOWN]:
+            after, difference = (("missing", "") if cell.after is None or cell.difference is None
+                                 else (number(cell.after), signed(cell.difference)))  # fmt: skip
+            table.add_row(escape(place(cell)), cell.metric, number(cell.before), after, difference,
+                          ", ".join(cell.changed), escape(known(cell)))  # fmt: skip
+        console.print(table)
+        if len(report.cells) > _SHOWN:
+            console.print(f"and {len(report.cells) - _SHOWN} more; --json FILE writes all")
+    if report.packages:
+        console.print(f"versions that differ: {versions(report.packages)}", markup=False, soft_wrap=True)
+    for text in report.extra:
+        console.print(f"not in the baseline: {text}", markup=False, soft_wrap=True)
+    console.print(f"{report.store} against {report.baseline}: {report.verdict}", markup=False, soft_wrap=True)
+
+
+def _tolerances(given: list[str] | None) -> dict[str, float]:
+    from ..drift.baseline import BaselineError
+
+    found = {}
+    for text in given or []:
+        metric, _, value = text.partition("=")
+        try:
+            found[metric] = float(value)
+        except ValueError:
+            raise BaselineError(f"--tolerance {text}: write METRIC=DIFFERENCE, such as psnr_y=0.01") from None
+    return found

@@ -1,0 +1,58 @@
+"""``figures``: figures for a paper from stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(figures)
+
+
+def figures(
+    store: Annotated[Path | None, typer.Argument(help="Folder that 'run' wrote; a list may name its own.")] = None,
+    kind: Annotated[str, typer.Option(help="Kinds, separated by commas; see 'list figures'.")] = "spectrum",
+    from_list: Annotated[Path | None, typer.Option("--list", help="YAML list of all figures of a paper.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; default STORE/figures.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Methods to draw, in this order. Repeatable.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Datasets to draw. Repeatable.")] = None,
+    columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or both columns of a paper.")] = 1,
+    override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
+) -> None:
+    """Draw figures as PDF and PNG: the same store gives the same bytes."""
+    from ..figures import write_figure_list, write_figures
+    from ..leaderboard import FormatError
+
+    if from_list is not None:
+        paths = write_figure_list(from_list, store, out)
+    elif store is None:
+        raise FormatError("figures: give the folder of a store, or --list FILE")
+    else:
+        options = {**_given(override), "columns": columns}
+        options |= {"methods": method} if method else {}
+        options |= {"datasets": dataset} if dataset else {}
+        kinds = [name.strip() for name in kind.split(",") if name.strip()]
+        paths = write_figures(store, kinds, out or store / "figures", options)
+    for path in paths:
+        typer.echo(path)
+
+
+def _given(override: list[str] | None) -> dict[str, Any]:
+    import yaml
+
+    from ..leaderboard import FormatError
+
+    options = {}
+    for text in override or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise FormatError(f"--set {text}: write KEY=VALUE")
+        try:
+            options[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise FormatError(f"--set {text}: the value is not YAML") from None
+    return options

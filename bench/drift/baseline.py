@@ -1,0 +1,136 @@
+"""Baselines as files to commit: JSON with one line for each output, so that a change reads well in a diff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from math import inf, isinf
+from pathlib import Path
+from typing import Any
+
+from ...datasets.images import write_atomically
+from ..metrics.metric import MetricError, get_metric
+from ..store import Place, open_store
+from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
+
+FORMAT = 1
+
+
+class BaselineError(ValueError):
+    """A baseline that cannot be read or made; the message names the file and the remedy."""
+
+
+def write_baseline(
+    root: Path, path: Path, *, methods: Collection[str] = (), datasets: Collection[str] = (),
+    metrics: Collection[str] = (), tolerances: Mapping[str, float] | None = None,
+) -> Snapshot:  # fmt: skip
+    """Write the baseline of a store, or of a part of it; the same store gives the same bytes.
+
+    Raises:
+        BaselineError: nothing to keep, or a tolerance of a metric that does not exist.
+        StoreError: no store there.
+    """
+    for metric in tolerances or {}:
+        try:
+            get_metric(metric)
+        except MetricError as error:
+            raise BaselineError(f"tolerance: {error}") from None
+    with open_store(root) as store:
+        snapshot = take_snapshot(store, methods=methods, datasets=datasets, metrics=metrics)
+    if not any(output.scores for output in snapshot.outputs.values()):
+        raise BaselineError(f"{root}: has no cells of these methods, datasets and metrics to keep as a baseline")
+    snapshot = _used(replace(snapshot, tolerances=dict(tolerances or {})))
+    write_atomically(path, to_json(snapshot).encode())
+    return snapshot
+
+
+def read_baseline(path: Path) -> Snapshot:
+    """Read what ``write_baseline`` wrote.
+
+    Raises:
+        BaselineError: no such file, not a baseline, or one of another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BaselineError(f"{path}: no such baseline; 'asasr-bench baseline STORE --out {path}' makes one") from None
+    except (OSError, ValueError) as error:
+        raise BaselineError(f"{path}: cannot be read as a baseline ({error})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise BaselineError(f"{path}: not a baseline of format {FORMAT}; make it anew with 'asasr-bench baseline'")
+    try:
+        return _parse(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BaselineError(f"{path}: damaged baseline ({type(error).__name__}: {error}); make it anew") from None
+
+
+def to_json(snapshot: Snapshot) -> str:
+    """The baseline's text."""
+    head = {
+        "format": FORMAT, "name": snapshot.name, "started": snapshot.started, "tolerances": dict(snapshot.tolerances),
+        "origins": [asdict(origin) for origin in snapshot.origins],
+        "methods": {name: dict(card) for name, card in snapshot.methods.items()},
+    }  # fmt: skip
+    lines = [json.dumps(_output(place, output), ensure_ascii=False) for place, output in snapshot.outputs.items()]
+    text = json.dumps(head, indent=1, sort_keys=True, ensure_ascii=False)
+    return text.removesuffix("\n}") + ',\n "outputs": [\n' + ",\n".join(lines) + "\n]}\n"
+
+
+def _output(place: Place, output: OutputState) -> list[Any]:
+    scores = {metric: _score(score) for metric, score in output.scores.items()}
+    return [*place, output.lq, output.reference, output.sr, output.restoration, output.origin, scores]
+
+
+def _score(score: ScoreState) -> list[Any] | str:
+    if score.value is None:
+        return score.message
+    value = score.value
+    return [("inf" if value > 0 else "-inf") if isinf(value) else value, score.key, score.origin]
+
+
+def _parse(content: Mapping[str, Any]) -> Snapshot:
+    outputs: dict[Place, OutputState] = {}
+    for row in content["outputs"]:
+        protocol, scale, dataset, image, method, seed, lq, reference, sr, restoration, origin, scores = row
+        outputs[protocol, scale, dataset, image, method, seed] = OutputState(
+            lq, reference, sr, restoration, origin, {metric: _parse_score(score) for metric, score in scores.items()}
+        )
+    return Snapshot(
+        content["name"],
+        content["started"],
+        tuple(Origin(**origin) for origin in content["origins"]),
+        content["methods"],
+        outputs,
+        {metric: float(value) for metric, value in content["tolerances"].items()},
+    )
+
+
+def _parse_score(score: list[Any] | str) -> ScoreState:
+    if isinstance(score, str):
+        return ScoreState(None, message=score)
+    value, key, origin = score
+    return ScoreState({"inf": inf, "-inf": -inf}[value] if isinstance(value, str) else float(value), key, origin)
+
+
+def _used(snapshot: Snapshot) -> Snapshot:
+    """Without origins that no kept cell has."""
+    numbers = {output.origin for output in snapshot.outputs.values()}
+    numbers |= {score.origin for output in snapshot.outputs.values() for score in output.scores.values()}
+    order = sorted(number for number in numbers if number is not None)
+    new = {old: place for place, old in enumerate(order)}
+    return replace(
+        snapshot,
+        origins=tuple(snapshot.origins[number] for number in order),
+        outputs={
+            place: replace(
+                output,
+                origin=None if output.origin is None else new[output.origin],
+                scores={
+                    metric: replace(score, origin=None if score.origin is None else new[score.origin])
+                    for metric, score in output.scores.items()
+                },
+            )
+            for place, output in snapshot.outputs.items()
+        },
+    )

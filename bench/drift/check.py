@@ -1,0 +1,179 @@
+"""Compare two snapshots cell by cell and tell apart what changed: input, method output, or measurement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from math import inf, isinf
+from pathlib import Path
+
+from ...reports.drift import CellDrift, DriftReport
+from ..metrics.metric import all_metrics
+from ..store import Place, open_store
+from .baseline import BaselineError, read_baseline
+from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
+
+INPUT, METHOD, MEASUREMENT = "input", "method output", "measurement"
+Packages = dict[str, tuple[str, str]]
+
+
+def check_store(root: Path, baseline: Path, tolerances: Mapping[str, float] | None = None) -> DriftReport:
+    """Compare a store with a baseline.
+
+    Args:
+        tolerances: by metric, before the baseline's own and the metrics' defaults.
+
+    Raises:
+        BaselineError, StoreError: one of the two cannot be read.
+    """
+    before = read_baseline(baseline)
+    unknown = sorted(set(tolerances or {}) - set(all_metrics()))
+    if unknown:
+        raise BaselineError(f"tolerance: unknown metric '{unknown[0]}'")
+    with open_store(root) as store:
+        after = take_snapshot(store)
+    return compare(before, after, tolerances or {}, names=(baseline.name, root.name))
+
+
+def default_tolerance(metric: str) -> float:
+    """Half a unit of the last printed digit: below it, no table changes by more than its rounding."""
+    known = all_metrics().get(metric)
+    return 0.5 * 10.0 ** -(known.digits if known else 6)
+
+
+def compare(
+    before: Snapshot, after: Snapshot, tolerances: Mapping[str, float], *, names: tuple[str, str]
+) -> DriftReport:
+    """Every cell of ``before`` that is not the same in ``after``."""
+    cells: list[CellDrift] = []
+    compared = within = 0
+    for place, old in before.outputs.items():
+        new = after.outputs.get(place)
+        for metric, score in old.scores.items():
+            tolerance = tolerances.get(metric, before.tolerances.get(metric, default_tolerance(metric)))
+            now = None if new is None else new.scores.get(metric)
+            if score.value is None:
+                continue  # it had no value then; if it has one now, all the better
+            if new is None or now is None or now.value is None:
+                cells.append(_missing(place, metric, score.value, tolerance, now))
+                continue
+            compared += 1
+            if _distance(score.value, now.value) > tolerance:
+                cells.append(_drifted(before, after, place, metric, (old, new), (score, now), tolerance))
+            elif old.sr != new.sr or score.value != now.value:
+                within += 1
+    cells.sort(key=lambda cell: -(inf if cell.after is None else _distance(cell.before, cell.after) / cell.tolerance
+                                  if cell.tolerance else inf))  # fmt: skip
+    return DriftReport(
+        names[0], names[1], compared, tuple(cells), tuple(_extra(before, after)), within, _all_packages(before, after)
+    )
+
+
+def groups(snapshot: Snapshot) -> list[tuple[str, str, str, str]]:
+    """(protocol, dataset, method, metric) of all cells with a value, in order, each once."""
+    found = {
+        (place[0], place[2], place[4], metric): None
+        for place, output in snapshot.outputs.items()
+        for metric, score in output.scores.items()
+        if score.value is not None
+    }
+    return list(found)
+
+
+def _distance(first: float, second: float) -> float:
+    return 0.0 if first == second else inf if isinf(first) or isinf(second) else abs(first - second)
+
+
+def _missing(place: Place, metric: str, value: float, tolerance: float, now: ScoreState | None) -> CellDrift:
+    reason = now.message if now is not None and now.message else "the store has no such cell"
+    return CellDrift(*place, metric, "missing", value, None, tolerance, (), (reason,), {})
+
+
+def _drifted(
+    before: Snapshot, after: Snapshot, place: Place, metric: str, outputs: tuple[OutputState, OutputState],
+    scores: tuple[ScoreState, ScoreState], tolerance: float,
+) -> CellDrift:  # fmt: skip
+    (old, new), (score, now) = outputs, scores
+    assert score.value is not None
+    assert now.value is not None
+    changed, details, packages = [], [], Packages()
+    inputs = [word for word, same in (("LQ", old.lq == new.lq), ("HR", old.reference == new.reference)) if not same]
+    if inputs:
+        changed.append(INPUT)
+        details.append(f"{' and '.join(inputs)} pixels are others")
+    cards = [snapshot.methods.get(place[4], {}) for snapshot in (before, after)]
+    method = _method_change(old, new, cards)
+    if method:
+        changed.append(METHOD)
+        details.append(method)
+        packages |= _versions(before.origins, old.origin, after.origins, new.origin)
+    if old.sr == new.sr and old.reference == new.reference:
+        changed.append(MEASUREMENT)
+        details.append(
+            "same pixels and key, other value: code or packages changed under the same version"
+            if score.key == now.key
+            else "another version, weight file or protocol version of the metric"
+        )
+        packages |= _versions(before.origins, score.origin, after.origins, now.origin)
+    elif not changed:
+        changed.append(METHOD)
+        details.append("other SR pixels")
+    return CellDrift(
+        *place, metric, "drift", score.value, now.value, tolerance, tuple(changed), tuple(details), packages
+    )
+
+
+def _method_change(old: OutputState, new: OutputState, cards: list[Mapping[str, str]]) -> str:
+    """How the method differs, in words; '' if it does not, or nothing shows that it does."""
+    parts = [
+        f"{word} {cards[0].get(key) or 'none'} → {cards[1].get(key) or 'none'}"
+        for key, word in (("weights", "weights"), ("version", "code version"))
+        if cards[0].get(key, "") != cards[1].get(key, "")
+    ]
+    if old.sr == new.sr:
+        return ""
+    if parts:
+        return "other SR pixels: " + ", ".join(parts)
+    if old.lq != new.lq:
+        return ""  # another LQ gives another output
+    if old.restoration != new.restoration:
+        return "other SR pixels: other settings, code or files of the method"
+    return "other SR pixels by the same version, weights and settings: code, packages or machine"
+
+
+def _versions(first: tuple[Origin, ...], one: int | None, second: tuple[Origin, ...], other: int | None) -> Packages:
+    if one is None or other is None:
+        return {}
+    return _differing(first[one], second[other])
+
+
+def _differing(one: Origin, other: Origin) -> Packages:
+    pairs = {name: (one.packages.get(name, ""), other.packages.get(name, ""))
+             for name in sorted({*one.packages, *other.packages})}  # fmt: skip
+    pairs |= {"python": (one.python, other.python), "device": (one.device, other.device)}
+    pairs["code"] = _commit(one), _commit(other)
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _commit(origin: Origin) -> str:
+    """The first digits of a commit, with a sign of uncommitted changes."""
+    commit, plus, _ = origin.code.partition("+")
+    return commit[:10] + plus
+
+
+def _all_packages(before: Snapshot, after: Snapshot) -> Packages:
+    """Versions that differ between the latest runs."""
+    if not before.origins or not after.origins:
+        return {}
+    return _differing(before.origins[-1], after.origins[-1])
+
+
+def _extra(before: Snapshot, after: Snapshot) -> Iterator[str]:
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for place, output in after.outputs.items():
+        there = before.outputs[place].scores if place in before.outputs else {}
+        for metric, score in output.scores.items():
+            if score.value is not None and (metric not in there or there[metric].value is None):
+                counts[place[0], place[2], place[4], metric] += 1
+    for (protocol, dataset, method, metric), count in sorted(counts.items()):
+        yield f"{dataset}, {method}, {metric} ({protocol}): {count} cells"

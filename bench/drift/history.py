@@ -1,0 +1,137 @@
+"""Many stores over time: at which of them a value took another level, and what changed there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite, log
+from pathlib import Path
+
+import numpy as np
+
+from ...reports.history import HistoryReport, Series, Step
+from ..metrics.metric import all_metrics
+from ..store import open_store
+from .baseline import BaselineError
+from .check import compare, default_tolerance
+from .snapshot import Snapshot, take_snapshot
+
+_LEAST_FOR_NOISE = 6
+"""Values from which noise is estimated."""
+
+Group = tuple[str, str, str, str]
+"""protocol, dataset, method, metric"""
+
+
+def history(
+    roots: Sequence[Path], *, methods: Collection[str] = (), datasets: Collection[str] = (),
+    metrics: Collection[str] = (), tolerances: Mapping[str, float] | None = None,
+) -> HistoryReport:  # fmt: skip
+    """Follow every value through stores, in the order in which their latest runs began.
+
+    Raises:
+        BaselineError: fewer than two stores, or no cells of the selection.
+        StoreError: one of them cannot be read.
+    """
+    if len(roots) < 2:
+        raise BaselineError("history: name two or more stores")
+    snapshots = []
+    for root in roots:
+        with open_store(root) as store:
+            snapshots.append(take_snapshot(store, methods=methods, datasets=datasets, metrics=metrics))
+    order = sorted(range(len(roots)), key=lambda number: (snapshots[number].started, number))
+    snapshots = [snapshots[number] for number in order]
+    means = [_means(snapshot) for snapshot in snapshots]
+    found = []
+    for group in dict.fromkeys(group for one in means for group in one):
+        tolerance = (tolerances or {}).get(group[3], default_tolerance(group[3]))
+        points = [(number, one[group]) for number, one in enumerate(means) if isfinite(one.get(group, float("nan")))]
+        values = [value for _, value in points]
+        steps = []
+        places = find_steps(values, tolerance)
+        for start, place, end in zip([0, *places], places, [*places[1:], len(values)], strict=False):
+            (last, _), (first, _) = points[place - 1], points[place]
+            levels = float(np.mean(values[start:place])), float(np.mean(values[place:end]))
+            steps.append(_step(snapshots[last], snapshots[first], first, group, *levels))
+        found.append(Series(*group, tuple(one.get(group) for one in means), tuple(steps)))
+    if not found:
+        raise BaselineError("history: these stores have no cells of these methods, datasets and metrics")
+    return HistoryReport(
+        tuple(str(roots[number]) for number in order), tuple(snapshot.started for snapshot in snapshots), tuple(found)
+    )
+
+
+def find_steps(values: Sequence[float], tolerance: float) -> list[int]:
+    """Places at which a new level begins: the piecewise constant fit with the least penalised squared error.
+
+    Noise is estimated by the median distance of neighbours, which single steps leave alone, and is at least
+    ``tolerance``, which alone counts where there are too few values to estimate anything. A step costs ``6 + 4 log n``
+    noise variances, so that noise alone makes about one step in a hundred series. Exact, by dynamic programming.
+    """
+    series = np.asarray(values, dtype=np.float64)
+    n = series.size
+    if n < 2:
+        return []
+    spread = float(np.median(np.abs(np.diff(series)))) / (0.6745 * 2**0.5) if n >= _LEAST_FOR_NOISE else 0.0
+    scale = max(spread, tolerance, 1e-12) ** 2
+    penalty = 6 + 4 * log(n)
+    shifted = series - series[0]
+    sums, squares = np.concatenate([[0.0], np.cumsum(shifted)]), np.concatenate([[0.0], np.cumsum(shifted**2)])
+    best, before = np.zeros(n + 1), np.zeros(n + 1, dtype=int)
+    best[0] = -penalty
+    for end in range(1, n + 1):
+        starts = np.arange(end)
+        error = squares[end] - squares[starts] - (sums[end] - sums[starts]) ** 2 / (end - starts)
+        cost = best[starts] + penalty + np.maximum(error, 0) / scale
+        before[end] = int(np.argmin(cost))
+        best[end] = cost[before[end]]
+    places, end = [], n
+    while end > 0:
+        end = int(before[end])
+        if end > 0:
+            places.append(end)
+    return places[::-1]
+
+
+def _means(snapshot: Snapshot) -> dict[Group, float]:
+    """The value of each set: over images, after the mean over seeds of an image."""
+    found: dict[Group, dict[str, list[float]]] = {}
+    for (protocol, _, dataset, image, method, _), output in snapshot.outputs.items():
+        for metric, score in output.scores.items():
+            if score.value is not None:
+                images = found.setdefault((protocol, dataset, method, metric), {})
+                images.setdefault(image, []).append(score.value)
+    known = all_metrics()
+    means = {}
+    for group, images in found.items():
+        values = [float(np.mean(seeds)) for seeds in images.values()]
+        median = group[3] in known and known[group[3]].aggregate == "median"
+        means[group] = float(np.median(values) if median else np.mean(values))
+    return means
+
+
+def _step(before: Snapshot, after: Snapshot, at: int, group: Group, old: float, new: float) -> Step:
+    """What the cells of the series say about the change."""
+    report = compare(_only(before, group), _only(after, group), {group[3]: 0.0}, names=("", ""))
+    changed: Counter[str] = Counter()
+    details: Counter[str] = Counter()
+    packages: dict[str, tuple[str, str]] = {}
+    for cell in report.cells:
+        changed.update(cell.changed or (cell.verdict,))
+        details.update(cell.details)
+        packages |= cell.packages
+    if report.extra:
+        changed["other images"] += 1
+    words = tuple(word for word, _ in changed.most_common())
+    return Step(at, old, new, words, tuple(text for text, _ in details.most_common()), packages)
+
+
+def _only(snapshot: Snapshot, group: Group) -> Snapshot:
+    protocol, dataset, method, metric = group
+    outputs = {
+        place: replace(output, scores={metric: output.scores[metric]} if metric in output.scores else {})
+        for place, output in snapshot.outputs.items()
+        if (place[0], place[2], place[4]) == (protocol, dataset, method)
+    }
+    return replace(snapshot, outputs=outputs)

@@ -1,0 +1,119 @@
+"""What the gate compares: every cell's value with short digests of what determined it, and where it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..store import Place, Store
+
+DIGEST = 16
+"""Hex digits of a digest that are kept: 64 bits tell files apart, and a baseline stays readable."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where something was computed: what explains a result without naming it."""
+
+    packages: Mapping[str, str]
+    python: str = ""
+    device: str = ""
+    code: str = ""
+    """Git commit of the checkout; '' for an installed package."""
+
+
+@dataclass(frozen=True)
+class ScoreState:
+    """One metric of one output."""
+
+    value: float | None
+    """None: there is none, for the reason in ``message``."""
+    key: str = ""
+    """Names SR, reference, metric with version and weights, and protocol."""
+    origin: int | None = None
+    """Place in ``Snapshot.origins`` of the run that measured."""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class OutputState:
+    """One image restored by one method."""
+
+    lq: str = ""
+    reference: str = ""
+    sr: str = ""
+    restoration: str = ""
+    """Names LQ, the method with its code version, weights and settings, scale and seed."""
+    origin: int | None = None
+    """Place in ``Snapshot.origins`` of the run that restored."""
+    scores: Mapping[str, ScoreState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A store at one moment, or the baseline that was made of it."""
+
+    name: str
+    started: str
+    """When the latest run began, ISO 8601."""
+    origins: tuple[Origin, ...]
+    methods: Mapping[str, Mapping[str, str]]
+    """Name to ``version`` of the code and digest of the ``weights``."""
+    outputs: Mapping[Place, OutputState]
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    """Metric to the difference that is still no drift, where it is not the metric's default."""
+
+
+def take_snapshot(
+    store: Store, *, methods: Collection[str] = (), datasets: Collection[str] = (), metrics: Collection[str] = ()
+) -> Snapshot:
+    """Read a store; empty selections take all."""
+    runs = store.runs()
+    origins: list[Origin] = []
+    number: dict[int, int] = {}
+    for run in runs:
+        origin = _origin(run["provenance"])
+        if origin not in origins:
+            origins.append(origin)
+        number[run["id"]] = origins.index(origin)
+    outputs: dict[Place, OutputState] = {}
+    for row in store.ledger():
+        place: Place = row[:6]
+        lq, reference, restoration, sr, restored, status, reason = row[6:13]
+        metric, key, value, measured, cell_status, message = row[13:]
+        if (methods and place[4] not in methods) or (datasets and place[2] not in datasets):
+            continue
+        if place not in outputs:
+            outputs[place] = OutputState(
+                _short(lq), _short(reference), _short(sr), _short(restoration), number.get(restored), {}
+            )
+        if metric is not None and (not metrics or metric in metrics):
+            done = status == "done" and cell_status == "done"
+            scores = outputs[place].scores
+            assert isinstance(scores, dict)
+            scores[metric] = ScoreState(
+                value if done else None, _short(key) if done else "", number.get(measured) if done else None,
+                "" if done else reason or message or cell_status,
+            )  # fmt: skip
+    cards = {
+        name: {"version": str(card.get("version", "")), "weights": _short(card["weights_digest"])}
+        for name, card in store.methods().items()
+    }
+    there = {place[4] for place in outputs}
+    return Snapshot(
+        store.root.name,
+        str(runs[-1]["started"]) if runs else "",
+        tuple(origins),
+        {name: card for name, card in cards.items() if name in there},
+        outputs,
+    )
+
+
+def _origin(made: Mapping[str, Any]) -> Origin:
+    texts = (str(made.get(name, "")) for name in ("python", "device", "git"))
+    return Origin(dict(made.get("packages", {})), *texts)
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "")[:DIGEST]

@@ -1,0 +1,140 @@
+"""What figures are drawn from: a store's frames, read once for all figures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from ...reports.board import Board
+from ...reports.figures.curves import AxisLabel
+from ...reports.figures.style import Look, looks
+from ...reports.grid import ARROWS
+from ..leaderboard import load_board
+from ..metrics.metric import Metric, all_metrics
+from ..objects import StoreError
+from ..store import Store
+from .options import FigureOptions
+
+
+@dataclass(frozen=True)
+class Part:
+    """One dataset under one protocol, with the methods to draw."""
+
+    dataset: str
+    protocol: str
+    methods: tuple[str, ...]
+    scores: pd.DataFrame
+    """Rows of ``Board.scores``."""
+    images: int
+
+    @property
+    def title(self) -> str:
+        """What the figure shows, in one line."""
+        return f"{self.dataset}, {self.images} images, {self.protocol}"
+
+    def values(self, metric: str) -> dict[str, float]:
+        """Aggregated value of each method that has one."""
+        rows = self.scores[(self.scores["metric"] == metric) & self.scores["value"].notna()]
+        found = dict(zip(rows["method"], rows["value"].astype(float), strict=True))
+        return {name: found[name] for name in self.methods if name in found}
+
+
+class Material:
+    """An open store and what was read of it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @cached_property
+    def board(self) -> Board:
+        """Means with intervals."""
+        return load_board(self.store, title="")
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every cell."""
+        return self.store.scores()
+
+    @cached_property
+    def outputs(self) -> pd.DataFrame:
+        """Every output."""
+        return self.store.outputs()
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """A method looks alike in all figures of the store."""
+        return looks(self.names)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All methods, in the order of tables."""
+        return [str(name) for name in self.board.methods["method"]]
+
+    @cached_property
+    def references(self) -> dict[str, dict[str, Any]]:
+        """What specs said of each method: the latest reference that is a mapping."""
+        found: dict[str, dict[str, Any]] = {}
+        for run in self.store.runs():
+            for reference in run["spec"].get("methods", []):
+                if isinstance(reference, dict):
+                    name = reference.get("name") or reference.get("id")
+                    found[str(name)] = reference
+        return found
+
+    def shown_dataset(self, protocol: str, dataset: str, scale: int) -> str:
+        """A dataset's name in tables, which tell its scales apart where one protocol was run at several."""
+        return f"{dataset} x{scale}" if (protocol, dataset) in self._several_scales else dataset
+
+    @cached_property
+    def _several_scales(self) -> set[tuple[str, str]]:
+        scales = self.store.outputs().groupby(["protocol", "dataset"])["scale"].nunique()
+        return {(str(protocol), str(dataset)) for protocol, dataset in scales.index[scales > 1]}
+
+    def parts(self, options: FigureOptions) -> Iterator[Part]:
+        """The datasets and protocols to draw.
+
+        Raises:
+            StoreError: a dataset, protocol or method that the store does not have.
+        """
+        self._check(options)
+        scores = self.board.scores
+        for (protocol, dataset), rows in scores.groupby(["protocol", "dataset"], sort=False):
+            if options.datasets and dataset not in options.datasets:
+                continue
+            if options.protocol and protocol != options.protocol:
+                continue
+            there = set(rows["method"])
+            methods = tuple(name for name in (options.methods or self.names) if name in there)
+            yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()))
+
+    def _check(self, options: FigureOptions) -> None:
+        scores = self.board.scores
+        protocols = (options.protocol,) if options.protocol else ()
+        for word, wanted in (("dataset", options.datasets), ("method", options.methods), ("protocol", protocols)):
+            known = [str(one) for one in scores[word].unique()]
+            for one in wanted:
+                if one not in known:
+                    raise StoreError(f"{self.store.root}: has no scores of {word} '{one}' (it has: {', '.join(known)})")
+
+    def metric(self, id: str) -> Metric:
+        """A metric that the store has values of.
+
+        Raises:
+            StoreError: it has none.
+        """
+        known = all_metrics()
+        there = [str(one) for one in self.board.metrics["metric"]]
+        if id not in there:
+            raise StoreError(f"{self.store.root}: has no values of metric '{id}' (it has: {', '.join(there)})")
+        return known[id]
+
+
+def axis_label(metric: Metric) -> AxisLabel:
+    """Title, unit and better direction of a metric."""
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    text = f"{metric.title}{unit} {ARROWS[metric.direction]}".rstrip()
+    return AxisLabel(text, 1.0 if metric.direction == "one" else None)

@@ -1,0 +1,107 @@
+"""Write figures as PDF and PNG, one by one or all of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import yaml
+from matplotlib.figure import Figure
+
+from ...datasets.images import write_atomically
+from ...reports.figures.style import render
+from ..leaderboard import FormatError
+from ..objects import StoreError
+from ..store import open_store
+from .curves import curves
+from .material import Material
+from .options import KINDS, FigureOptions, anchored, parse_options
+from .spectra import spectrum
+
+SUFFIXES = ("pdf", "png")
+
+Maker = Callable[[Material, Any], Iterator[tuple[str, Figure]]]
+
+MAKERS: dict[str, Maker] = {"spectrum": spectrum, "curves": curves}
+"""From a store and options to (name, figure) pairs; one for each kind of ``KINDS``."""
+
+
+def write_figures(root: Path, kinds: Sequence[str], out: Path, options: Mapping[str, Any] | None = None) -> list[Path]:
+    """Draw figures of some kinds from one store, all with the same options, and return the files.
+
+    Raises:
+        FormatError: a kind or option that does not exist.
+        StoreError: no store there, or none of what a figure shows.
+    """
+    entries = [parse_options({**(options or {}), "kind": kind}, "figures") for kind in kinds]
+    return _write([entry.model_copy(update={"store": str(root)}) for entry in entries], out)
+
+
+def write_figure_list(path: Path, root: Path | None = None, out: Path | None = None) -> list[Path]:
+    """Draw all figures of a YAML list: keys ``store``, ``out`` and ``figures``; paths start from the list's folder.
+
+    Args:
+        root: store, instead of the list's.
+        out: folder for the files, instead of the list's.
+
+    Raises:
+        FormatError: no such list, or an entry that cannot be used.
+        StoreError: see ``write_figures``.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FormatError(f"{path}: cannot be read as a figure list ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict) or not isinstance(content.get("figures"), list):
+        raise FormatError(f"{path}: a figure list has a key 'figures' with a list of figures, and 'store' and 'out'")
+    unknown = sorted(set(content) - {"store", "out", "figures"})
+    if unknown:
+        raise FormatError(f"{path}: unknown key '{unknown[0]}' (known: store, out, figures)")
+    shared = {"store": content["store"]} if "store" in content else {}
+    entries = []
+    for number, given in enumerate(content["figures"], start=1):
+        origin = f"{path}, figure {number}"
+        entry = anchored(parse_options({**shared, **given} if isinstance(given, dict) else given, origin), path.parent)
+        if root is not None:
+            entry = entry.model_copy(update={"store": str(root)})
+        entries.append(entry)
+    return _write(entries, out or path.parent / str(content.get("out", "figures")))
+
+
+def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
+    paths: list[Path] = []
+    with ExitStack() as stack:
+        stores: dict[str, Material] = {}
+        for entry in entries:
+            if entry.store is None:
+                raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
+            if entry.store not in stores:
+                stores[entry.store] = Material(stack.enter_context(open_store(entry.store)))
+            paths += _write_one(stores[entry.store], entry, out)
+    return paths
+
+
+def _write_one(material: Material, entry: FigureOptions, out: Path) -> list[Path]:
+    figures = list(MAKERS[entry.kind](material, entry))
+    if not figures:
+        raise StoreError(f"{material.store.root}: has nothing for figure '{entry.kind}' of these datasets and methods")
+    paths = []
+    for stem, figure in figures:
+        name = stem if entry.name is None else entry.name + stem.removeprefix(entry.kind) * (len(figures) > 1)
+        for suffix in SUFFIXES:
+            path = out / f"{_file_name(name)}.{suffix}"
+            if path in paths:
+                raise FormatError(f"{path}: two figures have this name; give them other names")
+            write_atomically(path, render(figure, suffix))
+            paths.append(path)
+    return paths
+
+
+def _file_name(name: str) -> str:
+    """A name without what a path or a LaTeX file name cannot have."""
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name)
+
+
+assert set(MAKERS) == set(KINDS)

@@ -1,0 +1,1 @@
+"""Figures for papers from frames and arrays alone: one style, colours that colour-blind readers tell apart."""

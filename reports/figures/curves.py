@@ -1,0 +1,68 @@
+"""One value against another: a model's settings joined in order, methods without siblings as single points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .style import Look, Width, new_figure, paper, tidy
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One model at several settings, or one method at one."""
+
+    name: str
+    labels: tuple[str, ...]
+    """Setting of each point, such as the number of sampling steps; '' for a single method."""
+    x: tuple[float, ...]
+    y: tuple[tuple[float, ...], ...]
+    """Values of each panel's metric, ``[panels][points]``."""
+
+
+@dataclass(frozen=True)
+class AxisLabel:
+    """Text of an axis and the value that is ideal on it, if there is one."""
+
+    text: str
+    ideal: float | None = None
+
+
+def curves_figure(
+    curves: Sequence[Curve], x: AxisLabel, y: Sequence[AxisLabel], title: str, look: Mapping[str, Look], width: Width,
+    height: float | None = None,
+) -> Figure:  # fmt: skip
+    """One panel for each ``y``; panels stand side by side on two columns, else below each other."""
+    rows, columns = (1, len(y)) if width == 2 else (len(y), 1)
+    with paper():
+        figure = new_figure(width, height or 2.5 * rows + 0.35)
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+        for number, (panel, label) in enumerate(zip(panels, y, strict=True)):
+            for curve in curves:
+                _draw(panel, curve, number, look[curve.name])
+            panel.set_xlabel(x.text)
+            panel.set_ylabel(label.text)
+            if label.ideal is not None:
+                panel.axhline(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+            if x.ideal is not None:
+                panel.axvline(x.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+            panel.margins(0.09)
+            tidy(panel)
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
+    return figure
+
+
+def _draw(panel: Axes, curve: Curve, number: int, look: Look) -> None:
+    values = curve.y[number]
+    style = look.of_line if len(values) > 1 else {"color": look.colour, "linestyle": "none"}
+    panel.plot(curve.x, values, marker=look.marker, label=curve.name, **style)
+    for label, a, b in zip(curve.labels, curve.x, values, strict=True):
+        if label:
+            panel.annotate(
+                label, (a, b), xytext=(3, 3), textcoords="offset points", fontsize=6, color=look.colour,
+            )  # fmt: skip

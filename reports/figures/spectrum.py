@@ -1,0 +1,79 @@
+"""Spectra of luma: radial power with HR's, and two-dimensional."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .style import FLOOR, Look, Width, new_figure, paper, tidy
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Radial power over images, ``[R]`` each; NaN bounds where there are too few images for an interval."""
+
+    power: Floats
+    """Geometric mean over images."""
+    low: Floats
+    high: Floats
+    """95 % interval of that mean over images."""
+    ratio: Floats
+    """Geometric mean of SR's power over HR's, in dB."""
+    ratio_low: Floats
+    ratio_high: Floats
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Radial power spectra of one dataset under one protocol."""
+
+    title: str
+    frequencies: Floats
+    """Relative to Nyquist, ``[R]``."""
+    reference: Profile
+    """HR's; its ratio is 0."""
+    methods: Mapping[str, Profile]
+
+
+def spectrum_figure(spectra: Spectra, look: Mapping[str, Look], width: Width, height: float | None = None) -> Figure:
+    """Power over frequency with its interval, and each method's ratio to HR in dB: stacked, or side by side."""
+    wide = width == 2
+    with paper():
+        figure = new_figure(width, height or (2.6 if wide else 4.2))
+        if wide:
+            power, ratio = figure.subplots(1, 2)
+        else:
+            power, ratio = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+        inner = spectra.frequencies > 0
+        frequencies = spectra.frequencies[inner]
+        reference = spectra.reference
+        power.loglog(frequencies, reference.power[inner] + FLOOR, color="black", linewidth=1.8, label="HR", zorder=3)
+        power.fill_between(frequencies, reference.low[inner] + FLOOR, reference.high[inner] + FLOOR, color="black",
+                           alpha=0.12, linewidth=0)  # fmt: skip
+        ratio.axhline(0, color="black", linewidth=1.8, zorder=3)
+        for name, one in spectra.methods.items():
+            style, colour = look[name].of_line, look[name].colour
+            power.plot(frequencies, one.power[inner] + FLOOR, label=name, **style)
+            power.fill_between(frequencies, one.low[inner] + FLOOR, one.high[inner] + FLOOR, color=colour, alpha=0.12,
+                               linewidth=0)  # fmt: skip
+            ratio.plot(frequencies, one.ratio[inner], **style)
+            ratio.fill_between(frequencies, one.ratio_low[inner], one.ratio_high[inner], color=colour, alpha=0.18,
+                               linewidth=0)  # fmt: skip
+        power.set_ylabel("power of luma")
+        ratio.set_ylabel("SR over HR [dB]")
+        for axes in (power, ratio):
+            tidy(axes)
+            axes.set_xscale("log")
+            axes.set_xlim(frequencies[0], 1)
+        for axes in (power, ratio) if wide else (ratio,):
+            axes.set_xlabel("frequency / Nyquist")
+        handles, names = power.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7 if wide else 3))
+        figure.suptitle(spectra.title, x=0.01, ha="left", fontsize=8)
+    return figure

@@ -1,0 +1,108 @@
+"""Values over many stores, as Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+
+from .drift import number, signed, versions
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A value took another level."""
+
+    at: int
+    """Place of the first store at the new level."""
+    before: float
+    """Mean of the level before."""
+    after: float
+    changed: tuple[str, ...]
+    """Of input, method output, measurement, missing, other images; the most frequent first."""
+    details: tuple[str, ...]
+    packages: Mapping[str, tuple[str, str]]
+    """Package to versions before and after."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric of one method on one dataset, over all stores."""
+
+    protocol: str
+    dataset: str
+    method: str
+    metric: str
+    values: tuple[float | None, ...]
+    """None where a store has none."""
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class HistoryReport:
+    """All series, in order of time."""
+
+    stores: tuple[str, ...]
+    started: tuple[str, ...]
+    series: tuple[Series, ...]
+
+    @property
+    def steps(self) -> int:
+        """Steps of all series together."""
+        return sum(len(one.steps) for one in self.series)
+
+
+def sparkline(values: tuple[float | None, ...]) -> str:
+    """One sign for each value, · where there is none."""
+    there = [value for value in values if value is not None and isfinite(value)]
+    low, high = (min(there), max(there)) if there else (0.0, 0.0)
+
+    def sign(value: float | None) -> str:
+        if value is None or not isfinite(value):
+            return "·"
+        return _BARS[3] if high == low else _BARS[round((value - low) / (high - low) * (len(_BARS) - 1))]
+
+    return "".join(map(sign, values))
+
+
+def to_markdown(report: HistoryReport) -> str:
+    """Steps first, then every series."""
+    lines = ["# History", "", f"{len(report.stores)} stores, {len(report.series)} series, {report.steps} steps.", ""]
+    if report.steps:
+        lines += ["| Store | Begun | Series | Before | After | Difference | Changed | What is known |",
+                  "|---|---|---|---:|---:|---:|---|---|"]  # fmt: skip
+    for one in report.series:
+        for step in one.steps:
+            known = "; ".join([*step.details, *([versions(step.packages)] if step.packages else [])])
+            lines.append(
+                f"| {_plain(report.stores[step.at])} | {report.started[step.at]} | {_plain(label(one))} |"
+                f" {number(step.before)} | {number(step.after)} | {signed(step.after - step.before)} |"
+                f" {', '.join(step.changed)} | {_plain(known)} |"
+            )
+    lines += ["", "| Series | Course | First | Last |", "|---|---|---:|---:|"]
+    for one in report.series:
+        there = [value for value in one.values if value is not None]
+        lines.append(
+            f"| {_plain(label(one))} | {sparkline(one.values)} | {number(there[0])} | {number(there[-1])} |"
+        )  # fmt: skip
+    return "\n".join([*lines, ""])
+
+
+def to_json(report: HistoryReport) -> str:
+    """Everything; values that are not finite as text."""
+    content = asdict(report)
+    for one in content["series"]:
+        one["values"] = [v if v is None or isfinite(v) else str(v) for v in one["values"]]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def label(series: Series) -> str:
+    """Where a series belongs."""
+    return f"{series.dataset}, {series.method}, {series.metric} ({series.protocol})"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
