@@ -18,6 +18,7 @@ from .colour import ColourFix
 from .errors import TrainingConfigError
 from .flow import Sampler
 from .negatives import Kind
+from .sampling import Precision
 from .spectral import Basis, Weights
 from .training.settings import TrainingSettings
 
@@ -149,6 +150,7 @@ class SamplingConfig(_Strict):
     tile: Annotated[int, Field(ge=16)] = 128
     overlap: Annotated[int, Field(ge=0)] = 32
     colored_noise: Number = 0.0
+    precision: Precision = "no"
     samples: Annotated[int, Field(ge=1)] = 1
     scales: dict[Role, float] = {}
     """Weights of adapters, where they are not 1."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from .backbones.backbone import Backbone, Codec, Prompt
 from .colour import ColourFix, fix_colour
 from .flow import Sampler, integrate, sampling_sigmas
 from .spectral import SobolevOperator
+
+Precision = Literal["no", "bf16"]
 
 _SEED_STRIDE = 1_000_003
 """Between the seeds of an image's samples: larger than any range of seeds that somebody runs."""
@@ -36,6 +39,8 @@ class SamplingSettings:
     """Latents that neighbouring tiles share."""
     colored_noise: float = 0.0
     """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
+    precision: Precision = "no"
+    """``bf16``: velocities in bfloat16, two to three times as fast on a CPU that has it; the state stays float32."""
     samples: int = 1
     """Average of that many samples: it approaches the posterior's mean, the image of least squared error."""
 
@@ -83,17 +88,24 @@ def tiled_velocity(
     multiple, (height, width) = backbone.multiple, state.shape[-2:]
     tile, overlap = (_whole(length, multiple) for length in (settings.tile, settings.overlap))
     if height <= tile and width <= tile:
-        whole: Tensor = backbone(state, sigma, lq, prompt, settings.guidance)
-        return whole.float()
+        return _velocity(backbone, state, sigma, lq, settings, prompt)
     total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
     for rows in _spans(height, tile, overlap):
         for columns in _spans(width, tile, overlap):
             part = (..., rows, columns)
-            velocity = backbone(state[part], sigma, lq[part], prompt, settings.guidance).float()
+            velocity = _velocity(backbone, state[part], sigma, lq[part], settings, prompt)
             weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
             total[part] += velocity * weight
             weights[part] += weight
     return total / weights
+
+
+def _velocity(
+    backbone: Backbone, state: Tensor, sigma: Tensor, lq: Tensor, settings: SamplingSettings, prompt: Prompt | None
+) -> Tensor:
+    with torch.autocast(state.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        velocity: Tensor = backbone(state, sigma, lq, prompt, settings.guidance)
+    return velocity.float()
 
 
 def _spans(length: int, tile: int, overlap: int) -> Iterator[slice]:

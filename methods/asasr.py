@@ -1,4 +1,7 @@
-"""ASASR in the registry: ``asasr:NAME`` for a shipped model, ``asasr:FOLDER`` for one that was trained here."""
+"""ASASR in the registry: ``asasr:NAME`` for a shipped model, ``asasr:FOLDER`` for one that was trained here.
+
+The small diffusion baseline, ``small-diffusion``, is a model of the same kind that is not ASASR.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from ..asasr.sampling import SamplingSettings
 
 PREFIX = "asasr:"
+SMALL_DIFFUSION = "small-diffusion"
 VERSION = "1"
 SCALE = 4
 _MODEL_FILE = "model.yaml"
@@ -47,9 +52,13 @@ class AsasrMethod:
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Ids of the shipped models, with the prefix."""
-    names = (item.name for item in _shipped().iterdir() if item.name.endswith(".yaml"))
-    return tuple(sorted(PREFIX + name.removesuffix(".yaml") for name in names))
+    """Ids of the shipped models; those of ASASR have the prefix."""
+    return tuple(
+        prefix + name.removesuffix(".yaml")
+        for prefix, shelf in _shelves()
+        for name in sorted(item.name for item in shelf.iterdir())
+        if name.endswith(".yaml")
+    )
 
 
 def find_model(reference: str) -> Path:
@@ -60,7 +69,8 @@ def find_model(reference: str) -> Path:
     """
     name = reference.removeprefix(PREFIX)
     if reference in shipped_names():
-        return Path(str(_shipped().joinpath(f"{name}.yaml")))
+        shelf = dict(_shelves())[PREFIX if reference.startswith(PREFIX) else ""]
+        return Path(str(shelf.joinpath(f"{name}.yaml")))
     path = Path(name)
     path = path / _MODEL_FILE if path.is_dir() else path
     if not path.is_file():
@@ -99,12 +109,12 @@ def describe(
                 parameters = _parameters(path.parent / name)
     card = MethodCard(
         reference if reference in shipped_names() else f"{PREFIX}{content['name']}",
-        "flow",
+        "diffusion" if model.get("prediction") == "epsilon" else "flow",
         str(content.get("summary") or "ASASR model"),
         (SCALE,),
         deterministic=False,
         version=VERSION,
-        paper="https://arxiv.org/abs/2605.23264",
+        paper="https://arxiv.org/abs/2605.23264" if reference.startswith(PREFIX) else "",
         code="https://huggingface.co/wafer-bob/ASASR" if model.get("source") else "",
         licence=str(content.get("licence") or ""),
         weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
@@ -162,5 +172,7 @@ def _parameters(path: Path) -> int | None:
         return None  # loading it will say what is wrong
 
 
-def _shipped() -> Any:
-    return files(f"{__package__.rpartition('.')[0]}.asasr").joinpath("shipped")
+def _shelves() -> tuple[tuple[str, Traversable], ...]:
+    """Folders of shipped models, by what their ids begin with."""
+    asasr = files(f"{__package__.rpartition('.')[0]}.asasr").joinpath("shipped")
+    return (PREFIX, asasr), ("", files(__package__).joinpath("shipped"))

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save_file
 
 from ..asasr.config import DataConfig, Number, read_config
-from ..asasr.training.batches import Batches
 from ..asasr.training.loop import train
 from ..asasr.training.settings import TrainingSettings
 from ..asasr.training.stages import Place, training_pairs
@@ -86,8 +85,9 @@ def train_gan(config: GanConfig, place: Place) -> Path:
         generator.to(place.accelerator.device), discriminator.to(place.accelerator.device), stage.learning_rate,
         texture=stage.texture, adversarial=stage.adversarial,
     )  # fmt: skip
-    batches = Batches(training_pairs(config.data), stage.batch, stage.seed, place.accelerator.process_index)
-    averages = train(task, batches, stage, place.folder, place.accelerator, place.tell)
+    averages = train(
+        task, place.batches(training_pairs(config.data), stage), stage, place.folder, place.accelerator, place.tell
+    )
     if "generator" in averages:
         averages["generator"].copy_to(generator.parameters())
     path = place.folder / GENERATOR_FILE

@@ -1,6 +1,9 @@
-"""Published networks by id: cards, and the weight files that spandrel loads for them."""
+"""Networks by id: cards, and the weight files that spandrel loads for them."""
 
 from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
 
 from .protocol import Family, MethodCard
 from .weights import weight_file
@@ -14,6 +17,24 @@ def _card(
         id, family, summary, (scale,), paper=paper, code=code, licence=file.licence, weights=(file.file,),
         parameters=parameters,
     )  # fmt: skip
+
+
+COMPACT_GAN = MethodCard(
+    "compact-gan",
+    "gan",
+    "Small GAN trained here on BSDS500 with the degradation stablesr-x4: Real-ESRGAN's compact network",
+    (4,),
+    paper="https://arxiv.org/abs/2107.10833",
+    licence="Apache-2.0; trained on BSDS500, whose photos are for research",
+    weights=("compact-gan.safetensors",),
+    parameters=621_424,
+)
+"""Its weights come with the package."""
+
+
+def compact_gan_file() -> Path:
+    """The weight file of ``COMPACT_GAN``."""
+    return Path(str(files(__package__).joinpath("shipped", COMPACT_GAN.weights[0])))
 
 
 def network_cards() -> dict[str, MethodCard]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .asasr import PREFIX as ASASR
+from .asasr import SMALL_DIFFUSION, shipped_names
 from .errors import MethodReferenceError
 from .protocol import Family
 from .spandrel_network import SUFFIXES
@@ -67,8 +68,10 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
         raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
-    if parsed.sampling and not (parsed.id or "").startswith(ASASR):
-        raise MethodReferenceError(f"method {dict(reference)}: 'sampling' goes with an id that begins with '{ASASR}'")
+    if parsed.sampling and not (parsed.id or "").startswith(ASASR) and parsed.id not in shipped_names():
+        raise MethodReferenceError(
+            f"method {dict(reference)}: 'sampling' goes with an id that begins with '{ASASR}', or {SMALL_DIFFUSION}"
+        )
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed

@@ -22,7 +22,7 @@ from .errors import (
     UnknownMethodError,
 )
 from .interpolation import KERNELS, interpolation
-from .networks import network_cards
+from .networks import COMPACT_GAN, compact_gan_file, network_cards
 from .predictions import Predictions, open_predictions
 from .protocol import AnyMethod, Family, Interface, MethodCard, interface_of
 from .reference import MethodReference, parse_reference
@@ -96,10 +96,13 @@ class Registry:
         """
         if id in self._entries:
             return self._entries[id]
-        if id.startswith(asasr.PREFIX):
+        if id.startswith(asasr.PREFIX) or id in asasr.shipped_names():
             return _asasr(id)
         if id in network_cards():
             return _published(network_cards()[id])
+        if id == COMPACT_GAN.id:
+            path = compact_gan_file()
+            return replace(_network(MethodReference(name=id, scales=(4,)), path), card=COMPACT_GAN, origin=id)
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
         if id in plugins:
             try:
@@ -109,7 +112,7 @@ class Registry:
                 raise
             except Exception as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
-        known = [*self._entries, *network_cards(), *asasr.shipped_names(), *plugins]
+        known = [*self._entries, COMPACT_GAN.id, *network_cards(), *asasr.shipped_names(), *plugins]
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
@@ -119,7 +122,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
-        ours = (*self._entries, *network_cards(), *asasr.shipped_names())
+        ours = (*self._entries, COMPACT_GAN.id, *network_cards(), *asasr.shipped_names())
         return [*ours, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
 
 

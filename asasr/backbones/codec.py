@@ -24,10 +24,17 @@ class PixelCodec:
 
 
 class VaeCodec:
-    """``AutoencoderKL`` with its shift and scale."""
+    """``AutoencoderKL`` with its shift and scale; images larger than a tile go through it in blended tiles.
 
-    def __init__(self, vae: Any) -> None:
+    Args:
+        tile: side of a tile in pixels; images up to this size are not cut.
+    """
+
+    def __init__(self, vae: Any, tile: int = 1024) -> None:
         self.vae = vae.eval().requires_grad_(False)
+        self.vae.enable_tiling()
+        self.vae.tile_sample_min_size = tile
+        self.vae.tile_latent_min_size = tile // 2 ** (len(vae.config.block_out_channels) - 1)
         self.reduction = 2 ** (len(vae.config.block_out_channels) - 1)
         self._scale = float(vae.config.scaling_factor)
         self._shift = float(vae.config.shift_factor or 0.0)

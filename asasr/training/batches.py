@@ -128,13 +128,17 @@ class HubPairs:
 
 
 class Batches(Dataset[Batch]):
-    """Batch number ``n`` of a seed and a rank."""
+    """Batch number ``n`` of one process of a training.
 
-    def __init__(self, pairs: Pairs, size: int, seed: int, rank: int = 0) -> None:
-        self.pairs, self.size, self.seed, self.rank = pairs, size, seed, rank
+    Several processes share one sequence of batches and take turns, so that together they see in a step what one
+    process sees that accumulates as many batches.
+    """
+
+    def __init__(self, pairs: Pairs, size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
+        self.pairs, self.size, self.seed, self.rank, self.processes = pairs, size, seed, rank, processes
 
     def __getitem__(self, number: int) -> Batch:
-        rng = np.random.default_rng([self.seed, self.rank, number])
+        rng = np.random.default_rng([self.seed, 0, number * self.processes + self.rank])
         hq, lq = self.pairs.draw(self.size, rng)
         return Batch(hq, lq, int(rng.integers(2**62)), getattr(self.pairs, "encoded", False))
 

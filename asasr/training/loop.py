@@ -139,7 +139,7 @@ def _step(
         last = position == len(micro) - 1
         with accelerator.autocast() if last else _unsynchronised(accelerator, module):
             loss, logs = task.loss(player, run.modules, batch)
-        if not torch.isfinite(loss):
+        if not _finite_everywhere(loss, accelerator):
             _save(folder, step, accelerator)
             raise TrainingError(
                 f"{folder}: the loss of '{player}' is {float(loss.detach())} at step {step + 1}; the state before this"
@@ -154,6 +154,14 @@ def _step(
     run.optimizers[player].zero_grad()
     if player in run.averages:
         run.averages[player].step(trainable(module))
+
+
+def _finite_everywhere(loss: Tensor, accelerator: Accelerator) -> bool:
+    """Whether all processes may go on: they stop together, or the others would wait for one that has stopped."""
+    finite = torch.isfinite(loss.detach())
+    if accelerator.num_processes > 1:
+        finite = accelerator.reduce(finite.float(), "mean") == 1
+    return bool(finite)
 
 
 def _unsynchronised(accelerator: Accelerator, module: torch.nn.Module) -> Any:
@@ -197,7 +205,9 @@ class _Log:
     def step(self, step: int, learning_rate: float) -> Logs:
         if step % self._every:
             return self._means
-        self._means = {name: math.fsum(map(float, values)) / len(values) for name, values in self._sums.items()}
+        self._means = self._over_processes(
+            {name: math.fsum(map(float, values)) / len(values) for name, values in self._sums.items()}
+        )
         self._means["learning_rate"] = learning_rate
         self._sums.clear()
         self._accelerator.log(self._means, step=step)
@@ -209,6 +219,12 @@ class _Log:
                     writer.writerow(["step", *self._means])
                 writer.writerow([step, *(f"{value:.6g}" for value in self._means.values())])
         return self._means
+
+    def _over_processes(self, means: Logs) -> Logs:
+        if self._accelerator.num_processes == 1:
+            return means
+        values = torch.tensor(list(means.values()), device=self._accelerator.device)
+        return dict(zip(means, self._accelerator.reduce(values, "mean").tolist(), strict=True))
 
     def _cut(self, start: int) -> None:
         """Remove what a killed training logged after its last state."""

@@ -44,6 +44,11 @@ class Place:
     accelerator: Accelerator
     tell: Tell | None = None
 
+    def batches(self, pairs: Pairs, stage: TrainingSettings) -> Batches:
+        """This process's part of the training's batches."""
+        here = self.accelerator
+        return Batches(pairs, stage.batch, stage.seed, here.process_index, here.num_processes)
+
 
 def train_prior(config: AsasrConfig, place: Place) -> Path:
     """Supervised flow matching of the whole network, or of an ``sr`` adapter.
@@ -177,8 +182,7 @@ def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
 
 
 def _run(task: Task, pairs: Pairs, stage: TrainingSettings, place: Place) -> dict[str, EMAModel]:
-    batches = Batches(pairs, stage.batch, stage.seed, place.accelerator.process_index)
-    return train(task, batches, stage, place.folder, place.accelerator, place.tell)
+    return train(task, place.batches(pairs, stage), stage, place.folder, place.accelerator, place.tell)
 
 
 def _take_average(model: Model, average: EMAModel | None) -> None:

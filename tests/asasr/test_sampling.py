@@ -99,6 +99,30 @@ def test_a_vae_scales_and_shifts() -> None:
     )
 
 
+def test_a_large_image_goes_through_the_vae_in_tiles() -> None:
+    """Neither network ever sees more than a tile; a constant image has no seams."""
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(0)
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2, norm_num_groups=4, latent_channels=4,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    seen: dict[str, list[int]] = {"encoder": [], "decoder": []}
+    for part, sides in seen.items():
+        network = getattr(vae, part)
+        network.register_forward_pre_hook(lambda _, inputs, sides=sides: sides.append(max(inputs[0].shape[-2:])))
+    codec = VaeCodec(vae, tile=32)
+    latents = codec.encode(torch.full((1, 3, 80, 56), 0.3))
+    assert latents.shape == (1, 4, 40, 28)
+    assert codec.decode(latents).shape == (1, 3, 80, 56)
+    assert max(seen["encoder"]) == 32
+    assert max(seen["decoder"]) == 16
+    assert len(seen["encoder"]) > 1
+    codec.encode(torch.rand(1, 3, 32, 32))
+    assert seen["encoder"][-1] == 32
+
+
 def test_pixels_go_there_and_back() -> None:
     picture = images(1, 4, 4)
     torch.testing.assert_close(PixelCodec().decode(PixelCodec().encode(picture)), picture)
@@ -125,6 +149,17 @@ def test_a_mean_of_samples_is_their_mean(model: Model) -> None:
     both = restore(model.backbone, model.codec, lq, 4, [1, 2], replace(QUICK, samples=2))
     other = restore(model.backbone, model.codec, lq, 4, [1 + 1_000_003, 2 + 1_000_003], QUICK)
     torch.testing.assert_close(both, (first + other) / 2, atol=1e-5, rtol=0)
+
+
+def test_low_precision_stays_near(model: Model) -> None:
+    """Half a level of 8 bits on average: velocities are rounded, the state is not."""
+    lq = images(1, 8, 8)
+    full, low = (
+        restore(model.backbone, model.codec, lq, 4, [0], SamplingSettings(steps=4, precision=precision))
+        for precision in ("no", "bf16")
+    )
+    assert not torch.equal(full, low)
+    assert float((full - low).abs().mean()) < 0.5 / 255
 
 
 def test_colored_noise_changes_the_start_alone(model: Model) -> None:

@@ -1,0 +1,112 @@
+"""The small GAN: what its losses see, and its training from the command line to a method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from asasr_bench.asasr.errors import TrainingConfigError
+from asasr_bench.asasr.training.batches import Batch
+from asasr_bench.asasr.training.stages import Place
+from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.compact_gan import CompactGanTask, PatchDiscriminator, compact_generator, texture_distance
+from asasr_bench.methods.gan_training import GanConfig, load_gan_config, train_gan
+from asasr_bench.methods.registry import load_method
+from safetensors.torch import load_file
+from torch.nn import functional
+
+
+@pytest.fixture
+def hq(tmp_path: Path) -> Path:
+    from skimage import data
+
+    photo = np.ascontiguousarray(data.astronaut())
+    for number in range(3):
+        write_png(tmp_path / "hq" / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
+    return tmp_path / "hq"
+
+
+def configuration(hq: Path, **changes: object) -> GanConfig:
+    stage = {"steps": 4, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
+    return GanConfig.model_validate({
+        "name": "tiny", "generator": {"width": 8, "depth": 2}, "discriminator": {"width": 8},
+        "data": {"hq": [str(hq)], "crop": 32, "margin": 8, "degradation": "stablesr-x4"}, "gan": {**stage, **changes},
+    })  # fmt: skip
+
+
+def test_texture_is_how_much_of_each_frequency_not_where() -> None:
+    """White noise of equal strength is near; blur and a missing texture are far, though a mean would be as wrong."""
+    generator = torch.Generator().manual_seed(0)
+    noise, other = (0.5 + 0.1 * torch.randn(2, 3, 64, 64, generator=generator) for _ in range(2))
+    flat = torch.full_like(noise, 0.5)
+    assert float(texture_distance(noise, noise)) == 0
+    assert float(texture_distance(other, noise)) < 0.5 * float(texture_distance(flat, noise))
+    assert functional.mse_loss(other, noise) > functional.mse_loss(flat, noise)
+
+
+def test_every_convolution_of_the_discriminator_has_spectral_norm_one() -> None:
+    discriminator = PatchDiscriminator(8)
+    for _ in range(50):  # the power iteration moves a step with each forward
+        discriminator(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
+    layers = [layer for layer in discriminator.layers if isinstance(layer, torch.nn.Conv2d)]
+    assert len(layers) == 5
+    for layer in layers:
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
+
+
+def test_each_player_trains_its_own_network_alone() -> None:
+    generator, discriminator = compact_generator(8, 2), PatchDiscriminator(8)
+    task = CompactGanTask(generator, discriminator, 1e-3)
+    batch = Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 8, 8), seed=1)
+    modules = {"generator": generator, "discriminator": discriminator}
+    loss, _ = task.loss("generator", modules, batch)
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in generator.parameters())
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+    generator.zero_grad()
+    loss, logs = task.loss("discriminator", modules, batch)
+    loss.backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(parameter.grad is not None for parameter in discriminator.parameters())
+    assert float(loss) == pytest.approx(2, abs=0.5)  # a hinge that knows nothing yet: 1 for real, 1 for fake
+    assert logs.keys() == {"discriminator", "real", "fake"}
+
+
+def test_a_killed_training_ends_as_an_undisturbed_one(hq: Path, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def stop(step: int, steps: int, means: dict[str, float]) -> None:
+        if step == 3:
+            raise Killed
+
+    whole = train_gan(configuration(hq, ema=0.9), Place(tmp_path / "whole", Accelerator(cpu=True)))
+    with pytest.raises(Killed):
+        train_gan(configuration(hq, ema=0.9), Place(tmp_path / "cut", Accelerator(cpu=True), stop))
+    cut = train_gan(configuration(hq, ema=0.9), Place(tmp_path / "cut", Accelerator(cpu=True)))
+    first, second = load_file(whole), load_file(cut)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert (tmp_path / "whole" / "log.csv").read_text() == (tmp_path / "cut" / "log.csv").read_text()
+
+
+def test_what_the_command_trains_is_a_method(hq: Path, tmp_path: Path, command) -> None:
+    small = [f"{key}={value}" for key, value in {
+        "generator.width": 8, "generator.depth": 2, "discriminator.width": 8, "data.crop": 32, "data.margin": 8,
+        "data.held_out": 0, "gan.steps": 1, "gan.batch": 1, "gan.workers": 0,
+    }.items()]  # fmt: skip
+    options = [part for text in small for part in ("--set", text)]
+    command("train", "gan", "compact-gan", "--data", hq, "--out", "run", "--device", "cpu", *options)
+    method = load_method(str(tmp_path / "run" / "gan" / "generator.safetensors"))
+    assert method.restore(torch.rand(1, 3, 8, 8), 4, [0]).shape == (1, 3, 32, 32)
+
+
+def test_wrong_keys_are_told() -> None:
+    with pytest.raises(TrainingConfigError, match=r"unknown key 'gan\.textur'; did you mean 'texture'"):
+        load_gan_config("compact-gan", {"gan.textur": 1})
+    with pytest.raises(
+        TrainingConfigError, match=r"no configuration 'compact': neither a file nor shipped \(compact-gan\)"
+    ):
+        load_gan_config("compact")
