@@ -144,6 +144,7 @@ class SamplingConfig(_Strict):
 
     steps: Annotated[int, Field(ge=1)] = 28
     sampler: Sampler = "euler"
+    start: Annotated[float, Field(gt=0, le=1, strict=False)] = 1.0
     shift: Number | None = None
     guidance: Number = 3.5
     colour_fix: ColourFix = "adain"

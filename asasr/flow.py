@@ -59,8 +59,8 @@ def resolution_shift(tokens: int) -> float:
     return 0.5 + slope * (tokens - 256)
 
 
-def sampling_sigmas(steps: int, mu: float = 0.0) -> Tensor:
-    """Sigmas ``[steps + 1]`` from 1 to 0, float64: evenly spaced from 1 to 1/steps, shifted by ``mu``, then 0.
+def sampling_sigmas(steps: int, mu: float = 0.0, start: float = 1.0) -> Tensor:
+    """Sigmas ``[steps + 1]`` from ``start`` to 0, float64: evenly spaced from 1 to 1/steps, shifted by ``mu``, then 0.
 
     Positive ``mu`` spends more of the steps near noise (large images), negative near data.
     """
@@ -68,7 +68,7 @@ def sampling_sigmas(steps: int, mu: float = 0.0) -> Tensor:
         raise ValueError(f"sampling needs at least one step, not {steps}")
     even = torch.linspace(1, 1 / steps, steps, dtype=torch.float64)
     shifted = math.exp(mu) / (math.exp(mu) + (1 / even - 1))
-    return torch.cat([shifted, shifted.new_zeros(1)])
+    return start * torch.cat([shifted, shifted.new_zeros(1)])
 
 
 def integrate(

@@ -121,7 +121,8 @@ def _from_lq(negative: Negative, pairing: Pairing) -> Tensor:
 def _from_policy(negative: Negative, pairing: Pairing) -> Tensor:
     with torch.no_grad():
         noise = _noise(pairing.winner, pairing.generator)
-        return integrate(pairing.policy, noise, sampling_sigmas(negative.steps))
+        sigmas = sampling_sigmas(negative.steps, start=pairing.sigma_range[1])
+        return integrate(pairing.policy, interpolate(pairing.lq, noise, sigmas[:1].expand(len(noise))), sigmas)
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:

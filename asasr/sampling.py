@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from .backbones.backbone import Backbone, Codec, Prompt
 from .colour import ColourFix, fix_colour
-from .flow import Sampler, integrate, sampling_sigmas
+from .flow import Sampler, integrate, interpolate, sampling_sigmas
 from .spectral import SobolevOperator
 
 Precision = Literal["no", "bf16"]
@@ -28,6 +28,8 @@ class SamplingSettings:
     steps: int = 28
     """Evaluations of the network."""
     sampler: Sampler = "euler"
+    start: float = 1.0
+    """Sigma at which sampling begins, from the LQ image under that much noise (SDEdit, arXiv 2108.01073); 1: noise."""
     shift: float | None = None
     """``mu`` of the schedule; None: the family's own for the latent's size."""
     guidance: float = 3.5
@@ -52,6 +54,9 @@ def restore(
 ) -> Tensor:  # fmt: skip
     """Restore images; each depends on its own pixels and seed alone, not on its batch.
 
+    A network that knows no pure noise (Stable Diffusion's schedule ends at sigma 0.94) starts from the LQ image under
+    as much noise as it knows.
+
     Args:
         lq: ``[B, 3, h, w]`` in [0, 1].
         seeds: one for each image.
@@ -64,7 +69,7 @@ def restore(
     padded = _pad(enlarged, codec.reduction * backbone.multiple)
     condition = codec.encode(padded, [torch.Generator().manual_seed(seed) for seed in seeds])
     mu = backbone.shift(*condition.shape[-2:]) if settings.shift is None else settings.shift
-    sigmas = sampling_sigmas(settings.steps, mu).clamp(max=backbone.sigma_range[1])
+    sigmas = sampling_sigmas(settings.steps, mu, min(settings.start, backbone.sigma_range[1]))
 
     def velocity(state: Tensor, sigma: Tensor) -> Tensor:
         return tiled_velocity(backbone, state, sigma, condition, settings, prompt)
@@ -73,7 +78,8 @@ def restore(
         noise = _noise(condition, seeds, number)
         if settings.colored_noise:
             noise = SobolevOperator(settings.colored_noise).colored(noise)
-        latents = integrate(velocity, noise * float(sigmas[0]), sigmas, settings.sampler)
+        start = interpolate(condition, noise, sigmas[:1].expand(len(noise)))
+        latents = integrate(velocity, start, sigmas, settings.sampler)
         return codec.decode(latents)[..., :height, :width]
 
     mean = torch.stack([sample(number) for number in range(settings.samples)]).mean(0)

@@ -83,7 +83,6 @@ def train(
             tell(step + 1, settings.steps, means)
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             _save(folder, step + 1, accelerator)
-    accelerator.end_training()
     return run.averages
 
 

@@ -130,6 +130,7 @@ def _train(run: Any, config: AsasrConfig | GanConfig, stage: str, folder: Path, 
     with training_progress(stage) as tell:
         place: Place = Place(folder, accelerator, tell if accelerator.is_main_process else None)
         path = run(place)
+    accelerator.end_training()
     if accelerator.is_main_process:
         use = path if path.suffix == ".safetensors" else f"asasr:{path.parent}"
         typer.echo(f"trained: {path}  (use it as {use})")

@@ -129,3 +129,10 @@ def test_between_steps_time_and_noise_level_grow_together(value: float) -> None:
     scaled, time = schedule.from_flow(state, sigma)
     assert float(time[1]) > float(time[0])
     torch.testing.assert_close(scaled * (sigma**2 + (1 - sigma) ** 2).sqrt().view(-1, 1, 1, 1), state)
+
+
+def test_a_schedule_can_begin_below_noise() -> None:
+    """No step has width 0, which a schedule cut at the greatest known sigma would have."""
+    whole, part = sampling_sigmas(10, 0.3), sampling_sigmas(10, 0.3, 0.936)
+    torch.testing.assert_close(part, 0.936 * whole)
+    assert (part.diff() < 0).all()

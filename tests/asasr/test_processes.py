@@ -52,9 +52,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(config: Path, stage: str, out: Path, *options: str, processes: int = 1) -> dict[str, list[float]]:
-    """Train by the command line, alone or under ``accelerate launch``, and return the log's columns."""
-    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1",
-                "--mixed_precision", "no", "--dynamo_backend", "no", "-m"]  # fmt: skip
+    """Train by the command line, alone or under ``torchrun``, and return the log's columns."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m"]
     start = [sys.executable, *(launcher if processes > 1 else ["-m"]), "asasr_bench.bench.cli.main"]
     result = subprocess.run(
         [*start, "train", stage, str(config), "--out", str(out), "--device", "cpu", *options],

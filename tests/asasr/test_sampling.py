@@ -151,6 +151,19 @@ def test_a_mean_of_samples_is_their_mean(model: Model) -> None:
     torch.testing.assert_close(both, (first + other) / 2, atol=1e-5, rtol=0)
 
 
+def test_a_start_below_noise_keeps_more_of_lq(model: Model) -> None:
+    """At sigma 0 there would be nothing but LQ; a random network leaves it the earlier, the higher it starts."""
+    lq = images(1, 8, 8)
+    enlarged = torch.nn.functional.interpolate(lq, (32, 32), mode="bicubic").clamp(0, 1)
+
+    def apart(start: float) -> float:
+        settings = SamplingSettings(steps=4, start=start, colour_fix="none")
+        return float((restore(model.backbone, model.codec, lq, 4, [0], settings) - enlarged).abs().mean())
+
+    assert apart(0.01) < 0.02
+    assert apart(0.01) < apart(0.3) < apart(1.0)
+
+
 def test_low_precision_stays_near(model: Model) -> None:
     """Half a level of 8 bits on average: velocities are rounded, the state is not."""
     lq = images(1, 8, 8)
