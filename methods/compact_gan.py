@@ -21,13 +21,27 @@ _WINDOW = 8
 """Side of the windows whose texture is compared: small enough to be local, large enough for eight octave-wide modes."""
 
 
+_PRELU_SLOPE = 0.25
+"""Of negative inputs, as PReLU begins."""
+
+
 def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Module:
-    """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement."""
+    """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement.
+
+    Weights are He's for PReLU, the last layer's a tenth of them: torch's default shrinks the signal in every layer, and
+    so deep a network then stays at its enlargement for thousands of steps.
+    """
     from spandrel.architectures.Compact import Compact
 
     generator: nn.Module = Compact(
         num_in_ch=3, num_out_ch=3, num_feat=width, num_conv=depth, upscale=scale, act_type="prelu"
     )
+    layers = [layer for layer in generator.modules() if isinstance(layer, nn.Conv2d)]
+    with torch.no_grad():
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, a=_PRELU_SLOPE)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        layers[-1].weight.mul_(0.1)
     return generator
 
 

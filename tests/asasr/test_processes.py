@@ -65,7 +65,7 @@ def train(config: Path, stage: str, out: Path, *options: str, processes: int = 1
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
-@pytest.mark.parametrize("stage", ["prior", "preference"])
+@pytest.mark.parametrize("stage", ["prior", pytest.param("preference", marks=pytest.mark.slow)])
 def test_two_processes_train_as_one_with_twice_the_batches(stage: str, config: Path, tmp_path: Path) -> None:
     """Same losses and same weights, to the rounding of sums in another order."""
     one = train(config, stage, tmp_path / "one", "--set", f"{stage}.accumulation=2")
@@ -81,6 +81,7 @@ def test_two_processes_train_as_one_with_twice_the_batches(stage: str, config: P
     assert apart < 1e-3 * moved
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_where_they_were_stopped(config: Path, tmp_path: Path) -> None:
     whole = train(config, "prior", tmp_path / "whole", "--set", "prior.schedule=constant", processes=2)
     options = ("--set", "prior.schedule=constant", "--set", "prior.steps=2")
@@ -89,6 +90,7 @@ def test_two_processes_go_on_where_they_were_stopped(config: Path, tmp_path: Pat
     assert cut == whole
 
 
+@pytest.mark.slow
 def test_all_processes_stop_when_one_has_no_finite_loss(config: Path, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="the state before this step is saved"):
         train(config, "prior", tmp_path, "--set", "prior.learning_rate=1e30", "--set", "prior.warmup=0",
