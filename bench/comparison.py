@@ -64,7 +64,7 @@ def compare_methods(
         if a is None or b is None:
             continue
         images = a.index.intersection(b.index)
-        one, other = (_loss(series.loc[images].to_numpy(), metric) for series in (a, b))
+        one, other = (loss_of(series.loc[images].to_numpy(), metric) for series in (a, b))
         if len(images) > 1 and np.isfinite(one).all() and np.isfinite(other).all():
             found.append((str(dataset), str(protocol), metric, paired(one, other)))
     if not found:
@@ -74,16 +74,18 @@ def compare_methods(
     adjusted = holm([result.p for *_, result in found])
     return [
         Comparison(dataset, protocol, metric.id, metric.digits, result, float(p),
-                   _better(first, second, metric, result, float(p)))
+                   better_of(first, second, metric, result, float(p)))
         for (dataset, protocol, metric, result), p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
 
 
-def _loss(values: np.ndarray, metric: Metric) -> np.ndarray:
+def loss_of(values: np.ndarray, metric: Metric) -> np.ndarray:
+    """What is compared: the values, or their distance from 1 where that is best."""
     return np.abs(values - 1) if metric.direction == "one" else values
 
 
-def _better(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
+def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
+    """The better one by the metric's direction; ``-`` where the test cannot tell."""
     if p >= _SIGNIFICANT or metric.direction == "none":
         return "-"
     return first if (result.difference > 0) == (metric.direction == "higher") else second

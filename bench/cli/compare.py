@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..comparison import Comparison
+    from ..curves import CurveComparison
+    from ..statistics import Paired
+
+Row = TypeVar("Row", "Comparison", "CurveComparison")
 
 
 def register(app: typer.Typer) -> None:
@@ -19,22 +30,78 @@ def compare(
     store: Annotated[Path, typer.Option(help="Folder of results.")],
     metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable; default: all.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Dataset. Repeatable; default: all.")] = None,
+    at_equal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="Compare two curves, NAME for the methods NAME-2, NAME-8, ..., where this metric's means are equal.",
+        ),
+    ] = None,
 ) -> None:
     """Paired difference with interval, permutation p-value (Holm-corrected over the table), effect size and wins."""
-    from rich.console import Console
-    from rich.table import Table
-
+    if at_equal is not None:
+        _compare_curves(first, second, store, metric, dataset, at_equal)
+        return
     from ..comparison import compare_methods
 
     rows = compare_methods(store, first, second, metrics=metric, datasets=dataset)
-    table = Table(title=f"{first} minus {second}", title_justify="left")
-    for name in ("dataset", "metric", "n", "difference", "95 % interval", "p (Holm)", "effect d", "wins", "better"):
-        table.add_column(name, justify="left" if name in ("dataset", "metric", "better") else "right")
-    for row in rows:
-        one, digits = row.result, row.digits + 1
-        table.add_row(
-            row.dataset, row.metric, str(one.n), f"{one.difference:+.{digits}f}",
-            f"{one.low:+.{digits}f} … {one.high:+.{digits}f}", f"{row.p:.4f}", f"{one.effect:+.2f}",
-            f"{100 * one.wins:.0f} %", row.better,
-        )  # fmt: skip
-    Console().print(table)
+    for place, part in _by_place(rows):
+        table = _table(
+            f"{first} minus {second}: {place}, {part[0].result.n} images", ("metric", *_RESULT, "d", "wins", "better")
+        )
+        for row in part:
+            one = row.result
+            table.add_row(
+                row.metric, *_result(one, row.digits, row.p), f"{one.effect:+.2f}",
+                f"{100 * one.wins:.0f} %", row.better,
+            )  # fmt: skip
+        _print(table)
+
+
+def _compare_curves(
+    first: str, second: str, store: Path, metric: list[str] | None, dataset: list[str] | None, at_equal: str
+) -> None:
+    from ..curves import compare_curves
+
+    rows = compare_curves(store, first, second, distortion=at_equal, metrics=metric, datasets=dataset)
+    for place, part in _by_place(rows):
+        title = f"{first} minus {second} at equal {at_equal}: {place}"
+        table = _table(title, ("metric", "point", at_equal, *_RESULT, "better"))
+        for row in part:
+            start = (row.metric, row.point, f"{row.distortion:.3f}")
+            if row.result is None:
+                table.add_row(*start, "-", "out of reach", "-", "-")
+            else:
+                table.add_row(*start, *_result(row.result, row.digits, row.p), row.better)
+        _print(table)
+
+
+_RESULT = ("difference", "95 % interval", "p (Holm)")
+
+
+def _result(result: Paired, digits: int, p: float) -> tuple[str, str, str]:
+    low, high = (f"{bound:+.{digits}f}" for bound in (result.low, result.high))
+    return f"{result.difference:+.{digits}f}", f"{low} … {high}", f"{p:.4f}"
+
+
+def _by_place(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Rows of one dataset and protocol, with a title."""
+    for place, part in groupby(rows, lambda row: f"{row.dataset}, {row.protocol}"):
+        yield place, list(part)
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("metric", "point", "better") else "right", no_wrap=True)
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(table)
+    console.print()

@@ -1,0 +1,141 @@
+"""Two perception-distortion curves of a store, compared at equal distortion.
+
+A curve is one model at several values of a setting: the methods ``NAME-2``, ``NAME-8``, ``NAME-28`` are its points.
+Single points of two curves say little, since a model that gives up fidelity gains elsewhere for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .comparison import ComparisonError, better_of, loss_of
+from .metrics.metric import Metric, all_metrics
+from .statistics import Paired, holm, paired
+from .store import open_store
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A place on the other curve: the mixture of two neighbouring points with a given mean distortion."""
+
+    low: int
+    high: int
+    share: float
+    """Of ``high``; a method that restores that share of the images with it has just these expected values."""
+
+    def values(self, curve: Sequence[Floats]) -> Floats:
+        """Values of images there, from those at the points."""
+        mixed: Floats = (1 - self.share) * curve[self.low] + self.share * curve[self.high]
+        return mixed
+
+
+def partner(distortions: Sequence[float], wanted: float) -> Partner | None:
+    """Where a curve with these mean distortions at its points reaches ``wanted``; None where it does not reach it."""
+    order = np.argsort(distortions)
+    means = np.asarray(distortions, dtype=np.float64)[order]
+    if len(means) < 2 or not means[0] <= wanted <= means[-1]:
+        return None
+    above = min(max(int(np.searchsorted(means, wanted)), 1), len(means) - 1)
+    width = means[above] - means[above - 1]
+    share = 0.0 if width == 0 else float((wanted - means[above - 1]) / width)
+    return Partner(int(order[above - 1]), int(order[above]), share)
+
+
+@dataclass(frozen=True)
+class CurveComparison:
+    """One point of the first curve against the second curve at the same mean distortion."""
+
+    dataset: str
+    protocol: str
+    metric: str
+    digits: int
+    point: str
+    distortion: float
+    result: Paired | None
+    """None where the second curve does not reach the point's distortion."""
+    p: float
+    """Adjusted for all points of the comparison."""
+    better: str
+
+
+def compare_curves(
+    root: Path, first: str, second: str, *, distortion: str, metrics: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+) -> list[CurveComparison]:  # fmt: skip
+    """Compare every point of one curve with the other curve at the mean distortion of the point, image by image.
+
+    Args:
+        first, second: names of the curves, without the setting's value.
+        distortion: metric at which they are made equal, such as ``psnr_y``.
+
+    Raises:
+        ComparisonError: the store has no such curve or metric.
+        StoreError: no store there.
+    """
+    with open_store(root) as store:
+        scores = store.scores().dropna(subset=["value"])
+    for name in (first, second):
+        if len(_points(scores, name)) < 2:
+            raise ComparisonError(f"{root}: has no curve '{name}': no two methods named {name}-NUMBER with scores")
+    if distortion not in set(scores["metric"]):
+        raise ComparisonError(f"{root}: has no scores of '{distortion}'")
+    known = all_metrics()
+    wanted = [id for id in known if id in (metrics or known) and id != distortion]
+    if datasets:
+        scores = scores[scores["dataset"].isin(datasets)]
+    names = {name: _points(scores, name) for name in (first, second)}
+    found = []
+    for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
+        tables = {str(id): _table(group) for id, group in part.groupby("metric", sort=False)}
+        for id in wanted:
+            if id in tables and distortion in tables:
+                for point, mean, result in _compare(tables, names, first, second, known[id], distortion):
+                    found.append((str(dataset), str(protocol), known[id], point, mean, result))
+    adjusted = holm([np.nan if result is None else result.p for *_, result in found])
+    return [
+        CurveComparison(
+            dataset, protocol, metric.id, metric.digits, point, mean, result, float(p),
+            "-" if result is None else better_of(first, second, metric, result, float(p)),
+        )
+        for (dataset, protocol, metric, point, mean, result), p in zip(found, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def _compare(
+    tables: Mapping[str, pd.DataFrame], names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
+    distortion: str,
+) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    """Each point of the first curve with its mean distortion and the result."""
+    both = [*names[first], *names[second]]
+    images = set.intersection(*(set(tables[id].reindex(columns=both).dropna().index) for id in (metric.id, distortion)))
+    chosen = sorted(images)
+    if len(chosen) < 2:
+        return []
+    values = {name: loss_of(tables[metric.id].loc[chosen, name].to_numpy(), metric) for name in both}
+    means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in both}
+    rows: list[tuple[str, float, Paired | None]] = []
+    for point in names[first]:
+        place = partner([means[name] for name in names[second]], means[point])
+        other = None if place is None else place.values([values[name] for name in names[second]])
+        rows.append((point, means[point], None if other is None else paired(values[point], other)))
+    return rows
+
+
+def _points(scores: pd.DataFrame, name: str) -> list[str]:
+    """Methods that are points of a curve, by the setting's value."""
+    matches = (re.fullmatch(rf"{re.escape(name)}-(\d+(?:\.\d+)?)", method) for method in scores["method"].unique())
+    return [match[0] for match in sorted((one for one in matches if one), key=lambda match: float(match[1]))]
+
+
+def _table(group: pd.DataFrame) -> pd.DataFrame:
+    """Images by methods; seeds are averaged within an image."""
+    return group.pivot_table(index="image", columns="method", values="value", aggfunc="mean")
