@@ -108,6 +108,13 @@ class Metric:
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digests of its weight files, which every score key carries; '' without any."""
 
+    range: str = ""
+    """Lowest and highest value as its library states them; ``~`` means about, or unbounded."""
+    measure_many: Callable[[Sequence[Pair], str], list[float]] | None = field(default=None, compare=False)
+    """Values of several pairs of one size on a device; None for a metric that goes image by image on the CPU."""
+    tolerance: float = 0.0
+    """Relative difference that batch size, threads and device may make to its value."""
+
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
         given = {"lq", "nothing", "reference" if reference else ""}
@@ -134,6 +141,7 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from . import faithfulness, fidelity, perceptual, spectral
+    from . import deep_features, faithfulness, fidelity, perceptual, spectral
 
-    return {metric.id: metric for room in (fidelity, perceptual, spectral, faithfulness) for metric in room.METRICS}
+    rooms = (fidelity, deep_features, perceptual, spectral, faithfulness)
+    return {metric.id: metric for room in rooms for metric in room.METRICS}
