@@ -102,7 +102,8 @@ class FeatureDistance:
 
         if self._kind == "lpips":
             difference = (_unit(a) - _unit(b)) ** 2
-            return torch.nn.functional.conv2d(difference, self._weights[level]).sum((1, 2, 3), dtype=torch.float64)
+            weighed: torch.Tensor = torch.nn.functional.conv2d(difference, self._weights[level])
+            return weighed.sum((1, 2, 3), dtype=torch.float64)
         return torch.stack([part.sum((2, 3), dtype=torch.float64) for part in (a, b, a * a, b * b, a * b)])
 
     def _distance(self, level: int, mean: torch.Tensor | float) -> torch.Tensor:

@@ -108,6 +108,8 @@ class Metric:
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digests of its weight files, which every score key carries; '' without any."""
 
+    note: str = ""
+    """What a reader of its values must know."""
     range: str = ""
     """Lowest and highest value as its library states them; ``~`` means about, or unbounded."""
     measure_many: Callable[[Sequence[Pair], str], list[float]] | None = field(default=None, compare=False)
@@ -141,7 +143,7 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from . import deep_features, faithfulness, fidelity, perceptual, spectral
+    from . import deep_features, faithfulness, fidelity, frechet, perceptual, spectral, structural
 
-    rooms = (fidelity, deep_features, perceptual, spectral, faithfulness)
+    rooms = (fidelity, structural, deep_features, perceptual, frechet, spectral, faithfulness)
     return {metric.id: metric for room in rooms for metric in room.METRICS}

@@ -96,9 +96,6 @@ def _afine(id: str, title: str, range: str) -> Metric:
 
 
 METRICS = (
-    _metric("ms_ssim", "MS-SSIM", 4, "higher", "0, 1"),
-    _metric("fsim", "FSIM", 4, "higher", "0, 1"),
-    _metric("gmsd", "GMSD", 4, "lower", "0, ~1"),
     _metric("vif", "VIF", 4, "higher", "0, ~1"),
     _metric("vsi", "VSI", 4, "higher", "0, ~1"),
     _metric("topiq_fr_kadid", "TOPIQ-FR", 4, "higher", "~0, ~1", weights=("topiq-fr-kadid",), name="topiq_fr",
