@@ -143,7 +143,16 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from . import deep_features, faithfulness, fidelity, frechet, perceptual, spectral, structural
+    from . import (
+        deep_features,
+        faithfulness,
+        fidelity,
+        frechet,
+        naturalness,
+        perceptual,
+        spectral,
+        structural,
+    )
 
-    rooms = (fidelity, structural, deep_features, perceptual, frechet, spectral, faithfulness)
+    rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, faithfulness)
     return {metric.id: metric for room in rooms for metric in room.METRICS}

@@ -103,7 +103,6 @@ METRICS = (
     _afine("afine_all_scale", "A-FINE", "0, 100"),
     _afine("afine_fr", "A-FINE fidelity", "-2, 2"),
     _afine("afine_nr", "A-FINE naturalness", "-2, 2"),
-    _metric("niqe", "NIQE", 3, "lower", "~0, ~100", "nothing", ("niqe",)),
     _metric("brisque", "BRISQUE", 2, "lower", "~0, ~150", "nothing", ("brisque",)),
     _metric("piqe", "PIQE", 2, "lower", "0, 100", "nothing"),
     _metric("musiq_koniq", "MUSIQ", 2, "higher", "~0, ~100", "nothing", ("musiq-koniq",), name="musiq", network=True),
