@@ -15,7 +15,7 @@ from asasr_bench.datasets.images import read_image
 from asasr_bench.methods.weights import weight_file
 
 PROTOCOL = get_protocol("osediff-512", 4)
-NIQE_MEDIAN, NIQE_MOST = 6e-4, 0.03  # measured: MEDIAN and MOST
+NIQE_MEDIAN, NIQE_MOST = 5e-4, 0.03  # measured: 2.3e-4 and 0.0284; 90 % are within 2.5e-3
 
 
 @pytest.fixture
