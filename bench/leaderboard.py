@@ -12,6 +12,7 @@ from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
 from .metrics.metric import Metric, Payload, all_metrics
 from .objects import Pixels
+from .ranking import ranks_of_methods
 from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_ci, holm, least_p, permutation_p
 from .store import Place, Store, open_store
@@ -33,16 +34,17 @@ def load_board(store: Store, *, title: str) -> Board:
     methods = _methods(store, outputs)
     metrics = all_metrics()
     known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
+    values = _values(store, scores, list(methods["method"]), known)
     return Board(
         title=title,
-        scores=_values(store, scores, list(methods["method"]), known),
+        scores=values,
         rules=_rules(outputs),
         untested=_untested(scores),
-        methods=methods,
+        methods=methods.assign(rank=methods["method"].map(ranks_of_methods(values))),
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
-            [(metric.id, metric.title, metric.unit, metric.digits, metric.direction) for metric in known],
-            columns=["metric", "title", "unit", "digits", "direction"],
+            [(one.id, one.title, one.unit, one.digits, one.direction, one.note) for one in known],
+            columns=["metric", "title", "unit", "digits", "direction", "note"],
         ),
         provenance=_provenance(store),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from ..methods.protocol import MethodCard
 from ..methods.registry import MethodEntry, resolve
 from .inputs import Input, InputError
 from .keys import restoration_key
+from .measuring import grouped, images_together
 from .metrics.metric import Metric, get_metric
 from .protocols import Protocol, get_protocol
 from .spec import DatasetEntry, Spec, SpecError
@@ -206,8 +209,29 @@ def plan(
                 result.jobs.append(replace(job, tasks=(task,)))
             if cells:
                 result.records.append(replace(job.record(task), cells=tuple(cells.values())))
+    result.jobs = _joined(result.jobs, experiment)
     result.jobs += [replace(jobs[group], tasks=tuple(tasks)) for group, tasks in folders.items()]
     return result
+
+
+def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
+    """Put neighbouring images of one method into one job where networks measure them together."""
+    spec = experiment.spec
+    together = images_together(spec.batch, spec.device)
+    networks = {metric.id for metric in experiment.metrics if metric.measure_many is not None}
+    if together == 1 or not networks:
+        return jobs
+    joined: list[Job] = []
+    for (_, _, _, networks_missing), alike in groupby(
+        jobs, key=lambda job: (job.dataset, job.method, job.seed, not networks.isdisjoint(job.tasks[0].metrics))
+    ):
+        rest = list(alike)
+        size = min(together, ceil(len(rest) / spec.workers))  # no worker waits while another has several
+        joined += [
+            replace(part[0], tasks=tuple(task for job in part for task in job.tasks))
+            for part in grouped(rest, size if networks_missing else 1)
+        ]
+    return joined
 
 
 def _task(

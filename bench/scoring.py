@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets.dataset import Sample, folder_dataset
 from ..datasets.images import crop_to_multiple, read_image
+from .measuring import ahead, grouped, images_together, measure_each
 from .metrics.metric import MetricError, Pair, Pixels, get_metric
 from .protocols import Protocol
+from .restoring import torch_device
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,25 @@ class ImageScore:
 
 
 class ScoreError(ValueError):
-    """Two images that cannot be compared; the message names both."""
+    """Images that cannot be compared or measured; the message names them."""
 
 
-def score_folders(sr: Path, hr: Path, protocol: Protocol, metrics: Sequence[str]) -> Iterator[ImageScore]:
-    """Score every image of ``sr`` against the one of the same name in ``hr``, image by image.
+def score_folders(
+    sr: Path,
+    hr: Path,
+    protocol: Protocol,
+    metrics: Sequence[str],
+    *,
+    device: str = "cpu",
+    batch: int | None = None,
+) -> Iterator[ImageScore]:
+    """Score every image of ``sr`` against the one of the same name in ``hr``.
 
     HR is cut to a multiple of the protocol's scale, as it is before an LQ is made from it.
+
+    Args:
+        device: where networks run: ``auto``, ``cpu``, ``cuda:1``.
+        batch: images that networks measure together; no value depends on it.
 
     Raises:
         DatasetError: a folder is missing or empty, or an image has no partner.
@@ -60,14 +72,16 @@ def score_folders(sr: Path, hr: Path, protocol: Protocol, metrics: Sequence[str]
             raise ScoreError(f"{sample.lq} is grey, but {sample.hr} has colours; save the restored image as RGB")
         return Pair(pixels, reference, protocol)
 
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead: deque[Future[Pair]] = deque()  # the next image is decoded while one is measured
-        for position, sample in enumerate(samples):
-            while len(ahead) < 2 and position + len(ahead) < len(samples):
-                ahead.append(pool.submit(load, samples[position + len(ahead)]))
-            pair = ahead.popleft().result()
-            for metric in functions:
-                yield ImageScore(sample.image, metric.id, protocol.name, metric.measure(pair))
+    size = images_together(batch, device)
+    target = "cpu" if all(metric.measure_many is None for metric in functions) else torch_device(device)
+    for group in grouped(zip(samples, ahead(load, samples, 2 * size), strict=True), size):
+        results = [measure_each(metric, [pair for _, pair in group], target) for metric in functions]
+        for index, (sample, _) in enumerate(group):
+            for metric, values in zip(functions, results, strict=True):
+                value = values[index]
+                if isinstance(value, Exception):
+                    raise ScoreError(f"{sample.lq}: {metric.id}: {value}") from value
+                yield ImageScore(sample.image, metric.id, protocol.name, value)
 
 
 def values_by_metric(rows: Iterable[ImageScore]) -> dict[str, list[float]]:

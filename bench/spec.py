@@ -65,6 +65,8 @@ class Spec(_Strict):
     device: str = "auto"
     """``auto`` (first GPU, else CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] = 1
+    batch: Annotated[int, Field(ge=1)] | None = None
+    """Images of one size that networks measure together; default 8 on a GPU, 1 on a CPU. No value depends on it."""
 
     @model_validator(mode="after")
     def _whole_lq_pixels(self) -> Spec:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-
-import numpy as np
 
 from ..datasets.images import read_image, write_png
 from ..datasets.truth import Truth, TruthSource
@@ -18,6 +16,7 @@ from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, 
 from ..methods.registry import resolve
 from .inputs import Input, store_input
 from .keys import score_key
+from .measuring import GPU_BATCH, ahead, grouped, measure_each
 from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
@@ -43,7 +42,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """Images of one dataset for one method and seed; external programs take many at once, all others one."""
+    """Images of one dataset for one method and seed: all for external programs, a few where networks measure together,
+    else one."""
 
     dataset: str
     method: str
@@ -106,20 +106,34 @@ def perform(job: Job, *, store: Path, device: str) -> list[OutputRecord]:
         StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
     objects = Objects(store / "objects")
+    tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
+    job = replace(job, tasks=tuple(tasks))
+    references = ahead(partial(_references, objects), tasks, 2 * GPU_BATCH)
     records = []
-    for task, outcome in _restore(job, objects, device):
-        if isinstance(outcome, str):
-            records.append(job.failed(task, outcome))
-            continue
-        sr_digest = task.sr or objects.put(outcome.pixels)
-        record = job.record(task)
-        if task.sr is None:
-            record = replace(
-                record, sr=sr_digest, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device
-            )
-        cells = _measure(job, task, outcome.pixels, sr_digest, objects)
-        records.append(replace(record, cells=cells))
+    for group in grouped(zip(_restore(job, objects, device), references, strict=True), GPU_BATCH):
+        finished: list[_Finished] = []
+        made: list[OutputRecord] = []
+        for (task, outcome), (hr, lq) in group:
+            if isinstance(outcome, str):
+                records.append(job.failed(task, outcome))
+                continue
+            record = job.record(task)
+            if task.sr is None:
+                sr = objects.put(outcome.pixels)
+                record = replace(record, sr=sr, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device)
+                task = replace(task, sr=sr)
+            made.append(record)
+            finished.append(_finished(job, task, outcome.pixels, hr, lq))
+        cells = _measure(finished, device)
+        records += [replace(record, cells=found) for record, found in zip(made, cells, strict=True)]
     return records
+
+
+def _references(objects: Objects, task: Task) -> tuple[Pixels | None, Pixels | None]:
+    """HR and LQ of a task, where something of it is to be measured."""
+    if not task.metrics:
+        return None, None
+    return None if task.reference is None else objects.get(task.reference), objects.get(task.lq)
 
 
 @dataclass(frozen=True)
@@ -132,12 +146,15 @@ class _Restored:
 
 def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _Restored | str]]:
     """SR pixels of every task, or the reason why there are none."""
-    new = []
+    new: list[Task] = []
+    known: list[Task] = []
     for task in job.tasks:
         if task.sr is None:
             new.append(task)
         else:
-            yield task, _Restored(objects.get(task.sr))
+            known.append(task)
+    pixels = ahead(lambda task: objects.get(str(task.sr)), known, GPU_BATCH)
+    yield from ((task, _Restored(image)) for task, image in zip(known, pixels, strict=True))
     if not new:
         return
     try:
@@ -212,11 +229,17 @@ def _checked(sr: Pixels, lq: Pixels, scale: int, what: str) -> Pixels:
     return sr
 
 
-def _measure(job: Job, task: Task, sr: Pixels, sr_digest: str, objects: Objects) -> tuple[CellRecord, ...]:
-    if not task.metrics:
-        return ()
-    protocol = get_protocol(job.protocol, job.scale)
-    hr = None if task.reference is None else objects.get(task.reference)
+@dataclass(frozen=True)
+class _Finished:
+    """A restored image, ready to be measured."""
+
+    task: Task
+    pair: Pair
+    broken: Mapping[str, str]
+    """Kinds of ground truth that cannot be read, with the reason."""
+
+
+def _finished(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> _Finished:
     truths: dict[str, Truth] = {}
     broken: dict[str, str] = {}
     for source in task.truths:
@@ -224,21 +247,43 @@ def _measure(job: Job, task: Task, sr: Pixels, sr_digest: str, objects: Objects)
             truths[source.kind] = source.load(*sr.shape[:2])
         except Exception as error:
             broken[source.kind] = explain(error)
-    pair = Pair(sr, hr, protocol, objects.get(task.lq), truths)
-    return tuple(_score(get_metric(id), pair, replace(task, sr=sr_digest), protocol, broken) for id in task.metrics)
+    return _Finished(task, Pair(sr, hr, get_protocol(job.protocol, job.scale), lq, truths), broken)
 
 
-def _score(metric: Metric, pair: Pair, task: Task, protocol: Protocol, broken: Mapping[str, str]) -> CellRecord:
-    if metric.needs in broken:
-        return CellRecord(metric.id, "failed", message=broken[metric.needs])
+def _measure(images: Sequence[_Finished], device: str) -> list[tuple[CellRecord, ...]]:
+    """The missing cells of each image, metric by metric, so that networks take images together."""
+    cells: list[dict[str, CellRecord]] = [{} for _ in images]
+    for id in dict.fromkeys(id for image in images for id in image.task.metrics):
+        metric = get_metric(id)
+        chosen = []
+        for index, image in enumerate(images):
+            if metric.needs in image.broken:
+                cells[index][id] = CellRecord(id, "failed", message=image.broken[metric.needs])
+            elif id in image.task.metrics:
+                chosen.append(index)
+        results = _results(metric, [images[index].pair for index in chosen], device)
+        for index, result in zip(chosen, results, strict=True):
+            cells[index][id] = _cell(metric, images[index], result)
+    return [tuple(found[id] for id in image.task.metrics) for found, image in zip(cells, images, strict=True)]
+
+
+def _results(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
     try:
-        value = metric.measure(pair)
-        if np.isnan(value) and metric.combine is None:
-            raise ValueError("the metric is not defined for this image (NaN)")
-        payload = None if metric.payload is None else metric.payload(pair)
+        target = "cpu" if metric.measure_many is None else torch_device(device)
+    except ValueError as error:  # no such device
+        return [error] * len(pairs)
+    return measure_each(metric, pairs, target)
+
+
+def _cell(metric: Metric, image: _Finished, result: float | Exception) -> CellRecord:
+    if isinstance(result, Exception):
+        return CellRecord(metric.id, "failed", message=explain(result))
+    try:
+        payload = None if metric.payload is None else metric.payload(image.pair)
     except Exception as error:
         return CellRecord(metric.id, "failed", message=explain(error))
-    return CellRecord(metric.id, "done", key=key_of(metric, task, protocol), value=value, payload=payload)
+    key = key_of(metric, image.task, image.pair.protocol)
+    return CellRecord(metric.id, "done", key=key, value=result, payload=payload)
 
 
 def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:

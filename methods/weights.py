@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -72,9 +73,9 @@ def own_folder() -> Path:
 
 
 def _folders() -> tuple[Path, ...]:
-    """Own folder, then torch's cache."""
-    torch_home = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch")
-    return own_folder(), torch_home / "hub" / "checkpoints"
+    """Own folder, then the caches of torch, pyiqa and CLIP."""
+    hub = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch") / "hub"
+    return own_folder(), hub / "checkpoints", hub / "pyiqa", hub / "clip", Path.home() / ".cache" / "clip"
 
 
 def find(entry: WeightFile) -> Path | None:
@@ -89,6 +90,36 @@ def find(entry: WeightFile) -> Path | None:
             _check(path, entry)
             return path
     return None
+
+
+def lacking(entries: Sequence[WeightFile]) -> str:
+    """Which of these files are missing or damaged and how to get them, in one line; '' if all are here."""
+    missing = []
+    for entry in entries:
+        try:
+            if find(entry) is None:
+                missing.append(entry)
+        except WeightsError as error:
+            return str(error)
+    if not missing:
+        return ""
+    if len(missing) == 1:
+        return f"weight file {missing[0].file} is missing; {missing[0].remedy}"
+    names, ids = ", ".join(entry.file for entry in missing), " ".join(entry.id for entry in missing)
+    licences = "; ".join(dict.fromkeys(entry.licence for entry in missing))
+    return f"weight files {names} are missing; get them with 'asasr-bench weights fetch {ids}' ({licences})"
+
+
+def verified(entry: WeightFile) -> Path:
+    """The verified file.
+
+    Raises:
+        WeightsError: it is missing, or has another content.
+    """
+    path = find(entry)
+    if path is None:
+        raise WeightsError(f"weight file {entry.file} is missing; {entry.remedy}")
+    return path
 
 
 def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = None) -> Path:

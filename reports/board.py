@@ -23,11 +23,12 @@ class Board:
     untested: frozenset[tuple[str, str]]
     """Protocols and datasets with too few images to tell methods apart by a test."""
     methods: pd.DataFrame
-    """method, family, parameters, seconds (per image), memory (peak bytes), devices."""
+    """method, family, parameters, seconds (per image), memory (peak bytes), devices, rank (mean over all columns; NaN:
+    none)."""
     problems: pd.DataFrame
     """dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
-    """metric, title, unit, digits, direction; in the order of the columns."""
+    """metric, title, unit, digits, direction, note (what a reader must know); in the order of the columns."""
     provenance: Mapping[str, str]
 
 

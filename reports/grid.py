@@ -26,6 +26,8 @@ class Column:
     unit: str
     digits: int
     direction: str
+    note: str = ""
+    """What a reader must know."""
 
     @property
     def heading(self) -> str:
@@ -75,6 +77,11 @@ class Grid:
     """There are images enough for the marks of paired tests."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of some columns must know."""
+        return tuple(f"{column.title}: {column.note}." for column in self.columns if column.note)
 
     @property
     def size(self) -> str:

@@ -27,7 +27,7 @@ def to_markdown(board: Board) -> str:
             cells = (_markdown_cell(cell) for cell in row.cells)
             line = [_plain(row.method), row.family, *cells, row.parameters, row.seconds, row.memory]
             parts.append(f"| {' | '.join(line)} |")
-        parts.append("")
+        parts += ["", *(_plain(note) + "\n" for note in grid.notes)]
     if len(board.problems):
         parts += ["## Not measured", ""]
         parts += [
@@ -65,7 +65,9 @@ def _latex_grid(grid: Grid) -> str:
         r"\centering",
         rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
         rf" mean of {grid.size}. Best in bold, second underlined;"
-        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%).}",
+        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%)."
+        + "".join(f" {_tex(note)}" for note in grid.notes)
+        + "}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & ".join(["Method", *heads]) + r" \\",

@@ -17,6 +17,8 @@ def to_terminal(board: Board) -> Iterator[Table]:
         table = Table(
             title=f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.size}[/]",
             title_justify="left",
+            caption=escape(" ".join(grid.notes)) or None,
+            caption_justify="left",
         )
         table.add_column("method")
         for column in grid.columns:

@@ -50,7 +50,9 @@ def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import all_metrics
 
-    print_table(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
+    rows = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
+            for m in all_metrics().values()]  # fmt: skip
+    print_table(("metric", "title", "better", "range", "state"), rows)
 
 
 @listing.command()
@@ -111,7 +113,8 @@ def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metr
         found.append(("dataset", load_card(name).model_dump(mode="json")))
     if name in all_metrics():
         metric = all_metrics()[name]
-        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "version")}
+        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "range", "version", "note")}
+        facts["state"] = metric.missing() or "ready"
         found.append(("metric", facts))
     if name in protocol_names() or name.startswith("classic-x"):
         found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))

@@ -20,6 +20,10 @@ def score(
     protocol: Annotated[str, typer.Option(help="Protocol name; see 'list protocols'.")],
     metrics: Annotated[str, typer.Option(help="Metric ids, separated by commas.")] = "psnr_y,ssim_y",
     scale: Annotated[int | None, typer.Option(help="Scale, for protocols written with S.")] = None,
+    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    batch: Annotated[
+        int | None, typer.Option(help="Images that networks measure together; default 8 on a GPU, 1 on a CPU.")
+    ] = None,
     per_image: Annotated[Path | None, typer.Option(help="CSV file for every value of every image.")] = None,
 ) -> None:
     """Score finished images and print the means."""
@@ -33,7 +37,7 @@ def score(
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]
     chosen = get_protocol(protocol, scale)
-    rows = list(score_folders(sr, hr, chosen, ids))
+    rows = list(score_folders(sr, hr, chosen, ids, device=device, batch=batch))
     if per_image is not None:
         with per_image.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -41,6 +41,9 @@ def run(
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Images that networks measure together; default 8 on a GPU, 1 on a CPU.")
+    ] = None,
     only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")] = False,
     report: Annotated[bool, typer.Option(help="Write the report into the store's folder.")] = True,
 ) -> None:
@@ -54,7 +57,7 @@ def run(
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device, lq_rule=lq_rule, crop=crop,
+        device=device, lq_rule=lq_rule, crop=crop, batch=batch,
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)

@@ -72,8 +72,20 @@ def verify(
         raise typer.Exit(EXIT_DATA)
 
 
-def doctor() -> None:
-    """What is here: versions, devices, extras, weights, datasets; and how to get what is not."""
+def doctor(
+    golden: Annotated[
+        Path | None,
+        typer.Option(help="Folder with OSEDiff's results_osediff and RealSR's test_HR: score them instead."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """What is here: versions, devices, extras, weights, datasets; and how to get what is not.
+
+    With --golden: our value, the authors' and the difference for all eight metrics of OSEDiff's per-image record.
+    """
+    if golden is not None:
+        _compare_with_record(golden, device)
+        return
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
@@ -108,3 +120,25 @@ def doctor() -> None:
             rows.append((id, "here" if here else "not here", "" if here else remedy))
     print_table(("what", "state", "remedy"), rows)
     typer.echo(f"weights in {own_folder()}, datasets in {data_root()}")
+
+
+def _compare_with_record(folder: Path, device: str) -> None:
+    from ..golden import compare_with_record
+    from ..metrics.metric import get_metric
+
+    rows, missing = [], []
+    for row in compare_with_record(folder, device=device):
+        metric = get_metric(row.metric)
+        digits = metric.digits + 2
+        if row.ours is None:
+            missing.append(f"{metric.title}: {row.unavailable}")
+            numbers = ("unavailable", f"{row.theirs:.{digits}f}", "", "", "")
+        else:
+            numbers = (f"{row.ours:.{digits}f}", f"{row.theirs:.{digits}f}", f"{row.ours - row.theirs:+.1e}",
+                       f"{row.median:.1e}", f"{row.largest:.1e}")  # fmt: skip
+        rows.append((metric.title, *numbers))
+    print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image"), rows)
+    for line in missing:
+        typer.echo(line, err=True)
+    if missing:
+        raise typer.Exit(EXIT_DATA)

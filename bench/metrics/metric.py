@@ -108,6 +108,15 @@ class Metric:
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digests of its weight files, which every score key carries; '' without any."""
 
+    note: str = ""
+    """What a reader of its values must know."""
+    range: str = ""
+    """Lowest and highest value as its library states them; ``~`` means about, or unbounded."""
+    measure_many: Callable[[Sequence[Pair], str], list[float]] | None = field(default=None, compare=False)
+    """Values of several pairs of one size on a device; None for a metric that goes image by image on the CPU."""
+    tolerance: float = 0.0
+    """Relative difference that batch size, threads and device may make to its value."""
+
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
         given = {"lq", "nothing", "reference" if reference else ""}
@@ -134,6 +143,16 @@ def get_metric(id: str) -> Metric:
 
 def all_metrics() -> dict[str, Metric]:
     """All metrics by id, in the order in which tables show them."""
-    from . import faithfulness, fidelity, perceptual, spectral
+    from . import (
+        deep_features,
+        faithfulness,
+        fidelity,
+        frechet,
+        naturalness,
+        perceptual,
+        spectral,
+        structural,
+    )
 
-    return {metric.id: metric for room in (fidelity, perceptual, spectral, faithfulness) for metric in room.METRICS}
+    rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, faithfulness)
+    return {metric.id: metric for room in rooms for metric in room.METRICS}

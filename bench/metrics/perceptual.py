@@ -1,36 +1,31 @@
 """Metrics through pyiqa, an extra under a non-commercial licence: the core runs without it.
 
-Every metric takes uint8 RGB / 255 of SR and HR under the protocol's crop, on the CPU or the run's device.
+Every metric takes uint8 RGB / 255 of SR and HR under the protocol's crop. Networks run on the run's device, in batches;
+the others on the CPU, image by image, since they round and count, which a GPU does otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ...methods.weights import WeightsError, digest_of, find, weight_file
+from ...methods.weights import digest_of, lacking, verified, weight_file
+from .batches import TOLERANCE, measure_batch, rgb_tensors
+from .library import load_network
 from .metric import Direction, Metric, Need, Pair
 
-VERSION = "1"
+VERSION = "2"
 _HOW = "install the extra: pip install 'asasr-bench[iqa]' (pyiqa is for non-commercial use)"
+_AFINE_STEP = 32
 
 
-def missing(weights: str = "") -> str:
-    """Why a metric cannot be measured here, by its weights' id; '' if it can."""
+def missing(weights: Sequence[str] = ()) -> str:
+    """Why a metric cannot be measured here, by its weights' ids; '' if it can."""
     if find_spec("pyiqa") is None:
         return f"pyiqa is not installed; {_HOW}"
-    if not weights:
-        return ""
-    file = weight_file(weights)
-    try:
-        return "" if find(file) else f"weight file {file.file} is missing; {file.remedy}"
-    except WeightsError as error:
-        return str(error)
+    return lacking([weight_file(id) for id in weights])
 
 
 @lru_cache(maxsize=1)
@@ -44,60 +39,78 @@ def library_version() -> str:
         return ""
 
 
-@lru_cache(maxsize=32)
-def _network(name: str, weights: Path | None) -> Any:
-    """The library's metric; its weights were verified before they get here, and it downloads nothing."""
-    import pyiqa
-
-    options = {} if weights is None else {"pretrained_model_path": str(weights)}
-    return pyiqa.create_metric(name, device="cpu", **options)
-
-
-def _path(weights: str) -> Path | None:
-    return find(weight_file(weights)) if weights else None
-
-
-def _measure(name: str, needs: Need, weights: str) -> Callable[[Pair], float]:
-    def measure(pair: Pair) -> float:
-        import torch
-
-        from ...datasets.images import as_rgb
-        from .similarity import shave
-
-        if pair.hr is not None and pair.sr.ndim < pair.hr.ndim:
-            raise ValueError(f"protocol {pair.protocol.name} restores Y alone here; {name} needs RGB")
-        images = [pair.sr] if needs == "nothing" else [pair.sr, pair.hr]
-        tensors = []
-        for image in images:
-            assert image is not None
-            pixels = np.ascontiguousarray(as_rgb(shave(image, pair.protocol.shave)).transpose(2, 0, 1))
-            tensors.append(torch.from_numpy(pixels)[None].float() / 255)
-        with torch.inference_mode():
-            return float(_network(name, _path(weights))(*tensors))
-
-    return measure
-
-
 def _metric(
-    name: str, title: str, digits: int, direction: Direction, needs: Need = "reference", weights: str = ""
+    id: str,
+    title: str,
+    digits: int,
+    direction: Direction,
+    range: str,
+    needs: Need = "reference",
+    weights: tuple[str, ...] = (),
+    *,
+    name: str = "",
+    network: bool = False,
+    **options: Any,
 ) -> Metric:
-    def digest() -> str:
-        path = _path(weights)
-        return "" if path is None else digest_of(path)
+    """A metric of the library.
+
+    Args:
+        name: the library's name where it is not the id, which names the variant.
+        network: it goes through the device in batches.
+        options: for the library's constructor.
+    """
+    frozen = tuple(sorted(options.items()))
+
+    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
+        return measure_batch(load_network(name or id, weights, frozen, device), rgb_tensors(pairs, needs), device)
 
     return Metric(
-        name, title, "", digits, direction, f"{VERSION}, pyiqa {library_version()}", _measure(name, needs, weights),
-        needs=needs, missing=lambda: missing(weights), weights=digest,
+        id, title, "", digits, direction, f"{VERSION}, pyiqa {library_version()}",
+        lambda pair: measure_many([pair], "cpu")[0], needs=needs, range=range,
+        missing=lambda: missing(weights),
+        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in weights),
+        measure_many=measure_many if network else None, tolerance=TOLERANCE if network else 0.0,
+    )  # fmt: skip
+
+
+def _afine(id: str, title: str, range: str) -> Metric:
+    """A-FINE takes one image at a time, of sides that are multiples of 32, and writes into its input."""
+
+    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
+        return [value for pair in pairs for value in one(pair, device)]
+
+    def one(pair: Pair, device: str) -> list[float]:
+        images = rgb_tensors([pair], "reference")
+        height, width = images[0].shape[-2:]
+        if height % _AFINE_STEP or width % _AFINE_STEP:
+            raise ValueError(f"A-FINE is defined for sides that are multiples of 32 pixels, not for {width}x{height}")
+        return measure_batch(load_network(id, weights, (), device), images, device)
+
+    weights = ("clip-vit-b32", "afine")
+    return Metric(
+        id, title, "", 4, "lower", f"{VERSION}, pyiqa {library_version()}",
+        lambda pair: measure_many([pair], "cpu")[0], range=range, missing=lambda: missing(weights),
+        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in weights),
+        measure_many=measure_many, tolerance=TOLERANCE,
     )  # fmt: skip
 
 
 METRICS = (
-    _metric("ms_ssim", "MS-SSIM", 4, "higher"),
-    _metric("fsim", "FSIM", 4, "higher"),
-    _metric("gmsd", "GMSD", 4, "lower"),
-    _metric("vif", "VIF", 4, "higher"),
-    _metric("vsi", "VSI", 4, "higher"),
-    _metric("niqe", "NIQE", 3, "lower", "nothing", "niqe"),
-    _metric("piqe", "PIQE", 2, "lower", "nothing"),
-    _metric("musiq", "MUSIQ", 2, "higher", "nothing", "musiq-koniq"),
-)
+    _metric("vif", "VIF", 4, "higher", "0, ~1"),
+    _metric("vsi", "VSI", 4, "higher", "0, ~1"),
+    _metric("topiq_fr_kadid", "TOPIQ-FR", 4, "higher", "~0, ~1", weights=("topiq-fr-kadid",), name="topiq_fr",
+            network=True, backbone_pretrain=False),
+    _afine("afine_all_scale", "A-FINE", "0, 100"),
+    _afine("afine_fr", "A-FINE fidelity", "-2, 2"),
+    _afine("afine_nr", "A-FINE naturalness", "-2, 2"),
+    _metric("brisque", "BRISQUE", 2, "lower", "~0, ~150", "nothing", ("brisque",)),
+    _metric("piqe", "PIQE", 2, "lower", "0, 100", "nothing"),
+    _metric("musiq_koniq", "MUSIQ", 2, "higher", "~0, ~100", "nothing", ("musiq-koniq",), name="musiq", network=True),
+    _metric("maniqa_koniq", "MANIQA", 4, "higher", "~0, ~1", "nothing", ("maniqa-koniq",), name="maniqa", network=True),
+    _metric("maniqa_pipal", "MANIQA-PIPAL", 4, "higher", "~0, ~1", "nothing", ("maniqa-pipal",), name="maniqa-pipal",
+            network=True),
+    _metric("clipiqa", "CLIPIQA", 4, "higher", "0, 1", "nothing", ("clip-rn50",), network=True),
+    _metric("clipiqa+", "CLIPIQA+", 4, "higher", "0, 1", "nothing", ("clip-rn50", "clipiqa-plus"), network=True),
+    _metric("topiq_nr_koniq", "TOPIQ-NR", 4, "higher", "~0, ~1", "nothing", ("topiq-nr-koniq",), name="topiq_nr",
+            network=True, backbone_pretrain=False),
+)  # fmt: skip

@@ -19,6 +19,8 @@ _WINDOW = 11
 _SIGMA = 1.5
 _K1 = 0.01
 _K2 = 0.03
+# MS-SSIM's exponents, finest scale first: the paper's section 3.2.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def luma(rgb: NDArray[Any]) -> Plane:
@@ -67,6 +69,40 @@ def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool 
     Raises:
         ValueError: the shapes differ, or a side is below 11 pixels.
     """
+    luminance, contrast = _ssim_terms(a, b, data_range)
+    if clamp_contrast:
+        np.maximum(contrast, 0, out=contrast)
+    return float((luminance * contrast).mean())
+
+
+def ms_ssim(a: Plane, b: Plane, *, data_range: float = 255.0) -> float:
+    """Multi-scale SSIM of two planes ``[H, W]``: five scales, negative contrast terms count as 0.
+
+    Wang, Simoncelli, Bovik, "Multiscale structural similarity for image quality assessment", Asilomar 2003.
+
+    Raises:
+        ValueError: the shapes differ, or a side is below 11 pixels at the coarsest scale.
+    """
+    result = 1.0
+    for level, weight in enumerate(_SCALE_WEIGHTS):
+        luminance, contrast = _ssim_terms(a, b, data_range)
+        np.maximum(contrast, 0, out=contrast)
+        last = level == len(_SCALE_WEIGHTS) - 1
+        result *= float((luminance * contrast if last else contrast).mean()) ** weight
+        a, b = _halved(a), _halved(b)
+    return result
+
+
+def _halved(plane: Plane) -> Plane:
+    """Means of 2x2 pixels; odd sides begin with a row of zeros, which counts (as torch's pooling pads)."""
+    height, width = plane.shape
+    padded = np.pad(plane, ((height % 2, 0), (width % 2, 0)))
+    result: Plane = (padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2]) / 4
+    return result
+
+
+def _ssim_terms(a: Plane, b: Plane, data_range: float) -> tuple[Plane, Plane]:
+    """Maps of the luminance and the contrast-structure term over the valid region."""
     _require_same_shape(a, b)
     if a.ndim != 2 or min(a.shape) < _WINDOW:
         raise ValueError(f"SSIM needs planes of at least {_WINDOW}x{_WINDOW} pixels, got shape {a.shape}")
@@ -84,9 +120,7 @@ def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool 
     mean_y += centre
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     contrast = (2 * covariance + c2) / (variances + c2)
-    if clamp_contrast:
-        np.maximum(contrast, 0, out=contrast)
-    return float((luminance * contrast).mean())
+    return luminance, contrast
 
 
 def _window_mean(plane: Plane) -> Plane:

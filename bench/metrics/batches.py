@@ -1,0 +1,119 @@
+"""Same-size images through a network together, on any device, in whatever memory there is."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...datasets.images import as_rgb
+from .metric import Need, Pair
+from .similarity import shave
+
+if TYPE_CHECKING:
+    import torch
+
+    Network = Callable[..., torch.Tensor]
+    """From SR ``[B, 3, H, W]``, or SR and HR, in [0, 1] to one value an image."""
+
+TOLERANCE = 1e-4
+"""Relative difference that batch size, threads and device may make to a network's float32 value."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """One image alone is too much for the device."""
+
+
+def rgb_tensors(pairs: Sequence[Pair], needs: Need) -> list[torch.Tensor]:
+    """SR, or SR and HR, of same-size images as float32 ``[B, 3, H, W]`` in [0, 1] under the protocol's crop.
+
+    Raises:
+        ValueError: the protocol restores Y alone.
+    """
+    import torch
+
+    groups = [[pair.sr for pair in pairs]]
+    if needs == "reference":
+        for pair in pairs:
+            if pair.hr is not None and pair.sr.ndim < pair.hr.ndim:
+                raise ValueError(f"protocol {pair.protocol.name} restores Y alone here; this metric needs RGB")
+        groups.append([pair.hr for pair in pairs if pair.hr is not None])
+    border = pairs[0].protocol.shave
+    return [
+        torch.from_numpy(np.stack([as_rgb(shave(image, border)).transpose(2, 0, 1) for image in images])).float() / 255
+        for images in groups
+    ]
+
+
+def measure_batch(
+    network: Network, images: Sequence[torch.Tensor], device: str, *, by_tiles: Network | None = None
+) -> list[float]:
+    """Values of a batch. Out of memory it is halved, and one image alone goes by tiles where the metric allows it.
+
+    Args:
+        network: takes the images of the batch, on the device.
+        by_tiles: gives the same values from less memory.
+
+    Raises:
+        OutOfMemoryError: an image does not fit.
+    """
+    values = _attempt(network, images, device)
+    if values is not None:
+        return values
+    _free_memory()
+    count = len(images[0])
+    if count > 1:
+        halves = ([image[: count // 2] for image in images], [image[count // 2 :] for image in images])
+        return [value for half in halves for value in measure_batch(network, half, device, by_tiles=by_tiles)]
+    if by_tiles is not None:
+        values = _attempt(by_tiles, images, device)
+        if values is not None:
+            return values
+    height, width = images[0].shape[-2:]
+    raise OutOfMemoryError(
+        f"an image of {width}x{height} pixels needs more memory than {device} has; measure it with --device cpu or on a"
+        " larger machine"
+    )
+
+
+def _attempt(network: Network, images: Sequence[torch.Tensor], device: str) -> list[float] | None:
+    """Values, or None where memory is short."""
+    import torch
+
+    try:
+        with torch.inference_mode(), exact_float32():
+            values = network(*(image.to(device) for image in images)).double().reshape(-1).cpu()
+    except (torch.OutOfMemoryError, MemoryError):
+        return None
+    except RuntimeError as error:
+        if "allocate memory" not in str(error):  # how torch says it on a CPU
+            raise
+        return None
+    if len(values) != len(images[0]):
+        raise ValueError(f"the network gave {len(values)} values for {len(images[0])} images")
+    return [float(value) for value in values]
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Products in full float32, which GPUs shorten to 10 bits otherwise, by algorithms that do not vary."""
+    import torch
+
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+
+
+def _free_memory() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,218 @@
+"""LPIPS and DISTS: distances between features of a network that learned to classify images.
+
+Own code on torchvision's networks, so that both are free for any use: weights BSD (torchvision, LPIPS) and MIT (DISTS).
+LPIPS: Zhang et al., CVPR 2018, v0.1. DISTS: Ding et al., IEEE TPAMI 44(5), 2022.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ...methods.weights import digest_of, lacking, verified, weight_file
+from .batches import TOLERANCE, measure_batch, rgb_tensors
+from .metric import Metric, Pair
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = "1"
+Backbone = Literal["alexnet", "vgg16"]
+
+# Layers of torchvision's ``features`` after which LPIPS looks: every block's last ReLU.
+_ENDS: dict[Backbone, tuple[int, ...]] = {"alexnet": (2, 5, 8, 10, 12), "vgg16": (4, 9, 16, 23, 30)}
+# Pixels per place of these maps.
+_STRIDES: dict[Backbone, tuple[int, ...]] = {"alexnet": (4, 8, 16, 16, 16), "vgg16": (1, 2, 4, 8, 16)}
+# LPIPS' input normalisation, of images in [-1, 1].
+_LPIPS_MEAN, _LPIPS_STD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_DISTS_CHANNELS = (3, 64, 128, 256, 512, 512)
+_DISTS_CONSTANT = 1e-6  # c1 and c2 of DISTS, equations 3 and 4
+
+_STEP = 16
+"""Tiles begin at multiples of the deepest map's stride, so that its places fall where they fall in the whole image."""
+_HALO = 112
+"""Pixels around a tile: above half the receptive field (195 AlexNet, 196 VGG16, 211 with DISTS' pooling)."""
+TILE = 512
+
+
+class FeatureDistance:
+    """LPIPS or DISTS of images ``[B, 3, H, W]`` in [0, 1]."""
+
+    def __init__(self, kind: Literal["lpips", "dists"], backbone: Backbone, features: Path, head: Path) -> None:
+        import torch
+
+        self._kind = kind
+        self._strides = _STRIDES[backbone] if kind == "lpips" else (1, *_STRIDES[backbone])
+        self._blocks = _blocks(backbone, features, l2_pooling=kind == "dists")
+        state = torch.load(head, map_location="cpu", weights_only=True)
+        if kind == "lpips":
+            self._weights = [state[f"lin{number}.model.1.weight"].float() for number in range(len(self._blocks))]
+            mean, std = _LPIPS_MEAN, _LPIPS_STD
+        else:
+            total = state["alpha"].sum() + state["beta"].sum()
+            split = [(state[name] / total).double().flatten().split(_DISTS_CHANNELS) for name in ("alpha", "beta")]
+            self._weights = [torch.stack(pair) for pair in zip(*split, strict=True)]
+            mean, std = _IMAGENET_MEAN, _IMAGENET_STD
+        self._mean, self._std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+
+    def to(self, device: str) -> FeatureDistance:
+        """Move the network."""
+        self._blocks = [block.to(device) for block in self._blocks]
+        self._weights = [weight.to(device) for weight in self._weights]
+        self._mean, self._std = self._mean.to(device), self._std.to(device)
+        return self
+
+    def __call__(self, sr: torch.Tensor, hr: torch.Tensor, *, tile: int = 0) -> torch.Tensor:
+        """Distances ``[B]``.
+
+        Args:
+            tile: side in pixels of the pieces that go through the network one after the other, a multiple of 16; 0 for
+                the whole at once. Every piece sees all that its features depend on, so that the value is the same.
+        """
+        import torch
+
+        height, width = sr.shape[-2:]
+        sums: list[torch.Tensor | float] = [0.0] * len(self._strides)
+        places = [0] * len(self._strides)
+        for window, core in _tiles(height, width, tile):
+            first, second = (self._maps(image[..., window[0], window[1]]) for image in (sr, hr))
+            for level, (a, b) in enumerate(zip(first, second, strict=True)):
+                down, across = (_scaled(part, self._strides[level]) for part in core)
+                a, b = a[..., down, across], b[..., down, across]
+                sums[level] += self._reduce(level, a, b)
+                places[level] += a.shape[-2] * a.shape[-1]
+        means = [total / count for total, count in zip(sums, places, strict=True)]
+        values: torch.Tensor = torch.stack([self._distance(level, mean) for level, mean in enumerate(means)]).sum(0)
+        return values if self._kind == "lpips" else 1 - values
+
+    def _maps(self, image: torch.Tensor) -> Iterator[torch.Tensor]:
+        if self._kind == "dists":
+            yield image
+        state = ((2 * image - 1 if self._kind == "lpips" else image) - self._mean) / self._std
+        for block in self._blocks:
+            state = block(state)
+            yield state
+
+    def _reduce(self, level: int, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """What a map contributes, summed over its places: ``[B]``, or five moments a channel ``[5, B, C]``."""
+        import torch
+
+        if self._kind == "lpips":
+            difference = (_unit(a) - _unit(b)) ** 2
+            weighed: torch.Tensor = torch.nn.functional.conv2d(difference, self._weights[level])
+            return weighed.sum((1, 2, 3), dtype=torch.float64)
+        return torch.stack([part.sum((2, 3), dtype=torch.float64) for part in (a, b, a * a, b * b, a * b)])
+
+    def _distance(self, level: int, mean: torch.Tensor | float) -> torch.Tensor:
+        assert not isinstance(mean, float)
+        if self._kind == "lpips":
+            return mean
+        x, y, xx, yy, xy = mean
+        texture = (2 * x * y + _DISTS_CONSTANT) / (x * x + y * y + _DISTS_CONSTANT)
+        structure = (2 * (xy - x * y) + _DISTS_CONSTANT) / (xx - x * x + yy - y * y + _DISTS_CONSTANT)
+        alpha, beta = self._weights[level]
+        return (alpha * texture + beta * structure).sum(1)
+
+
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    """Features of every place scaled to length 1."""
+    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+
+
+def _tiles(height: int, width: int, tile: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Windows in the image, and their cores relative to them; a core's stop is None at the image's end."""
+    for top, top_core in _spans(height, tile):
+        for left, left_core in _spans(width, tile):
+            yield (top, left), (top_core, left_core)
+
+
+def _spans(length: int, tile: int) -> Iterator[tuple[slice, slice]]:
+    if tile % _STEP:
+        raise ValueError(f"a tile of {tile} pixels is no multiple of {_STEP}")
+    # A last piece shorter than the halo would add nothing but its halo: it joins the one before.
+    starts = range(0, max(1, length - _HALO), tile) if tile else range(1)
+    for start in starts:
+        last = start == starts[-1]
+        stop = length if last else start + tile
+        begin, end = max(0, start - _HALO), min(length, stop + _HALO)
+        yield slice(begin, end), slice(start - begin, None if last else stop - begin)
+
+
+def _scaled(part: slice, stride: int) -> slice:
+    return slice(part.start // stride, None if part.stop is None else part.stop // stride)
+
+
+def _blocks(backbone: Backbone, path: Path, *, l2_pooling: bool) -> list[torch.nn.Module]:
+    """The convolutional part of torchvision's network, cut where the features are taken."""
+    import torch
+    from torchvision import models
+
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    prefix = "features."
+    tensors = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    with torch.device("meta"):  # the classifier's 60 to 120 million parameters are not needed
+        network = getattr(models, backbone)().features
+    network.load_state_dict(tensors, assign=True)
+    layers = [layer.requires_grad_(False).eval() for layer in network]
+    for index, layer in enumerate(layers):
+        if isinstance(layer, torch.nn.ReLU):
+            layer.inplace = False  # the maps before it are still needed
+        elif l2_pooling and isinstance(layer, torch.nn.MaxPool2d):
+            layers[index] = _l2_pooling()
+    starts = (0, *_ENDS[backbone][:-1])
+    return [torch.nn.Sequential(*layers[a:b]) for a, b in zip(starts, _ENDS[backbone], strict=True)]
+
+
+def _l2_pooling() -> torch.nn.Module:
+    """DISTS' pooling: root of the Hann-weighted mean of squares over 3x3 pixels, stride 2."""
+    import torch
+
+    class L2Pooling(torch.nn.Module):
+        def forward(self, state: torch.Tensor) -> torch.Tensor:
+            side = state.new_tensor([0.25, 0.5, 0.25])
+            channels = state.shape[1]
+            kernel = torch.outer(side, side).expand(channels, 1, 3, 3)
+            squares = torch.nn.functional.conv2d(state.square(), kernel, stride=2, padding=1, groups=channels)
+            return (squares + 1e-12).sqrt()
+
+    return L2Pooling()
+
+
+@lru_cache(maxsize=8)
+def _loaded(
+    kind: Literal["lpips", "dists"], backbone: Backbone, features: Path, head: Path, device: str
+) -> FeatureDistance:
+    return FeatureDistance(kind, backbone, features, head).to(device)
+
+
+def _metric(id: str, title: str, kind: Literal["lpips", "dists"], backbone: Backbone, head: str) -> Metric:
+    def files() -> Sequence[Path]:
+        return [verified(weight_file(name)) for name in (backbone, head)]
+
+    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
+        features, weights = files()
+        network = _loaded(kind, backbone, features, weights, device)
+        return measure_batch(
+            network, rgb_tensors(pairs, "reference"), device, by_tiles=lambda sr, hr: network(sr, hr, tile=TILE)
+        )
+
+    return Metric(
+        id, title, "", 4, "lower", VERSION, _alone(measure_many), range="0, 1",
+        missing=lambda: lacking([weight_file(name) for name in (backbone, head)]),
+        weights=lambda: " ".join(digest_of(path) for path in files()),
+        measure_many=measure_many, tolerance=TOLERANCE,
+    )  # fmt: skip
+
+
+def _alone(many: Callable[[Sequence[Pair], str], list[float]]) -> Callable[[Pair], float]:
+    return lambda pair: many([pair], "cpu")[0]
+
+
+METRICS = (
+    _metric("lpips_alex", "LPIPS", "lpips", "alexnet", "lpips-alex"),
+    _metric("lpips_vgg", "LPIPS-VGG", "lpips", "vgg16", "lpips-vgg"),
+    _metric("dists", "DISTS", "dists", "vgg16", "dists"),
+)

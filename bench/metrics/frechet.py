@@ -1,0 +1,118 @@
+"""FID: how far the features of restored images, as a set, are from those of HR images.
+
+Heusel et al., NeurIPS 2017, with the resizing of Parmar et al., CVPR 2022 ("clean"). Features are stored image by
+image; the distance of any set of images comes from them alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.images import as_rgb
+from ...methods.weights import digest_of, verified, weight_file
+from .batches import TOLERANCE, exact_float32
+from .library import load_network
+from .metric import Floats, Metric, Pair, Payload
+from .perceptual import library_version, missing
+from .similarity import shave
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = "1"
+_WEIGHTS = ("fid-inception",)
+_SIDE = 299
+_FOUND = "fid"
+_SETS = 1_000
+"""Resampled sets: an interval needs no more, and each costs a singular value decomposition."""
+
+
+def inception_input(image: NDArray[np.uint8]) -> torch.Tensor:
+    """An image of any size as ``[3, 299, 299]`` in about [-1, 1]: bicubic with antialiasing, in float, no rounding."""
+    import torch
+    from PIL import Image
+
+    planes = []
+    for channel in np.moveaxis(as_rgb(image), -1, 0):
+        plane = Image.fromarray(channel.astype(np.float32)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+        planes.append(np.asarray(plane).clip(0, 255))
+    return (torch.from_numpy(np.stack(planes)) - 128) / 128
+
+
+def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
+    """No values, since one image has no FID; the features stay with the pairs."""
+    import torch
+
+    inception = load_network("fid", _WEIGHTS, (), device).model
+    border = pairs[0].protocol.shave
+    for pair in pairs:
+        assert pair.hr is not None
+        images = torch.stack([inception_input(shave(image, border)) for image in (pair.sr, pair.hr)])
+        with torch.inference_mode(), exact_float32():
+            features = inception(images.to(device), False, False)[0]
+        pair.findings[_FOUND] = features.flatten(1).float().cpu().numpy()
+    return [nan] * len(pairs)
+
+
+def _features(pair: Pair) -> Payload:
+    features: NDArray[Any] = pair.findings[_FOUND]
+    return features
+
+
+def fid(payloads: Sequence[Payload]) -> float:
+    """Fréchet distance between the Gaussians of SR's and HR's features, ``[2, 2048]`` an image; NaN for one image."""
+    if len(payloads) < 2:
+        return nan
+    return float(resampled(payloads, np.ones((1, len(payloads))))[0])
+
+
+def resampled(payloads: Sequence[Payload], draws: Floats) -> Floats:
+    """FID of the first 1,000 resampled sets, from how often each image was drawn ``[R, N]``.
+
+    The trace of the root of the product of two covariances is the sum of the singular values of the product of their
+    factors, an N by N matrix: no root of a 2048 by 2048 matrix of rank below N is needed.
+    """
+    stacked = np.asarray(payloads, dtype=np.float64)
+    sr, hr = stacked[:, 0], stacked[:, 1]
+    # Differences of rows alone matter: taken about the means, they lose no digits.
+    centre = (sr.mean(0) + hr.mean(0)) / 2
+    sr, hr = sr - centre, hr - centre
+    grams = sr @ sr.T, hr @ hr.T, sr @ hr.T
+    return np.array([_distance(grams, weights) for weights in draws[:_SETS]])
+
+
+def _distance(grams: tuple[Floats, Floats, Floats], weights: Floats) -> float:
+    """From the products of features ``[N, N]``: SR with SR, HR with HR, SR with HR."""
+    count = weights.sum()
+    within_sr, within_hr, across = (_centred(gram, weights / count) for gram in grams)
+    root = np.sqrt(weights)
+    spread = (weights @ np.diag(within_sr) + weights @ np.diag(within_hr)) / (count - 1)
+    overlap = np.linalg.svd(root[:, None] * across * root, compute_uv=False).sum() / (count - 1)
+    share = weights / count
+    shift = share @ (grams[0] - grams[2] - grams[2].T + grams[1]) @ share
+    return float(max(0.0, shift + spread - 2 * overlap))
+
+
+def _centred(gram: Floats, share: Floats) -> Floats:
+    """Products of features about their weighted means."""
+    rows, columns = gram @ share, share @ gram
+    return gram - rows[:, None] - columns + share @ rows
+
+
+METRICS = (
+    Metric(
+        "fid", "FID", "", 2, "lower", f"{VERSION}, pyiqa {library_version()}",
+        lambda pair: measure_many([pair], "cpu")[0],
+        payload=_features, combine=fid, resample=resampled, range="0, ~",
+        note="FID of fewer than some thousand images is mostly noise and is biased upward: it compares methods on the"
+        " same images only, within its interval",
+        missing=lambda: missing(_WEIGHTS),
+        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in _WEIGHTS),
+        measure_many=measure_many, tolerance=TOLERANCE,
+    ),
+)  # fmt: skip

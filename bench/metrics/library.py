@@ -1,0 +1,95 @@
+"""Networks of pyiqa, built from verified weight files and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ...methods.weights import WeightFile, verified, weight_file
+
+_NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
+
+
+@lru_cache(maxsize=32)
+def load_network(name: str, files: tuple[str, ...], options: tuple[tuple[str, Any], ...], device: str) -> Any:
+    """A network of the library, ready to measure.
+
+    Args:
+        name: the library's.
+        files: ids of all weight files that it reads.
+        options: what the library's constructor takes beside its defaults.
+
+    Raises:
+        WeightsError: a file is missing or is not the right one.
+        ValueError: the library cannot read one.
+    """
+    import pyiqa
+
+    entries = [weight_file(id) for id in files]
+    with _verified_files_only(entries), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            return pyiqa.create_metric(name, device=device, **dict(options)).net
+        except Exception as error:
+            if not entries:
+                raise
+            names = ", ".join(entry.file for entry in entries)
+            raise ValueError(f"pyiqa cannot build {name} from {names} ({type(error).__name__}: {error})") from error
+
+
+@contextlib.contextmanager
+def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
+    """Let the library see a folder with these files alone, laid out as its caches are, and no network.
+
+    It checks no digest and unpickles: so every file is verified before, one that it would fetch itself stays out, and
+    one whose digest nobody published is read as plain tensors only.
+    """
+    import timm
+    from pyiqa.utils import download_util
+
+    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name, contextlib.ExitStack() as stack:
+        hub = Path(name, "hub")
+        for folder in (hub / "pyiqa", hub / "checkpoints", hub / "clip", Path(name, ".cache", "clip")):
+            folder.mkdir(parents=True)
+            for entry in entries:
+                (folder / entry.file).symlink_to(verified(entry).resolve())
+        environment = {"HOME": name, "TORCH_HOME": name, "http_proxy": _NOWHERE, "https_proxy": _NOWHERE}
+        if not all(entry.sha256 for entry in entries):
+            environment["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+        stack.enter_context(_environment(environment))
+        stack.enter_context(_replaced(download_util, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")))
+        # MANIQA's file holds the whole network: the ImageNet weights that it would fetch first are overwritten anyway.
+        create = timm.create_model
+        stack.enter_context(
+            _replaced(timm, "create_model", lambda *args, **more: create(*args, **{**more, "pretrained": False}))
+        )
+        yield
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)

@@ -1,0 +1,167 @@
+"""LPIPS and DISTS against the packages of their authors and others, on the same weight files."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import random_weights
+import torch
+from asasr_bench.bench.metrics import deep_features
+from asasr_bench.bench.metrics.batches import OutOfMemoryError, measure_batch
+from asasr_bench.bench.metrics.deep_features import FeatureDistance
+from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
+from asasr_bench.bench.protocols import get_protocol
+from asasr_bench.methods.weights import verified, weight_file
+
+PROTOCOL = get_protocol("osediff-512", 4)
+FILES = {
+    "lpips_alex": ("alexnet", "lpips-alex"),
+    "lpips_vgg": ("vgg16", "lpips-vgg"),
+    "dists": ("vgg16", "dists"),
+}
+THEIR_NAMES = {"lpips_alex": "lpips", "lpips_vgg": "lpips-vgg", "dists": "dists"}
+
+every_metric = pytest.mark.parametrize("metric", deep_features.METRICS, ids=lambda metric: metric.id)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of weights, which is torchvision's as well."""
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(folder))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    deep_features._loaded.cache_clear()
+    return folder
+
+
+@pytest.fixture
+def pair(photo: np.ndarray) -> Pair:
+    noisy = np.clip(photo + np.random.default_rng(0).normal(0, 15, photo.shape), 0, 255).astype(np.uint8)
+    return Pair(noisy[:, :224], photo[:, :224], PROTOCOL)
+
+
+def tensors(pair: Pair) -> list[torch.Tensor]:
+    assert pair.hr is not None
+    return [torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255 for image in (pair.sr, pair.hr)]
+
+
+def distance(metric: Metric, folder: Path) -> FeatureDistance:
+    backbone, head = FILES[metric.id]
+    kind: Any = "dists" if metric.id == "dists" else "lpips"
+    return FeatureDistance(kind, backbone, *(verified(weight_file(id)) for id in (backbone, head)))  # type: ignore[arg-type]
+
+
+@every_metric
+def test_it_is_pyiqas_value(metric: Metric, pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its weight files it is unavailable; with them it equals the library called directly."""
+    pyiqa = pytest.importorskip("pyiqa", reason="pyiqa is not installed")
+    ids = FILES[metric.id]
+    for id in ids:
+        assert weight_file(id).file in metric.missing()
+    assert f"weights fetch {' '.join(ids)}" in metric.missing()
+    random_weights.place(ids, folder, monkeypatch)
+    assert metric.missing() == ""
+    assert metric.weights() == " ".join(random_weights.sha256(folder / weight_file(id).file) for id in ids)
+    monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
+    theirs = pyiqa.create_metric(THEIR_NAMES[metric.id], device="cpu")
+    assert metric.measure(pair) == pytest.approx(float(theirs(*tensors(pair))), rel=1e-5)
+    assert theirs.lower_better == (metric.direction == "lower")
+    assert theirs.score_range == metric.range
+
+
+@pytest.mark.parametrize(("id", "net"), [("lpips_alex", "alex"), ("lpips_vgg", "vgg")])
+def test_lpips_is_the_authors_value(
+    id: str, net: str, pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The authors' package with its own trained heads, on the same backbone."""
+    lpips = pytest.importorskip("lpips")
+    ids = FILES[id]
+    random_weights.place(ids, folder, monkeypatch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it calls torchvision in an old way
+        theirs = lpips.LPIPS(net=net, verbose=False)
+    torch.save({f"{name}.model.1.weight": getattr(theirs, name).model[1].weight.detach() for name in
+                ("lin0", "lin1", "lin2", "lin3", "lin4")}, folder / weight_file(ids[1]).file)  # fmt: skip
+    random_weights.describe(ids, folder, monkeypatch)
+    with torch.inference_mode():
+        expected = float(theirs(*tensors(pair), normalize=True))
+    assert get_metric(id).measure(pair) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dists_is_torchmetrics_value(pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An independent implementation with the authors' trained weights, on the same backbone."""
+    module = pytest.importorskip("torchmetrics.functional.image.dists")
+    ids = FILES["dists"]
+    random_weights.place(ids, folder, monkeypatch)
+    theirs = module.DISTSNetwork(load_weights=True).eval()
+    torch.save({"alpha": theirs.alpha.detach(), "beta": theirs.beta.detach()}, folder / weight_file("dists").file)
+    random_weights.describe(ids, folder, monkeypatch)
+    with torch.inference_mode():
+        expected = float(theirs(*tensors(pair)))
+    assert get_metric("dists").measure(pair) == pytest.approx(expected, rel=1e-5)
+
+
+@every_metric
+def test_an_image_has_no_distance_to_itself(
+    metric: Metric, photo: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random_weights.place(FILES[metric.id], folder, monkeypatch)
+    assert metric.measure(Pair(photo, photo, PROTOCOL)) == pytest.approx(0, abs=1e-6)
+
+
+@every_metric
+@pytest.mark.parametrize("size", [(192, 208), (203, 187)])
+def test_tiles_and_batches_do_not_change_a_value(
+    metric: Metric, size: tuple[int, int], photo: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By tiles of 64 pixels, in batches, and image by image, on sizes that no stride divides."""
+    random_weights.place(FILES[metric.id], folder, monkeypatch)
+    rng = np.random.default_rng(1)
+    hr = torch.from_numpy(np.resize(photo, (2, *size, 3)).copy()).movedim(-1, 1).float() / 255
+    sr = (hr + torch.from_numpy(rng.normal(0, 0.1, hr.shape))).clamp(0, 1).float()
+    network = distance(metric, folder)
+    with torch.inference_mode():
+        alone = torch.cat([network(sr[i : i + 1], hr[i : i + 1]) for i in range(2)])
+        together = network(sr, hr)
+        tiled = network(sr, hr, tile=64)
+    assert len(set(alone.tolist())) == 2
+    assert together.tolist() == pytest.approx(alone.tolist(), rel=metric.tolerance)
+    assert tiled.tolist() == pytest.approx(alone.tolist(), rel=metric.tolerance)
+
+
+class Small:
+    """A device that holds so many pixels at once."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = pixels
+        self.calls: list[int] = []
+
+    def __call__(self, image: torch.Tensor) -> torch.Tensor:
+        self.calls.append(len(image))
+        if image.shape[0] * image.shape[2] * image.shape[3] > self.pixels:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return image.mean((1, 2, 3))
+
+
+def test_out_of_memory_halves_the_batch_then_tiles_then_gives_up() -> None:
+    images = torch.rand(3, 3, 8, 8)
+    expected = pytest.approx(images.mean((1, 2, 3)).tolist(), rel=1e-6)
+    device = Small(2 * 64)
+    assert measure_batch(device, [images], "cpu") == expected
+    assert device.calls == [3, 1, 2]
+    tiles = Small(64)
+    assert measure_batch(Small(0), [images], "cpu", by_tiles=tiles) == expected
+    assert tiles.calls == [1] * 3
+    with pytest.raises(OutOfMemoryError, match="8x8 pixels needs more memory than cpu has"):
+        measure_batch(Small(0), [images], "cpu")
+    with pytest.raises(RuntimeError, match="another"):
+        measure_batch(broken, [images], "cpu")
+
+
+def broken(image: torch.Tensor) -> torch.Tensor:
+    raise RuntimeError("another error")

@@ -1,0 +1,120 @@
+"""Stability over seeds, ranks, and the golden record's plumbing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from asasr_bench.bench import evaluate, open_store
+from asasr_bench.bench.ranking import ranks_of_methods
+from asasr_bench.bench.stability import PIXELS, StabilityError, stability
+from asasr_bench.datasets.images import write_png
+
+
+@pytest.fixture
+def hr(tmp_path: Path, photo: np.ndarray) -> Path:
+    """Three photos with some distance to black and white."""
+    for number in range(3):
+        crop = photo[30 * number : 30 * number + 48, :64]
+        write_png(tmp_path / "hr" / f"{number}.png", (crop // 2 + 50).astype(np.uint8))
+    return tmp_path / "hr"
+
+
+def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command) -> None:
+    """Nearest neighbour plus a constant that depends on the seed: 0, 4 or 8 levels."""
+    module = tmp_path / "stability_method.py"
+    module.write_text(
+        "from __future__ import annotations\nimport torch\nfrom asasr_bench.methods.protocol import MethodCard\n"
+        "class Noisy:\n"
+        "    card = MethodCard(id='noisy', family='external', summary='of a test', scales=(2,), deterministic=False)\n"
+        "    def restore(self, lq, scale, seeds):\n"
+        "        large = lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)\n"
+        "        return large + 4 / 255 * torch.tensor(seeds).view(-1, 1, 1, 1)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    evaluate(
+        "classic-x2", tmp_path / "s", datasets=[f"D={hr}"], methods=["bicubic", "stability_method:Noisy"],
+        metrics=["psnr_rgb"], protocol="osediff-512", scale=2, seeds=[0, 1, 2],
+    )  # fmt: skip
+    rows = {row.metric: row for row in stability(tmp_path / "s")}
+    assert {row.method for row in rows.values()} == {"noisy"}  # bicubic has no seeds
+    assert rows[PIXELS].value == pytest.approx(4 * np.sqrt(2 / 3))
+    assert rows[PIXELS].low == pytest.approx(rows[PIXELS].value)
+    assert rows[PIXELS].seeds == rows[PIXELS].images == 3
+    with open_store(tmp_path / "s") as store:
+        scores = store.scores()
+    table = scores[scores["method"] == "noisy"].pivot(index="image", columns="seed", values="value").to_numpy()
+    assert table.shape == (3, 3)
+    assert rows["psnr_rgb"].value == pytest.approx(table.std(axis=1).mean())
+    output = command("stability", tmp_path / "s").stdout
+    assert "L-STD" in output
+    assert "3.266" in output
+
+
+def test_without_seeds_there_is_nothing_to_tell(hr: Path, tmp_path: Path) -> None:
+    evaluate("classic-x2", tmp_path / "s", datasets=[f"D={hr}"], methods=["bicubic"], metrics=["psnr_y"])
+    with pytest.raises(StabilityError, match="two seeds"):
+        stability(tmp_path / "s")
+
+
+def board(rows: list[tuple[str, str, float, str]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["method", "metric", "value", "direction"])
+    return frame.assign(dataset="D", protocol="p")
+
+
+def test_ranks_are_means_over_what_all_methods_have() -> None:
+    rows = [
+        ("A", "psnr", 30.0, "higher"), ("B", "psnr", 29.0, "higher"), ("C", "psnr", 29.0, "higher"),
+        ("A", "lpips", 0.3, "lower"), ("B", "lpips", 0.1, "lower"), ("C", "lpips", 0.2, "lower"),
+        ("A", "ratio", 0.5, "one"), ("B", "ratio", 1.2, "one"), ("C", "ratio", 0.9, "one"),
+        ("A", "niqe", 1.0, "lower"), ("B", "niqe", 2.0, "lower"), ("C", "niqe", float("nan"), "lower"),
+        ("A", "slope", -1.0, "none"), ("B", "slope", -2.0, "none"), ("C", "slope", -3.0, "none"),
+    ]  # fmt: skip
+    assert ranks_of_methods(board(rows)) == {
+        "A": pytest.approx((1 + 3 + 3) / 3),
+        "B": pytest.approx((2.5 + 1 + 2) / 3),
+        "C": pytest.approx((2.5 + 2 + 1) / 3),
+    }
+    assert ranks_of_methods(board(rows[:1])) == {}
+
+
+def test_the_golden_record_is_compared_image_by_image(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PSNR and SSIM of all 100 images; what lacks its weights says so."""
+    from asasr_bench.bench import golden
+
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = shared / "data" / "RealSR_512"
+    rows = {row.metric: row for row in golden.compare_with_record(folder, metrics=("psnr_y", "ssim_y", "lpips_alex"))}
+    assert rows["psnr_y"].largest is not None
+    assert rows["psnr_y"].largest < 1e-4
+    assert rows["psnr_y"].theirs == pytest.approx(25.1511, abs=5e-5)
+    assert rows["ssim_y"].largest is not None
+    assert rows["ssim_y"].largest < 1e-5
+    assert rows["lpips_alex"].ours is None
+    assert "weights fetch alexnet lpips-alex" in rows["lpips_alex"].unavailable
+
+
+def test_the_record_ships_the_published_values(shared: Path) -> None:
+    from asasr_bench.bench.golden import METRICS, record
+
+    with (shared / "data" / "RealSR_512" / "published_per_image_metrics_osediff.csv").open() as file:
+        published = list(csv.DictReader(file))
+    columns = ("psnr_y", "ssim_y", "lpips", "dists", "clipiqa", "niqe", "musiq", "maniqa_pipal")
+    assert len(record()) == 100
+    for ours, theirs in zip(record(), published, strict=True):
+        assert f"{ours['image']}.png" == theirs["image"]
+        assert [float(ours[id]) for id in METRICS] == [float(theirs[name]) for name in columns]
+
+
+def test_other_images_than_the_records_are_refused(tmp_path: Path, photo: np.ndarray, command) -> None:
+    assert "no such file" in command("doctor", "--golden", tmp_path, status=3).stderr
+    write_png(tmp_path / "results_osediff" / "Canon_001_LR4.png", photo)
+    (tmp_path / "test_HR").mkdir()
+    assert "is not the file of the record" in command("doctor", "--golden", tmp_path, status=3).stderr

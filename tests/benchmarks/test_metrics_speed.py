@@ -1,0 +1,100 @@
+"""Eight metrics of 512x512 pairs: a run with two workers against a script that calls pyiqa image by image."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import random_weights
+import torch
+from asasr_bench.bench import evaluate, executors, open_store
+from asasr_bench.datasets.images import read_image, write_png
+
+pytestmark = pytest.mark.benchmark
+
+OURS = ("psnr_y", "ssim_y", "niqe", "fsim", "gmsd", "ms_ssim", "lpips_alex", "musiq_koniq")
+THEIRS = ("psnry", "ssim", "niqe", "fsim", "gmsd", "ms_ssim", "lpips", "musiq")
+WEIGHTS = ("niqe", "alexnet", "lpips-alex", "musiq-koniq")
+FEW, MANY = 4, 20
+CORES = 2
+TIMES = 3.0
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> list[tuple[Path, Path]]:
+    """Crops of a photo with noise, SR and HR, and an LQ of each."""
+    from skimage import data
+
+    photo = data.astronaut()
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(MANY):
+        hr = np.ascontiguousarray(np.roll(photo, 20 * number, axis=(0, 1)))
+        sr = np.clip(hr + rng.normal(0, 5 + number, hr.shape), 0, 255).astype(np.uint8)
+        for folder, image in (("hr", hr), ("sr", sr), ("lq", hr[::4, ::4])):
+            write_png(tmp_path / folder / f"{number:02d}.png", image)
+        paths.append((tmp_path / "sr" / f"{number:02d}.png", tmp_path / "hr" / f"{number:02d}.png"))
+    return paths
+
+
+def test_a_run_against_a_script(
+    pairs: list[tuple[Path, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both load their networks first and are timed on the images alone; the values are compared as well."""
+    pytest.importorskip("pyiqa", reason="pyiqa is not installed")
+    folder = tmp_path / "torch" / "hub" / "pyiqa"
+    checkpoints = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(folder))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    random_weights.place(WEIGHTS, folder, monkeypatch)
+    checkpoints.symlink_to(folder)
+    # Forked workers know of the random weights.
+    monkeypatch.setattr(executors, "get_context", lambda _: multiprocessing.get_context("fork"))
+    torch.set_num_threads(1)
+    seconds = {count: run(tmp_path, pairs[:count], count) for count in (FEW, MANY)}
+    ours = (MANY - FEW) / (seconds[MANY] - seconds[FEW])  # starting the workers and loading cancel
+    torch.set_num_threads(CORES)
+    theirs, values = script(pairs[FEW:], folder, monkeypatch)
+    print(f"\n{len(OURS)} metrics of 512x512 pairs on {CORES} cores: ours {ours:.2f} images/s, pyiqa {theirs:.2f}"
+          f" images/s, ratio {ours / theirs:.1f}")  # fmt: skip
+    with open_store(tmp_path / f"store{MANY}") as store:
+        scores = store.scores().pivot(index="image", columns="metric", values="value")
+    for id in ("fsim", "gmsd", "ms_ssim", "lpips_alex", "musiq_koniq"):
+        np.testing.assert_allclose(scores[id].to_numpy()[FEW:], values[THEIRS[OURS.index(id)]], rtol=1e-4)
+    assert ours / theirs >= TIMES
+
+
+def run(tmp_path: Path, pairs: list[tuple[Path, Path]], count: int) -> float:
+    """Seconds of a whole run over these images."""
+    for folder in ("sr", "hr", "lq"):
+        for sr, _ in pairs:
+            target = tmp_path / f"{folder}{count}" / sr.name
+            target.parent.mkdir(exist_ok=True)
+            target.symlink_to(tmp_path / folder / sr.name)
+    start = time.perf_counter()
+    evaluate(
+        "realsr", tmp_path / f"store{count}", datasets=[f"D={tmp_path / f'lq{count}'},{tmp_path / f'hr{count}'}"],
+        methods=[f"M=predictions:{tmp_path / f'sr{count}'}"], metrics=list(OURS), workers=CORES, device="cpu",
+    )  # fmt: skip
+    return time.perf_counter() - start
+
+
+def script(
+    pairs: list[tuple[Path, Path]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[float, dict[str, list[float]]]:
+    """Images per second of the plain way, and its values: every image decoded once, every metric called on it."""
+    import pyiqa
+
+    monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
+    metrics = {name: pyiqa.create_metric(name, device="cpu") for name in THEIRS}
+    values: dict[str, list[float]] = {name: [] for name in THEIRS}
+    start = time.perf_counter()
+    for paths in pairs:
+        sr, hr = (torch.from_numpy(read_image(path)).movedim(-1, 0)[None].float() / 255 for path in paths)
+        for name, metric in metrics.items():
+            values[name].append(float(metric(sr) if metric.metric_mode == "NR" else metric(sr, hr)))
+    return len(pairs) / (time.perf_counter() - start), values
