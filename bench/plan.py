@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
+from ..methods.entry import MethodEntry
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
-from ..methods.entry import MethodEntry
 from ..methods.registry import resolve
 from .inputs import Input, InputError
 from .keys import restoration_key
