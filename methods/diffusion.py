@@ -96,6 +96,8 @@ def load_pipeline(
     options: dict[str, Any] = {"torch_dtype": dtype, "local_files_only": True}
     if "Img2Img" in wanted.pipeline and "XL" not in wanted.pipeline:
         options |= {"safety_checker": None, "requires_safety_checker": False}  # it blackens photos that it suspects
+    if "XL" in wanted.pipeline:
+        options["add_watermarker"] = False  # it would depend on what else is installed
     try:
         if files.controlnet is not None:
             kind = diffusers.FluxControlNetModel if "Flux" in wanted.pipeline else diffusers.ControlNetModel

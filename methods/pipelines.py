@@ -176,6 +176,9 @@ def pipeline_settings(id: str, changes: Mapping[str, object]) -> dict[str, objec
     unknown = sorted(set(changes) - set(settings))
     if unknown:
         raise MethodError(f"{id}: its sampling has no '{unknown[0]}' (known: {', '.join(settings)})")
+    for key, value in changes.items():
+        if isinstance(value, str) != isinstance(settings[key], str) or isinstance(value, bool | list | dict):
+            raise MethodError(f"{id}: '{key}' must be like {settings[key]!r}, not {value!r}")
     settings |= changes
     for key, least in (("steps", 1), ("tile", 8), ("overlap", 0)):
         number = settings[key]

@@ -65,7 +65,7 @@ def test_a_truncated_weight_file_is_refused(tmp_path: Path, state: dict[str, tor
 
 
 def test_tiling_real_weights_is_invisible(shared: Path) -> None:
-    """realesr-animevideov3 sees 18 pixels to each side; 24 beyond what is blended leave a thousandth of a grey level."""
+    """realesr-animevideov3 sees 18 pixels to each side; 24 more than are blended leave 1e-3 grey levels."""
     weights = str(shared / "weights" / "realesr-animevideov3.pth")
     lq = torch.from_numpy(read_image(shared / "data" / "RealSR_512" / "test_LR" / "Canon_001_LR4.png"))
     batch = lq.permute(2, 0, 1)[None].float() / 255

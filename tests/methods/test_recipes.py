@@ -114,7 +114,8 @@ def test_a_dry_run_checks_and_prints_and_runs_nothing(tmp_path: Path, command) -
     clone = make_clone(tmp_path / "SeeSR", "recipe:SeeSR", "raise SystemExit('it ran')")
     python = clone / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.symlink_to(sys.executable)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     said = command("restore", f"recipe:SeeSR@{clone}", lq, "out", "--seed", 5, "--dry-run").stdout
     assert f"{python} test_seesr.py --pretrained_model_path preset/models/stable-diffusion-2-base" in said
     assert f"--image_path {lq} --output_dir OUT" in said
