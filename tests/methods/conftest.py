@@ -31,13 +31,13 @@ def _text(kind: str = "CLIPTextModel") -> Any:
     )  # fmt: skip
 
 
-def _vae(levels: int) -> Any:
+def _vae(levels: int, scaling_factor: float = 0.5) -> Any:
     import diffusers
 
     return diffusers.AutoencoderKL(
         block_out_channels=(8,) * levels, down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels, layers_per_block=1, latent_channels=4, norm_num_groups=4,
-        scaling_factor=0.5, shift_factor=0.1,
+        scaling_factor=scaling_factor, shift_factor=0.1,
     )  # fmt: skip
 
 
@@ -103,7 +103,10 @@ def _pipeline(id: str) -> Any:
     common = {"text_encoder": _text(), "tokenizer": _tokenizer(), "scheduler": diffusers.DDIMScheduler(**_schedule())}
     if id == "sd-x4-upscaler":
         return diffusers.StableDiffusionUpscalePipeline(
-            vae=_vae(3), unet=_unet(7, num_class_embeds=1000), low_res_scheduler=diffusers.DDPMScheduler(), **common
+            vae=_vae(3, 0.08333),
+            unet=_unet(7, num_class_embeds=1000),
+            low_res_scheduler=diffusers.DDPMScheduler(),
+            **common,
         )
     if id == "sdxl-img2img":
         unet = _unet(
