@@ -39,7 +39,7 @@ class DiffusionMethod:
         def forward(piece: Tensor) -> Tensor:
             nonlocal tiles
             tiles += 1
-            return self._sample(piece, tile_seed(seed, tiles - 1))
+            return self._sample(piece, seed if tiles == 1 else derived_seed(seed, f"tile {tiles}"))
 
         return restore_tiled(forward, lq, SCALE, tile=self._tile, overlap=self._overlap, blend=self._overlap)
 
@@ -58,18 +58,18 @@ class DiffusionMethod:
         if self._wanted.pipeline == "FluxControlNetPipeline":
             arguments |= {"height": image.shape[-2], "width": image.shape[-1]}
         generator = torch.Generator().manual_seed(seed)  # on the CPU: the same noise on every device
-        made = self._pipeline(
-            **arguments, **self._call, num_inference_steps=self._steps, generator=generator, output_type="pt"
-        ).images
+        with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
+            torch.manual_seed(derived_seed(seed, "steps"))  # some schedulers draw theirs from the global generator
+            made = self._pipeline(
+                **arguments, **self._call, num_inference_steps=self._steps, generator=generator, output_type="pt"
+            ).images
         sr: Tensor = made[..., :height, :width].to(lq).clamp(0, 1)
         return sr
 
 
-def tile_seed(seed: int, tile: int) -> int:
-    """The seed of one tile: the image's own for the first, numbers without relation to it for the others."""
-    if tile == 0:
-        return seed
-    return int.from_bytes(hashlib.sha256(f"{seed}:{tile}".encode()).digest()[:7], "big")
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed without relation to the one it is made from: equal seeds for two purposes would give equal noise."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:7], "big")
 
 
 def _padded(images: Tensor, multiple: int) -> Tensor:

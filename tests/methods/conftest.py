@@ -17,7 +17,8 @@ def _tokenizer() -> Any:
     import transformers
 
     words = ["<|startoftext|>", "<|endoftext|>", *string.ascii_lowercase, *(f"{x}</w>" for x in string.ascii_lowercase)]
-    return transformers.CLIPTokenizer(vocab={word: index for index, word in enumerate([*words, ",</w>"])}, merges=[])
+    vocabulary = {word: index for index, word in enumerate([*words, ",</w>"])}
+    return transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77)
 
 
 def _text(kind: str = "CLIPTextModel") -> Any:
@@ -52,7 +53,13 @@ def _unet(in_channels: int = 4, **more: Any) -> Any:
 
 
 def _schedule() -> dict[str, Any]:
-    return {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "clip_sample": False}
+    return {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "clip_sample": False,
+        "steps_offset": 1,
+    }
 
 
 def _flux() -> Any:
