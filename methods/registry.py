@@ -93,7 +93,8 @@ class Registry:
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
-        ours = (*self._entries, COMPACT_GAN.id, *network_cards(), *pipeline_ids(), *asasr.shipped_names(), *recipe_ids())
+        networks = (COMPACT_GAN.id, *network_cards())
+        ours = (*self._entries, *networks, *pipeline_ids(), *asasr.shipped_names(), *recipe_ids())
         return [*ours, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
 
 
