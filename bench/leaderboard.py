@@ -11,7 +11,8 @@ import pandas as pd
 from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
 from .metrics.metric import Metric, Payload, all_metrics
-from .objects import Pixels
+from .objects import Pixels, StoreError
+from .published import no_published, with_published
 from .ranking import ranks_of_methods
 from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_ci, holm, least_p, permutation_p
@@ -27,15 +28,18 @@ class FormatError(ValueError):
     """A report format that does not exist."""
 
 
-def load_board(store: Store, *, title: str) -> Board:
-    """Means over images with confidence intervals, per dataset, protocol, method and metric."""
+def load_board(store: Store, *, title: str, published: bool = False) -> Board:
+    """Means over images with confidence intervals, per dataset, protocol, method and metric.
+
+    ``published`` adds what others published for the same datasets under the same protocols.
+    """
     scores = _name_scales(store.scores())
     outputs = _name_scales(store.outputs())
     methods = _methods(store, outputs)
     metrics = all_metrics()
     known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
     values = _values(store, scores, list(methods["method"]), known)
-    return Board(
+    board = Board(
         title=title,
         scores=values,
         rules=_rules(outputs),
@@ -48,6 +52,7 @@ def load_board(store: Store, *, title: str) -> Board:
         ),
         provenance=_provenance(store),
     )
+    return with_published(board, outputs) if published else board
 
 
 def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
@@ -157,10 +162,10 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     for name in outputs["method"].unique():
         card = cards.get(name, {})
         device = ", ".join(sorted(devices.get(name, []))) if name in devices.index else ""
-        rows.append((name, card.get("family", "external"), card.get("parameters"), seconds.get(name, np.nan),
-                     memory.get(name, np.nan), device))  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "seconds", "memory", "devices"])
-    return frame.astype({"parameters": "Int64"})
+        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"),
+                     seconds.get(name, np.nan), memory.get(name, np.nan), device))  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"])
+    return frame.astype({"parameters": "Int64", "steps": "Int64"})
 
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
@@ -236,8 +241,12 @@ def _shown(pixels: Pixels) -> Pixels:
     return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def write_reports(root: Path, out: Path, formats: Sequence[str], *, title: str | None = None) -> list[Path]:
+def write_reports(
+    root: Path, out: Path, formats: Sequence[str], *, title: str | None = None, published: bool = False
+) -> list[Path]:
     """Write ``leaderboard.{md,csv,tex,html}`` from a store and return the paths.
+
+    ``published``: with what others published for the same datasets under the same protocols.
 
     Raises:
         FormatError: a format that does not exist.
@@ -250,7 +259,9 @@ def write_reports(root: Path, out: Path, formats: Sequence[str], *, title: str |
     from ..reports.tables import to_csv, to_latex, to_markdown
 
     with open_store(root) as store:
-        board = load_board(store, title=title or root.resolve().name)
+        board = load_board(store, title=title or root.resolve().name, published=published)
+        if published and board.published.empty:
+            raise StoreError(f"{root}: {no_published(board)}")
         paths = []
         for name in formats:
             if name == "html":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
@@ -14,8 +17,9 @@ _STATUS = Path("/proc/self/status")
 class Meter:
     """Measures a ``with`` block: wall seconds, and peak bytes above what was in use when it began.
 
-    On CUDA the peak is the allocator's. On Linux it is the peak resident set, which the kernel lets us reset; elsewhere
-    it is unknown (None), since the lifetime peak of the process says nothing about one call.
+    A loaded model is in use before, so it does not count. On CUDA the peak is the allocator's. On Linux it is the peak
+    resident set, which the kernel lets us reset, after what earlier calls freed was given back; elsewhere it is unknown
+    (None), since the lifetime peak of the process says nothing about one call.
     """
 
     seconds: float = 0.0
@@ -58,11 +62,20 @@ def children_peak() -> int:
 
 def _reset_peak() -> int | None:
     """Set the peak resident set to the current one and return it; None where the kernel cannot."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)  # else a call would reuse pages that an earlier one freed, and seem to need none
     try:
         _CLEAR_REFS.write_text("5")  # proc(5): resets VmHWM
     except OSError:
         return None
     return _status("VmRSS")
+
+
+@lru_cache(maxsize=1)
+def _trim() -> Any:
+    """``malloc_trim`` of the C library; None where it has none."""
+    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 def _status(field: str) -> int | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
+from ..methods.entry import MethodEntry
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
-from ..methods.registry import MethodEntry, resolve
+from ..methods.registry import resolve
 from .inputs import Input, InputError
 from .keys import restoration_key
 from .measuring import grouped, images_together

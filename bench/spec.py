@@ -147,7 +147,7 @@ def _read_text(path: Path) -> str:
         raise SpecError(f"{path}: cannot be read ({error})") from None
 
 
-_FOLDER_KEYS = ("hr", "lq", "predictions", "weights", "cwd")
+_FOLDER_KEYS = ("hr", "lq", "predictions", "weights", "cwd", "folder")
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:

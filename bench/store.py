@@ -70,6 +70,8 @@ class OutputRecord:
     seconds: float | None = None
     memory: int | None = None
     device: str = "cpu"
+    parameters: int | None = None
+    """Of the loaded method, where this run restored it."""
     message: str = ""
     cells: tuple[CellRecord, ...] = field(default=())
 
@@ -133,8 +135,14 @@ class Store:
             database.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
     def add_method(self, name: str, card: Mapping[str, Any], weights: str) -> None:
-        """Record what stands behind a method's name."""
+        """Record what stands behind a method's name; a number of parameters counted before is kept with its weights."""
         with self._transaction() as database:
+            if card.get("parameters") is None:
+                row = database.execute(
+                    "SELECT json_extract(card, '$.parameters') FROM methods WHERE name = ? AND weights = ?",
+                    (name, weights),
+                ).fetchone()
+                card = {**card, "parameters": None if row is None else row[0]}
             database.execute(
                 "INSERT OR REPLACE INTO methods VALUES (?, ?, ?)", (name, json.dumps(card, sort_keys=True), weights)
             )
@@ -322,6 +330,12 @@ def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> Non
         database.execute(
             "INSERT OR REPLACE INTO restorations VALUES (?, ?, ?, ?, ?, ?)",
             (output.restoration, output.sr, output.seconds, output.memory, output.device, run),
+        )
+    if output.parameters is not None:
+        database.execute(
+            "UPDATE methods SET card = json_set(card, '$.parameters', ?)"
+            " WHERE name = ? AND json_extract(card, '$.parameters') IS NULL",
+            (output.parameters, output.method),
         )
     (id,) = database.execute(
         "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq_rule, lq, reference, restoration,"

@@ -120,7 +120,10 @@ def perform(job: Job, *, store: Path, device: str) -> list[OutputRecord]:
             record = job.record(task)
             if task.sr is None:
                 sr = objects.put(outcome.pixels)
-                record = replace(record, sr=sr, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device)
+                record = replace(
+                    record, sr=sr, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device,
+                    parameters=outcome.parameters,
+                )  # fmt: skip
                 task = replace(task, sr=sr)
             made.append(record)
             finished.append(_finished(job, task, outcome.pixels, hr, lq))
@@ -142,6 +145,7 @@ class _Restored:
     seconds: float | None = None
     memory: int | None = None
     device: str = "cpu"
+    parameters: int | None = None
 
 
 def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _Restored | str]]:
@@ -186,7 +190,8 @@ def _restore_one(
     with Meter("cpu" if on_pixels else device) as meter:
         sr = restore_image(method, lq, job.scale, job.seed, device)
     _checked(sr, lq, job.scale, f"output of {job.method} for {task.image}")
-    return _Restored(sr, meter.seconds, meter.memory, "cpu" if on_pixels else device)
+    place = "cpu" if on_pixels else device
+    return _Restored(sr, meter.seconds, meter.memory, place, method.card.parameters)
 
 
 def _restore_folder(

@@ -32,6 +32,8 @@ SMALL_DIFFUSION = "small-diffusion"
 VERSION = "1"
 SCALE = 4
 _MODEL_FILE = "model.yaml"
+_STEPS = 28
+"""Where a model does not say: the default of ``SamplingConfig``, which is not imported to describe a model."""
 
 
 class AsasrMethod:
@@ -119,6 +121,7 @@ def describe(
         licence=str(content.get("licence") or ""),
         weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
         parameters=parameters,
+        steps=int(sampling.get("steps", _STEPS)) * int(sampling.get("samples", 1)),
     )
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 

@@ -34,35 +34,49 @@ class ExternalCommand:
             MethodError: the program is not there, fails, or runs past its timeout, which ends all its processes.
         """
         values = {"lq": str(lq_dir), "sr": str(sr_dir), "scale": str(scale), "seed": str(seed)}
-        arguments = [_filled(part, values) for part in shlex.split(self.command)]
-        try:
-            process = subprocess.Popen(
-                arguments,
-                cwd=self.cwd,
-                env={**os.environ, **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise MethodError(f"{self.card.id}: cannot start '{arguments[0]}' ({error.strerror})") from None
-        try:
-            _, stderr = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired:
-            raise MethodError(f"{self.card.id}: no end after {self.timeout:g} s; raise 'timeout' or use less") from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-        if process.returncode != 0:
-            tail = "\n".join(stderr.splitlines()[-_STDERR_LINES:])
-            raise MethodError(f"{self.card.id}: exit status {process.returncode}; its last words: {tail or 'none'}")
+        run_program(self.card.id, filled(self.command, values), self.timeout, self.cwd, self.env)
 
 
-def _filled(part: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        part = part.replace("{" + name + "}", value)
-    return part
+def filled(command: str, values: Mapping[str, str]) -> list[str]:
+    """The arguments of a command line, with each ``{name}`` replaced by its value."""
+    arguments = []
+    for argument in shlex.split(command):
+        for name, value in values.items():
+            argument = argument.replace("{" + name + "}", value)
+        arguments.append(argument)
+    return arguments
+
+
+def run_program(
+    name: str, arguments: list[str], timeout: float, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> None:
+    """Run a program to its end; ``name`` stands for it in errors.
+
+    Raises:
+        MethodError: it is not there, fails, or runs past its timeout (seconds), which ends all its processes.
+    """
+    try:
+        process = subprocess.Popen(
+            arguments,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise MethodError(f"{name}: cannot start '{arguments[0]}' ({error.strerror})") from None
+    try:
+        _, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise MethodError(f"{name}: no end after {timeout:g} s; raise 'timeout' or use less") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        tail = "\n".join(stderr.splitlines()[-_STDERR_LINES:])
+        raise MethodError(f"{name}: exit status {process.returncode}; its last words: {tail or 'none'}")

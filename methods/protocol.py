@@ -46,6 +46,9 @@ class MethodCard:
     weights: tuple[str, ...] = ()
     """Files it needs."""
     parameters: int | None = None
+    """Of all its networks together."""
+    steps: int | None = None
+    """Times that a sampler evaluates its network for one image."""
 
 
 @runtime_checkable

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
 from .errors import MethodReferenceError
+from .pipelines import pipeline_ids
 from .protocol import Family
+from .recipes import PREFIX as RECIPE
 from .spandrel_network import SUFFIXES
 
 _KINDS = ("id", "predictions", "weights", "command", "object")
@@ -48,13 +50,18 @@ class MethodReference(BaseModel):
     object: str | None = None
     """``module:attribute``."""
     sampling: dict[str, Any] = {}
-    """Of an ``asasr:`` model: keys of its sampling to replace, such as ``{steps: 8}``."""
+    """Of an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
+    folder: str | None = None
+    """Your clone of a recipe's repository, or your copy of a diffusion pipeline."""
+    python: str | None = None
+    """Interpreter of the environment in which a recipe runs."""
 
 
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     """Read a reference.
 
-    Strings: registry id, weight file, ``predictions:DIR``, ``module:object``; each may follow ``NAME=``.
+    Strings: registry id, weight file, ``predictions:DIR``, ``recipe:NAME@CLONE``, ``module:object``; each may follow
+    ``NAME=``.
 
     Raises:
         MethodReferenceError: an unknown key, or not exactly one kind of method.
@@ -68,10 +75,15 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
         raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
-    if parsed.sampling and not (parsed.id or "").startswith(ASASR) and parsed.id not in shipped_names():
-        raise MethodReferenceError(
-            f"method {dict(reference)}: 'sampling' goes with an id that begins with '{ASASR}', or {SMALL_DIFFUSION}"
-        )
+    samples = (parsed.id or "").startswith(ASASR) or parsed.id in (*shipped_names(), *pipeline_ids())
+    recipe = (parsed.id or "").startswith(RECIPE)
+    for key, fits, wanted in (
+        ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
+        ("folder", recipe or parsed.id in pipeline_ids(), f"an id that begins with '{RECIPE}' or names a pipeline"),
+        ("python", recipe, f"an id that begins with '{RECIPE}'"),
+    ):
+        if getattr(parsed, key) and not fits:
+            raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed
@@ -85,6 +97,9 @@ def _from_text(text: str) -> MethodReference:
         return MethodReference(predictions=text.removeprefix("predictions:"))
     if text.startswith(ASASR):
         return MethodReference(id=text)
+    if text.startswith(RECIPE):
+        id, _, folder = text.partition("@")
+        return MethodReference(id=id, folder=folder or None)
     if Path(text).suffix.lower() in SUFFIXES:
         return MethodReference(weights=text)
     if ":" in text:

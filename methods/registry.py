@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from ..datasets.images import file_digest
 from . import asasr
 from .command import ExternalCommand
+from .entry import MethodEntry
 from .errors import (
     DuplicateMethodError,
     MethodError,
@@ -23,49 +23,16 @@ from .errors import (
 )
 from .interpolation import KERNELS, interpolation
 from .networks import COMPACT_GAN, compact_gan_file, network_cards
-from .predictions import Predictions, open_predictions
-from .protocol import AnyMethod, Family, Interface, MethodCard, interface_of
+from .pipelines import pipeline_entry, pipeline_ids
+from .predictions import open_predictions
+from .protocol import AnyMethod, Family, MethodCard, interface_of
+from .recipes import PREFIX as RECIPE
+from .recipes import recipe_entry, recipe_ids
 from .reference import MethodReference, parse_reference
-from .spandrel_network import OVERLAP, TILE, load_network
+from .spandrel_network import BLEND, OVERLAP, TILE, load_network
 from .weights import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
-
-
-@dataclass(frozen=True)
-class MethodEntry:
-    """A method that was found but not loaded; making one imports no torch."""
-
-    card: MethodCard
-    interface: Interface
-    load: Callable[[str], AnyMethod]
-    """From a torch device to the method, ready to use."""
-    settings: Mapping[str, object] = field(default_factory=dict)
-    """What can change pixels beside code and weights; JSON-able."""
-    weights_digest: str = ""
-    """SHA-256 of the weight file; '' if there is none."""
-    missing: str = ""
-    """Why it cannot be loaded here and how to change that; '' if it can."""
-    origin: str = ""
-    """Id under which it is registered, whatever a spec calls it."""
-
-    def identity(self, image: str, scale: int) -> dict[str, object]:
-        """What determines its pixels, apart from LQ, scale and seed. Names and paths do not.
-
-        Raises:
-            MethodError: a finished image is missing.
-        """
-        identity: dict[str, object] = {
-            "origin": self.origin or self.card.id,
-            "version": self.card.version,
-            "weights": self.weights_digest,
-            "settings": dict(self.settings),
-        }
-        if self.interface == "finished":
-            method = self.load("cpu")
-            assert isinstance(method, Predictions)
-            identity["file"] = file_digest(method.image_path(image, scale))
-        return identity
 
 
 class Registry:
@@ -98,11 +65,15 @@ class Registry:
             return self._entries[id]
         if id.startswith(asasr.PREFIX) or id in asasr.shipped_names():
             return _asasr(id)
+        if id.startswith(RECIPE):
+            return recipe_entry(id)
         if id in network_cards():
             return _published(network_cards()[id])
         if id == COMPACT_GAN.id:
             path = compact_gan_file()
             return replace(_network(MethodReference(name=id, scales=(4,)), path), card=COMPACT_GAN, origin=id)
+        if id in pipeline_ids():
+            return pipeline_entry(id)
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
         if id in plugins:
             try:
@@ -112,17 +83,18 @@ class Registry:
                 raise
             except Exception as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
-        known = [*self._entries, COMPACT_GAN.id, *network_cards(), *asasr.shipped_names(), *plugins]
+        known = self.names()
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
             f"unknown method '{id}'{hint} (known: {', '.join(known)};"
-            " also a weight file, predictions:DIR, module:object)"
+            " also a weight file, predictions:DIR, recipe:NAME@CLONE, module:object)"
         )
 
     def names(self) -> list[str]:
         """Ids of all methods, third parties' included."""
-        ours = (*self._entries, COMPACT_GAN.id, *network_cards(), *asasr.shipped_names())
+        networks = (COMPACT_GAN.id, *network_cards())
+        ours = (*self._entries, *networks, *pipeline_ids(), *asasr.shipped_names(), *recipe_ids())
         return [*ours, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
 
 
@@ -159,7 +131,15 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
         entry = _object(wanted.object)
     else:
         assert wanted.id is not None
-        entry = _asasr(wanted.id, wanted.sampling) if wanted.sampling else REGISTRY.get(wanted.id)
+        if wanted.id.startswith(RECIPE):
+            entry = recipe_entry(
+                wanted.id, wanted.folder, python=wanted.python, timeout=wanted.timeout, env=wanted.env,
+                version=wanted.version,
+            )  # fmt: skip
+        elif wanted.id in pipeline_ids():
+            entry = pipeline_entry(wanted.id, wanted.folder, wanted.sampling)
+        else:
+            entry = _asasr(wanted.id, wanted.sampling) if wanted.sampling else REGISTRY.get(wanted.id)
         if entry.missing:
             raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
     if wanted.name is None:
@@ -188,7 +168,7 @@ def _published(card: MethodCard) -> MethodEntry:
         return load_network(path, card, device=device, tile=TILE, overlap=OVERLAP)
 
     return MethodEntry(
-        card, "tensor", load, {"tile": TILE, "overlap": OVERLAP}, missing=missing, origin="spandrel",
+        card, "tensor", load, {"tile": TILE, "overlap": OVERLAP, "blend": BLEND}, missing=missing, origin="spandrel",
         weights_digest="" if path is None else digest_of(path),
     )  # fmt: skip
 
@@ -209,7 +189,7 @@ def _network(wanted: MethodReference, path: Path) -> MethodEntry:
         card,
         "tensor",
         lambda device: load_network(path, card, device=device, tile=tile, overlap=overlap),
-        settings={"tile": tile, "overlap": overlap},
+        settings={"tile": tile, "overlap": overlap, "blend": min(BLEND, overlap // 4)},
         weights_digest=digest_of(path),
         origin="spandrel",
     )

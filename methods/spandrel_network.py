@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors"})
-TILE = 512
-"""Default side of a tile in LQ pixels: benchmark images are restored whole, photos from a camera are cut."""
+TILE = 256
+"""Default side of a tile's centre in LQ pixels: with its context, LQ images of the usual sets at scale 4 are restored
+whole (up to 320 pixels), photos from a camera are cut, and overlapping windows of attention stay below 6 GiB."""
 OVERLAP = 32
 """Default context around a tile in LQ pixels."""
+BLEND = 8
+"""LQ pixels to each side of a cut over which tiles are blended, where the overlap has room for them: networks with
+attention or pooling over the whole tile differ there."""
 
 
 class SpandrelNetwork:
@@ -37,7 +41,8 @@ class SpandrelNetwork:
             raise MethodError(
                 f"{self.card.id} is a network for scale {self._descriptor.scale}, not {scale}; give --scale"
             )
-        return restore_tiled(self._descriptor, lq, scale, tile=self._tile, overlap=self._overlap)
+        blend = min(BLEND, self._overlap // 4)
+        return restore_tiled(self._descriptor, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend)
 
 
 def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overlap: int) -> SpandrelNetwork:

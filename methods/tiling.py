@@ -3,35 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def restore_tiled(forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int) -> Tensor:
-    """Apply ``forward`` to tiles and keep their centres.
+def restore_tiled(
+    forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int, blend: int
+) -> Tensor:
+    """Apply ``forward`` to tiles of nearly equal size, row by row, and blend their centres.
 
-    Where ``overlap`` is at least the network's receptive field, the result equals the untiled one.
+    Where ``overlap - blend`` is at least the network's receptive field, the result equals the untiled one. Networks
+    that see a whole tile at once (attention, pooling) and samplers differ between tiles: blending hides the cuts.
 
     Args:
         forward: ``[B, 3, h, w]`` to ``[B, 3, scale * h, scale * w]``.
         lq: ``[B, 3, H, W]``.
-        tile: side of the kept centre in LQ pixels; images up to this size (plus overlap) are not cut.
+        tile: largest side of a tile's centre in LQ pixels; images that fit into a tile with its context are not cut.
         overlap: LQ pixels of context around every centre.
+        blend: LQ pixels on each side of a cut over which one tile gives way to the next; at most ``overlap``.
     """
+    import torch
+
     height, width = lq.shape[-2:]
-    if height <= tile and width <= tile:
+    if max(height, width) <= tile + 2 * overlap:
         return forward(lq)
-    result = lq.new_empty(*lq.shape[:-2], height * scale, width * scale)
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            bottom, right = min(top + tile, height), min(left + tile, width)
-            outer_top, outer_left = max(top - overlap, 0), max(left - overlap, 0)
-            piece = lq[..., outer_top : bottom + overlap, outer_left : right + overlap]
-            sr = forward(piece)
-            y, x = (top - outer_top) * scale, (left - outer_left) * scale
-            result[..., top * scale : bottom * scale, left * scale : right * scale] = sr[
-                ..., y : y + (bottom - top) * scale, x : x + (right - left) * scale
-            ]
+    result = lq.new_zeros(*lq.shape[:-2], height * scale, width * scale)
+    for rows in _spans(height, tile, overlap, blend, scale):
+        for columns in _spans(width, tile, overlap, blend, scale):
+            sr = forward(lq[..., rows.read, columns.read])
+            weights = torch.tensor(rows.weights)[:, None] * torch.tensor(columns.weights)
+            result[..., rows.kept, columns.kept] += sr[..., rows.part, columns.part] * weights.to(sr)
     return result
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One tile along one axis."""
+
+    read: slice
+    """LQ pixels that the network sees."""
+    kept: slice
+    """SR pixels to which it contributes."""
+    part: slice
+    """Where these are in its own output."""
+    weights: list[float]
+    """Of each kept pixel; those of neighbours add up to one."""
+
+
+def _spans(length: int, tile: int, overlap: int, blend: int, scale: int) -> list[_Span]:
+    number = ceil(length / tile)
+    cuts = [round(index * length / number) for index in range(number + 1)]
+    soft = min(blend, min(end - start for start, end in pairwise(cuts)) // 2)
+    spans = []
+    for start, end in pairwise(cuts):
+        read = slice(max(start - overlap, 0), min(end + overlap, length))
+        kept = slice(max(start - soft, 0) * scale, min(end + soft, length) * scale)
+        part = slice(kept.start - read.start * scale, kept.stop - read.start * scale)
+        # Linear over the 2 * soft LQ pixels around each cut that has a neighbour.
+        weights = [
+            (1.0 if start == 0 else _rise(position, start * scale, soft * scale))
+            * (1.0 if end == length else 1.0 - _rise(position, end * scale, soft * scale))
+            for position in range(kept.start, kept.stop)
+        ]
+        spans.append(_Span(read, kept, part, weights))
+    return spans
+
+
+def _rise(position: int, cut: int, soft: int) -> float:
+    if soft == 0:
+        return float(position >= cut)
+    return min(max((position + 0.5 - cut) / (2 * soft) + 0.5, 0.0), 1.0)

@@ -15,6 +15,7 @@ Mark = Literal["best", "second", ""]
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "none": ""}
 """What a heading says of a metric's direction."""
+_COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"), ("Memory", "memory"))
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,23 @@ class Cell:
     mark: Mark = ""
     tied: bool = False
     """A paired test cannot tell it from the best."""
+    disputed: bool = False
+    """Published, and another source says something else."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method."""
+    """One method, or what one source says of it."""
 
     method: str
     family: str
     cells: tuple[Cell, ...]
-    parameters: str
-    seconds: str
-    memory: str
+    parameters: str = ""
+    seconds: str = ""
+    memory: str = ""
+    steps: str = ""
+    source: int = 0
+    """Number of the note that names its source; 0: it was measured here."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,14 @@ class Grid:
     """There are images enough for the marks of paired tests."""
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    """Measured ones, then published ones."""
+    sources: tuple[str, ...] = ()
+    """Of published rows; the first has number 1."""
+
+    @property
+    def costs(self) -> tuple[tuple[str, str], ...]:
+        """Headings and names of the costs that any of its methods has."""
+        return tuple((head, name) for head, name in _COSTS if any(getattr(row, name) for row in self.rows))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -105,11 +119,38 @@ def grids(board: Board) -> Iterator[Grid]:
                 for column in columns
             )
             cost = costs[method]
+            steps = "" if pd.isna(cost["steps"]) else str(int(cost["steps"]))
             rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
-                            _bytes(cost["memory"])))  # fmt: skip
+                            _bytes(cost["memory"]), steps))  # fmt: skip
+        sources, claims = _published(board, str(protocol), str(dataset), columns)
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
         tested = (str(protocol), str(dataset)) not in board.untested
-        yield Grid(str(dataset), str(protocol), lq, images, tested, columns, tuple(rows))
+        yield Grid(str(dataset), str(protocol), lq, images, tested, columns, (*rows, *claims), sources)
+
+
+def _published(
+    board: Board, protocol: str, dataset: str, columns: tuple[Column, ...]
+) -> tuple[tuple[str, ...], list[Row]]:
+    """Sources and rows of what others published, all sources of a method together; none is ranked."""
+    frame = board.published
+    part = frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]
+    part = part[part["metric"].isin([column.metric for column in columns])]
+    sources = list(part["source"].unique())
+    order = {str(method): rank for rank, method in enumerate(part["method"].unique())}
+    part = part.sort_values("method", key=lambda methods: methods.map(order), kind="stable")
+    rows = []
+    for (method, source), claims in part.groupby(["method", "source"], sort=False):
+        by_metric = {str(row["metric"]): row for row in _records(claims)}
+        cells = tuple(_claim(by_metric.get(column.metric), column) for column in columns)
+        rows.append(Row(str(method), "published", cells, source=1 + sources.index(source)))
+    return tuple(board.sources[source] for source in sources), rows
+
+
+def _claim(row: dict[str, Any] | None, column: Column) -> Cell:
+    if row is None:
+        return Cell("–", float("nan"))
+    value = float(row["value"])
+    return Cell(number(value, column.digits), value, disputed=bool(row["disputed"]))
 
 
 def _origin(rule: str) -> str:
@@ -180,4 +221,6 @@ def _seconds(value: float) -> str:
 def _bytes(value: float) -> str:
     if pd.isna(value):
         return ""
+    if value < 2**20:
+        return "< 1 MiB"
     return f"{value / 2**20:.0f} MiB" if value < 2**30 else f"{value / 2**30:.2f} GiB"

@@ -28,7 +28,7 @@ def to_html(board: Board, examples: list[Example]) -> str:
     return template.render(
         board=board,
         grids=list(grids(board)),
-        families=list(dict.fromkeys(board.methods["family"])),
+        families=[*dict.fromkeys(board.methods["family"]), *(["published"] if len(board.published) else [])],
         problems=list(board.problems.itertuples()),
         # A "<" in a name could end the script element; JSON has another spelling for it.
         gallery=Markup(json.dumps([_example(e, titles) for e in examples]).replace("<", "\\u003c")),

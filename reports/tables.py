@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from .board import Board
-from .grid import Cell, Grid, grids
+from .grid import Cell, Grid, Row, grids
 
 CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+DISPUTED = "≠ marks values that their sources contradict"
 
 
 def to_csv(board: Board) -> str:
-    """One line per mean, at full precision; empty where there is none."""
-    return board.scores[CSV_COLUMNS].to_csv(index=False, lineterminator="\n")
+    """One line per mean, at full precision; empty where there is none.
+
+    With published values, a last column names the source of each; it is empty for what was measured here.
+    """
+    if board.published.empty:
+        return board.scores[CSV_COLUMNS].to_csv(index=False, lineterminator="\n")
+    directions = board.metrics.set_index("metric")["direction"]
+    claims = board.published[board.published["metric"].isin(directions.index)]
+    claims = claims.assign(direction=claims["metric"].map(directions), source=claims["source"].map(board.sources))
+    columns = [*CSV_COLUMNS, "source"]
+    return board.scores.reindex(columns=columns).to_csv(index=False, lineterminator="\n") + claims.reindex(
+        columns=columns
+    ).to_csv(index=False, lineterminator="\n", header=False)
 
 
 def to_markdown(board: Board) -> str:
@@ -21,13 +33,17 @@ def to_markdown(board: Board) -> str:
                   f" {grid.size}, mean and 95 % bootstrap interval over images;"
                   " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
                   " cannot tell it from the best.", ""]  # fmt: skip
-        heads = ["Method", "Family", *(column.heading for column in grid.columns), "Parameters", "Time", "Memory"]
+        heads = ["Method", "Family", *(column.heading for column in grid.columns), *(head for head, _ in grid.costs)]
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
             cells = (_markdown_cell(cell) for cell in row.cells)
-            line = [_plain(row.method), row.family, *cells, row.parameters, row.seconds, row.memory]
-            parts.append(f"| {' | '.join(line)} |")
+            name = f"*{_plain(row.method)}* <sup>{row.source}</sup>" if row.source else _plain(row.method)
+            costs = (str(getattr(row, cost)) for _, cost in grid.costs)
+            parts.append(f"| {' | '.join([name, row.family, *cells, *costs])} |")
         parts += ["", *(_plain(note) + "\n" for note in grid.notes)]
+        if grid.sources:
+            parts += [f"*Rows in italics* were published by others and not measured here; {DISPUTED}.", ""]
+            parts += [*(f"{number}. {_plain(note)}" for number, note in enumerate(grid.sources, 1)), ""]
     if len(board.problems):
         parts += ["## Not measured", ""]
         parts += [
@@ -42,7 +58,13 @@ def to_markdown(board: Board) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = {"best": f"**{cell.text}**", "second": f"<u>{cell.text}</u>"}.get(cell.mark, cell.text)
     interval = f" [{cell.low}, {cell.high}]" if cell.low else ""
-    return text + ("≈" if cell.tied else "") + interval + (f" (n={cell.n})" if cell.partial else "")
+    return (
+        text
+        + ("≈" if cell.tied else "")
+        + ("≠" if cell.disputed else "")
+        + interval
+        + (f" (n={cell.n})" if cell.partial else "")
+    )
 
 
 def _plain(text: object) -> str:
@@ -60,6 +82,7 @@ def to_latex(board: Board) -> str:
 
 def _latex_grid(grid: Grid) -> str:
     heads = [_tex_heading(column.title, column.direction) for column in grid.columns]
+    heads += [head for head, _ in grid.costs]
     lines = [
         r"\begin{table}[t]",
         r"\centering",
@@ -73,8 +96,20 @@ def _latex_grid(grid: Grid) -> str:
         " & ".join(["Method", *heads]) + r" \\",
         r"\midrule",
     ]
-    lines += [" & ".join([_tex(row.method), *map(_tex_cell, row.cells)]) + r" \\" for row in grid.rows]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    lines += [_latex_row(row, grid) for row in grid.rows if not row.source]
+    claims = [_latex_row(row, grid) for row in grid.rows if row.source]
+    lines += [r"\midrule", *claims, r"\bottomrule", r"\end{tabular}"] if claims else [r"\bottomrule", r"\end{tabular}"]
+    if grid.sources:
+        lines += [r"\par\smallskip\footnotesize", r"Italics: published by others, not measured here; $\neq$: their"
+                  r" sources contradict each other."]  # fmt: skip
+        lines += [f"$^{{{number}}}$ {_tex(note)}." for number, note in enumerate(grid.sources, 1)]
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _latex_row(row: Row, grid: Grid) -> str:
+    name = rf"\textit{{{_tex(row.method)}}}$^{{{row.source}}}$" if row.source else _tex(row.method)
+    costs = (_tex(str(getattr(row, cost))).replace("<", "$<$") for _, cost in grid.costs)
+    return " & ".join([name, *map(_tex_cell, row.cells), *costs]) + r" \\"
 
 
 def _tex_heading(title: str, direction: str) -> str:
@@ -85,6 +120,7 @@ def _tex_heading(title: str, direction: str) -> str:
 def _tex_cell(cell: Cell) -> str:
     text = _tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
     text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
+    text += r"$^{\neq}$" if cell.disputed else ""
     return text + (r"$^{\approx}$" if cell.tied else "") + (rf" ($n={cell.n}$)" if cell.partial else "")
 
 

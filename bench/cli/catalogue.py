@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-listing = typer.Typer(no_args_is_help=True, help="List methods, datasets, metrics, figures, protocols or specs.")
+listing = typer.Typer(
+    no_args_is_help=True, help="List methods, datasets, metrics, figures, protocols, published tables or specs."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -89,6 +91,18 @@ def degradations() -> None:
 
 
 @listing.command()
+def published() -> None:
+    """Published tables, whose values 'report --published' shows beside measured ones."""
+    from ...methods.published import published_tables
+
+    rows: list[tuple[str, ...]] = [
+        (id, table.protocol, ", ".join(dict.fromkeys(one.dataset for one in table.sets)), table.source)
+        for id, table in published_tables().items()
+    ]
+    print_table(("table", "protocol", "datasets", "source"), rows)
+
+
+@listing.command()
 def specs() -> None:
     """Specs that come with the package."""
     from ..spec import load_spec, shipped_specs
@@ -96,11 +110,14 @@ def specs() -> None:
     print_table(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
 
 
-def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metric, protocol or spec.")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="Id of a method, dataset, metric, protocol, published table or spec.")],
+) -> None:
     """Print everything that is known of one thing."""
     from dataclasses import asdict
 
     from ...datasets.card import card_ids, load_card
+    from ...methods.published import published_tables
     from ...methods.registry import REGISTRY, resolve
     from ..metrics.metric import all_metrics
     from ..protocols import get_protocol, protocol_names
@@ -118,6 +135,15 @@ def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metr
         found.append(("metric", facts))
     if name in protocol_names() or name.startswith("classic-x"):
         found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
+    if name in published_tables():
+        table = published_tables()[name]
+        facts = {
+            **table.model_dump(exclude={"sets"}),
+            "datasets": list(dict.fromkeys(one.dataset for one in table.sets)),
+            "methods": list(dict.fromkeys(method for one in table.sets for method in one.rows)),
+            "metrics": list(dict.fromkeys(metric for one in table.sets for metric in one.metrics)),
+        }
+        found.append(("published", facts))
     if name in REGISTRY.names() or not found:
         entry = REGISTRY.get(name) if name in REGISTRY.names() else resolve(name)
         state = entry.missing or "ready"

@@ -23,12 +23,15 @@ def report(
     ] = "md,csv,tex,html",
     out: Annotated[Path | None, typer.Option(help="Folder for leaderboard.*; default STORE/report.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page; default the store's name.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Add what others published for the same datasets and protocols.")
+    ] = False,
 ) -> None:
     """Write the leaderboard as Markdown, CSV, LaTeX and a self-contained HTML page."""
     from ..leaderboard import write_reports
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_reports(store, out or store / "report", names, title=title):
+    for path in write_reports(store, out or store / "report", names, title=title, published=published):
         typer.echo(path)
 
 

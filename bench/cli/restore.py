@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ...methods.entry import MethodEntry
 
 
 def register(app: typer.Typer) -> None:
@@ -14,31 +17,94 @@ def register(app: typer.Typer) -> None:
 
 
 def restore(
-    method: Annotated[str, typer.Argument(help="Method id, weight file or module:object.")],
+    method: Annotated[str, typer.Argument(help="Method id, weight file, recipe:NAME@CLONE or module:object.")],
     source: Annotated[Path, typer.Argument(help="LQ image, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="SR image (PNG), or a folder for them.")],
     scale: Annotated[int, typer.Option(help="Scale.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of a seeded method.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, say what would be done, stop.")] = False,
 ) -> None:
     """Restore images and write them as PNG."""
     from ...datasets.dataset import image_files
-    from ...datasets.images import read_image, write_png
     from ...methods.errors import MethodReferenceError
-    from ...methods.protocol import Method, PixelMethod
     from ...methods.registry import resolve
-    from ..restoring import restore_image, torch_device
 
     entry = resolve(method)
-    if entry.interface not in ("tensor", "pixels"):
+    if entry.interface == "finished":
         raise MethodReferenceError(f"'{method}' restores no single images; use it in 'run'")
+    work = {source.stem: source} if source.is_file() else image_files(source)
+    targets = {stem: target / f"{stem}.png" if source.is_dir() else target for stem in work}
+    if dry_run:
+        _tell(entry, source, work, targets, scale, seed)
+    elif entry.interface == "folder":
+        _restore_folder(entry, work, targets, scale, seed)
+    else:
+        _restore_each(entry, work, targets, scale, seed, device)
+
+
+def _restore_each(
+    entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int, device: str
+) -> None:
+    from ...datasets.images import read_image, write_png
+    from ...methods.protocol import Method, PixelMethod
+    from ..restoring import restore_image, torch_device
+
     place = torch_device(device) if entry.interface == "tensor" else "cpu"
     loaded = entry.load(place)
     assert isinstance(loaded, Method | PixelMethod)
-    if source.is_dir():
-        work = [(path, target / f"{stem}.png") for stem, path in image_files(source).items()]
-    else:
-        work = [(source, target)]
-    for lq, sr in work:
-        write_png(sr, restore_image(loaded, read_image(lq), scale, seed, place))
-        typer.echo(sr)
+    for stem, lq in work.items():
+        write_png(targets[stem], restore_image(loaded, read_image(lq), scale, seed, place))
+        typer.echo(targets[stem])
+
+
+def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
+    """Give an external program a folder of PNG files, as a run does."""
+    import tempfile
+
+    from ...datasets.images import read_image, write_png
+    from ...methods.errors import MethodError
+    from ...methods.protocol import FolderMethod
+
+    loaded = entry.load("cpu")
+    assert isinstance(loaded, FolderMethod)
+    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name:
+        lq_dir, sr_dir = Path(name, "lq"), Path(name, "sr")
+        sr_dir.mkdir()
+        for stem, path in work.items():
+            write_png(lq_dir / f"{stem}.png", read_image(path))
+        loaded.restore_folder(lq_dir, sr_dir, scale, seed)
+        made = {path.stem: path for path in sorted(sr_dir.iterdir())}
+        for stem, path in targets.items():
+            if stem not in made:
+                raise MethodError(f"{entry.card.id}: wrote no image for '{stem}'")
+            write_png(path, read_image(made[stem]))
+            typer.echo(path)
+
+
+def _tell(
+    entry: MethodEntry, source: Path, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int
+) -> None:
+    """Say what would be done; an external program's command lines as a shell would take them."""
+    import shlex
+
+    from ...methods.command import ExternalCommand
+    from ...methods.recipes import RecipeMethod
+
+    ends = list(targets.values())
+    more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
+    typer.echo(f"{entry.card.id}: {len(work)} images at scale {scale}, seed {seed}, to {ends[0]}{more}")
+    method = entry.load("cpu") if entry.interface == "folder" else None
+    if isinstance(method, RecipeMethod):
+        recipe = method.recipe
+        commit = entry.settings["commit"]
+        if recipe.commit and commit != recipe.commit:
+            typer.echo(
+                f"  the clone is at {str(commit)[:12] or 'an unknown commit'}, the recipe is for {recipe.commit[:12]}"
+            )
+        typer.echo(f"  in {method.clone}:")
+        for arguments in method.commands(source, Path("OUT"), Path("WORK"), scale, seed):
+            typer.echo(f"    {shlex.join(arguments)}")
+        typer.echo(f"  then takes OUT/{recipe.writes.format(image='IMAGE')} of each image")
+    elif isinstance(method, ExternalCommand):
+        typer.echo(f"  {method.command}")

@@ -13,7 +13,6 @@ import torch
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MethodError
 from asasr_bench.methods.registry import resolve
-from asasr_bench.methods.tiling import restore_tiled
 from safetensors.torch import save_file
 from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 
@@ -65,26 +64,14 @@ def test_a_truncated_weight_file_is_refused(tmp_path: Path, state: dict[str, tor
         resolve(str(tmp_path / "net.pth")).load("cpu")
 
 
-def test_tiles_leave_no_seam_where_the_overlap_covers_the_receptive_field() -> None:
-    """Three 3x3 convolutions see three pixels; float32 sums may differ in the last digits by tile size."""
-    torch.manual_seed(0)
-    layers = [torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)]
-    network = torch.nn.Sequential(*layers, torch.nn.Upsample(scale_factor=2)).eval()
-    lq = torch.rand(1, 3, 61, 47)
-    with torch.inference_mode():
-        tiled = restore_tiled(network, lq, 2, tile=16, overlap=3)
-        assert (tiled - network(lq)).abs().max() < 1e-6
-        assert (restore_tiled(network, lq, 2, tile=16, overlap=1) - network(lq)).abs().max() > 1e-3
-
-
 def test_tiling_real_weights_is_invisible(shared: Path) -> None:
-    """realesr-animevideov3 sees 18 pixels to each side; 32 of overlap leave less than a thousandth of a grey level."""
+    """realesr-animevideov3 sees 18 pixels to each side; 24 more than are blended leave 1e-3 grey levels."""
     weights = str(shared / "weights" / "realesr-animevideov3.pth")
     lq = torch.from_numpy(read_image(shared / "data" / "RealSR_512" / "test_LR" / "Canon_001_LR4.png"))
     batch = lq.permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
         whole = resolve(weights).load("cpu").restore(batch, 4, [0])
-        tiled = resolve({"weights": weights, "tile": 48}).load("cpu").restore(batch, 4, [0])
+        tiled = resolve({"weights": weights, "tile": 32}).load("cpu").restore(batch, 4, [0])
     assert (whole - tiled).abs().max() * 255 < 1e-3
 
 

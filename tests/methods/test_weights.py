@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from asasr_bench.bench.cli.main import app
 from asasr_bench.datasets.download import DownloadError
+from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods import weights
 from asasr_bench.methods.errors import MissingWeightsError
 from asasr_bench.methods.networks import network_cards
@@ -126,6 +128,23 @@ def test_every_entry_shows_its_card(id: str) -> None:
     assert result.exit_code == 0
     assert id in result.output
     assert "summary" in result.output
+
+
+@pytest.mark.parametrize("id", REGISTRY.names())
+def test_every_entry_restores_or_says_what_is_missing(id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the command line, on a machine that has no weights but the shipped ones."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    write_png(tmp_path / "lq.png", np.full((8, 8, 3), 100, np.uint8))
+    arguments = ["restore", id, str(tmp_path / "lq.png"), str(tmp_path / "sr.png"), "--device", "cpu"]
+    if REGISTRY.get(id).missing or id == "asasr:flux":
+        with pytest.raises(
+            MissingWeightsError, match=r"weights fetch|by hand|hf download|: clone https|licence"
+        ) as caught:
+            CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert id in str(caught.value)
+    else:
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert read_image(tmp_path / "sr.png").shape == (32, 32, 3)
 
 
 def test_doctor_tells_what_is_missing_and_the_remedy(command) -> None:

@@ -32,8 +32,8 @@ def board(
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         untested=untested,
         methods=pd.DataFrame(
-            [(name, "gan", 1_200_000, 0.5, 2.0**30, "cpu") for name in values],
-            columns=["method", "family", "parameters", "seconds", "memory", "devices"],
+            [(name, "gan", 1_200_000, 28, 0.5, 2.0**30, "cpu") for name in values],
+            columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"],
         ),
         problems=pd.DataFrame(lost, columns=["dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(

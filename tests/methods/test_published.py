@@ -1,0 +1,74 @@
+"""Published values: our copy against the original list, and what contradicts what."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from asasr_bench.datasets.card import card_ids, load_card
+from asasr_bench.methods.published import PublishedValue, published_tables, published_values
+
+METRICS = {
+    "PSNR-Y": "psnr_y", "SSIM-Y": "ssim_y", "LPIPS": "lpips", "DISTS": "dists", "NIQE": "niqe", "MUSIQ": "musiq",
+    "MANIQA-pipal": "maniqa_pipal", "MANIQA": "maniqa", "CLIPIQA": "clipiqa", "CLIPIQA+": "clipiqa_plus", "FID": "fid",
+    "Q-Align": "qalign", "AP-box": "box_ap", "AP50-box": "box_ap50", "AP75-box": "box_ap75", "AP-mask": "mask_ap",
+    "AP50-mask": "mask_ap50", "AP75-mask": "mask_ap75", "mIoU": "miou", "Recall": "ocr_recall",
+}  # fmt: skip
+CLASSIC = ("vdsr-bicubic", "srcnn-paper")
+
+
+def test_every_value_of_the_original_list_is_here_and_no_other(shared: Path) -> None:
+    with (shared / "published_claims.csv").open() as file:
+        wanted = Counter(
+            (
+                row["method"].replace("(log)", "").replace("(paper)", ""),
+                row["dataset"].replace("(ASASR)", "-ASASR").replace("(LucidFlux)", "-LucidFlux"),
+                METRICS[row["metric"]],
+                float(row["value"]),
+            )
+            for row in csv.DictReader(file)
+        )
+    ours = [value for value in published_values() if value.table not in CLASSIC]
+    assert Counter((value.method, value.dataset, value.metric, value.value) for value in ours) == wanted
+    assert len(ours) == 1569
+
+
+def test_printed_bicubic_rows() -> None:
+    """The bicubic row of the classic tables at x4, as every paper since 2016 prints it."""
+    found = {
+        (value.dataset, value.metric): value.value
+        for value in published_values()
+        if value.table == "vdsr-bicubic" and value.protocol == "classic-x4"
+    }
+    assert [found[name, "psnr_y"] for name in ("Set5", "Set14", "BSD100", "Urban100")] == [28.42, 26.0, 25.96, 23.14]
+    assert [found[name, "ssim_y"] for name in ("Set5", "Set14", "BSD100", "Urban100")] == [
+        0.8104,
+        0.7027,
+        0.6675,
+        0.6577,
+    ]
+
+
+def test_every_table_names_its_source() -> None:
+    for table in published_tables().values():
+        assert len(table.source) > 10
+        assert all(one.rows and one.metrics for one in table.sets)
+
+
+@pytest.mark.parametrize("id", card_ids())
+def test_sets_with_a_card_have_its_number_of_images(id: str) -> None:
+    numbers = {value.images for value in published_values() if value.dataset == id}
+    assert numbers <= {load_card(id).count, None}
+
+
+def value(number: float, decimals: int) -> PublishedValue:
+    return PublishedValue("t", "p", "d", "", 4, "files", None, "m", "psnr_y", number, decimals)
+
+
+def test_a_rounded_value_is_no_contradiction() -> None:
+    assert not value(25.1511, 4).contradicts(value(25.15, 2))
+    assert not value(25.15, 2).contradicts(value(25.1511, 4))
+    assert value(25.1561, 4).contradicts(value(25.15, 2))
+    assert value(0.6326, 4).contradicts(value(0.6331, 4))
