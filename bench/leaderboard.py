@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
-from .metrics.metric import Metric, Payload, all_metrics
+from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels
 from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_ci, holm, least_p, permutation_p
@@ -31,8 +31,7 @@ def load_board(store: Store, *, title: str) -> Board:
     scores = _name_scales(store.scores())
     outputs = _name_scales(store.outputs())
     methods = _methods(store, outputs)
-    metrics = all_metrics()
-    known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
+    known = list(metrics_of(scores["metric"]).values())
     return Board(
         title=title,
         scores=_values(store, scores, list(methods["method"]), known),
