@@ -49,15 +49,19 @@ def with_truth(
     return replace(dataset, samples=samples)
 
 
-def parse_truth_option(text: str) -> tuple[str, Kind, Path]:
-    """Dataset, kind and path of ``DATASET=KIND:PATH``.
+def parse_truth_option(text: str) -> tuple[str, Kind, Path, tuple[int, ...]]:
+    """Dataset, kind, path and void labels of ``DATASET=KIND:PATH``; ``DATASET=labels:DIR,void=11``.
 
     Raises:
         TruthError: written otherwise.
     """
     dataset, equals, rest = text.partition("=")
     kind, colon, path = rest.partition(":")
+    path, comma, number = path.partition(",void=")
     for known in KINDS:
-        if equals and colon and dataset and path and kind == known:
-            return dataset, known, Path(path)
-    raise TruthError(f"truth '{text}': write DATASET=KIND:PATH with KIND one of {', '.join(KINDS)}")
+        if equals and colon and dataset and path and kind == known and (number.isdecimal() or not comma):
+            return dataset, known, Path(path), (int(number),) if comma else (VOID,)
+    raise TruthError(
+        f"truth '{text}': write DATASET=KIND:PATH with KIND one of {', '.join(KINDS)}; the label of void pixels may"
+        " follow, as in camvid=labels:DIR,void=11"
+    )

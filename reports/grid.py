@@ -89,7 +89,8 @@ def grids(board: Board) -> Iterator[Grid]:
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
-        marks = {column.metric: _marks(part[part["metric"] == column.metric], column, images) for column in columns}
+        ranked = part[[costs[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
+        marks = {column.metric: _marks(ranked[ranked["metric"] == column.metric], column, images) for column in columns}
         rows = []
         for method, scores in part.groupby("method", sort=False):
             by_metric = {row["metric"]: row for row in _records(scores)}

@@ -1,4 +1,4 @@
-"""Average precision as COCO defines it, through pycocotools, from detections and truth that are stored with each image."""
+"""Average precision as COCO defines it, through pycocotools, from detections and truth stored with each image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection and instance segmentation as metrics: AP of an engine's objects in SR, by COCO's truth or by those in HR."""
+"""Detection and instance segmentation as metrics: AP of an engine's objects in SR, by the truth or by those in HR."""
 
 from __future__ import annotations
 

@@ -16,6 +16,9 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class SmallSegmenter(nn.Module):
     """RGB in [0, 1] ``[B, 3, H, W]`` to logits ``[B, classes, H, W]``; any height and width of at least 32."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, classes: int, width: int = 16) -> None:
         super().__init__()
         quarter, eighth, sixteenth = 2 * width, 3 * width, 6 * width

@@ -29,7 +29,9 @@ class _Ratio:
 
     def of(self, sums: Floats) -> Floats:
         """``[..., counts]`` to ``[...]``; NaN where there is nothing to count."""
-        above, below = (sums[..., [COLUMNS.index(name) for name in names]].sum(-1) for names in (self.above, self.below))
+        above, below = (
+            sums[..., [COLUMNS.index(name) for name in names]].sum(-1) for names in (self.above, self.below)
+        )
         result: Floats = np.divide(100 * above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
         return result
 
