@@ -145,7 +145,7 @@ def _clipped(
         here, there = side(point), side(after)
         if here >= 0:
             kept.append(point)
-        if here * there < 0:
+        if here > 0 > there or here < 0 < there:  # their product may underflow
             share = here / (here - there)
             kept.append((point[0] + share * (after[0] - point[0]), point[1] + share * (after[1] - point[1])))
     return kept

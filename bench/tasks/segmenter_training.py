@@ -43,6 +43,14 @@ class SegmenterTraining:
     save_every: int = 100
 
 
+CAMVID = SegmenterTraining(
+    ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+    void=(11,),
+)
+"""CamVid as SegNet uses it: 11 classes, 11 is void."""
+PRESETS = {"camvid": CAMVID}
+
+
 def train_segmenter(
     images: Path, labels: Path, settings: SegmenterTraining, folder: Path, *, tell: Tell | None = None
 ) -> Path:
