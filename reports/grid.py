@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isinf, isnan
 from typing import Any, Literal
 
@@ -48,6 +48,8 @@ class Cell:
     mark: Mark = ""
     tied: bool = False
     """A paired test cannot tell it from the best."""
+    share: str = ""
+    """How far it goes from the floor to the ceiling, where the metric has both."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,13 @@ class Grid:
     rows: tuple[Row, ...]
 
     @property
+    def note(self) -> str:
+        """What percentages in parentheses mean, where there are any."""
+        if not any(cell.share for row in self.rows for cell in row.cells):
+            return ""
+        return f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %)."
+
+    @property
     def size(self) -> str:
         """How many images, and whether that suffices for tests."""
         return f"{self.images} images" + ("" if self.tested else ", too few for significance tests")
@@ -91,11 +100,16 @@ def grids(board: Board) -> Iterator[Grid]:
         images = int(part["n"].max())
         ranked = part[[costs[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
         marks = {column.metric: _marks(ranked[ranked["metric"] == column.metric], column, images) for column in columns}
+        bounds = {column.metric: _bounds(part[part["metric"] == column.metric], costs) for column in columns}
         rows = []
         for method, scores in part.groupby("method", sort=False):
             by_metric = {row["metric"]: row for row in _records(scores)}
             cells = tuple(
-                _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric])
+                _with_share(
+                    _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric]),
+                    str(method),
+                    bounds[column.metric],
+                )
                 for column in columns
             )
             cost = costs[method]
@@ -104,6 +118,27 @@ def grids(board: Board) -> Iterator[Grid]:
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
         tested = (str(protocol), str(dataset)) not in board.untested
         yield Grid(str(dataset), str(protocol), lq, images, tested, columns, tuple(rows))
+
+
+FLOOR = "bicubic"
+"""The method that shows what LQ is worth."""
+
+
+def _bounds(scores: pd.DataFrame, costs: dict[Any, dict[str, Any]]) -> tuple[str, float, float] | None:
+    """Name of the ceiling (HR itself), values of floor and ceiling; None where a metric has not both."""
+    values = dict(zip(scores["method"], scores["value"], strict=True))
+    ceiling = [str(method) for method in values if costs[method]["family"] == "reference"]
+    if not ceiling or FLOOR not in values:
+        return None
+    low, high = float(values[FLOOR]), float(values[ceiling[0]])
+    return None if isnan(low) or isnan(high) or low == high else (ceiling[0], low, high)
+
+
+def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None) -> Cell:
+    if bounds is None or isnan(cell.value) or method in (bounds[0], FLOOR):
+        return cell
+    _, low, high = bounds
+    return replace(cell, share=f"{100 * (cell.value - low) / (high - low):.0f} %")
 
 
 def _origin(rule: str) -> str:

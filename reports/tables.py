@@ -20,7 +20,7 @@ def to_markdown(board: Board) -> str:
         parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
                   f" {grid.size}, mean and 95 % bootstrap interval over images;"
                   " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
-                  " cannot tell it from the best.", ""]  # fmt: skip
+                  " cannot tell it from the best." + (f" {grid.note}" if grid.note else ""), ""]  # fmt: skip
         heads = ["Method", "Family", *(column.heading for column in grid.columns), "Parameters", "Time", "Memory"]
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
@@ -42,7 +42,8 @@ def to_markdown(board: Board) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = {"best": f"**{cell.text}**", "second": f"<u>{cell.text}</u>"}.get(cell.mark, cell.text)
     interval = f" [{cell.low}, {cell.high}]" if cell.low else ""
-    return text + ("≈" if cell.tied else "") + interval + (f" (n={cell.n})" if cell.partial else "")
+    share = f" ({cell.share})" if cell.share else ""
+    return text + ("≈" if cell.tied else "") + share + interval + (f" (n={cell.n})" if cell.partial else "")
 
 
 def _plain(text: object) -> str:
@@ -65,7 +66,9 @@ def _latex_grid(grid: Grid) -> str:
         r"\centering",
         rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
         rf" mean of {grid.size}. Best in bold, second underlined;"
-        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%).}",
+        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%)."
+        + (f" {_tex(grid.note)}" if grid.note else "")
+        + "}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & ".join(["Method", *heads]) + r" \\",
@@ -83,7 +86,8 @@ def _tex_heading(title: str, direction: str) -> str:
 def _tex_cell(cell: Cell) -> str:
     text = _tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
     text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
-    return text + (r"$^{\approx}$" if cell.tied else "") + (rf" ($n={cell.n}$)" if cell.partial else "")
+    share = f" ({_tex(cell.share)})" if cell.share else ""
+    return text + (r"$^{\approx}$" if cell.tied else "") + share + (rf" ($n={cell.n}$)" if cell.partial else "")
 
 
 _TEX_ESCAPES = {

@@ -49,8 +49,14 @@ def datasets() -> None:
 def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import all_metrics
+    from ..tasks.catalogue import measures
 
     print_table(("metric", "title", "better"), [(m.id, m.title, m.direction) for m in all_metrics().values()])
+    print_table(
+        ("metric of a task", "engines"),
+        [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
+    )
+    typer.echo("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
 
 
 @listing.command()
@@ -100,18 +106,20 @@ def show(name: Annotated[str, typer.Argument(help="Id of a method, dataset, metr
 
     from ...datasets.card import card_ids, load_card
     from ...methods.registry import REGISTRY, resolve
-    from ..metrics.metric import all_metrics
+    from ..metrics.metric import all_metrics, get_metric
     from ..protocols import get_protocol, protocol_names
     from ..spec import load_spec, shipped_specs
+    from ..tasks.catalogue import is_task_id
 
     found: list[tuple[str, dict[str, Any]]] = []
     if name in shipped_specs():
         found.append(("spec", load_spec(name).model_dump(mode="json")))
     if name in card_ids():
         found.append(("dataset", load_card(name).model_dump(mode="json")))
-    if name in all_metrics():
-        metric = all_metrics()[name]
-        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "version")}
+    if name in all_metrics() or is_task_id(name):
+        metric = get_metric(name)
+        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "version", "needs")}
+        facts["state"] = metric.missing() or "ready"
         found.append(("metric", facts))
     if name in protocol_names() or name.startswith("classic-x"):
         found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
