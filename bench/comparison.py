@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .metrics.metric import Metric, all_metrics
-from .statistics import Paired, holm, paired
-from .store import open_store
+from .metrics.metric import Metric, Payload, get_metric, metrics_of
+from .set_values import bootstrap_p, combine
+from .statistics import LEVEL, Paired, holm, paired
+from .store import Place, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIGNIFICANT = 0.05
 
@@ -46,19 +51,26 @@ def compare_methods(
         StoreError: no store there.
     """
     with open_store(root) as store:
-        scores = store.scores().dropna(subset=["value"])
+        scores = store.scores()
+        scores = scores[scores["status"] == "done"]
+        known_metrics = metrics_of(scores["metric"])
+        payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.combine is not None}
     for name in (first, second):
         if name not in set(scores["method"]):
             known = ", ".join(sorted(scores["method"].unique())) or "none"
             raise ComparisonError(f"{root}: has no scores of '{name}' (methods with scores: {known})")
-    known_metrics = all_metrics()
-    wanted = scores[scores["metric"].isin(metrics or known_metrics) & scores["metric"].isin(known_metrics)]
+    wanted = scores[scores["metric"].isin([get_metric(id).id for id in metrics or known_metrics])]
     if datasets:
         wanted = wanted[wanted["dataset"].isin(datasets)]
     found = []
     place = ["protocol", "scale", "dataset", "metric"]
     for (protocol, _, dataset, id), group in wanted.groupby(place, sort=False):
         metric = known_metrics[str(id)]
+        if metric.combine is not None:
+            both = _sets(group, payloads[metric.id], metric, first, second)
+            if both is not None:
+                found.append((str(dataset), str(protocol), metric, both))
+            continue
         means = group.groupby(["method", "image"])["value"].mean()
         a, b = (means.get(name) for name in (first, second))
         if a is None or b is None:
@@ -77,6 +89,31 @@ def compare_methods(
                    better_of(first, second, metric, result, float(p)))
         for (dataset, protocol, metric, result), p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
+
+
+def _sets(
+    group: pd.DataFrame, payloads: Mapping[Place, Payload], metric: Metric, first: str, second: str
+) -> Paired | None:
+    """Two values of the set that both restored, by a paired bootstrap over its images; None below two images.
+
+    The share of wins is over images that have a value of their own.
+    """
+    place = ["protocol", "scale", "dataset", "image", "method", "seed"]
+    images = set.intersection(*(set(group["image"][group["method"] == name]) for name in (first, second)))
+    values = []
+    for name in (first, second):
+        rows = group[(group["method"] == name) & group["image"].isin(images)][place].itertuples(index=False, name=None)
+        values.append(combine(metric, {(row[3], row[5]): payloads[row] for row in rows if row in payloads}))
+    one, other = values
+    if one.images != other.images or one.n < 2 or np.isnan(one.value) or np.isnan(other.value):
+        return None
+    draws = loss_of(one.draws, metric) - loss_of(other.draws, metric)
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    difference = float(loss_of(np.array(one.value), metric) - loss_of(np.array(other.value), metric))
+    means = group.groupby(["method", "image"])["value"].mean().unstack("method")[[first, second]].dropna()
+    a, b = (loss_of(means[name].to_numpy(), metric) for name in (first, second))
+    wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
+    return Paired(one.n, difference, float(low), float(high), bootstrap_p(draws), float("nan"), wins)
 
 
 def loss_of(values: np.ndarray, metric: Metric) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..reports.board import Board, Example
-from .metrics.metric import Metric, Payload, all_metrics
+from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
 from .ranking import ranks_of_methods
@@ -36,9 +36,8 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     scores = _name_scales(store.scores())
     outputs = _name_scales(store.outputs())
     methods = _methods(store, outputs)
-    metrics = all_metrics()
-    known = [metric for metric in metrics.values() if metric.id in set(scores["metric"])]
-    values = _values(store, scores, list(methods["method"]), known)
+    known = list(metrics_of(scores["metric"]).values())
+    values = _values(store, scores, methods, known)
     board = Board(
         title=title,
         scores=values,
@@ -63,18 +62,21 @@ def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _values(store: Store, scores: pd.DataFrame, methods: list[str], metrics: Sequence[Metric]) -> pd.DataFrame:
+def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """One row per dataset, method, metric and protocol."""
+    ceilings = set(methods["method"][methods["family"] == "reference"])
     place = ["protocol", "dataset", "metric"]
     known = {metric.id: metric for metric in metrics}
     combined = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
     rows: list[tuple[object, ...]] = []
     for (protocol, dataset, id), group in scores.groupby(place, sort=False):
         metric = known[str(id)]
-        found = _means(group, metric) if metric.combine is None else _combined(group, metric, combined[metric.id])
+        found = (
+            _means(group, metric) if metric.combine is None else _combined(group, metric, combined[metric.id], ceilings)
+        )
         rows += [(dataset, method, id, protocol, *numbers, metric.direction, tied) for method, *numbers, tied in found]
     frame = pd.DataFrame(rows, columns=_COLUMNS)
-    ranks = {"method": {name: rank for rank, name in enumerate(methods)},
+    ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
              "metric": {id: rank for rank, id in enumerate(known)}}  # fmt: skip
     return frame.sort_values(
         ["protocol", "dataset", "method", "metric"],
@@ -98,15 +100,18 @@ def _means(group: pd.DataFrame, metric: Metric) -> list[tuple[object, ...]]:
     return found
 
 
-def _combined(group: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> list[tuple[object, ...]]:
-    """Method, value of the set with interval, images, tied."""
+def _combined(
+    group: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload], ceilings: Container[str]
+) -> list[tuple[object, ...]]:
+    """Method, value of the set with interval, images, tied; HR itself takes no part in the comparison."""
     values: dict[str, SetValue] = {}
     for method, part in group.groupby("method", sort=False):
         rows = part[["protocol", "scale", "set", "image", "method", "seed"]].itertuples(index=False, name=None)
         stored = {(place[3], place[5]): payloads[place] for place in rows if place in payloads}
         values[str(method)] = combine(metric, stored)
-    images = max(one.n for one in values.values())
-    tied = tied_with_best(values, metric) if _can_tell(images, len(values)) else set()
+    rivals = {name: one for name, one in values.items() if name not in ceilings}
+    images = max((one.n for one in rivals.values()), default=0)
+    tied = tied_with_best(rivals, metric) if rivals and _can_tell(images, len(rivals)) else set()
     return [(name, one.value, one.low, one.high, one.n, name in tied) for name, one in values.items()]
 
 

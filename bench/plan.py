@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
+from ..datasets.truths import KINDS, parse_truth_option, with_truth
+from ..methods import ceiling
 from ..methods.entry import MethodEntry
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
@@ -86,8 +88,8 @@ def find_everything(spec: Spec) -> Experiment:
     """
     protocol = get_protocol(spec.protocol, spec.scale)
     metrics = tuple(get_metric(id) for id in spec.metrics)
-    methods = tuple(_planned(reference) for reference in spec.methods)
-    datasets = tuple(_dataset(entry, spec) for entry in spec.datasets)
+    methods = _with_bounds(tuple(_planned(reference) for reference in spec.methods), metrics)
+    datasets = _with_truth(tuple(_dataset(entry, spec) for entry in spec.datasets), spec)
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
         if not names:
             raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")
@@ -101,7 +103,22 @@ def find_everything(spec: Spec) -> Experiment:
                 f"method '{method.name}' is made for scale {', '.join(map(str, scales))}, not {spec.scale};"
                 " give --scale or leave it out"
             )
+    _require_truth(metrics, datasets, spec)
     return Experiment(spec, protocol, metrics, datasets, methods)
+
+
+def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], spec: Spec) -> None:
+    there = {source.kind for dataset in datasets for sample in dataset.samples for source in sample.truths}
+    for metric in metrics:
+        if metric.needs in KINDS and spec.crop is not None:
+            raise SpecError(
+                f"metric '{metric.id}' needs whole images: ground truth does not follow a crop; leave it out"
+            )
+        if metric.needs in KINDS and metric.needs not in there:
+            raise SpecError(
+                f"metric '{metric.id}' needs {metric.needs} truth, and no dataset here has any; give --truth"
+                f" DATASET={metric.needs}:PATH, or compare with HR: '{metric.id}:hr'"
+            )
 
 
 def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
@@ -113,6 +130,15 @@ def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
     return PlannedMethod(entry.card.id, text, entry.card, entry)
 
 
+def _with_bounds(methods: tuple[PlannedMethod, ...], metrics: tuple[Metric, ...]) -> tuple[PlannedMethod, ...]:
+    """HR and bicubic join wherever a metric needs its ceiling and its floor."""
+    names = {method.entry.origin or method.entry.card.id for method in methods if method.entry is not None}
+    added = [id for id in (ceiling.CARD.id, ceiling.FLOOR) if id not in names]
+    if not methods or not any(metric.bounded for metric in metrics):
+        return methods
+    return (*(_planned(id) for id in added), *methods)
+
+
 def _dataset(entry: str | DatasetEntry, spec: Spec) -> Dataset:
     dataset = _whole(entry, spec)
     return dataset if spec.crop is None else replace(dataset, name=f"{dataset.name} (crop {spec.crop})")
@@ -122,9 +148,24 @@ def _whole(entry: str | DatasetEntry, spec: Spec) -> Dataset:
     if isinstance(entry, str):
         return parse_dataset_option(entry, spec.scale, spec.lq_rule)
     hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
-    return folder_dataset(
+    dataset = folder_dataset(
         entry.name, hr=hr, lq=lq, scale=spec.scale, lq_rule=None if lq else entry.lq_rule or spec.lq_rule
     )
+    for kind in KINDS:
+        path: str | None = getattr(entry, kind)
+        if path is not None:
+            dataset = with_truth(dataset, kind, Path(path), void=entry.void, zero_is_void=entry.zero_is_void)
+    return dataset
+
+
+def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...]:
+    by_name = {dataset.name: dataset for dataset in datasets}
+    for text in spec.truth:
+        name, kind, path, void = parse_truth_option(text)
+        if name not in by_name:
+            raise SpecError(f"truth '{text}': no dataset '{name}' here (there are: {', '.join(by_name)})")
+        by_name[name] = with_truth(by_name[name], kind, path, void=void)
+    return tuple(by_name[dataset.name] for dataset in datasets)
 
 
 @dataclass
@@ -247,8 +288,11 @@ def _task(
     """The task of one output, or the row that says why there can be none."""
     lq, reference = known.inputs.get(keys.get(item, ""), ("", None))
     has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
+    is_hr = method.entry is not None and method.entry.interface == "reference"
     metrics = tuple(
-        one.id for one in experiment.metrics if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds)
+        one.id
+        for one in experiment.metrics
+        if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds) and (one.bounded or not is_hr)
     )
     blank = Task(item.image, lq, reference, "", None, metrics, item.truths)
     if item in errors:
@@ -260,6 +304,8 @@ def _task(
         identity = method.entry.identity(item.image, experiment.spec.scale)
     except (MethodError, OSError) as error:
         return job.failed(blank, str(error))
+    if is_hr:
+        identity["reference"] = reference
     key = restoration_key(lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed)
     sr = known.restorations.get(key)
     if sr not in known.objects:

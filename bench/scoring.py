@@ -56,6 +56,8 @@ def score_folders(
         raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
     if gaps := [f"{metric.id}: {metric.missing()}" for metric in functions if metric.missing()]:
         raise MetricError("; ".join(gaps))
+    if of_sets := [metric.id for metric in functions if metric.combine is not None]:
+        raise MetricError(f"{', '.join(of_sets)} has no mean over images: a set is scored as a whole; use 'run'")
     scale = protocol.scale or 1
     samples = folder_dataset("score", hr=hr, lq=sr, scale=scale).samples
 

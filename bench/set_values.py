@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .metrics.metric import Floats, Metric, Payload
 from .statistics import LEVEL, holm, resampling_weights
 
-RESAMPLES = 10_000
 RESAMPLES_SLOW = 1_000
 """Where a metric can only be combined one set at a time."""
 _SIGNIFICANT = 0.05
@@ -54,7 +53,7 @@ def combine(metric: Metric, payloads: Payloads) -> SetValue:
 def _resampled(metric: Metric, payloads: Sequence[Payload]) -> Floats:
     assert metric.combine is not None
     if metric.resample is not None:
-        return metric.resample(payloads, resampling_weights(len(payloads), RESAMPLES))
+        return metric.resample(payloads, resampling_weights(len(payloads), metric.resamples))
     weights = resampling_weights(len(payloads), RESAMPLES_SLOW).astype(np.int64)
     draws = [metric.combine([payloads[k] for k in np.repeat(np.arange(row.size), row)]) for row in weights]
     return np.asarray(draws, dtype=np.float64)

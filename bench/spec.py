@@ -34,6 +34,16 @@ class DatasetEntry(_Strict):
     """Folder of LQ images; without it LQ is made from HR."""
     lq_rule: str | None = None
     """How LQ is made from HR, instead of the spec's rule."""
+    text: str | None = None
+    """Transcriptions: a folder of ICDAR files, MMOCR's or TextOCR's JSON, or lines of image, tab and text."""
+    instances: str | None = None
+    """Objects: a COCO instances file."""
+    labels: str | None = None
+    """Folder of label maps, grey or palette PNGs named as the images."""
+    void: Annotated[tuple[int, ...], Field(strict=False)] = (255,)
+    """Labels that are no class."""
+    zero_is_void: bool = False
+    """Label 0 is no class, and class n is stored as n + 1 (ADE20K)."""
 
     @model_validator(mode="after")
     def _has_images(self) -> DatasetEntry:
@@ -52,6 +62,8 @@ class Spec(_Strict):
     scale: Annotated[int, Field(ge=1, le=16)] = 4
     datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
     """Card ids, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, or mappings."""
+    truth: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Ground truth of datasets: ``DATASET=text:PATH``, ``DATASET=instances:FILE`` or ``DATASET=labels:DIR``."""
     lq_rule: str | None = None
     """How LQ is made where a dataset has HR alone: ``matlab-bicubic`` (default unless the dataset's card says
     otherwise), or ``degradation:PRESET[:SEED]``."""
@@ -147,7 +159,7 @@ def _read_text(path: Path) -> str:
         raise SpecError(f"{path}: cannot be read ({error})") from None
 
 
-_FOLDER_KEYS = ("hr", "lq", "predictions", "weights", "cwd", "folder")
+_FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels", "predictions", "weights", "cwd", "folder")
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:

@@ -162,7 +162,11 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
     if not new:
         return
     try:
-        target = torch_device(device) if resolve(json.loads(job.reference)).interface == "tensor" else "cpu"
+        interface = resolve(json.loads(job.reference)).interface
+        if interface == "reference":
+            yield from ((task, _hr_of(task, objects)) for task in new)
+            return
+        target = torch_device(device) if interface == "tensor" else "cpu"
         method = _loaded(job.reference, target)
     except Exception as error:
         yield from ((task, explain(error)) for task in new)
@@ -177,6 +181,10 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
             raise
         except Exception as error:
             yield task, explain(error)
+
+
+def _hr_of(task: Task, objects: Objects) -> _Restored | str:
+    return "the set has no HR" if task.reference is None else _Restored(objects.get(task.reference))
 
 
 def _restore_one(

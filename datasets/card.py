@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -15,6 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
+from .truth import VOID
+from .truths import KINDS, with_truth
 
 
 class Source(BaseModel):
@@ -56,6 +59,18 @@ class DatasetCard(BaseModel):
     """Folder of LQ images; ``{scale}`` is filled in."""
     lq_rule: str | None = None
     """How LQ is made where only HR is given."""
+    text: str | None = None
+    """Transcriptions inside the set's folder; see ``read_text_truth``."""
+    instances: str | None = None
+    """COCO instances file."""
+    labels: str | None = None
+    """Folder of label maps."""
+    classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Names of the classes of label maps."""
+    void: Annotated[tuple[int, ...], Field(strict=False)] = (VOID,)
+    """Labels that are no class."""
+    zero_is_void: bool = False
+    """Label 0 is no class, and class n is stored as n + 1."""
     builder: str | None = None
     """``module:function`` of this package that makes the set; nothing to download."""
     sources: Annotated[tuple[Source, ...], Field(strict=False)] = ()
@@ -135,7 +150,17 @@ def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path 
     made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
     if len(made.samples) != card.count:
         raise DatasetError(f"dataset '{id}': {folder} has {len(made.samples)} images, its card says {card.count}")
-    return Dataset(made.name, made.samples, made.lq_rule, card)
+    return _with_truth(replace(made, card=card), card, folder)
+
+
+def _with_truth(dataset: Dataset, card: DatasetCard, folder: Path) -> Dataset:
+    for kind in KINDS:
+        place: str | None = getattr(card, kind)
+        if place is not None:
+            dataset = with_truth(
+                dataset, kind, folder / place, classes=card.classes, void=card.void, zero_is_void=card.zero_is_void
+            )
+    return dataset
 
 
 def _cards() -> Traversable:

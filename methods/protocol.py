@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-Family = Literal["interpolation", "regression", "gan", "diffusion", "flow", "external", "published"]
-Interface = Literal["tensor", "pixels", "folder", "finished"]
+Family = Literal["interpolation", "regression", "gan", "diffusion", "flow", "external", "published", "reference"]
+Interface = Literal["tensor", "pixels", "folder", "finished", "reference"]
+"""How a method takes images; ``reference``: it is HR itself."""
 
 
 @dataclass(frozen=True)

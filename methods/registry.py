@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
 
-from . import asasr
+from . import asasr, ceiling
 from .command import ExternalCommand
 from .entry import MethodEntry
 from .errors import (
@@ -107,7 +107,14 @@ def _interpolation_entry(name: str) -> MethodEntry:
     return MethodEntry(method.card, "pixels", lambda device: method)
 
 
-REGISTRY = Registry({name: _interpolation_entry(name) for name in KERNELS})
+def _ceiling_entry() -> MethodEntry:
+    def load(device: str) -> AnyMethod:
+        raise MethodError("'hr' is HR itself, which only a benchmark has; it restores nothing")
+
+    return MethodEntry(ceiling.CARD, "reference", load)
+
+
+REGISTRY = Registry({**{name: _interpolation_entry(name) for name in KERNELS}, "hr": _ceiling_entry()})
 """The methods that come with the package."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isinf, isnan
 from typing import Any, Literal
 
@@ -53,6 +53,8 @@ class Cell:
     """A paired test cannot tell it from the best."""
     disputed: bool = False
     """Published, and another source says something else."""
+    share: str = ""
+    """How far it goes from the floor to the ceiling, where the metric has both."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,11 @@ class Grid:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of some columns must know."""
-        return tuple(f"{column.title}: {column.note}." for column in self.columns if column.note)
+        """What a reader of some columns, and of percentages in parentheses, must know."""
+        notes = [f"{column.title}: {column.note}." for column in self.columns if column.note]
+        if any(cell.share for row in self.rows for cell in row.cells):
+            notes.append(f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %).")
+        return tuple(notes)
 
     @property
     def size(self) -> str:
@@ -110,12 +115,18 @@ def grids(board: Board) -> Iterator[Grid]:
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
-        marks = {column.metric: _marks(part[part["metric"] == column.metric], column, images) for column in columns}
+        ranked = part[[costs[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
+        marks = {column.metric: _marks(ranked[ranked["metric"] == column.metric], column, images) for column in columns}
+        bounds = {column.metric: _bounds(part[part["metric"] == column.metric], costs) for column in columns}
         rows = []
         for method, scores in part.groupby("method", sort=False):
             by_metric = {row["metric"]: row for row in _records(scores)}
             cells = tuple(
-                _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric])
+                _with_share(
+                    _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric]),
+                    str(method),
+                    bounds[column.metric],
+                )
                 for column in columns
             )
             cost = costs[method]
@@ -151,6 +162,27 @@ def _claim(row: dict[str, Any] | None, column: Column) -> Cell:
         return Cell("–", float("nan"))
     value = float(row["value"])
     return Cell(number(value, column.digits), value, disputed=bool(row["disputed"]))
+
+
+FLOOR = "bicubic"
+"""The method that shows what LQ is worth."""
+
+
+def _bounds(scores: pd.DataFrame, costs: dict[Any, dict[str, Any]]) -> tuple[str, float, float] | None:
+    """Name of the ceiling (HR itself), values of floor and ceiling; None where a metric has not both."""
+    values = dict(zip(scores["method"], scores["value"], strict=True))
+    ceiling = [str(method) for method in values if costs[method]["family"] == "reference"]
+    if not ceiling or FLOOR not in values:
+        return None
+    low, high = float(values[FLOOR]), float(values[ceiling[0]])
+    return None if isnan(low) or isnan(high) or low == high else (ceiling[0], low, high)
+
+
+def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None) -> Cell:
+    if bounds is None or isnan(cell.value) or method in (bounds[0], FLOOR):
+        return cell
+    _, low, high = bounds
+    return replace(cell, share=f"{100 * (cell.value - low) / (high - low):.0f} %")
 
 
 def _origin(rule: str) -> str:

@@ -58,13 +58,9 @@ def to_markdown(board: Board) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = {"best": f"**{cell.text}**", "second": f"<u>{cell.text}</u>"}.get(cell.mark, cell.text)
     interval = f" [{cell.low}, {cell.high}]" if cell.low else ""
-    return (
-        text
-        + ("≈" if cell.tied else "")
-        + ("≠" if cell.disputed else "")
-        + interval
-        + (f" (n={cell.n})" if cell.partial else "")
-    )
+    share = f" ({cell.share})" if cell.share else ""
+    marks = ("≈" if cell.tied else "") + ("≠" if cell.disputed else "")
+    return text + marks + share + interval + (f" (n={cell.n})" if cell.partial else "")
 
 
 def _plain(text: object) -> str:
@@ -121,7 +117,8 @@ def _tex_cell(cell: Cell) -> str:
     text = _tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
     text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
     text += r"$^{\neq}$" if cell.disputed else ""
-    return text + (r"$^{\approx}$" if cell.tied else "") + (rf" ($n={cell.n}$)" if cell.partial else "")
+    share = f" ({_tex(cell.share)})" if cell.share else ""
+    return text + (r"$^{\approx}$" if cell.tied else "") + share + (rf" ($n={cell.n}$)" if cell.partial else "")
 
 
 _TEX_ESCAPES = {

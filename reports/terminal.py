@@ -31,5 +31,6 @@ def to_terminal(board: Board) -> Iterator[Table]:
 
 
 def _cell(cell: Cell) -> str:
-    text = escape(cell.text) + ("≈" if cell.tied else "") + (f" (n={cell.n})" if cell.partial else "")
+    share = f" ({cell.share})" if cell.share else ""
+    text = escape(cell.text) + ("≈" if cell.tied else "") + share + (f" (n={cell.n})" if cell.partial else "")
     return {"best": f"[bold]{text}[/]", "second": f"[underline]{text}[/]"}.get(cell.mark, text)

@@ -51,10 +51,16 @@ def datasets() -> None:
 def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import all_metrics
+    from ..tasks.catalogue import measures
 
     rows = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
             for m in all_metrics().values()]  # fmt: skip
     print_table(("metric", "title", "better", "range", "state"), rows)
+    print_table(
+        ("metric of a task", "engines"),
+        [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
+    )
+    typer.echo("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
 
 
 @listing.command()
@@ -119,18 +125,20 @@ def show(
     from ...datasets.card import card_ids, load_card
     from ...methods.published import published_tables
     from ...methods.registry import REGISTRY, resolve
-    from ..metrics.metric import all_metrics
+    from ..metrics.metric import all_metrics, get_metric
     from ..protocols import get_protocol, protocol_names
     from ..spec import load_spec, shipped_specs
+    from ..tasks.catalogue import is_task_id
 
     found: list[tuple[str, dict[str, Any]]] = []
     if name in shipped_specs():
         found.append(("spec", load_spec(name).model_dump(mode="json")))
     if name in card_ids():
         found.append(("dataset", load_card(name).model_dump(mode="json")))
-    if name in all_metrics():
-        metric = all_metrics()[name]
-        facts = {key: getattr(metric, key) for key in ("id", "title", "unit", "direction", "range", "version", "note")}
+    if name in all_metrics() or is_task_id(name):
+        metric = get_metric(name)
+        keys = ("id", "title", "unit", "direction", "range", "version", "needs", "note")
+        facts = {key: getattr(metric, key) for key in keys}
         facts["state"] = metric.missing() or "ready"
         found.append(("metric", facts))
     if name in protocol_names() or name.startswith("classic-x"):

@@ -26,6 +26,10 @@ def run(
         list[str] | None,
         typer.Option(help="Card id, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, or NAME=LQ_DIR, (no HR). Repeatable."),
     ] = None,
+    truth: Annotated[
+        list[str] | None,
+        typer.Option(help="Ground truth: DATASET=text:PATH, DATASET=instances:FILE, DATASET=labels:DIR. Repeatable."),
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(help="Method id, weight file, predictions:DIR, module:object, or NAME=any of these. Repeatable."),
@@ -57,7 +61,7 @@ def run(
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device, lq_rule=lq_rule, crop=crop, batch=batch,
+        device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch,
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)

@@ -79,6 +79,28 @@ def gan(
     _train(lambda place: train_gan(loaded, place), loaded, "gan", out / "gan", device)
 
 
+@app.command()
+def referee(
+    name: Annotated[str, typer.Argument(help="camvid: the shipped small segmentation network.")],
+    data: Annotated[Path, typer.Option(help="Folder with 'images' and their label maps in 'labels'.")],
+    out: Annotated[Path, typer.Option(help="Folder of the training.")],
+    steps: Annotated[int | None, typer.Option(help="Steps, instead of the preset's.")] = None,
+) -> None:
+    """A small segmentation network that judges restored images (mIoU)."""
+    from dataclasses import replace
+
+    from ...asasr.errors import TrainingConfigError
+    from ...methods.weights import own_folder
+    from ..tasks.segmenter_training import PRESETS, train_segmenter
+
+    if name not in PRESETS:
+        raise TrainingConfigError(f"unknown referee '{name}' (known: {', '.join(PRESETS)})")
+    settings = PRESETS[name] if steps is None else replace(PRESETS[name], steps=steps)
+    with training_progress("referee") as tell:
+        path = train_segmenter(data / "images", data / "labels", settings, out, tell=tell)
+    typer.echo(f"trained: {path}  (to use it, copy it to {own_folder() / f'referee-{name}.safetensors'})")
+
+
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
     from ...asasr.config import load_config
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -102,6 +102,11 @@ class Metric:
     resample: Callable[[Sequence[Payload], Floats], Floats] | None = None
     """``combine`` of many resampled sets at once: how often each image was drawn ``[R, N]`` to values ``[R]``."""
 
+    resamples: int = 10_000
+    """Resampled sets behind an interval of ``resample``; fewer where that is slow."""
+    bounded: bool = False
+    """Tables show it for HR itself and for bicubic as well: between them lies what a method can win."""
+
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be measured on this machine and what to do; '' if it can."""
 
@@ -133,16 +138,32 @@ def get_metric(id: str) -> Metric:
     Raises:
         MetricError: no metric has it; the message names the nearest ones.
     """
+    from ..tasks.catalogue import is_task_id, measures, task_metric
+
     metrics = all_metrics()
+    if is_task_id(id):
+        return task_metric(id)
     if id not in metrics:
-        nearest = difflib.get_close_matches(id.lower(), metrics, n=2, cutoff=0.4)
+        nearest = difflib.get_close_matches(id.lower(), [*metrics, *measures()], n=2, cutoff=0.4)
         hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
-        raise MetricError(f"unknown metric '{id}'{hint} (known: {', '.join(metrics)})")
+        raise MetricError(f"unknown metric '{id}'{hint} (known: {', '.join(metrics)}; {', '.join(measures())})")
     return metrics[id]
 
 
+def metrics_of(ids: Iterable[str]) -> dict[str, Metric]:
+    """The metrics of these ids, in the order in which tables show them: task metrics last.
+
+    Raises:
+        MetricError: see ``get_metric``.
+    """
+    wanted = set(ids)
+    known = all_metrics()
+    rest = sorted(wanted - set(known))
+    return {id: known.get(id) or get_metric(id) for id in (*(id for id in known if id in wanted), *rest)}
+
+
 def all_metrics() -> dict[str, Metric]:
-    """All metrics by id, in the order in which tables show them."""
+    """All metrics of images by id, in the order in which tables show them; those of tasks are made by their id."""
     from . import (
         deep_features,
         faithfulness,

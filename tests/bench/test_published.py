@@ -54,7 +54,7 @@ def test_rows_stand_apart_with_their_sources() -> None:
     assert not any(cell.mark or cell.tied for row in claims for cell in row.cells)
     (best,) = [row for row in grid.rows if not row.note]
     assert best.cells[0].mark == "best"  # although published values are higher: nobody measured them here
-    assert len(grid.notes) == 3
+    assert len(grid.sources) == 3
     text = to_markdown(one)
     assert "*SeeSR* <sup>2</sup> | published | 25.18 | 0.7216" in text
     assert "\n2. OSEDiff (NeurIPS 2024), table 1" in text

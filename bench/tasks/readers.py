@@ -1,0 +1,189 @@
+"""Engines that read text: RapidOCR, Tesseract and EasyOCR. None of them downloads anything."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...datasets.images import file_digest
+from ...methods.weights import WeightsError, digest_of, find, weight_file
+from .engine import EngineEntry, Image, Reading, library_version, not_installed
+from .reading import Polygon
+
+VERSION = "1"
+_CERTAIN = 0.5
+"""Least confidence of what counts as read; RapidOCR's own default, for all engines."""
+
+
+class RapidOcrReader:
+    """PP-OCR through ONNX Runtime; the models lie in the wheel."""
+
+    def __init__(self) -> None:
+        from rapidocr import RapidOCR
+
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        settings = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"}
+        self._engine = RapidOCR(params=settings)
+
+    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
+        """See ``TextReader``."""
+        found = self._engine(
+            np.ascontiguousarray(image[..., ::-1]), use_det=not one_word, use_cls=False
+        )  # it takes BGR
+        if not found.txts:
+            return ()
+        boxes = [()] * len(found.txts) if one_word else [_corners(box) for box in found.boxes]
+        rows = zip(found.txts, boxes, found.scores, strict=True)
+        return tuple(Reading(text, box, float(score)) for text, box, score in rows if score >= _CERTAIN)
+
+
+class TesseractReader:
+    """Tesseract's LSTM through its command line program."""
+
+    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
+        """See ``TextReader``; page segmentation 8 (one word) or 11 (sparse text)."""
+        import pytesseract
+        from PIL import Image as Picture
+
+        mode = 8 if one_word else 11
+        table = pytesseract.image_to_data(
+            Picture.fromarray(image), lang="eng", config=f"--oem 1 --psm {mode}", output_type=pytesseract.Output.DICT
+        )
+        rows = zip(*(table[key] for key in ("text", "conf", "left", "top", "width", "height")), strict=True)
+        found = []
+        for text, confidence, left, top, width, height in rows:
+            if text.strip() and float(confidence) / 100 >= _CERTAIN:
+                right, bottom = left + width, top + height
+                box: Polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
+                found.append(Reading(text, () if one_word else box, float(confidence) / 100))
+        return tuple(found)
+
+
+class EasyOcrReader:
+    """CRAFT and CRNN through EasyOCR, from files that were verified before."""
+
+    def __init__(self, folder: Path) -> None:
+        import easyocr
+
+        self._engine = easyocr.Reader(
+            ["en"], gpu=False, model_storage_directory=str(folder), user_network_directory=str(folder),
+            download_enabled=False, verbose=False,
+        )  # fmt: skip
+
+    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
+        """See ``TextReader``."""
+        found = self._engine.recognize(image) if one_word else self._engine.readtext(image)
+        return tuple(
+            Reading(text, () if one_word else _corners(box), float(score))
+            for box, text, score in found
+            if score >= _CERTAIN
+        )
+
+
+def readers() -> dict[str, EngineEntry]:
+    """All readers by name."""
+    entries = (
+        EngineEntry(
+            "rapidocr", "RapidOCR", f"{VERSION}, rapidocr {library_version('rapidocr')}", RapidOcrReader,
+            missing=_rapidocr_missing, weights=_rapidocr_weights,
+        ),
+        EngineEntry(
+            "tesseract", "Tesseract", f"{VERSION}, tesseract {_tesseract_version()}", TesseractReader,
+            missing=_tesseract_missing, weights=_tesseract_weights,
+        ),
+        EngineEntry(
+            "easyocr", "EasyOCR", f"{VERSION}, easyocr {library_version('easyocr')}", _load_easyocr,
+            missing=_easyocr_missing, weights=lambda: _digests(_easyocr_files()),
+        ),
+    )  # fmt: skip
+    return {entry.name: entry for entry in entries}
+
+
+def _corners(box: Any) -> Polygon:
+    return tuple((float(x), float(y)) for x, y in box)
+
+
+def _rapidocr_missing() -> str:
+    return not_installed("rapidocr", "ocr") or not_installed("onnxruntime", "ocr")
+
+
+@lru_cache(maxsize=1)
+def _rapidocr_weights() -> str:
+    spec = find_spec("rapidocr")
+    if spec is None or spec.origin is None:
+        return ""
+    return _digests(sorted(Path(spec.origin).parent.glob("models/*.onnx")))
+
+
+def _digests(files: list[Path]) -> str:
+    return hashlib.sha256("".join(map(digest_of, files)).encode()).hexdigest()[:32] if files else ""
+
+
+@lru_cache(maxsize=1)
+def _tesseract_version() -> str:
+    """First line of ``tesseract --version``; '' where there is no program."""
+    import shutil
+    import subprocess
+
+    if shutil.which("tesseract") is None:
+        return ""
+    told = subprocess.run(["tesseract", "--version"], capture_output=True, text=True, check=False)
+    return (told.stdout or told.stderr).splitlines()[0].removeprefix("tesseract ").strip()
+
+
+def _tesseract_missing() -> str:
+    if not _tesseract_version():
+        return "the program tesseract is missing; install it (Debian: apt-get install tesseract-ocr)"
+    if _tesseract_data() is None:
+        return "tesseract has no English data (eng.traineddata); install it (Debian: tesseract-ocr-eng)"
+    return not_installed("pytesseract", "ocr")
+
+
+@lru_cache(maxsize=1)
+def _tesseract_data() -> Path | None:
+    import os
+    import subprocess
+
+    told = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=False)
+    head = (told.stdout or told.stderr).splitlines()[:1]
+    folders = [os.environ.get("TESSDATA_PREFIX", ""), head[0].partition('"')[2].partition('"')[0] if head else ""]
+    return next(
+        (Path(one, "eng.traineddata") for one in folders if one and Path(one, "eng.traineddata").is_file()), None
+    )
+
+
+@lru_cache(maxsize=1)
+def _tesseract_weights() -> str:
+    path = _tesseract_data() if _tesseract_version() else None
+    return "" if path is None else file_digest(path)[:32]
+
+
+_EASYOCR = ("easyocr-craft", "easyocr-english")
+
+
+def _easyocr_files() -> list[Path]:
+    """Both files, verified; none where one is missing."""
+    files = [find(weight_file(id)) for id in _EASYOCR]
+    return [path for path in files if path is not None] if all(files) else []
+
+
+def _easyocr_missing() -> str:
+    if told := not_installed("easyocr", "ocr"):
+        return told
+    try:
+        for id in _EASYOCR:
+            if find(weight_file(id)) is None:
+                return f"weight file {weight_file(id).file} is missing; {weight_file(id).remedy}"
+    except WeightsError as error:
+        return str(error)
+    return ""
+
+
+def _load_easyocr() -> EasyOcrReader:
+    return EasyOcrReader(_easyocr_files()[0].parent)

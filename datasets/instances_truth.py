@@ -1,0 +1,31 @@
+"""Boxes and masks of images, from COCO's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .truth import TruthError, TruthSource, instances_source
+
+
+def read_instances(path: Path) -> dict[str, TruthSource]:
+    """Image stem to its objects; images without any are there with none.
+
+    Raises:
+        TruthError: not a COCO instances file.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        categories = {int(one["id"]): str(one["name"]) for one in document["categories"]}
+        by_image: dict[int, list[dict[str, Any]]] = {int(one["id"]): [] for one in document["images"]}
+        for one in document["annotations"]:
+            by_image[int(one["image_id"])].append({"iscrowd": 0, **one})
+        return {
+            Path(one["file_name"]).stem: instances_source(
+                categories, tuple(by_image[int(one["id"])]), (int(one["height"]), int(one["width"]))
+            )
+            for one in document["images"]
+        }
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise TruthError(f"{path}: cannot be read as COCO instances ({type(error).__name__}: {error})") from None

@@ -1,0 +1,46 @@
+"""Small label sets and weight files made by the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asasr_bench.datasets.images import write_png
+from numpy.typing import NDArray
+
+CLASSES = ("sky", "road", "tree")
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder where weight files are looked for."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def street(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+    """Three images of 96x64 in ``images`` with label maps of three classes in ``labels``, 11 is void."""
+    for number in range(3):
+        pixels = np.ascontiguousarray(photo[32 * number : 32 * number + 64, 32 * number : 32 * number + 96])
+        grey = pixels.astype(float).mean(-1)
+        labels = np.digitize(grey, (85, 170)).astype(np.uint8)
+        labels[:4] = 11
+        write_png(tmp_path / "images" / f"{number}.png", pixels)
+        write_png(tmp_path / "labels" / f"{number}.png", labels)
+    return tmp_path
+
+
+@pytest.fixture
+def referee(weights: Path) -> Path:
+    """A small segmenter with random weights in the place of the CamVid referee."""
+    import torch
+    from asasr_bench.bench.tasks.small_segmenter import SmallSegmenter, save_segmenter
+
+    torch.manual_seed(0)
+    path = weights / "referee-camvid.safetensors"
+    save_segmenter(SmallSegmenter(len(CLASSES), 4).eval(), path, CLASSES, 4)
+    return path
