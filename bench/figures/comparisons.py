@@ -68,11 +68,13 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
             losses = {name: loss(float(row["value"]), metric) for name, row in rows.items()}
             best = min(losses.values(), default=0.0)
-            drawn = [
-                Bar(name, float(rows[name]["value"]), float(rows[name]["ci_low"]), float(rows[name]["ci_high"]),
-                    number(float(rows[name]["value"]), metric.digits), metric.direction != "none" and losses[name] == best)
-                for name in part.methods if name in rows and np.isfinite(rows[name]["value"])
-            ]  # fmt: skip
+            drawn = []
+            for name in part.methods:
+                value, low, high = (float(rows[name][key]) if name in rows else np.nan
+                                    for key in ("value", "ci_low", "ci_high"))  # fmt: skip
+                if np.isfinite(value):
+                    best_here = metric.direction != "none" and losses[name] == best
+                    drawn.append(Bar(name, value, low, high, number(value, metric.digits), best_here))
             if drawn:
                 panels.append((axis_label(metric), drawn))
         if panels:

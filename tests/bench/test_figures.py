@@ -113,7 +113,7 @@ def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
     ((_, figure),) = sensitivity(material, options)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 4])
     material, options = opened_options(store, kind="sensitivity", parameter="sampling.shift")
-    with pytest.raises(StoreError, match="fewer than two methods have the parameter 'sampling.shift'"):
+    with pytest.raises(StoreError, match=r"fewer than two methods have the parameter 'sampling\.shift'"):
         list(sensitivity(material, options))
 
 
