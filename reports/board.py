@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+_RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
+Shown = NDArray[np.uint8] | str
+"""Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +33,40 @@ class Board:
     metrics: pd.DataFrame
     """metric, title, unit, digits, direction; in the order of the columns."""
     provenance: Mapping[str, str]
+    ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
+    """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image of the gallery; pixels are uint8 ``[H, W]`` or ``[H, W, 3]``."""
+    """One image of the gallery."""
 
     dataset: str
     image: str
-    lq: NDArray[np.uint8]
-    hr: NDArray[np.uint8] | None
-    restored: Mapping[str, NDArray[np.uint8]]
+    lq: Shown
+    hr: Shown | None
+    restored: Mapping[str, Shown]
     """By method."""
     values: Mapping[str, Mapping[str, float]]
     """Method to metric to value."""
+    size: tuple[int, int] | None = None
+    """Width and height of HR; needed where images are addresses."""
+    thumbnail: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """SR's power over HR's of every method on one dataset, in dB, over frequencies relative to Nyquist."""
+
+    dataset: str
+    frequencies: NDArray[np.float64]
+    ratios: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another page of the same set."""
+
+    title: str
+    address: str
+    current: bool = False

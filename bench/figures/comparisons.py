@@ -17,6 +17,8 @@ from ...reports.figures.ranks import RadarShape, RankTable, radar_figure, ranks_
 from ...reports.grid import number
 from ..metrics.metric import Metric
 from ..objects import StoreError
+from ..ranking import losses
+from ..ranking import ranks as ranks_of
 from .material import Material, Part, axis_label
 from .options import BarsOptions, CostOptions, RadarOptions, RanksOptions, SensitivityOptions
 
@@ -66,14 +68,14 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
         panels = []
         for metric in _metrics(material, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
-            losses = {name: loss(float(row["value"]), metric) for name, row in rows.items()}
-            best = min(losses.values(), default=0.0)
+            distances = {name: float(losses(np.float64(row["value"]), metric)) for name, row in rows.items()}
+            best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:
                 value, low, high = (float(rows[name][key]) if name in rows else np.nan
                                     for key in ("value", "ci_low", "ci_high"))  # fmt: skip
                 if np.isfinite(value):
-                    best_here = metric.direction != "none" and losses[name] == best
+                    best_here = metric.direction != "none" and distances[name] == best
                     drawn.append(Bar(name, value, low, high, number(value, metric.digits), best_here))
             if drawn:
                 panels.append((axis_label(metric), drawn))
@@ -111,7 +113,7 @@ def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figu
             for metric in _metrics(material, part, options.metrics):
                 values = part.values(metric.id)
                 titles.append(f"{part.dataset} {metric.title}" if len(parts) > 1 else metric.title)
-                columns.append(rank([values.get(name, np.nan) for name in methods], metric))
+                columns.append(ranks_of(np.array([values.get(name, np.nan) for name in methods]), metric))
         if columns:
             table = RankTable(tuple(methods), tuple(titles), np.stack(columns, axis=1))
             title = f"ranks, {protocol}" if len(parts) > 1 else f"ranks, {parts[0].title}"
@@ -134,22 +136,11 @@ def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figu
         yield f"radar-{part.dataset}-{part.protocol}", figure
 
 
-def loss(value: float, metric: Metric) -> float:
-    """Smaller is better, whatever the metric's direction."""
-    return {"higher": -value, "lower": value, "one": abs(value - 1), "none": 0.0}[metric.direction]
-
-
-def rank(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
-    """1 for the best at printed precision, ties share the better rank; NaN stays NaN."""
-    losses = np.array([round(loss(value, metric), metric.digits) if value == value else np.nan for value in values])
-    return np.array([1.0 + (losses < own).sum() if own == own else np.nan for own in losses])
-
-
 def _share(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
     """1 for the best, 0 for the worst, 1 for all where they are equal."""
-    losses = np.array([loss(value, metric) for value in values])
-    low, high = losses.min(), losses.max()
-    return np.ones_like(losses) if high == low else (high - losses) / (high - low)
+    distances = losses(np.asarray(values), metric)
+    low, high = distances.min(), distances.max()
+    return np.ones_like(distances) if high == low else (high - distances) / (high - low)
 
 
 def _rows(part: Part, metric: Metric) -> list[dict[str, Any]]:

@@ -80,13 +80,9 @@ def _pictures(
     found: set[str] = set()
     for part in material.parts(options):
         outputs = material.outputs
-        named = [
-            material.shown_dataset(str(protocol), str(dataset), int(scale))
-            for protocol, dataset, scale in zip(outputs["protocol"], outputs["dataset"], outputs["scale"], strict=True)
-        ]
         rows = outputs[
             (outputs["protocol"] == part.protocol)
-            & (np.asarray(named) == part.dataset)
+            & (outputs["dataset"] == part.dataset)
             & (outputs["status"] == "done")
             & outputs["method"].isin(part.methods)
         ]
@@ -120,12 +116,8 @@ def _eight_bit(pixels: NDArray[np.generic]) -> Pixels:
 def _values(material: Material, part: Part, image: str) -> dict[tuple[str, str], float]:
     """(method, metric) to the value of this image, averaged over seeds."""
     scores = material.scores
-    rows = scores[(scores["protocol"] == part.protocol) & (scores["image"] == image) & scores["value"].notna()]
-    shown = [
-        material.shown_dataset(str(protocol), str(dataset), int(scale)) == part.dataset
-        for protocol, dataset, scale in zip(rows["protocol"], rows["dataset"], rows["scale"], strict=True)
-    ]
-    means = rows[shown].groupby(["method", "metric"])["value"].mean().reset_index()
+    ours = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["image"] == image)
+    means = scores[ours & scores["value"].notna()].groupby(["method", "metric"])["value"].mean().reset_index()
     return {
         (str(method), str(metric)): float(value)
         for method, metric, value in zip(means["method"], means["metric"], means["value"], strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.figures import write_figure_list, write_figures
-from asasr_bench.bench.figures.comparisons import bars, rank, sensitivity
+from asasr_bench.bench.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.figures.curves import curves, groups
 from asasr_bench.bench.figures.material import Material
 from asasr_bench.bench.figures.options import KINDS, FigureOptions, parse_options
@@ -15,7 +15,6 @@ from asasr_bench.bench.figures.pictures import crops
 from asasr_bench.bench.figures.spectra import spectrum
 from asasr_bench.bench.figures.trainings import read_log
 from asasr_bench.bench.leaderboard import FormatError
-from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.objects import StoreError
 from asasr_bench.bench.store import open_store
 from asasr_bench.reports.figures.crops import telling_box
@@ -108,21 +107,13 @@ def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
     with open_store(store, write=True) as opened:
         methods = [{"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
                    {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}}]  # fmt: skip
-        opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, {})
+        opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0]["provenance"])
     material, options = opened_options(store, kind="sensitivity", y=["lsd"])
     ((_, figure),) = sensitivity(material, options)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 4])
     material, options = opened_options(store, kind="sensitivity", parameter="sampling.shift")
     with pytest.raises(StoreError, match=r"fewer than two methods have the parameter 'sampling\.shift'"):
         list(sensitivity(material, options))
-
-
-def test_ranks_share_places_and_follow_the_direction() -> None:
-    metrics = all_metrics()
-    nan = float("nan")
-    np.testing.assert_array_equal(rank([30.0, 30.001, 31.0, nan], metrics["psnr_y"]), [2, 2, 1, nan])
-    np.testing.assert_array_equal(rank([3.0, 1.0, 2.0], metrics["lsd"]), [3, 1, 2])
-    np.testing.assert_array_equal(rank([0.5, 1.4, 1.0], metrics["hf_ratio"]), [3, 2, 1])
 
 
 def test_bars_show_the_board(store: Path) -> None:
