@@ -68,7 +68,7 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
         panels = []
         for metric in _metrics(material, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
-            distances = {name: float(losses(np.float64(row["value"]), metric)) for name, row in rows.items()}
+            distances = {name: float(losses(np.array([row["value"]]), metric)[0]) for name, row in rows.items()}
             best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:

@@ -40,25 +40,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                         CellRecord("psnr_y", "done", f"p{key}", 20 + method / 2 + float(rng.normal())),
                         CellRecord("lsd", "done", f"l{key}", 9 - method / 4 + float(rng.normal()), payload=profile),
                     )
-                    records.append(
-                        OutputRecord(
-                            protocol,
-                            4,
-                            "D",
-                            f"i{number:03}",
-                            f"m{method:02}",
-                            0,
-                            "done",
-                            "files",
-                            shades[0],
-                            shades[1],
-                            key,
-                            shades[2 + method],
-                            0.1,
-                            1,
-                            cells=cells,
-                        )  # fmt: skip
-                    )
+                    record = OutputRecord(
+                        protocol, 4, "D", f"i{number:03}", f"m{method:02}", 0, "done", "files", shades[0], shades[1], key,
+                        shades[2 + method], 0.1, 1, cells=cells,
+                    )  # fmt: skip
+                    records.append(record)
                 store.commit(records, run)
     write_leaderboards([root / "store"], root / "site", title="Pages")
     return root / "site"
@@ -95,10 +81,8 @@ def test_everything_on_the_page_works(site: Path, tab: playwright.Page) -> None:
     ranks = tab.locator("section.ranks tbody tr")
     assert ranks.first.locator("th").inner_text() == "m19"
     tab.get_by_role("button", name="PSNR-Y").click()
-    values = [
-        float(text.rstrip("≈"))
-        for text in tab.locator("section:not(.ranks) tbody td.number:nth-child(3)").all_inner_texts()
-    ]
+    texts = tab.locator("section:not(.ranks) tbody td.number:nth-child(3)").all_inner_texts()
+    values = [float(text.rstrip("≈")) for text in texts]
     assert len(values) == METHODS
     assert values == sorted(values, reverse=True)
     tab.get_by_role("checkbox", name="gan").uncheck()
