@@ -88,7 +88,12 @@ def _resampled(cells: pd.DataFrame, methods: Sequence[str], metric: Metric) -> F
     values = table.dropna().to_numpy(dtype=np.float64)
     if len(values) < 2 or not np.isfinite(values).all():
         return None
-    weights = resampling_weights(len(values), _RESAMPLES)
+    return resampled(values, metric, _RESAMPLES)
+
+
+def resampled(values: Floats, metric: Metric, resamples: int) -> Floats:
+    """The value of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
+    weights = resampling_weights(len(values), resamples)
     if metric.aggregate == "mean":
         mean: Floats = weights @ values / len(values)
         return mean

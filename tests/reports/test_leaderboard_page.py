@@ -41,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                         CellRecord("lsd", "done", f"l{key}", 9 - method / 4 + float(rng.normal()), payload=profile),
                     )
                     record = OutputRecord(
-                        protocol, 4, "D", f"i{number:03}", f"m{method:02}", 0, "done", "files", shades[0], shades[1], key,
+                        protocol, 4, "D", f"i{number:03}", f"m{method:02}", 0, "done", "files", *shades[:2], key,
                         shades[2 + method], 0.1, 1, cells=cells,
                     )  # fmt: skip
                     records.append(record)
@@ -97,7 +97,7 @@ def test_everything_on_the_page_works(site: Path, tab: playwright.Page) -> None:
     assert tab.locator("#thumbnails button").count() == IMAGES
     tab.locator("#thumbnails button").nth(2).focus()
     tab.keyboard.press("Enter")
-    assert tab.get_by_label("Image", exact=True).input_value() == "2"
+    assert tab.locator("#image").input_value() == "2"
     tab.get_by_label("Left").select_option("m03")
     assert tab.locator("#above").get_attribute("alt") == "m03"
     tab.get_by_label("Slider").fill("20")
