@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,12 +81,28 @@ class Arm:
     """A method that is trained already."""
 
 
-def load_ablation(path: Path) -> AblationSpec:
-    """Read an ablation; relative folders start from the file's.
+def shipped_studies() -> tuple[str, ...]:
+    """Names of the ablations that come with the package."""
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in _studies().iterdir() if item.name.endswith("yaml")))
+
+
+def _studies() -> Any:
+    return files(__package__).joinpath("studies")
+
+
+def load_ablation(source: str | Path, data: Sequence[Path] = ()) -> AblationSpec:
+    """Read a shipped ablation or a YAML file, whose relative folders start from its own.
+
+    Args:
+        data: folders of HQ images to train on, instead of the file's.
 
     Raises:
         SpecError: no such file, or a key or value that an ablation cannot have.
     """
+    shipped = str(source) in shipped_studies()
+    path = Path(str(_studies().joinpath(f"{source}.yaml"))) if shipped else Path(source)
+    if not path.is_file():
+        raise SpecError(f"no ablation '{source}': neither a file nor shipped ({', '.join(shipped_studies())})")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -99,7 +117,8 @@ def load_ablation(path: Path) -> AblationSpec:
         known = f" (known: {', '.join(AblationSpec.model_fields)})" if problem["type"] == "extra_forbidden" else ""
         raise SpecError(f"{path}: '{place}': {problem['msg'].removeprefix('Value error, ')}{known}") from None
     base = path.resolve().parent
-    changes: dict[str, Any] = {"data": tuple(str(base / folder) for folder in spec.data)}
+    folders = [folder.resolve() for folder in data] or [base / folder for folder in spec.data]
+    changes: dict[str, Any] = {"data": tuple(map(str, folders))}
     if (base / spec.config).is_file():
         changes["config"] = str(base / spec.config)
     spec = spec.model_copy(update=changes)

@@ -17,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    spec: Annotated[Path, typer.Argument(help="YAML file of the ablation.")],
+    spec: Annotated[str, typer.Argument(help="ssr-amg, or a YAML file.")],
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
@@ -26,10 +29,10 @@ def ablate(
     from ..ablation.spec import load_ablation
     from ..ablation.study import run_ablation
 
-    loaded = load_ablation(spec)
+    loaded = load_ablation(spec, data or ())
     with stage_progress() as progress:
         outcome = run_ablation(
-            loaded, out or Path("runs", loaded.name), spec.resolve().parent, device=device, train=train,
+            loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, device=device, train=train,
             tell=lambda what: typer.echo(f"training: {what}"), progress=progress,
         )  # fmt: skip
     for path in outcome.paths:

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from asasr_bench.asasr.config import load_config
 from asasr_bench.bench.ablation.effects import factor_effects
-from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation
+from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation, shipped_studies
 from asasr_bench.bench.ablation.tradeoff import gaps
+from asasr_bench.bench.ablation.training import arm_config
 from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store import open_store
@@ -115,6 +117,19 @@ def test_arms_come_from_the_study_its_grid_or_the_configuration() -> None:
     assert arms_of(spec(), ["a", "b"]) == [Arm("a", config_arm="a"), Arm("b", config_arm="b")]
     with pytest.raises(SpecError, match="two arms are called 's-1'"):
         arms_of(spec(arms={"s-1": {}}, grid={"x.s": [1]}), [])
+
+
+def test_shipped_studies_are_sound(tmp_path: Path) -> None:
+    for name in shipped_studies():
+        study = load_ablation(name, [tmp_path])
+        config = load_config(study.config)
+        arms = arms_of(study, list(config.arms))
+        assert study.interaction is None or set(study.interaction.arms) <= {arm.name for arm in arms}
+        for arm in arms:
+            assert arm.reference is None
+            assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
+    with pytest.raises(SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg\)"):
+        load_ablation("none")
 
 
 @pytest.mark.parametrize(
