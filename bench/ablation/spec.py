@@ -150,7 +150,7 @@ def arms_of(spec: AblationSpec, config_arms: list[str]) -> list[Arm]:
     arms = [_arm(name, value, config_arms) for name, value in spec.arms.items()]
     if not spec.arms and not spec.grid:
         arms = [Arm(name, config_arm=name) for name in config_arms]
-    for values in itertools.product(*spec.grid.values()):
+    for values in itertools.product(*spec.grid.values()) if spec.grid else ():
         pairs = dict(zip(spec.grid, values, strict=True))
         arms.append(Arm("_".join(f"{key.rpartition('.')[2]}-{_text(value)}" for key, value in pairs.items()), pairs))
     names = [arm.name for arm in arms]

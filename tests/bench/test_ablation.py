@@ -12,12 +12,14 @@ from asasr_bench.asasr.config import load_config
 from asasr_bench.bench.ablation.effects import factor_effects
 from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation, shipped_studies
 from asasr_bench.bench.ablation.tradeoff import gaps
-from asasr_bench.bench.ablation.training import arm_config
+from asasr_bench.bench.ablation.training import MissingArmError, arm_config
+from asasr_bench.bench.cli.main import app
 from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
+from typer.testing import CliRunner
 
 STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
 CONFIG = {
@@ -68,11 +70,18 @@ def study(tmp_path: Path, photo: np.ndarray) -> Path:
     return tmp_path / "study.yaml"
 
 
-def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_path: Path, command) -> None:
-    missing = command("ablate", study, "--out", "out", "--device", "cpu", "--no-train", status=3)
-    assert "prior is not trained" in missing.stderr
-    done = command("ablate", study, "--out", "out", "--device", "cpu")
-    told = [line.removeprefix("training: ") for line in done.stdout.splitlines() if line.startswith("training: ")]
+def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_path: Path) -> None:
+    """Through the command line, in this process: torch is loaded once."""
+
+    def ablate(*more: str) -> str:
+        arguments = ["ablate", str(study), "--out", str(tmp_path / "out"), "--device", "cpu", *more]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with pytest.raises(MissingArmError, match=r"prior is not trained .* run without --no-train"):
+        ablate("--no-train")
+    told = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
     assert told == ["prior", "arm plain, seed 0", "arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
     with open_store(tmp_path / "out" / "store") as store:
         scores = store.scores()
@@ -89,16 +98,15 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     assert len(effects) == 3 * 2 * 3
 
     before = {path: path.read_bytes() for path in report.iterdir()}
-    again = command("ablate", study, "--out", "out", "--device", "cpu", "--no-train")
-    assert "training" not in again.stdout
-    assert "0 cells measured" in again.stdout
+    again = ablate("--no-train")
+    assert "training" not in again
+    assert "0 cells measured" in again
     tables = [path for path in before if path.suffix in (".pdf", ".png") or path.name.startswith(("effects", "gaps"))]
     assert [path.name for path in tables if path.read_bytes() != before[path]] == []
 
     more = {**STUDY, "arms": {**STUDY["arms"], "wide": {"preference.beta": 20}}}  # type: ignore[dict-item]
     study.write_text(yaml.safe_dump(more, sort_keys=False))
-    grown = command("ablate", study, "--out", "out", "--device", "cpu")
-    assert [line for line in grown.stdout.splitlines() if "training" in line] == ["training: arm wide, seed 0"]
+    assert [line for line in ablate().splitlines() if "training" in line] == ["training: arm wide, seed 0"]
 
 
 def spec(**changes: object) -> AblationSpec:
