@@ -9,14 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb
 from ...reports.figures.crops import Box, Version, crops_figure, telling_box
 from ...reports.figures.spectrum import spectra_2d_figure
 from ...reports.grid import number
-from ..metrics.metric import Metric
-from ..metrics.similarity import luma
+from ..metrics.metric import Metric, Pair
 from ..metrics.spectrum import power_spectrum
 from ..objects import StoreError
+from ..protocols import get_protocol
 from .material import Material, Part
 from .options import CropsOptions, Spectrum2dOptions
 
@@ -65,8 +64,12 @@ def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figu
 def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each image."""
     for part, picture in _pictures(material, options):
-        versions = {**({} if picture.hr is None else {"HR": picture.hr}), **picture.restored}
-        powers = {name: power_spectrum(luma(as_rgb(pixels)) / 255) for name, pixels in versions.items()}
+        protocol = get_protocol(part.protocol, None)
+        pairs = {name: Pair(sr, picture.hr, protocol) for name, sr in picture.restored.items()}
+        planes = {name: pair.sr_luma for name, pair in pairs.items()}
+        if picture.hr is not None:
+            planes = {"HR": next(iter(pairs.values())).luma[1], **planes}
+        powers = {name: power_spectrum(plane / 255) for name, plane in planes.items()}
         title = f"{part.dataset}: {picture.image}, {part.protocol}"
         yield (
             f"spectrum2d-{part.dataset}-{picture.image}-{part.protocol}",
