@@ -13,9 +13,9 @@ from ..reports.board import Board, Example
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
-from .ranking import ranks_of_methods
+from .ranking import average_ranks
 from .set_values import SetValue, combine, tied_with_best
-from .statistics import bootstrap_ci, holm, least_p, permutation_p
+from .statistics import bootstrap_cis, holm, least_p, permutation_ps
 from .store import Place, Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
@@ -33,28 +33,30 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
 
     ``published`` adds what others published for the same datasets under the same protocols.
     """
-    scores = _name_scales(store.scores())
-    outputs = _name_scales(store.outputs())
+    scores = name_scales(store.scores())
+    outputs = name_scales(store.outputs())
     methods = _methods(store, outputs)
-    known = list(metrics_of(scores["metric"]).values())
+    known = list(metrics_of(scores["metric"].unique()).values())
     values = _values(store, scores, methods, known)
+    rivals = values[~values["method"].isin(_ceilings(methods))]
     board = Board(
         title=title,
         scores=values,
         rules=_rules(outputs),
         untested=_untested(scores),
-        methods=methods.assign(rank=methods["method"].map(ranks_of_methods(values))),
+        methods=methods,
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
             [(one.id, one.title, one.unit, one.digits, one.direction, one.note) for one in known],
             columns=["metric", "title", "unit", "digits", "direction", "note"],
         ),
         provenance=_provenance(store),
+        ranks=average_ranks(scores, rivals, known),
     )
     return with_published(board, outputs) if published else board
 
 
-def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
+def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     """Tell the scales of a dataset apart by its name, where one protocol was run at several."""
     frame["set"] = frame["dataset"]
     several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
@@ -62,9 +64,14 @@ def _name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _ceilings(methods: pd.DataFrame) -> set[str]:
+    """HR itself, which shows what a task could reach and competes with nobody."""
+    return set(methods["method"][methods["family"] == "reference"])
+
+
 def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """One row per dataset, method, metric and protocol."""
-    ceilings = set(methods["method"][methods["family"] == "reference"])
+    ceilings = _ceilings(methods)
     place = ["protocol", "dataset", "metric"]
     known = {metric.id: metric for metric in metrics}
     combined = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
@@ -88,16 +95,32 @@ def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: 
 
 def _means(group: pd.DataFrame, metric: Metric) -> list[tuple[object, ...]]:
     """Method, mean over images with interval, images, tied; seeds are averaged within an image first."""
-    per_image = group.groupby(["method", "image"], sort=False)["value"].mean().reset_index()
-    values = {str(method): part.set_index("image")["value"].dropna() for method, part in per_image.groupby("method")}
+    per_image = group.groupby(["method", "image"], sort=False)["value"].mean().dropna()
+    values = {str(method): part.droplevel("method").sort_index() for method, part in per_image.groupby(level="method")}
+    values = {str(method): values.get(str(method), _NOTHING) for method in sorted(group["method"].unique())}
     tied = _tied_with_best(values, metric)
+    bounds = _intervals(values, metric)
     found: list[tuple[object, ...]] = []
     for method, one in values.items():
-        array = one.to_numpy()
-        value = float(getattr(np, metric.aggregate)(array)) if array.size else float("nan")
-        low, high = bootstrap_ci(array, aggregate=metric.aggregate)
-        found.append((method, value, low, high, array.size, method in tied))
+        value = float(getattr(np, metric.aggregate)(one.to_numpy())) if one.size else float("nan")
+        found.append((method, value, *bounds[method], one.size, method in tied))
     return found
+
+
+_NOTHING = pd.Series([], dtype=np.float64)
+
+
+def _intervals(values: Mapping[str, pd.Series], metric: Metric) -> dict[str, tuple[float, float]]:
+    """Bootstrap intervals; methods with the same number of images see the same resampled sets at once."""
+    sizes: dict[int, list[str]] = {}
+    for method, one in values.items():
+        sizes.setdefault(one.size, []).append(method)
+    bounds = {}
+    for names in sizes.values():
+        table = np.stack([values[name].to_numpy() for name in names])
+        for name, (low, high) in zip(names, bootstrap_cis(table, aggregate=metric.aggregate), strict=True):
+            bounds[name] = float(low), float(high)
+    return bounds
 
 
 def _combined(
@@ -126,13 +149,15 @@ def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
         for name, one in full.items()
     }
     best = min(loss, key=lambda name: float(loss[name].mean()))
-    others = [name for name in loss if name != best]
-    p_values = []
-    for name in others:
-        with np.errstate(invalid="ignore"):  # two identical images: both infinitely good
-            differences = (loss[name] - loss[best]).fillna(0.0).to_numpy()
-        finite = bool(np.isfinite(differences).all())
-        p_values.append(permutation_p(differences) if finite else 0.0)
+    others = [name for name in loss if name != best and loss[name].index.equals(loss[best].index)]
+    if not others:
+        return set()
+    with np.errstate(invalid="ignore"):  # two identical images: both infinitely good
+        differences = np.stack([(loss[name] - loss[best]).fillna(0.0).to_numpy() for name in others])
+    finite = np.isfinite(differences).all(1)
+    p_values = np.zeros(len(others))
+    if finite.any():
+        p_values[finite] = permutation_ps(differences[finite])
     return {name for name, p in zip(others, holm(p_values), strict=True) if p >= _SIGNIFICANT}
 
 
@@ -207,9 +232,9 @@ def _provenance(store: Store) -> dict[str, str]:
 
 def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:
     """Images for the gallery: the first ones of every dataset that every method restored, with their values."""
-    outputs = _name_scales(store.outputs())
+    outputs = name_scales(store.outputs())
     done = outputs[outputs["status"] == "done"]
-    scores = _name_scales(store.scores()).dropna(subset=["value"])
+    scores = name_scales(store.scores()).dropna(subset=["value"])
     examples = []
     for (protocol, dataset), group in done.groupby(["protocol", "dataset"], sort=False):
         methods = [name for name in board.methods["method"] if name in set(group["method"])]
@@ -224,7 +249,7 @@ def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PE
                 Example(
                     dataset=str(dataset),
                     image=image,
-                    lq=_shown(store.objects.get(_widest(store, rows["lq"]))),
+                    lq=shown_pixels(store.objects.get(_widest(store, rows["lq"]))),
                     hr=None if reference is None else store.objects.get(reference),
                     restored={name: store.objects.get(rows.loc[name, "sr"]) for name in methods if name in rows.index},
                     values={
@@ -242,7 +267,8 @@ def _widest(store: Store, digests: pd.Series) -> str:
     return max(found)[1]
 
 
-def _shown(pixels: Pixels) -> Pixels:
+def shown_pixels(pixels: Pixels) -> Pixels:
+    """As an image of eight bits."""
     return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 

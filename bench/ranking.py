@@ -1,32 +1,117 @@
-"""Average rank of methods over everything that was measured of all of them."""
+"""Average ranks of methods over metrics and datasets, with intervals over images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from .statistics import average_ranks
+from .metrics.metric import Metric
+from .statistics import LEVEL, resampling_weights
+
+Floats = NDArray[np.float64]
+COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
+_RESAMPLES = 1_000
 
 
-def ranks_of_methods(scores: pd.DataFrame) -> dict[str, float]:
-    """Mean rank of each method (1 is best) over datasets, protocols and metrics; ties share ranks.
+def losses(values: Floats, metric: Metric) -> Floats:
+    """Smaller is better, whatever the metric's direction; 0 where it ranks nobody."""
+    if metric.direction == "none":
+        return np.zeros_like(values)
+    return np.abs(values - 1) if metric.direction == "one" else values * (-1 if metric.direction == "higher" else 1)
 
-    A column counts where every method has a value, so that nobody gains by what was not measured; metrics that rank
-    nobody do not count. Without such a column, or with one method, there are no ranks.
+
+def ranks(values: Floats, metric: Metric) -> Floats:
+    """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
+    own = np.round(losses(values, metric), metric.digits)
+    better = (own[..., None, :] < own[..., :, None]).sum(-1)
+    equal = (own[..., None, :] == own[..., :, None]).sum(-1)
+    return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
+
+
+def average_ranks(scores: pd.DataFrame, means: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Mean rank over metrics for each dataset, and over datasets (dataset '').
+
+    Only methods with values of all of a dataset's ranking metrics on all images take part there, and only those that
+    take part everywhere in the overall rank. Intervals: percentile bootstrap over images; the same resampled images
+    serve all methods and metrics. Values of sets that are not means of images keep their rank in it.
 
     Args:
-        scores: dataset, method, metric, protocol, value, direction, one row each.
+        scores: cells, with the names of datasets as in ``means``.
+        means: rows of ``Board.scores``.
     """
-    ranked = scores[scores["direction"] != "none"]
-    methods = list(dict.fromkeys(scores["method"]))
-    columns, higher = [], []
-    for _, group in ranked.groupby(["protocol", "dataset", "metric"], sort=False):
-        values = group.set_index("method")["value"].reindex(methods).to_numpy(dtype=float)
-        if np.isnan(values).any():
-            continue
-        direction = group["direction"].iloc[0]
-        columns.append(np.abs(values - 1) if direction == "one" else values)
-        higher.append(direction == "higher")
-    if not columns or len(methods) < 2:
-        return {}
-    return dict(zip(methods, average_ranks(np.stack(columns, axis=1), higher).tolist(), strict=True))
+    ranking = {metric.id: metric for metric in metrics if metric.direction != "none"}
+    rows: list[tuple[object, ...]] = []
+    for protocol, ours in means[means["metric"].isin(ranking)].groupby("protocol", sort=False):
+        parts = {}
+        for dataset, part in ours.groupby("dataset", sort=False):
+            cells = scores[(scores["protocol"] == protocol) & (scores["dataset"] == dataset)]
+            parts[str(dataset)] = _of_dataset(part, cells, ranking)
+        for dataset, (methods, point, draws) in parts.items():
+            rows += _rows(str(protocol), dataset, methods, point, draws)
+        if len(parts) > 1:
+            rows += _rows(str(protocol), "", *_overall(list(parts.values())))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+Ranked = tuple[list[str], Floats, Floats]
+"""Methods, their mean ranks ``[methods]``, and those of resampled sets ``[R, methods]``."""
+
+
+def _of_dataset(means: pd.DataFrame, cells: pd.DataFrame, ranking: Mapping[str, Metric]) -> Ranked:
+    here = [id for id in ranking if id in set(means["metric"])]
+    images = means.groupby("metric")["n"].max()
+    complete = means[means["value"].notna() & (means["n"] == means["metric"].map(images))]
+    counts = complete.groupby("method", sort=False)["metric"].nunique()
+    methods = [str(name) for name in counts.index[counts == len(here)]]
+    table = complete.pivot(index="method", columns="metric", values="value").reindex(index=methods, columns=here)
+    points = (
+        np.stack([ranks(table[id].to_numpy(dtype=np.float64), ranking[id]) for id in here]) if here else np.empty(0)
+    )
+    drawn = []
+    for row, id in enumerate(here):
+        metric = ranking[id]
+        values = None if metric.combine is not None else _resampled(cells, methods, metric)
+        drawn.append(np.broadcast_to(points[row], (_RESAMPLES, len(methods))) if values is None
+                     else ranks(values, metric))  # fmt: skip
+    if not methods:
+        return [], np.empty(0), np.empty((_RESAMPLES, 0))
+    return methods, points.mean(0), np.mean(drawn, axis=0)
+
+
+def _resampled(cells: pd.DataFrame, methods: Sequence[str], metric: Metric) -> Floats | None:
+    """The metric's value of resampled sets, ``[R, methods]``; None where there are too few images or some infinite."""
+    ours = cells[(cells["metric"] == metric.id) & cells["method"].isin(methods)]
+    table = ours.groupby(["image", "method"])["value"].mean().unstack().reindex(columns=list(methods))
+    values = table.dropna().to_numpy(dtype=np.float64)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return None
+    return resampled(values, metric, _RESAMPLES)
+
+
+def resampled(values: Floats, metric: Metric, resamples: int) -> Floats:
+    """The value of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
+    weights = resampling_weights(len(values), resamples)
+    if metric.aggregate == "mean":
+        mean: Floats = weights @ values / len(values)
+        return mean
+    places = np.stack([np.repeat(np.arange(len(values)), row) for row in weights.astype(np.int64)])
+    return np.stack([np.median(column[places], axis=1) for column in values.T], axis=1)
+
+
+def _overall(parts: Sequence[Ranked]) -> Ranked:
+    everywhere = [name for name in parts[0][0] if all(name in methods for methods, _, _ in parts)]
+    places = [[methods.index(name) for name in everywhere] for methods, _, _ in parts]
+    point = np.mean([own[place] for (_, own, _), place in zip(parts, places, strict=True)], axis=0)
+    draws = np.mean([own[:, place] for (_, _, own), place in zip(parts, places, strict=True)], axis=0)
+    return everywhere, np.atleast_1d(point), draws
+
+
+def _rows(protocol: str, dataset: str, methods: list[str], point: Floats, draws: Floats) -> list[tuple[object, ...]]:
+    if not methods:
+        return []
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return [(protocol, dataset, name, *map(float, numbers))
+            for name, *numbers in zip(methods, point, low, high, strict=True)]  # fmt: skip

@@ -100,14 +100,20 @@ def permutation_p(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: i
     All sign patterns are tried where there are no more of them than ``resamples``; else that many are drawn, and the
     observed one is counted among them, so that p is never 0.
     """
-    values = np.asarray(differences, dtype=np.float64)
-    size = values.size
-    observed = abs(values.sum())
+    return float(
+        permutation_ps(np.atleast_2d(np.asarray(differences, dtype=np.float64)), resamples=resamples, seed=seed)[0]
+    )
+
+
+def permutation_ps(differences: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """The same for many methods against one on the same images: ``[methods, images]`` to ``[methods]``."""
+    size = differences.shape[1]
+    observed = np.abs(differences.sum(1)) * (1 - 1e-12)
     if 2**size <= resamples:
         patterns = (np.arange(2**size)[:, None] >> np.arange(size) & 1) * 2.0 - 1
-        return float((np.abs(patterns @ values) >= observed * (1 - 1e-12)).mean())
-    flips = np.abs(_sign_patterns(size, resamples, seed) @ values)
-    return float((1 + (flips >= observed * (1 - 1e-12)).sum()) / (resamples + 1))
+        return np.asarray((np.abs(patterns @ differences.T) >= observed).mean(0), dtype=np.float64)
+    flips = np.abs(_sign_patterns(size, resamples, seed) @ differences.T)
+    return np.asarray((1 + (flips >= observed).sum(0)) / (resamples + 1), dtype=np.float64)
 
 
 def least_p(images: int) -> float:

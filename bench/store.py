@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = "4"
 Status = Literal["done", "failed", "unavailable"]
 
-_SCORE_COLUMNS = """
-    SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric, s.value, c.status, c.message
-    FROM outputs o JOIN cells c ON c.output = o.id LEFT JOIN scores s ON s.key = c.score
-    ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric
+_PLACES = (
+    "SELECT id, protocol, scale, dataset, image, method, seed FROM outputs"
+    " ORDER BY protocol, scale, dataset, image, method, seed"
+)
+_CELLS = """
+    SELECT c.output, c.metric, s.value, c.status, c.message FROM cells c LEFT JOIN scores s ON s.key = c.score
 """
 
 
@@ -190,7 +192,21 @@ class Store:
 
     def scores(self) -> pd.DataFrame:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
-        return self._frame(_SCORE_COLUMNS).astype({"value": "float64"})
+        import pandas as pd
+
+        places = self._frame(_PLACES)
+        columns = list(zip(*self._rows(_CELLS), strict=True)) or [()] * 5
+        # Texts repeat thousands of times: places are read once for each output, the others become codes at once.
+        at = pd.Index(places.pop("id")).get_indexer(np.asarray(columns[0], dtype=np.int64))
+        codes, texts = pd.factorize(np.asarray(columns[1], dtype=object), sort=True)
+        order = np.lexsort((codes, at))
+        frame = places.take(at[order]).reset_index(drop=True)
+        frame["metric"] = texts[codes[order]]
+        frame["value"] = np.asarray(columns[2], dtype=np.float64)[order]
+        for name, column in (("status", columns[3]), ("message", columns[4])):
+            codes, texts = pd.factorize(np.asarray(column, dtype=object))
+            frame[name] = texts[codes[order]]
+        return frame
 
     def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[Any]]]:
         """What a metric stored beside its values, by place."""

@@ -10,6 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
+_RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
+Shown = NDArray[np.uint8] | str
+"""Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,7 @@ class Board:
     """Protocols and datasets with too few images to tell methods apart by a test."""
     methods: pd.DataFrame
     """method, family, parameters, steps (evaluations of a sampler), seconds (median of an image), memory (highest peak
-    of an image in bytes, above the loaded model; of external programs all of it), devices, rank (mean over all columns;
-    NaN: none)."""
+    of an image in bytes, above the loaded model; of external programs all of it), devices."""
     problems: pd.DataFrame
     """dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
@@ -38,17 +40,40 @@ class Board:
     source (key of ``sources``), disputed (another source says something else)."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where published values are from, in words."""
+    ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
+    """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One image of the gallery; pixels are uint8 ``[H, W]`` or ``[H, W, 3]``."""
+    """One image of the gallery."""
 
     dataset: str
     image: str
-    lq: NDArray[np.uint8]
-    hr: NDArray[np.uint8] | None
-    restored: Mapping[str, NDArray[np.uint8]]
+    lq: Shown
+    hr: Shown | None
+    restored: Mapping[str, Shown]
     """By method."""
     values: Mapping[str, Mapping[str, float]]
     """Method to metric to value."""
+    size: tuple[int, int] | None = None
+    """Width and height of HR; needed where images are addresses."""
+    thumbnail: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """SR's power over HR's of every method on one dataset, in dB, over frequencies relative to Nyquist."""
+
+    dataset: str
+    frequencies: NDArray[np.float64]
+    ratios: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another page of the same set."""
+
+    title: str
+    address: str
+    current: bool = False

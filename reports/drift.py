@@ -77,6 +77,29 @@ class DriftReport:
         return text + (f"; {self.within} changed within tolerance" if self.within else "")
 
 
+def to_text(report: DriftReport, most: int) -> str:
+    """For a terminal or a log: ``most`` cells under what changed, versions, extra cells, and the verdict last."""
+    lines, shown = [], report.cells[:most]
+    for head in dict.fromkeys(map(_cause, shown)):
+        lines.append(head)
+        for cell in shown:
+            if _cause(cell) == head:
+                after = (
+                    "missing" if cell.after is None else f"{number(cell.after)} ({signed(cell.after - cell.before)})"
+                )
+                lines.append(f"  {place(cell)}, {cell.metric}: {number(cell.before)} → {after}")
+    if len(report.cells) > most:
+        lines.append(f"and {len(report.cells) - most} more cells; --json FILE writes all")
+    if report.packages:
+        lines.append(f"versions that differ: {versions(report.packages)}")
+    lines += [f"not in the baseline: {text}" for text in report.extra]
+    return "\n".join([*lines, f"{report.store} against {report.baseline}: {report.verdict}", ""])
+
+
+def _cause(cell: CellDrift) -> str:
+    return f"{' and '.join(cell.changed) or 'missing'}: {known(cell)}"
+
+
 def to_markdown(report: DriftReport) -> str:
     """Verdict, table of cells, packages and extra cells."""
     sign = "✅" if report.passed else "❌"

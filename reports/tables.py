@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .board import Board
 from .grid import Cell, Grid, Row, grids
+from .ranks import rank_grids
 
 CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
 DISPUTED = "≠ marks values that their sources contradict"
@@ -27,7 +30,7 @@ def to_csv(board: Board) -> str:
 
 def to_markdown(board: Board) -> str:
     """One table per dataset and protocol, then problems and provenance."""
-    parts = [f"# {_plain(board.title)}", ""]
+    parts = [f"# {_plain(board.title)}", "", *_markdown_ranks(board)]
     for grid in grids(board):
         parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
                   f" {grid.size}, mean and 95 % bootstrap interval over images;"
@@ -53,6 +56,23 @@ def to_markdown(board: Board) -> str:
         parts.append("")
     parts += ["## Provenance", "", *(f"- {name}: {_plain(text)}" for name, text in board.provenance.items()), ""]
     return "\n".join(parts)
+
+
+def _markdown_ranks(board: Board) -> Iterator[str]:
+    for grid in rank_grids(board):
+        yield "## Average rank"
+        yield ""
+        yield (f"Protocol `{grid.protocol}`: mean rank over all metrics that rank methods, 1 is best,"
+               " with 95 % bootstrap interval over images.")  # fmt: skip
+        yield ""
+        yield f"| Method | Family | {' | '.join(map(_plain, grid.columns))} |"
+        yield f"|---|---|{'---:|' * len(grid.columns)}"
+        for row in grid.rows:
+            texts = [f"**{cell.text}**" if cell.best else cell.text for cell in row.cells]
+            cells = [f"{text} [{cell.interval}]" if cell.interval else text
+                     for text, cell in zip(texts, row.cells, strict=True)]  # fmt: skip
+            yield f"| {_plain(row.method)} | {row.family} | {' | '.join(cells)} |"
+        yield ""
 
 
 def _markdown_cell(cell: Cell) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from ...reports.drift import DriftReport
-
 EXIT_DRIFT = 1
 _SHOWN = 30
-"""Rows of the table in a terminal."""
+"""Cells in a terminal; files have all."""
 
 ToleranceOption = Annotated[
     list[str] | None, typer.Option(help="METRIC=DIFFERENCE that is no drift; default: half the last printed digit.")
@@ -54,7 +51,7 @@ def check(
 ) -> None:
     """Compare a store with a baseline; exit 1 where a value drifted beyond its tolerance or is missing."""
     from ...datasets.images import write_atomically
-    from ...reports.drift import to_json, to_junit, to_markdown
+    from ...reports.drift import to_json, to_junit, to_markdown, to_text
     from ..drift.baseline import read_baseline
     from ..drift.check import check_store, groups
 
@@ -64,7 +61,7 @@ def check(
             write_atomically(path, text(report).encode())
     if junit is not None:
         write_atomically(junit, to_junit(report, groups(read_baseline(baseline))).encode())
-    _print(report)
+    typer.echo(to_text(report, most=_SHOWN), nl=False)
     if not report.passed:
         raise typer.Exit(EXIT_DRIFT)
 
@@ -107,33 +104,6 @@ def history(
     if report.steps:
         console.print(table)
     console.print(f"{report.steps} steps in {len(report.series)} series over {len(report.stores)} stores")
-
-
-def _print(report: DriftReport) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from ...reports.drift import known, number, place, signed, versions
-
-    console = Console()
-    if report.cells:
-        table = Table()
-        for name in ("cell", "metric", "before", "after", "difference", "changed", "what is known"):
-            table.add_column(name, justify="right" if name in ("before", "after", "difference") else "left")
-        for cell in report.cells[:_SHOWN]:
-            after, difference = (("missing", "") if cell.after is None or cell.difference is None
-                                 else (number(cell.after), signed(cell.difference)))  # fmt: skip
-            table.add_row(escape(place(cell)), cell.metric, number(cell.before), after, difference,
-                          ", ".join(cell.changed), escape(known(cell)))  # fmt: skip
-        console.print(table)
-        if len(report.cells) > _SHOWN:
-            console.print(f"and {len(report.cells) - _SHOWN} more; --json FILE writes all")
-    if report.packages:
-        console.print(f"versions that differ: {versions(report.packages)}", markup=False, soft_wrap=True)
-    for text in report.extra:
-        console.print(f"not in the baseline: {text}", markup=False, soft_wrap=True)
-    console.print(f"{report.store} against {report.baseline}: {report.verdict}", markup=False, soft_wrap=True)
 
 
 def _tolerances(given: list[str] | None) -> dict[str, float]:

@@ -29,14 +29,15 @@ def figures(
 
     if from_list is not None:
         paths = write_figure_list(from_list, store, out)
-    elif store is None:
-        raise FormatError("figures: give the folder of a store, or --list FILE")
     else:
+        folder = out or (store / "figures" if store else None)
+        if folder is None:
+            raise FormatError("figures: give the folder of a store, --list FILE, or --out for figures without a store")
         options = {**_given(override), "columns": columns}
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
         kinds = [name.strip() for name in kind.split(",") if name.strip()]
-        paths = write_figures(store, kinds, out or store / "figures", options)
+        paths = write_figures(store, kinds, folder, options)
     for path in paths:
         typer.echo(path)
 

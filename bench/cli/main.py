@@ -9,7 +9,22 @@ from typing import Annotated
 
 import typer
 
-from . import catalogue, compare, data, drift, figures, inspect, measure, restore, run, stability, train, weights
+from . import (
+    ablate,
+    catalogue,
+    compare,
+    data,
+    drift,
+    figures,
+    inspect,
+    leaderboard,
+    measure,
+    restore,
+    run,
+    stability,
+    train,
+    weights,
+)
 
 EXIT_USAGE = 2
 EXIT_DATA = 3
@@ -37,7 +52,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, measure, inspect, figures, drift, compare, stability, catalogue, restore):
+for module in (
+    run, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
+):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")

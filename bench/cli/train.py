@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,8 +46,9 @@ def adversary(
     """The adversary, on outputs of baseline methods that are made first."""
     from ...asasr.training.stages import train_adversary
     from ..artifacts import make_artifacts
+    from ..training import after_prior
 
-    loaded = _after_prior(_load(config, data, override), out)
+    loaded = after_prior(_load(config, data, override), out / "prior")
     pairs = make_artifacts(loaded, out / "artifacts", device)
     _train(lambda place: train_adversary(loaded, pairs, place), loaded, "adversary", out / "adversary", device)
 
@@ -58,12 +60,10 @@ def preference(
 ) -> None:  # fmt: skip
     """AS-DPO of the policy against the prior."""
     from ...asasr.training.stages import train_preference
+    from ..training import after_prior, with_adversary
 
-    loaded = _after_prior(_load(config, data, override, arm), out)
-    adversary = out / "adversary" / "adv.safetensors"
-    if "adv" not in loaded.model.adapters and adversary.exists():
-        adapters = {**loaded.model.adapters, "adv": str(adversary.resolve())}
-        loaded = loaded.model_copy(update={"model": loaded.model.model_copy(update={"adapters": adapters})})
+    loaded = after_prior(_load(config, data, override, arm), out / "prior")
+    loaded = with_adversary(loaded, out / "adversary")
     _train(lambda place: train_preference(loaded, place), loaded, "preference", out / (arm or "preference"), device)
 
 
@@ -123,36 +123,13 @@ def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str,
     return values
 
 
-def _after_prior(config: AsasrConfig, out: Path) -> AsasrConfig:
-    """Start from the prior that was trained into the same folder, unless the file names one."""
-    from ...asasr.config import load_config
-    from ...asasr.training.stages import MODEL_FILE
+def _train(
+    run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str
+) -> None:  # fmt: skip
+    from ..training import run_stage
 
-    trained = out / "prior" / MODEL_FILE
-    if config.model.weights is not None or "sr" in config.model.adapters or not trained.exists():
-        return config
-    model = load_config(trained).model
-    files = {"weights": model.weights, "adapters": {**model.adapters, **config.model.adapters}}
-    return config.model_copy(update={"model": config.model.model_copy(update=files)})
-
-
-def _train(run: Any, config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str) -> None:
-    from accelerate import Accelerator
-
-    from ...asasr.errors import TrainingConfigError
-    from ...asasr.training.stages import Place
-
-    settings = getattr(config, stage)
-    if settings is None:
-        raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
-    accelerator = Accelerator(
-        cpu=device == "cpu", mixed_precision=settings.precision, log_with=list(settings.trackers) or None,
-        project_dir=folder,
-    )  # fmt: skip
     with training_progress(stage) as tell:
-        place: Place = Place(folder, accelerator, tell if accelerator.is_main_process else None)
-        path = run(place)
-    accelerator.end_training()
-    if accelerator.is_main_process:
+        path, main = run_stage(run, config, stage, folder, device, tell)
+    if main:
         use = path if path.suffix == ".safetensors" else f"asasr:{path.parent}"
         typer.echo(f"trained: {path}  (use it as {use})")

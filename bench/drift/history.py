@@ -15,7 +15,7 @@ from ..metrics.metric import all_metrics
 from ..store import open_store
 from .baseline import BaselineError
 from .check import compare, default_tolerance
-from .snapshot import Snapshot, take_snapshot
+from .snapshot import WHOLE, Snapshot, take_snapshot
 
 _LEAST_FOR_NOISE = 6
 """Values from which noise is estimated."""
@@ -96,13 +96,16 @@ def find_steps(values: Sequence[float], tolerance: float) -> list[int]:
 
 def _means(snapshot: Snapshot) -> dict[Group, float]:
     """The value of each set: over images, after the mean over seeds of an image."""
+    known = all_metrics()
     found: dict[Group, dict[str, list[float]]] = {}
     for (protocol, _, dataset, image, method, _), output in snapshot.outputs.items():
         for metric, score in output.scores.items():
+            own = known.get(metric)
+            if own is not None and own.combine is not None and image != WHOLE:
+                continue  # the whole set has the value that counts
             if score.value is not None:
                 images = found.setdefault((protocol, dataset, method, metric), {})
                 images.setdefault(image, []).append(score.value)
-    known = all_metrics()
     means = {}
     for group, images in found.items():
         values = [float(np.mean(seeds)) for seeds in images.values()]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import Any
 
+from ..keys import digest
+from ..metrics.metric import Payload, all_metrics
 from ..store import Place, Store
+
+WHOLE = "(whole set)"
+"""Stands for an image's name where a value belongs to all images of a set."""
 
 DIGEST = 16
 """Hex digits of a digest that are kept: 64 bits tell files apart, and a baseline stays readable."""
@@ -90,12 +96,16 @@ def take_snapshot(
             )
         if metric is not None and (not metrics or metric in metrics):
             done = status == "done" and cell_status == "done"
+            value = None if value is None or isnan(value) else value  # of an image alone; see _sets
             scores = outputs[place].scores
             assert isinstance(scores, dict)
             scores[metric] = ScoreState(
                 value if done else None, _short(key) if done else "", number.get(measured) if done else None,
                 "" if done else reason or message or cell_status,
             )  # fmt: skip
+    wanted = {metric for output in outputs.values() for metric in output.scores}
+    for place, state in _sets(store, outputs, wanted).items():
+        outputs[place] = state
     cards = {
         name: {"version": str(card.get("version", "")), "weights": _short(card["weights_digest"])}
         for name, card in store.methods().items()
@@ -108,6 +118,36 @@ def take_snapshot(
         {name: card for name, card in cards.items() if name in there},
         outputs,
     )
+
+
+def _sets(store: Store, outputs: Mapping[Place, OutputState], metrics: Collection[str]) -> dict[Place, OutputState]:
+    """Values that only whole sets have (mAP, mIoU, FID), as one output more of each method; its digests are of all."""
+    found: dict[Place, OutputState] = {}
+    known = all_metrics()
+    for id in metrics:
+        metric = known.get(id)
+        if metric is None or metric.combine is None:
+            continue
+        sets: dict[Place, dict[Place, Payload]] = {}
+        for place, payload in store.payloads(id):
+            if place in outputs:
+                sets.setdefault((*place[:3], WHOLE, *place[4:]), {})[place] = payload
+        for whole, payloads in sets.items():
+            members = [outputs[place] for place in payloads]
+            keys = [member.scores[id].key for member in members]
+            value = float(metric.combine(list(payloads.values())))
+            score = ScoreState(value, _of_all(keys), members[-1].scores[id].origin)
+            before = found.get(whole)
+            found[whole] = replace(before, scores={**before.scores, id: score}) if before else OutputState(
+                _of_all([one.lq for one in members]), _of_all([one.reference for one in members]),
+                _of_all([one.sr for one in members]), _of_all([one.restoration for one in members]),
+                members[-1].origin, {id: score},
+            )  # fmt: skip
+    return found
+
+
+def _of_all(digests: Sequence[str]) -> str:
+    return digest({"all": list(digests)})[:DIGEST]
 
 
 def _origin(made: Mapping[str, Any]) -> Origin:

@@ -13,7 +13,7 @@ from ...reports.board import Board
 from ...reports.figures.curves import AxisLabel
 from ...reports.figures.style import Look, looks
 from ...reports.grid import ARROWS
-from ..leaderboard import load_board
+from ..leaderboard import load_board, name_scales
 from ..metrics.metric import Metric, all_metrics
 from ..objects import StoreError
 from ..store import Store
@@ -56,13 +56,13 @@ class Material:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Every cell."""
-        return self.store.scores()
+        """Every cell, datasets named as in tables."""
+        return name_scales(self.store.scores())
 
     @cached_property
     def outputs(self) -> pd.DataFrame:
-        """Every output."""
-        return self.store.outputs()
+        """Every output, datasets named as in tables."""
+        return name_scales(self.store.outputs())
 
     @cached_property
     def looks(self) -> dict[str, Look]:
@@ -84,15 +84,6 @@ class Material:
                     name = reference.get("name") or reference.get("id")
                     found[str(name)] = reference
         return found
-
-    def shown_dataset(self, protocol: str, dataset: str, scale: int) -> str:
-        """A dataset's name in tables, which tell its scales apart where one protocol was run at several."""
-        return f"{dataset} x{scale}" if (protocol, dataset) in self._several_scales else dataset
-
-    @cached_property
-    def _several_scales(self) -> set[tuple[str, str]]:
-        scales = self.store.outputs().groupby(["protocol", "dataset"])["scale"].nunique()
-        return {(str(protocol), str(dataset)) for protocol, dataset in scales.index[scales > 1]}
 
     def parts(self, options: FigureOptions) -> Iterator[Part]:
         """The datasets and protocols to draw.

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..leaderboard import FormatError
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Number = Annotated[float, Field(strict=False)]
+BoxNumbers = Annotated[tuple[int, int, int, int], Field(strict=False)]
 
 
 class FigureOptions(BaseModel):
@@ -50,7 +52,98 @@ class SpectrumOptions(FigureOptions):
     kind: Literal["spectrum"]
 
 
-KINDS: dict[str, type[FigureOptions]] = {"spectrum": SpectrumOptions, "curves": CurvesOptions}
+class Spectrum2dOptions(FigureOptions):
+    """Two-dimensional log spectra of one image: HR and every method."""
+
+    kind: Literal["spectrum2d"]
+    images: Texts = ()
+    """One figure for each; empty: the first."""
+
+
+class CropsOptions(FigureOptions):
+    """Visual comparison: HR with boxes, and each box of LQ, every method and HR, with values; the best bold."""
+
+    kind: Literal["crops"]
+    images: Texts = ()
+    """One figure for each; empty: the first."""
+    boxes: Annotated[tuple[BoxNumbers, ...], Field(strict=False, max_length=4)] = ()
+    """``[left, top, width, height]`` in HR's pixels; empty: the square where methods differ most."""
+    side: Annotated[int, Field(ge=4)] = 64
+    """Of that square."""
+    metrics: Texts = ()
+    """Values below crops; empty: the first two of the store."""
+    per_row: Annotated[int, Field(ge=1)] | None = None
+    """Crops in a row, instead of what suits the width."""
+
+
+class SensitivityOptions(FigureOptions):
+    """Values over one parameter of the methods."""
+
+    kind: Literal["sensitivity"]
+    parameter: str = "sampling.steps"
+    """Dotted key of the methods' references in specs; the label of the axis."""
+    values: Annotated[dict[str, Number], Field(strict=False)] = {}
+    """Method to parameter, where references do not say it."""
+    y: Texts = ("lsd",)
+    """One panel for each metric."""
+
+
+class BarsOptions(FigureOptions):
+    """Values of methods as bars with intervals: the arms of an ablation."""
+
+    kind: Literal["bars"]
+    metrics: Texts = ()
+    """One panel for each; empty: all of the store."""
+
+
+class CostOptions(FigureOptions):
+    """Quality against cost."""
+
+    kind: Literal["cost"]
+    x: Literal["seconds", "memory", "parameters"] = "seconds"
+    y: str = "psnr_y"
+
+
+class RanksOptions(FigureOptions):
+    """Ranks of methods by dataset and metric as a heat map, with their mean."""
+
+    kind: Literal["ranks"]
+    metrics: Texts = ()
+    """Columns; empty: all that rank methods."""
+
+
+class RadarOptions(FigureOptions):
+    """Metrics around a circle: the best method of each at the rim, the worst at the inner ring."""
+
+    kind: Literal["radar"]
+    metrics: Texts = ()
+    """Three or more; empty: all that rank methods."""
+
+
+class TrainingOptions(FigureOptions):
+    """What trainings logged, over their steps; needs no store."""
+
+    kind: Literal["training"]
+    logs: Annotated[dict[str, str], Field(strict=False, min_length=1)]
+    """Name to a ``log.csv`` or the folder of it."""
+    y: Texts = ("loss",)
+    """Columns, one panel for each."""
+    smooth: Annotated[int, Field(ge=1)] = 1
+    """Logged values of the running mean."""
+
+
+KINDS: dict[str, type[FigureOptions]] = {
+    "spectrum": SpectrumOptions,
+    "spectrum2d": Spectrum2dOptions,
+    "curves": CurvesOptions,
+    "crops": CropsOptions,
+    "sensitivity": SensitivityOptions,
+    "bars": BarsOptions,
+    "cost": CostOptions,
+    "ranks": RanksOptions,
+    "radar": RadarOptions,
+    "training": TrainingOptions,
+}
 
 
 def parse_options(given: Any, origin: str) -> FigureOptions:
@@ -82,9 +175,9 @@ def parse_options(given: Any, origin: str) -> FigureOptions:
 
 def anchored(options: FigureOptions, base: Path) -> FigureOptions:
     """The same with relative paths starting from a folder."""
-    paths = {
-        key: str(base / value) for key in ("store",) if isinstance(value := getattr(options, key, None), str)
-    }  # fmt: skip
-    if logs := getattr(options, "logs", None):
-        paths["logs"] = {name: str(base / path) for name, path in logs.items()}  # type: ignore[assignment]
-    return options.model_copy(update=paths)
+    changes: dict[str, Any] = {}
+    if options.store is not None:
+        changes["store"] = str(base / options.store)
+    if isinstance(options, TrainingOptions):
+        changes["logs"] = {name: str(base / path) for name, path in options.logs.items()}
+    return options.model_copy(update=changes)

@@ -15,28 +15,44 @@ from ...reports.figures.style import render
 from ..leaderboard import FormatError
 from ..objects import StoreError
 from ..store import open_store
+from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .material import Material
-from .options import KINDS, FigureOptions, anchored, parse_options
+from .options import KINDS, FigureOptions, TrainingOptions, anchored, parse_options
+from .pictures import crops, spectrum2d
 from .spectra import spectrum
+from .trainings import training
 
 SUFFIXES = ("pdf", "png")
 
-Maker = Callable[[Material, Any], Iterator[tuple[str, Figure]]]
+Maker = Callable[[Any, Any], Iterator[tuple[str, Figure]]]
 
-MAKERS: dict[str, Maker] = {"spectrum": spectrum, "curves": curves}
+MAKERS: dict[str, Maker] = {
+    "spectrum": spectrum,
+    "spectrum2d": spectrum2d,
+    "curves": curves,
+    "crops": crops,
+    "sensitivity": sensitivity,
+    "bars": bars,
+    "cost": cost,
+    "ranks": ranks,
+    "radar": radar,
+    "training": training,
+}
 """From a store and options to (name, figure) pairs; one for each kind of ``KINDS``."""
 
 
-def write_figures(root: Path, kinds: Sequence[str], out: Path, options: Mapping[str, Any] | None = None) -> list[Path]:
+def write_figures(
+    root: Path | None, kinds: Sequence[str], out: Path, options: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Draw figures of some kinds from one store, all with the same options, and return the files.
 
     Raises:
         FormatError: a kind or option that does not exist.
         StoreError: no store there, or none of what a figure shows.
     """
-    entries = [parse_options({**(options or {}), "kind": kind}, "figures") for kind in kinds]
-    return _write([entry.model_copy(update={"store": str(root)}) for entry in entries], out)
+    store = {} if root is None else {"store": str(root)}
+    return _write([parse_options({**(options or {}), **store, "kind": kind}, "figures") for kind in kinds], out)
 
 
 def write_figure_list(path: Path, root: Path | None = None, out: Path | None = None) -> list[Path]:
@@ -75,19 +91,22 @@ def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
     with ExitStack() as stack:
         stores: dict[str, Material] = {}
         for entry in entries:
-            if entry.store is None:
-                raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
-            if entry.store not in stores:
-                stores[entry.store] = Material(stack.enter_context(open_store(entry.store)))
-            paths += _write_one(stores[entry.store], entry, out)
+            material = None
+            if not isinstance(entry, TrainingOptions):
+                if entry.store is None:
+                    raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
+                if entry.store not in stores:
+                    stores[entry.store] = Material(stack.enter_context(open_store(entry.store)))
+                material = stores[entry.store]
+            _write_one(material, entry, out, paths)
     return paths
 
 
-def _write_one(material: Material, entry: FigureOptions, out: Path) -> list[Path]:
+def _write_one(material: Material | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
+    """Write one entry's files and add them to ``paths``."""
     figures = list(MAKERS[entry.kind](material, entry))
     if not figures:
-        raise StoreError(f"{material.store.root}: has nothing for figure '{entry.kind}' of these datasets and methods")
-    paths = []
+        raise StoreError(f"{entry.store}: has nothing for figure '{entry.kind}' of these datasets, methods and metrics")
     for stem, figure in figures:
         name = stem if entry.name is None else entry.name + stem.removeprefix(entry.kind) * (len(figures) > 1)
         for suffix in SUFFIXES:
@@ -96,7 +115,6 @@ def _write_one(material: Material, entry: FigureOptions, out: Path) -> list[Path
                 raise FormatError(f"{path}: two figures have this name; give them other names")
             write_atomically(path, render(figure, suffix))
             paths.append(path)
-    return paths
 
 
 def _file_name(name: str) -> str:

@@ -33,7 +33,7 @@ class AxisLabel:
 
 def curves_figure(
     curves: Sequence[Curve], x: AxisLabel, y: Sequence[AxisLabel], title: str, look: Mapping[str, Look], width: Width,
-    height: float | None = None,
+    height: float | None = None, legend: bool = True,
 ) -> Figure:  # fmt: skip
     """One panel for each ``y``; panels stand side by side on two columns, else below each other."""
     rows, columns = (1, len(y)) if width == 2 else (len(y), 1)
@@ -51,8 +51,9 @@ def curves_figure(
                 panel.axvline(x.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
             panel.margins(0.09)
             tidy(panel)
-        handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
+        if legend:
+            handles, names = panels[0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
     return figure
 

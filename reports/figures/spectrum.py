@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .style import FLOOR, Look, Width, new_figure, paper, tidy
+from .style import FLOOR, INCHES, Look, Width, new_figure, paper, tidy
 
 Floats = NDArray[np.float64]
 
@@ -76,4 +76,29 @@ def spectrum_figure(spectra: Spectra, look: Mapping[str, Look], width: Width, he
         handles, names = power.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7 if wide else 3))
         figure.suptitle(spectra.title, x=0.01, ha="left", fontsize=8)
+    return figure
+
+
+def spectra_2d_figure(powers: Mapping[str, Floats], title: str, width: Width, height: float | None = None) -> Figure:
+    """Log power of one image's versions, ``[H, W]`` each with frequency 0 in the middle, on one scale of colours."""
+    columns = min(len(powers), 3 if width == 1 else 6)
+    rows = -(-len(powers) // columns)
+    levels = {name: 10 * np.log10(power + FLOOR) for name, power in powers.items()}
+    high = max(float(np.percentile(level, 99.9)) for level in levels.values())
+    low = float(np.percentile(next(iter(levels.values())), 1)) - 20
+    with paper():
+        figure = new_figure(width, height or rows * (INCHES[width] / columns + 0.12) + 0.5)
+        places = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, (name, level) in zip(places, levels.items(), strict=False):
+            drawn = axes.imshow(
+                level, cmap="cividis", vmin=low, vmax=high, extent=(-1, 1, 1, -1), interpolation="nearest"
+            )
+            axes.set_title(name, fontsize=7)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        for axes in places[len(levels) :]:
+            axes.set_visible(False)
+        bar = figure.colorbar(drawn, ax=list(places), orientation="horizontal", shrink=0.5, aspect=40)
+        bar.set_label("power of luma [dB], from -Nyquist to Nyquist", fontsize=7)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
     return figure

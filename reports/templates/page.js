@@ -27,12 +27,27 @@ for (const box of document.querySelectorAll(".families input")) {
   });
 }
 
+const protocol = document.getElementById("protocol");
+if (protocol) protocol.addEventListener("change", () => { location.href = protocol.value; });
+for (const figure of document.querySelectorAll(".spectra")) {
+  const lines = new Map([...figure.querySelectorAll("g[data-method]")].map((each) => [each.dataset.method, each]));
+  for (const box of figure.querySelectorAll("input")) {
+    const line = lines.get(box.value), stroke = line.querySelector("polyline").getAttribute("stroke");
+    const key = document.createElement("i");
+    key.style.borderColor = stroke;
+    if (line.querySelector("polyline").getAttribute("stroke-dasharray")) key.style.borderTopStyle = "dashed";
+    box.after(key);
+    box.addEventListener("change", () => line.classList.toggle("off", !box.checked));
+  }
+}
+
 const gallery = JSON.parse(document.getElementById("data").textContent);
 if (gallery.length) {
   const at = (id) => document.getElementById(id);
-  const [image, left, right, stage, slider, lens, crops] =
-    ["image", "left", "right", "stage", "slider", "lens", "crops"].map(at);
-  const side = 48; // crops show 48 pixels of HR
+  const [image, left, right, stage, slider, lens, crops, thumbnails, zoomer] =
+    ["image", "left", "right", "stage", "slider", "lens", "crops", "thumbnails", "zoom"].map(at);
+  let seen = false; // full images are fetched when the gallery comes into view
+  let place = [0.5, 0.5];
   at("gallery").hidden = false;
   const option = (text, value) => Object.assign(document.createElement("option"), { textContent: text, value });
   gallery.forEach((each, index) => image.append(option(`${each.dataset}: ${each.image}`, index)));
@@ -44,6 +59,7 @@ if (gallery.length) {
     target.classList.toggle("pixelated", view.pixelated);
   }
   function update() {
+    if (!seen) return;
     show(at("above"), now().views[left.value]);
     show(at("below"), now().views[right.value]);
   }
@@ -60,24 +76,32 @@ if (gallery.length) {
       const figure = document.createElement("figure"), crop = document.createElement("div");
       const caption = document.createElement("figcaption"), values = document.createElement("span");
       crop.className = "crop";
-      crop.style.backgroundImage = `url("${view.src}")`;
+      crop.dataset.src = view.src;
       caption.textContent = view.name;
       values.textContent = view.caption;
       caption.append(values);
       figure.append(crop, caption);
       return figure;
     }));
-    update();
+    [...thumbnails.children].forEach((each, index) => each.setAttribute("aria-pressed", String(index === +image.value)));
+    fetchImages();
     zoom(0.5, 0.5);
   }
+  function fetchImages() {
+    if (!seen) return;
+    update();
+    for (const crop of crops.querySelectorAll(".crop")) crop.style.backgroundImage = `url("${crop.dataset.src}")`;
+  }
   function zoom(x, y) {
-    const { width, height } = now(), w = side / width, h = side / height;
+    place = [Math.min(Math.max(x, 0), 1), Math.min(Math.max(y, 0), 1)];
+    const { width, height } = now(), side = Math.min(+zoomer.value, width, height), w = side / width, h = side / height;
     const cx = Math.min(Math.max(x, w / 2), 1 - w / 2), cy = Math.min(Math.max(y, h / 2), 1 - h / 2);
     Object.assign(lens.style, { left: `${(cx - w / 2) * 100}%`, top: `${(cy - h / 2) * 100}%`,
       width: `${w * 100}%`, height: `${h * 100}%` });
     for (const crop of crops.querySelectorAll(".crop")) {
       crop.style.backgroundSize = `${100 / w}% ${100 / h}%`;
-      crop.style.backgroundPosition = `${((cx - w / 2) / (1 - w)) * 100}% ${((cy - h / 2) / (1 - h)) * 100}%`;
+      const part = (centre, share) => share >= 1 ? 0 : ((centre - share / 2) / (1 - share)) * 100;
+      crop.style.backgroundPosition = `${part(cx, w)}% ${part(cy, h)}%`;
     }
   }
   image.addEventListener("change", choose);
@@ -91,5 +115,28 @@ if (gallery.length) {
     const box = stage.getBoundingClientRect();
     zoom((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
   });
+  stage.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    zoom(place[0] + step[0] * 0.02, place[1] + step[1] * 0.02);
+  });
+  zoomer.addEventListener("input", () => zoom(...place));
+  if (gallery.length > 1 && gallery.every((each) => each.thumbnail)) {
+    thumbnails.append(...gallery.map((each, index) => {
+      const button = document.createElement("button"), picture = document.createElement("img");
+      picture.src = each.thumbnail;
+      picture.alt = button.title = `${each.dataset}: ${each.image}`;
+      button.append(picture);
+      button.addEventListener("click", () => { image.value = index; choose(); });
+      return button;
+    }));
+  }
   choose();
+  new IntersectionObserver((entries, observer) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    seen = true;
+    fetchImages();
+  }, { rootMargin: "300px" }).observe(at("gallery"));
 }

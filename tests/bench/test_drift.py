@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,9 +14,10 @@ from asasr_bench.bench import evaluate, provenance
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline, to_json, write_baseline
 from asasr_bench.bench.drift.check import check_store, compare, groups
 from asasr_bench.bench.drift.history import find_steps, history
+from asasr_bench.bench.drift.snapshot import take_snapshot
 from asasr_bench.bench.metrics import fidelity
 from asasr_bench.bench.metrics.metric import Metric, Pair
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods import interpolation
 from asasr_bench.reports import drift as rendering
@@ -216,6 +217,28 @@ def test_infinite_values_survive(store: Path, tmp_path: Path) -> None:
     assert len(compare(read, snapshot, {}, names=("", "")).cells) == 1
     assert json.loads(rendering.to_json(compare(read, snapshot, {}, names=("", ""))))["cells"][0]["before"] == "inf"
     assert len(groups(read)) == 3 * 4
+
+
+def test_a_value_that_only_a_whole_set_has_is_gated(tmp_path: Path, monkeypatch) -> None:
+    def share(payloads: Sequence[np.ndarray]) -> float:
+        total = np.sum(payloads, axis=0)
+        return float(total[0] / total[1])
+
+    pooled = Metric("bright", "Bright", "", 4, "higher", "1", lambda pair: float("nan"), combine=share)
+    for module in ("snapshot", "check", "history"):
+        monkeypatch.setattr(f"asasr_bench.bench.drift.{module}.all_metrics", lambda: {"bright": pooled})
+    snapshots = []
+    for name, bright in (("one", 3), ("two", 4)):
+        with open_store(tmp_path / name, write=True) as opened:
+            run = opened.begin_run("2024-01-01T00:00:00+00:00", {"name": "t"}, {})
+            for image, count in (("a", 1), ("b", bright)):
+                cell = CellRecord("bright", "done", f"k{image}", float("nan"), payload=np.array([count, 10]))
+                opened.commit([OutputRecord("asasr", 4, "D", image, "m", 0, "done", "files", "lq", "hr", image, image,
+                                            cells=(cell,))], run)  # fmt: skip
+            snapshots.append(take_snapshot(opened))
+    report = compare(*snapshots, {}, names=("", ""))
+    (cell,) = report.cells
+    assert (cell.image, cell.before, cell.after, cell.changed) == ("(whole set)", 0.2, 0.25, ("measurement",))
 
 
 # History

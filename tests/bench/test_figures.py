@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.figures import write_figure_list, write_figures
+from asasr_bench.bench.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.figures.curves import curves, groups
 from asasr_bench.bench.figures.material import Material
-from asasr_bench.bench.figures.options import KINDS, parse_options
+from asasr_bench.bench.figures.options import KINDS, FigureOptions, parse_options
+from asasr_bench.bench.figures.pictures import crops
+from asasr_bench.bench.figures.spectra import spectrum
+from asasr_bench.bench.figures.trainings import read_log
 from asasr_bench.bench.leaderboard import FormatError
 from asasr_bench.bench.objects import StoreError
 from asasr_bench.bench.store import open_store
+from asasr_bench.reports.figures.crops import telling_box
+from asasr_bench.reports.figures.training import running_mean
 
 
 def test_methods_of_one_model_are_joined_in_the_order_of_their_setting() -> None:
@@ -41,10 +47,20 @@ def test_a_curve_has_the_means_of_the_store(store: Path) -> None:
     np.testing.assert_allclose(second.lines[1].get_ydata(), [medians["hf_ratio", f"net-{n}"] for n in (2, 4)])
 
 
-@pytest.mark.parametrize("kind", ["spectrum", "curves"])
-def test_every_kind_gives_the_same_bytes_again(store: Path, tmp_path: Path, kind: str) -> None:
-    first = write_figures(store, [kind], tmp_path / "a")
-    second = write_figures(store, [kind], tmp_path / "b")
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The log of a training, with a field that was not logged."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.csv").write_text("step,loss,accuracy\n50,1.0,\n100,0.5,0.6\n150,0.3,0.7\n")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_gives_the_same_bytes_again(store: Path, log: Path, tmp_path: Path, kind: str) -> None:
+    needed = {"training": {"logs": {"a": str(log)}}, "sensitivity": {"values": {"net-2": 2, "net-4": 4}}}
+    first = write_figures(store, [kind], tmp_path / "a", needed.get(kind))
+    second = write_figures(store, [kind], tmp_path / "b", needed.get(kind))
+    assert first
     assert [path.suffix for path in first] == [".pdf", ".png"] * (len(first) // 2)
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -81,6 +97,82 @@ def test_what_the_store_lacks_is_named(store: Path, tmp_path: Path) -> None:
         write_figures(store, ["curves"], tmp_path, {"y": ["lpips"]})
     with pytest.raises(StoreError, match=r"no scores of method 'gan' \(it has: bicubic, net-2, net-4\)"):
         write_figures(store, ["curves"], tmp_path, {"methods": ["gan"]})
+
+
+def opened_options(store: Path, **options: object) -> tuple[Material, FigureOptions]:
+    return Material(open_store(store)), parse_options(options, "test")
+
+
+def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
+    with open_store(store, write=True) as opened:
+        methods = [{"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
+                   {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}}]  # fmt: skip
+        opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0]["provenance"])
+    material, options = opened_options(store, kind="sensitivity", y=["lsd"])
+    ((_, figure),) = sensitivity(material, options)
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 4])
+    material, options = opened_options(store, kind="sensitivity", parameter="sampling.shift")
+    with pytest.raises(StoreError, match=r"fewer than two methods have the parameter 'sampling\.shift'"):
+        list(sensitivity(material, options))
+
+
+def test_bars_show_the_board(store: Path) -> None:
+    material, options = opened_options(store, kind="bars", metrics=["psnr_y"])
+    ((_, figure),) = bars(material, options)
+    values = material.board.scores.query("metric == 'psnr_y'").set_index("method")["value"]
+    np.testing.assert_allclose([patch.get_width() for patch in figure.axes[0].patches], values[material.names])
+    bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
+    assert bold == [f"{values.max():.2f}"]
+
+
+def test_crops_show_every_version_and_mark_the_best(store: Path) -> None:
+    material, options = opened_options(store, kind="crops", metrics=["psnr_y"], boxes=[[8, 4, 16, 12]])
+    ((stem, figure),) = crops(material, options)
+    assert stem == "crops-D-image0-asasr"
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    with open_store(store) as opened:
+        row = opened.outputs().query("image == 'image0' and method == 'net-2'").iloc[0]
+        hr, sr = opened.objects.get(row["reference"]), opened.objects.get(row["sr"])
+        scores = opened.scores().query("image == 'image0' and metric == 'psnr_y'").set_index("method")["value"]
+    np.testing.assert_array_equal(shown[0], hr)
+    assert shown[1].shape == (3, 4, 3)  # LQ, at scale 4
+    np.testing.assert_array_equal(shown[3], sr[4:16, 8:24])
+    np.testing.assert_array_equal(shown[-1], hr[4:16, 8:24])
+    bold = [text.get_text() for text in figure.texts if text.get_weight() == "bold"]
+    assert bold == [f"PSNR-Y {scores.max():.2f}"]
+    material, options = opened_options(store, kind="crops", boxes=[[40, 0, 16, 16]])
+    with pytest.raises(StoreError, match="leaves image 'image0' of 48x48"):
+        list(crops(material, options))
+
+
+def test_the_telling_box_is_where_versions_differ(rng: np.random.Generator) -> None:
+    first = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    second = first.copy()
+    second[40:48, 72:80] ^= 128
+    box = telling_box([first, second], 16)
+    assert (box.width, box.height) == (16, 16)
+    assert box.left <= 72 < 80 <= box.left + 16
+    assert box.top <= 40 < 48 <= box.top + 16
+
+
+def test_a_training_log_is_read_and_smoothed(log: Path) -> None:
+    read = read_log("a", log)
+    np.testing.assert_array_equal(read.steps, [50, 100, 150])
+    assert np.isnan(read.columns["accuracy"][0])
+    np.testing.assert_allclose(running_mean(read.columns["loss"], 2), [1.0, 0.75, 0.4])
+    (log / "log.csv").write_text("not,a\nlog,at all\n")
+    with pytest.raises(StoreError, match="log of a training"):
+        read_log("a", log)
+
+
+def test_spectra_have_the_truths_profile_and_the_ratio_to_it(store: Path) -> None:
+    material, options = opened_options(store, kind="spectrum")
+    ((_, figure),) = spectrum(material, options)
+    power, ratio = figure.axes
+    curves_by_name = {line.get_label(): line for line in power.lines}
+    assert list(curves_by_name) == ["HR", "bicubic", "net-2", "net-4"]
+    gap = 10 * np.log10(curves_by_name["net-2"].get_ydata() / curves_by_name["HR"].get_ydata())
+    np.testing.assert_allclose(ratio.lines[2].get_ydata(), gap, atol=1e-3)
 
 
 def test_every_kind_says_what_it_is() -> None:

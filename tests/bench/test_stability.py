@@ -6,10 +6,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.ranking import ranks_of_methods
 from asasr_bench.bench.stability import PIXELS, StabilityError, stability
 from asasr_bench.datasets.images import write_png
 
@@ -58,27 +56,6 @@ def test_without_seeds_there_is_nothing_to_tell(hr: Path, tmp_path: Path) -> Non
     evaluate("classic-x2", tmp_path / "s", datasets=[f"D={hr}"], methods=["bicubic"], metrics=["psnr_y"])
     with pytest.raises(StabilityError, match="two seeds"):
         stability(tmp_path / "s")
-
-
-def board(rows: list[tuple[str, str, float, str]]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["method", "metric", "value", "direction"])
-    return frame.assign(dataset="D", protocol="p")
-
-
-def test_ranks_are_means_over_what_all_methods_have() -> None:
-    rows = [
-        ("A", "psnr", 30.0, "higher"), ("B", "psnr", 29.0, "higher"), ("C", "psnr", 29.0, "higher"),
-        ("A", "lpips", 0.3, "lower"), ("B", "lpips", 0.1, "lower"), ("C", "lpips", 0.2, "lower"),
-        ("A", "ratio", 0.5, "one"), ("B", "ratio", 1.2, "one"), ("C", "ratio", 0.9, "one"),
-        ("A", "niqe", 1.0, "lower"), ("B", "niqe", 2.0, "lower"), ("C", "niqe", float("nan"), "lower"),
-        ("A", "slope", -1.0, "none"), ("B", "slope", -2.0, "none"), ("C", "slope", -3.0, "none"),
-    ]  # fmt: skip
-    assert ranks_of_methods(board(rows)) == {
-        "A": pytest.approx((1 + 3 + 3) / 3),
-        "B": pytest.approx((2.5 + 1 + 2) / 3),
-        "C": pytest.approx((2.5 + 2 + 1) / 3),
-    }
-    assert ranks_of_methods(board(rows[:1])) == {}
 
 
 def test_the_golden_record_is_compared_image_by_image(

@@ -52,7 +52,7 @@ def page(page_file: Path) -> Iterator[playwright.Page]:
 
 
 def column(page: playwright.Page, index: int) -> list[str]:
-    texts = page.locator(f"tbody tr > :nth-child({index})").all_inner_texts()
+    texts = page.locator(f"section:not(.ranks) tbody tr > :nth-child({index})").all_inner_texts()
     return [text.rstrip("≈") for text in texts]  # three images are too few to tell methods apart
 
 
@@ -62,7 +62,7 @@ def test_a_heading_sorts_best_first_and_again_the_other_way(page: playwright.Pag
     assert values == sorted(values, reverse=True)
     page.get_by_role("button", name="PSNR-Y").press("Enter")
     assert [float(text) for text in column(page, 3)] == sorted(values)
-    page.get_by_role("button", name="Method").click()
+    page.locator("section:not(.ranks)").get_by_role("button", name="Method").click()
     assert column(page, 1) == ["bicubic", "lanczos", "nearest"]
 
 

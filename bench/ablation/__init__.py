@@ -1,0 +1,1 @@
+"""Ablation studies: arms of one training, each trained once, measured together and compared in pairs."""

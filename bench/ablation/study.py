@@ -1,0 +1,168 @@
+"""An ablation from its spec to its report; stopped at any moment, the same call goes on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...datasets.images import write_atomically
+from ...reports.ablation import effects_markdown, gaps_markdown
+from ..figures import write_figures
+from ..leaderboard import name_scales, write_reports
+from ..metrics.metric import all_metrics
+from ..runner import Progress, Summary, run
+from ..store import open_store
+from .effects import Effect, factor_effects
+from .spec import AblationSpec, Arm, arms_of, evaluation_spec
+from .tradeoff import Gap, gaps
+from .training import trained_folder
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One method of the evaluation."""
+
+    name: str
+    arm: str
+    seed: int
+    steps: int | None
+    reference: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study gave."""
+
+    summary: Summary
+    effects: list[Effect]
+    gaps: list[Gap]
+    paths: list[Path]
+    """Tables and figures."""
+
+
+def run_ablation(
+    spec: AblationSpec, out: Path, base: Path, *, device: str = "auto", train: bool = True,
+    tell: Callable[[str], None] = lambda what: None, progress: Progress | None = None,
+) -> Outcome:  # fmt: skip
+    """Train what is missing, restore and measure what is missing, and report.
+
+    Args:
+        out: folder of the study: trained stages, ``store`` and ``report``.
+        base: folder from which relative paths of the evaluation start.
+        train: False: evaluate only; an arm that is not trained is an error.
+
+    Raises:
+        SpecError, TrainingError, MissingArmError, MethodError, StoreError: see what each step raises.
+    """
+    from ...asasr.config import load_config
+
+    out = out.resolve()
+    arms = arms_of(spec, list(load_config(spec.config).arms))
+    variants = [
+        variant
+        for arm in arms
+        for seed in (spec.training_seeds if arm.reference is None and arm.changes is not None else (0,))
+        for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, out, device, train, tell))
+    ]
+    experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
+    experiment = experiment.model_copy(update={"device": device})
+    summary = run(experiment, out / "store", progress=progress)
+    return report_ablation(spec, arms, variants, out, summary)
+
+
+def _reference(
+    spec: AblationSpec, arm: Arm, seed: int, out: Path, device: str, train: bool, tell: Callable[[str], None]
+) -> str:
+    if arm.reference is not None:
+        return arm.reference
+    return f"asasr:{trained_folder(spec, arm, seed, out, device=device, train=train, tell=tell)}"
+
+
+def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str) -> list[Variant]:
+    """An arm at each number of steps, named ``arm-STEPS``; a training seed other than the only one is named too."""
+    base = arm.name if len(spec.training_seeds) == 1 or arm.changes is None else f"{arm.name}.seed{seed}"
+    sampling = {key.removeprefix("sampling."): value for key, value in (arm.changes or {}).items()
+                if key.startswith("sampling.")}  # fmt: skip
+    found = []
+    for steps in spec.steps or (None,):
+        name = base if steps is None else f"{base}-{steps}"
+        changes = sampling | ({} if steps is None else {"steps": steps})
+        reference: dict[str, Any] = {"name": name, "id": id} | ({"sampling": changes} if changes else {})
+        found.append(Variant(name, arm.name, seed, steps, reference))
+    return found
+
+
+def report_ablation(
+    spec: AblationSpec, arms: list[Arm], variants: list[Variant], out: Path, summary: Summary
+) -> Outcome:
+    """Tables, effects and figures of a measured study; the same store gives the same bytes."""
+    store, report = out / "store", out / "report"
+    metrics = all_metrics()
+    with open_store(store) as opened:
+        scores = name_scales(opened.scores())
+    paths = write_reports(store, report, ("md", "csv", "tex", "html"), title=spec.name)
+    effects: list[Effect] = []
+    if spec.interaction is not None:
+        settings = {
+            "" if steps is None else f"{steps} steps": [
+                [one.name for one in variants if one.arm == arm and one.steps == steps] for arm in spec.interaction.arms
+            ]
+            for steps in (spec.steps or (None,))
+        }
+        effects = factor_effects(scores, metrics, spec.interaction.factors, settings)
+        digits = {id: metric.digits for id, metric in metrics.items()}
+        paths.append(_write(report / "effects.md", effects_markdown(effects, digits)))
+        paths.append(_write(report / "effects.csv", _csv([asdict(effect) for effect in effects])))
+    found: list[Gap] = []
+    ids = [str(id) for id in scores["metric"].unique()]
+    if len(spec.steps) > 1:
+        curves: dict[str, list[str]] = {}
+        for variant in variants:
+            curves.setdefault(variant.name.removesuffix(f"-{variant.steps}"), []).append(variant.name)
+        x, ys = _axes(ids)
+        reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
+        if x is not None and reference in curves:
+            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
+            paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
+            paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
+            paths += write_figures(store, ["curves"], report, {"x": x, "y": ys[:3], "columns": 2})
+    paths += write_figures(store, ["bars"], report, {"columns": 2})
+    if len(spec.grid) == 1:
+        paths += _sensitivity(spec, variants, store, report, ids)
+    return Outcome(summary, effects, found, paths)
+
+
+def _sensitivity(spec: AblationSpec, variants: list[Variant], store: Path, report: Path, ids: list[str]) -> list[Path]:
+    ((key, values),) = spec.grid.items()
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return []
+    names = {f"{key.rpartition('.')[2]}-{value}": float(value) for value in values}
+    most = max((variant.steps or 0 for variant in variants), default=0)
+    places = {one.name: names[one.arm] for one in variants if one.arm in names and (one.steps or 0) == most}
+    if len(places) < 2:
+        return []
+    options = {"parameter": key.rpartition(".")[2], "values": places, "y": ids[:4], "columns": 2}
+    return write_figures(store, ["sensitivity"], report, options)
+
+
+def _axes(ids: list[str]) -> tuple[str | None, list[str]]:
+    """Distortion, and the metrics that are drawn against it."""
+    x = next((id for id in ("psnr_y", "psnr_rgb", "ssim_y") if id in ids), None)
+    ranking = [id for id in ids if id != x and all_metrics()[id].direction != "none"]
+    return x, [id for id in ranking if id not in ("psnr_y", "ssim_y")] or ranking
+
+
+def _write(path: Path, text: str) -> Path:
+    write_atomically(path, text.encode())
+    return path
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    pd.DataFrame(rows).to_csv(buffer, index=False, lineterminator="\n")
+    return buffer.getvalue()

@@ -1,0 +1,138 @@
+"""Train what arms need: each prior, adversary and policy once, however many arms share it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...datasets.images import write_atomically
+from ..keys import digest
+from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary
+from .spec import AblationSpec, Arm
+
+if TYPE_CHECKING:
+    from ...asasr.config import AsasrConfig
+
+_RECIPE = "recipe.json"
+_DIGITS = 8
+
+Tell = Callable[[str], None]
+"""Called with what is being trained."""
+
+
+class MissingArmError(RuntimeError):
+    """An arm that is not trained, where nothing may be."""
+
+
+def arm_config(spec: AblationSpec, arm: Arm, seed: int) -> AsasrConfig:
+    """The configuration of one arm.
+
+    Raises:
+        TrainingConfigError: a key or value that it cannot have.
+    """
+    from ...asasr.config import load_config
+
+    overrides: dict[str, Any] = {**spec.set, **({"data.hq": list(spec.data)} if spec.data else {})}
+    overrides |= arm.changes or {}
+    config = load_config(spec.config, overrides, arm.config_arm)
+    if config.preference is not None:
+        config = config.model_copy(update={"preference": config.preference.model_copy(update={"seed": seed})})
+    return config
+
+
+def trained_folder(
+    spec: AblationSpec, arm: Arm, seed: int, out: Path, *, device: str, train: bool, tell: Tell
+) -> Path:  # fmt: skip
+    """The folder of an arm's model, trained now unless it is there already.
+
+    Stages are named by what determines them, so that arms share them and a changed key never meets an old result;
+    a stage that was stopped goes on.
+
+    Raises:
+        MissingArmError: it is not there and ``train`` is false.
+        TrainingError: what training raises.
+    """
+    config = arm_config(spec, arm, seed)
+    prior = _prior(config, out, device, train, tell)
+    if prior is not None:
+        config = after_prior(config, prior)
+    if arm.changes is None or config.preference is None:
+        return prior if prior is not None else _start(config, out)
+    if any(negative.kind == "adversary" for negative in config.preference.negatives):
+        config = with_adversary(config, _adversary(config, out, device, train, tell))
+    from ...asasr.training.stages import train_preference
+
+    recipe = _recipe(config, "preference")
+    folder = out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"
+    _run(lambda place: train_preference(config, place), config, "preference", folder, recipe, device, train,
+         tell, f"arm {arm.name}, seed {seed}")  # fmt: skip
+    return folder
+
+
+def _prior(config: AsasrConfig, out: Path, device: str, train: bool, tell: Tell) -> Path | None:
+    """The folder of the prior; None where the configuration names a trained one."""
+    if config.model.weights is not None or "sr" in config.model.adapters or config.prior is None:
+        return None
+    from ...asasr.training.stages import train_prior
+
+    recipe = _recipe(config, "prior")
+    folder = out / "priors" / digest(recipe)[:_DIGITS]
+    _run(lambda place: train_prior(config, place), config, "prior", folder, recipe, device, train, tell, "prior")
+    return folder
+
+
+def _adversary(config: AsasrConfig, out: Path, device: str, train: bool, tell: Tell) -> Path:
+    if "adv" in config.model.adapters or config.adversary is None:
+        return out  # named by the configuration, or missing there, which training tells
+    from ...asasr.training.stages import train_adversary
+    from ..artifacts import make_artifacts
+
+    recipe = _recipe(config, "adversary")
+    folder = out / "adversaries" / digest(recipe)[:_DIGITS]
+
+    def run(place: Any) -> Path:
+        return train_adversary(config, make_artifacts(config, folder / "artifacts", device), place)
+
+    _run(run, config, "adversary", folder, recipe, device, train, tell, "adversary", file=ADVERSARY_FILE)
+    return folder
+
+
+def _start(config: AsasrConfig, out: Path) -> Path:
+    """A folder that names the model from which preference training starts."""
+    import yaml
+
+    from ...asasr.training.stages import MODEL_FILE
+
+    model = config.model.model_dump(mode="json")
+    model["adapters"] = {role: path for role, path in model["adapters"].items() if role == "sr"}
+    content = {"name": config.name, "summary": config.summary, "model": model,
+               "sampling": config.sampling.model_dump(mode="json")}  # fmt: skip
+    folder = out / "priors" / digest(content)[:_DIGITS]
+    write_atomically(folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+    return folder
+
+
+def _recipe(config: AsasrConfig, stage: str) -> dict[str, Any]:
+    """What determines the outcome of a stage."""
+    sections = {"model": config.model, "data": config.data, stage: getattr(config, stage)}
+    recipe: dict[str, Any] = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    if stage == "prior" and config.prior is not None and config.prior.what == "network":
+        recipe["model"] = {
+            key: value for key, value in recipe["model"].items() if key not in ("rank", "alpha", "adapters")
+        }
+    return recipe
+
+
+def _run(
+    run: Callable[[Any], Path], config: AsasrConfig, stage: str, folder: Path, recipe: dict[str, Any], device: str,
+    train: bool, tell: Tell, what: str, file: str = "model.yaml",
+) -> None:  # fmt: skip
+    if (folder / file).is_file():
+        return
+    if not train:
+        raise MissingArmError(f"{what} is not trained ({folder / file} is missing); run without --no-train")
+    tell(what)
+    write_atomically(folder / _RECIPE, (json.dumps(recipe, indent=1) + "\n").encode())
+    run_stage(run, config, stage, folder, device)

@@ -1,0 +1,45 @@
+"""``ablate``: the arms of one training, trained once, measured and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .progress import stage_progress
+from .run import EXIT_INCOMPLETE
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(ablate)
+
+
+def ablate(
+    spec: Annotated[str, typer.Argument(help="ssr-amg, or a YAML file.")],
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
+) -> None:
+    """Train the arms that are missing, restore, measure and report. Stopped at any moment, the same command goes on."""
+    from ..ablation.spec import load_ablation
+    from ..ablation.study import run_ablation
+
+    loaded = load_ablation(spec, data or ())
+    with stage_progress() as progress:
+        outcome = run_ablation(
+            loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, device=device, train=train,
+            tell=lambda what: typer.echo(f"training: {what}"), progress=progress,
+        )  # fmt: skip
+    for path in outcome.paths:
+        typer.echo(path)
+    summary = outcome.summary
+    typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
+    for message in summary.messages:
+        typer.echo(f"  {message}", err=True)
+    if not summary.complete:
+        raise typer.Exit(EXIT_INCOMPLETE)

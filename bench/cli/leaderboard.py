@@ -1,0 +1,41 @@
+"""``leaderboard`` and ``merge``: every table and page again, from one or several stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(leaderboard)
+    app.command()(merge)
+
+
+def leaderboard(
+    stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote; several are merged.")],
+    out: Annotated[Path, typer.Option(help="Folder for pages, tables and images.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="Of md, csv, tex, html; separated by commas.")
+    ] = "md,csv,tex,html",
+    title: Annotated[str | None, typer.Option(help="Title of the pages; default: the stores' names.")] = None,
+    images: Annotated[int, typer.Option(min=0, help="Images of each dataset in a page's gallery.")] = 100,
+) -> None:
+    """Write a leaderboard for each protocol, with average ranks, and an index of them."""
+    from ..pages import write_leaderboards
+
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    for path in write_leaderboards(stores, out, names, title=title, images=images):
+        typer.echo(path)
+
+
+def merge(
+    stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the merged store; must not have one yet.")],
+) -> None:
+    """Make one store of several; where they contradict each other, say where and write nothing."""
+    from ..merging import merge_stores
+
+    typer.echo(f"{merge_stores(stores, out)} outputs in {out}")

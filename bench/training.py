@@ -1,0 +1,66 @@
+"""Run stages of training: what each starts from, and where it runs. The command line and ablations share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..asasr.config import AsasrConfig
+    from ..asasr.training.loop import Tell
+    from ..asasr.training.stages import Place
+    from ..methods.gan_training import GanConfig
+
+ADVERSARY_FILE = "adv.safetensors"
+
+
+def after_prior(config: AsasrConfig, folder: Path) -> AsasrConfig:
+    """Start from the prior that was trained into a folder, unless the configuration names one or there is none."""
+    from ..asasr.config import load_config
+    from ..asasr.training.stages import MODEL_FILE
+
+    trained = folder / MODEL_FILE
+    if config.model.weights is not None or "sr" in config.model.adapters or not trained.exists():
+        return config
+    model = load_config(trained).model
+    files = {"weights": model.weights, "adapters": {**model.adapters, **config.model.adapters}}
+    return config.model_copy(update={"model": config.model.model_copy(update=files)})
+
+
+def with_adversary(config: AsasrConfig, folder: Path) -> AsasrConfig:
+    """Use the adversary that was trained into a folder, unless the configuration names one or there is none."""
+    trained = folder / ADVERSARY_FILE
+    if "adv" in config.model.adapters or not trained.exists():
+        return config
+    adapters = {**config.model.adapters, "adv": str(trained.resolve())}
+    return config.model_copy(update={"model": config.model.model_copy(update={"adapters": adapters})})
+
+
+def run_stage(
+    run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str,
+    tell: Tell | None = None,
+) -> tuple[Path, bool]:  # fmt: skip
+    """Run one stage under accelerate.
+
+    Returns:
+        The trained file, and whether this is the main process.
+
+    Raises:
+        TrainingConfigError: the configuration has no such stage.
+    """
+    from accelerate import Accelerator
+
+    from ..asasr.errors import TrainingConfigError
+    from ..asasr.training.stages import Place
+
+    settings: Any = getattr(config, stage)
+    if settings is None:
+        raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
+    accelerator = Accelerator(
+        cpu=device == "cpu", mixed_precision=settings.precision, log_with=list(settings.trackers) or None,
+        project_dir=folder,
+    )  # fmt: skip
+    path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None))
+    accelerator.end_training()
+    return path, bool(accelerator.is_main_process)

@@ -1,0 +1,62 @@
+"""What a training logged, over its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .style import Look, Width, new_figure, paper, tidy
+
+
+@dataclass(frozen=True)
+class Log:
+    """One training: its steps and, for each column, a value at each of them (NaN: not logged)."""
+
+    name: str
+    steps: NDArray[np.float64]
+    columns: Mapping[str, NDArray[np.float64]]
+
+
+def training_figure(
+    logs: Sequence[Log], columns: Sequence[str], look: Mapping[str, Look], width: Width, height: float | None = None,
+    smooth: int = 1,
+) -> Figure:  # fmt: skip
+    """One panel for each column; logged values pale, their running mean over ``smooth`` values strong."""
+    across = min(len(columns), 1 if width == 1 else 3)
+    rows = -(-len(columns) // across)
+    with paper():
+        figure = new_figure(width, height or 1.7 * rows + 0.4)
+        panels = figure.subplots(rows, across, squeeze=False, sharex=True).ravel()
+        for panel, column in zip(panels, columns, strict=False):
+            for log in logs:
+                if column not in log.columns:
+                    continue
+                steps, values = log.steps, log.columns[column]
+                if smooth > 1:
+                    panel.plot(steps, values, alpha=0.25, linewidth=0.7, **look[log.name].of_line)
+                panel.plot(steps, running_mean(values, smooth), label=log.name, **look[log.name].of_line)
+            panel.set_ylabel(column.replace("_", " "))
+            tidy(panel)
+        for panel in panels[len(columns) :]:
+            panel.set_visible(False)
+        for panel in panels[max(0, len(columns) - across) : len(columns)]:
+            panel.set_xlabel("step")
+            panel.tick_params(labelbottom=True)
+        shown = {text: line for panel in panels for line, text in zip(*panel.get_legend_handles_labels(), strict=True)}
+        if len(logs) > 1:
+            figure.legend(list(shown.values()), list(shown), loc="outside lower center",
+                          ncols=min(len(shown), 3 if width == 1 else 6))  # fmt: skip
+    return figure
+
+
+def running_mean(values: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+    """Mean of the last ``length`` values, of fewer at the beginning."""
+    sums = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - length, 0)
+    mean: NDArray[np.float64] = (sums[ends] - sums[starts]) / (ends - starts)
+    return mean

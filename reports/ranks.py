@@ -1,0 +1,65 @@
+"""Average ranks of a board, arranged as one table for each protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .board import Board
+
+
+@dataclass(frozen=True)
+class RankCell:
+    """An average rank with its interval; '–' where a method was not measured completely."""
+
+    text: str
+    value: float
+    interval: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class RankRow:
+    """One method."""
+
+    method: str
+    family: str
+    cells: tuple[RankCell, ...]
+
+
+@dataclass(frozen=True)
+class RankGrid:
+    """One protocol: a column for all datasets together where there are several, then one for each."""
+
+    protocol: str
+    columns: tuple[str, ...]
+    rows: tuple[RankRow, ...]
+    """The best first."""
+
+
+def rank_grids(board: Board) -> Iterator[RankGrid]:
+    """Every protocol with two or more methods."""
+    families = dict(zip(board.methods["method"], board.methods["family"], strict=True))
+    for protocol, part in board.ranks.groupby("protocol", sort=False):
+        datasets = list(dict.fromkeys(str(name) for name in part["dataset"]))
+        datasets.sort(key=lambda name: name != "")  # all together first; the sort is stable
+        methods = list(dict.fromkeys(str(name) for name in part["method"]))
+        columns = (part[name] for name in ("dataset", "method", "rank", "low", "high"))
+        found = {(str(row[0]), str(row[1])): (float(row[2]), float(row[3]), float(row[4]))
+                 for row in zip(*columns, strict=True)}  # fmt: skip
+        if len(methods) < 2:
+            continue
+        least = {name: min(rank for (dataset, _), (rank, *_) in found.items() if dataset == name) for name in datasets}
+        rows = [
+            RankRow(name, str(families[name]), tuple(_cell(found.get((one, name)), least[one]) for one in datasets))
+            for name in methods
+        ]
+        rows.sort(key=lambda row: (row.cells[0].value != row.cells[0].value, row.cells[0].value))
+        yield RankGrid(str(protocol), tuple(name or "All datasets" for name in datasets), tuple(rows))
+
+
+def _cell(numbers: tuple[float, float, float] | None, least: float) -> RankCell:
+    if numbers is None:
+        return RankCell("–", float("nan"), "", False)
+    rank, low, high = numbers
+    return RankCell(f"{rank:.1f}", rank, f"{low:.1f} to {high:.1f}", rank == least)

@@ -1,0 +1,61 @@
+"""Spectra as SVG inside a page, without any drawing library."""
+
+from __future__ import annotations
+
+from html import escape
+from math import ceil, floor, log10
+
+import numpy as np
+
+from .board import Spectrum
+
+WIDTH, HEIGHT = 640, 260
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 34
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#888888")
+_DASHES = ("", "6 3", "2 2", "8 3 2 3")
+_FIRST = 0.01
+"""Lowest frequency shown."""
+
+
+def look(number: int) -> tuple[str, str]:
+    """Colour and dashes of a method by its place."""
+    return _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
+
+
+def spectrum_svg(spectrum: Spectrum) -> str:
+    """SR over HR in dB over frequency: one line for each method, named by its title and ``data-method``."""
+    inner = spectrum.frequencies >= _FIRST
+    frequencies = np.log10(spectrum.frequencies[inner])
+    values = [ratio[inner] for ratio in spectrum.ratios.values()]
+    low = min([-5.0, *(float(np.min(one)) for one in values)])
+    high = max([5.0, *(float(np.max(one)) for one in values)])
+    step = next(one for one in (5, 10, 20, 50, 100) if (high - low) / one <= 7 or one == 100)
+    low, high = floor(low / step) * step, ceil(high / step) * step
+
+    def x(logarithm: float) -> float:
+        return _LEFT + (logarithm / -log10(_FIRST) + 1) * (WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        return _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
+
+    parts = [
+        f'<svg class="spectrum" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f' aria-label="Power of SR over HR on {escape(spectrum.dataset)}">'
+    ]
+    for value in np.arange(low, high + step / 2, step):
+        strong = " strong" if value == 0 else ""
+        parts.append(f'<path class="tick{strong}" d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}"/>'
+                     f'<text x="{_LEFT - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.0f}</text>')  # fmt: skip
+    for frequency in (0.01, 0.03, 0.1, 0.3, 1.0):
+        at, foot = x(log10(frequency)), HEIGHT - _BOTTOM
+        parts.append(f'<path class="tick" d="M{at:.1f} {_TOP}V{foot}"/>'
+                     f'<text x="{at:.1f}" y="{foot + 14}" text-anchor="middle">{frequency:g}</text>')  # fmt: skip
+    for number, (name, ratio) in enumerate(zip(spectrum.ratios, values, strict=True)):
+        colour, dashes = look(number)
+        points = " ".join(f"{x(f):.1f},{y(v):.1f}" for f, v in zip(frequencies, ratio, strict=True))
+        parts.append(
+            f'<g data-method="{escape(name)}"><title>{escape(name)}</title><polyline points="{points}"'
+            f' stroke="{colour}" stroke-dasharray="{dashes}"/></g>'
+        )
+    parts.append(f'<text x="{(_LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" text-anchor="middle">frequency / Nyquist</text>')
+    return "".join([*parts, "</svg>"])

@@ -1,0 +1,219 @@
+"""Ablations: arms and grids, shared stages, resuming, effects and distances with known answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from asasr_bench.asasr.config import load_config
+from asasr_bench.bench.ablation.effects import factor_effects
+from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation, shipped_studies
+from asasr_bench.bench.ablation.tradeoff import gaps
+from asasr_bench.bench.ablation.training import MissingArmError, arm_config
+from asasr_bench.bench.cli.main import app
+from asasr_bench.bench.metrics.metric import all_metrics
+from asasr_bench.bench.spec import SpecError
+from asasr_bench.bench.store import open_store
+from asasr_bench.datasets.images import write_png
+from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
+from typer.testing import CliRunner
+
+STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
+CONFIG = {
+    "name": "tiny",
+    "model": {
+        "family": "small", "rank": 4, "alpha": 4,
+        "network": {
+            "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16],
+            "layers_per_block": 1, "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"],
+            "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "cross_attention_dim": 8,
+            "attention_head_dim": 8,
+        },
+    },
+    "data": {"degradation": "seesr-x4", "crop": 16, "held_out": 0},
+    "prior": {**STAGE, "what": "network", "steps": 2},
+    "adversary": {**STAGE, "steps": 2, "methods": ["bicubic"], "share": 1.0},
+    "preference": {**STAGE, "steps": 2, "beta": 10, "negatives": [{"kind": "lq"}]},
+    "sampling": {"steps": 2, "colour_fix": "none", "tile": 64, "overlap": 8},
+}  # fmt: skip
+STUDY = {
+    "name": "study",
+    "config": "tiny.yaml",
+    "data": ["hq"],
+    "arms": {
+        "prior": None,
+        "plain": {"preference.sobolev": {"s": 0}},
+        "ssr": {},
+        "amg": {"preference.sobolev": {"s": 0}, "preference.negatives": [{"kind": "adversary"}]},
+        "full": {"preference.negatives": [{"kind": "adversary"}]},
+    },
+    "steps": [1, 2],
+    "interaction": {"factors": ["SSR", "AMG"], "neither": "plain", "first": "ssr", "second": "amg", "both": "full"},
+    "evaluation": {
+        "protocol": "asasr", "datasets": [{"name": "D", "hr": "test"}], "metrics": ["psnr_y", "lsd", "hf_ratio"],
+        "methods": ["bicubic"],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def study(tmp_path: Path, photo: np.ndarray) -> Path:
+    """A study on tiny images; the folder also holds its configuration."""
+    for number in range(3):
+        write_png(tmp_path / "hq" / f"train{number}.png", np.ascontiguousarray(photo[40 * number :][:96, :96]))
+        write_png(tmp_path / "test" / f"test{number}.png", np.ascontiguousarray(photo[40 * number :][:48, 160:208]))
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    return tmp_path / "study.yaml"
+
+
+def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_path: Path) -> None:
+    """Through the command line, in this process: torch is loaded once."""
+
+    def ablate(*more: str) -> str:
+        arguments = ["ablate", str(study), "--out", str(tmp_path / "out"), "--device", "cpu", *more]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    with pytest.raises(MissingArmError, match=r"prior is not trained .* run without --no-train"):
+        ablate("--no-train")
+    told = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
+    assert told == ["prior", "arm plain, seed 0", "arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
+    with open_store(tmp_path / "out" / "store") as store:
+        scores = store.scores()
+    arms = ("prior", "plain", "ssr", "amg", "full")
+    assert set(scores["method"]) == {"bicubic", *(f"{arm}-{steps}" for arm in arms for steps in (1, 2))}
+    assert (scores["status"] == "done").all()
+    report = tmp_path / "out" / "report"
+    names = {path.name for path in report.iterdir()}
+    assert {"leaderboard.html", "leaderboard.tex", "effects.md", "effects.csv", "gaps.md", "bars-D-asasr.pdf",
+            "curves-D-asasr.png"} <= names  # fmt: skip
+    effects = pd.read_csv(report / "effects.csv", keep_default_na=False)
+    assert set(effects["factor"]) == {"SSR", "AMG", "SSR x AMG"}
+    assert set(effects["setting"]) == {"1 steps", "2 steps"}
+    assert len(effects) == 3 * 2 * 3
+
+    before = {path: path.read_bytes() for path in report.iterdir()}
+    again = ablate("--no-train")
+    assert "training" not in again
+    assert "0 cells measured" in again
+    tables = [path for path in before if path.suffix in (".pdf", ".png") or path.name.startswith(("effects", "gaps"))]
+    assert [path.name for path in tables if path.read_bytes() != before[path]] == []
+
+    more = {**STUDY, "arms": {**STUDY["arms"], "wide": {"preference.beta": 20}}}  # type: ignore[dict-item]
+    study.write_text(yaml.safe_dump(more, sort_keys=False))
+    assert [line for line in ablate().splitlines() if "training" in line] == ["training: arm wide, seed 0"]
+
+
+def spec(**changes: object) -> AblationSpec:
+    return AblationSpec.model_validate({"name": "t", "config": "small", "evaluation": {}, **changes})
+
+
+def test_arms_come_from_the_study_its_grid_or_the_configuration() -> None:
+    named = spec(arms={"prior": None, "trained": "asasr:small-prior", "full": "full", "own": {"preference.beta": 5}})
+    assert arms_of(named, ["full"]) == [
+        Arm("prior", None), Arm("trained", reference="asasr:small-prior"), Arm("full", config_arm="full"),
+        Arm("own", {"preference.beta": 5}),
+    ]  # fmt: skip
+    grid = arms_of(spec(grid={"preference.sobolev.s": [0, 1.5], "preference.beta": [10]}), [])
+    assert [arm.name for arm in grid] == ["s-0_beta-10", "s-1.5_beta-10"]
+    assert grid[1].changes == {"preference.sobolev.s": 1.5, "preference.beta": 10}
+    assert arms_of(spec(), ["a", "b"]) == [Arm("a", config_arm="a"), Arm("b", config_arm="b")]
+    with pytest.raises(SpecError, match="two arms are called 's-1'"):
+        arms_of(spec(arms={"s-1": {}}, grid={"x.s": [1]}), [])
+
+
+def test_shipped_studies_are_sound(tmp_path: Path) -> None:
+    for name in shipped_studies():
+        study = load_ablation(name, [tmp_path])
+        config = load_config(study.config)
+        arms = arms_of(study, list(config.arms))
+        assert study.interaction is None or set(study.interaction.arms) <= {arm.name for arm in arms}
+        for arm in arms:
+            assert arm.reference is None
+            assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
+    with pytest.raises(SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg\)"):
+        load_ablation("none")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"arm": {}}, r"'arm': .*known: name, summary, config"),
+        ({"interaction": {**STUDY["interaction"], "both": "ful"}}, "no arm 'ful'"),  # type: ignore[dict-item]
+        ({"evaluation": {"protocol": "asasr", "metric": ["psnr_y"]}}, "unknown key 'metric'; did you mean 'metrics'"),
+        ({"grid": {"preference.beta": []}}, "grid"),
+    ],
+)
+def test_a_bad_study_is_named(study: Path, change: dict[str, object], said: str) -> None:
+    study.write_text(yaml.safe_dump({**STUDY, **change}))
+    with pytest.raises(SpecError, match=said):
+        load_ablation(study)
+
+
+def frame(values: dict[str, np.ndarray], metric: str) -> pd.DataFrame:
+    rows = [("asasr", "D", f"i{number:02}", method, 0, metric, value)
+            for method, column in values.items() for number, value in enumerate(column)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["protocol", "dataset", "image", "method", "seed", "metric", "value"])
+
+
+def test_effects_and_interaction_are_those_that_were_put_in(rng: np.random.Generator) -> None:
+    images = rng.normal(25, 3, 40)
+    noise = {name: rng.normal(0, 0.05, 40) for name in ("plain", "ssr", "amg", "full")}
+    put = {"plain": 0.0, "ssr": 0.5, "amg": -0.2, "full": 0.8}  # interaction: 0.8 - 0.5 + 0.2 = 0.5
+    values = {name: images + put[name] + noise[name] for name in put}
+    arms = {"": [["plain"], ["ssr"], ["amg"], ["full"]]}
+    found = factor_effects(frame(values, "psnr_y"), all_metrics(), ("SSR", "AMG"), arms)
+    effects = {effect.factor: effect for effect in found}
+    assert effects["SSR"].difference == pytest.approx((0.5 + 1.0) / 2, abs=0.03)
+    assert effects["AMG"].difference == pytest.approx((-0.2 + 0.3) / 2, abs=0.03)
+    assert effects["SSR x AMG"].difference == pytest.approx(0.5, abs=0.05)
+    assert effects["SSR x AMG"].low < 0.5 < effects["SSR x AMG"].high
+    assert effects["SSR"].p < 0.001
+    text = effects_markdown(found, {"psnr_y": 2})
+    assert "| SSR x AMG | 40 | **+0." in text
+
+
+def test_without_effect_the_test_says_so(rng: np.random.Generator) -> None:
+    arms = {"": [["a"], ["b"], ["c"], ["d"]]}
+    wrong = 0
+    for _ in range(40):
+        values = {name: rng.normal(25, 1, 20) for name in "abcd"}
+        found = factor_effects(frame(values, "psnr_y"), all_metrics(), ("A", "B"), arms)
+        wrong += any(effect.p < 0.05 for effect in found)
+    assert wrong <= 6  # Holm keeps it at 5 % of the tables: 2 expected
+
+
+def test_training_seeds_are_averaged_and_distance_counts_for_metrics_best_at_one() -> None:
+    ones = np.ones(10)
+    values = {"a": 0.5 * ones, "b": 1.5 * ones, "c.seed0": 0.9 * ones, "c.seed1": 1.3 * ones, "d": ones}
+    arms = {"": [["a"], ["b"], ["c.seed0", "c.seed1"], ["d"]]}
+    effects = factor_effects(frame(values, "hf_ratio"), all_metrics(), ("A", "B"), arms)
+    assert {one.factor: round(one.difference, 12) for one in effects} == {
+        "A": -0.1, "B": -0.4, "A x B": -0.2,
+    }  # fmt: skip
+
+
+def test_a_curve_above_another_is_that_much_worse_at_equal_distortion(rng: np.random.Generator) -> None:
+    images = rng.normal(0, 0.5, 30)
+    psnr, lsd = {}, {}
+    for arm, shift in (("prior", 0.0), ("better", -0.4), ("far", 0.0)):
+        for steps, x in ((4, 24.0), (8, 23.0), (16, 22.0)):
+            x = x - 10 if arm == "far" else x
+            psnr[f"{arm}-{steps}"] = x + images
+            lsd[f"{arm}-{steps}"] = 3 + 0.5 * (x - 22) + shift + images / 10
+    scores = pd.concat([frame(psnr, "psnr_y"), frame(lsd, "lsd")])
+    curves = {arm: [f"{arm}-{steps}" for steps in (4, 8, 16)] for arm in ("prior", "better", "far")}
+    metrics = all_metrics()
+    better, far = gaps(scores, curves, "prior", metrics["psnr_y"], [metrics["lsd"]])
+    assert better.gap == pytest.approx(-0.4, abs=1e-9)
+    assert better.low <= -0.4 + 1e-9 <= better.high + 2e-9
+    assert better.overlap == pytest.approx(1)
+    assert (far.overlap, np.isnan(far.gap)) == (0.0, True)
+    text = gaps_markdown([better, far], {"lsd": 2})
+    assert "| 100 % | **-0.400** |" in text
+    assert "no overlap" in text

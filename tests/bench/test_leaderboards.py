@@ -1,0 +1,170 @@
+"""Leaderboards of merged stores: conflicts, ranks, equal bytes, and no torch on the way."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from asasr_bench.bench.leaderboard import load_board, write_reports
+from asasr_bench.bench.merging import MergeError, merge_stores
+from asasr_bench.bench.metrics.metric import all_metrics
+from asasr_bench.bench.pages import write_leaderboards
+from asasr_bench.bench.ranking import ranks
+from asasr_bench.bench.statistics import permutation_p, permutation_ps
+from asasr_bench.bench.store import open_store
+
+
+def change(root: Path, statement: str) -> None:
+    with sqlite3.connect(root / "store.sqlite") as database:
+        assert database.execute(statement).rowcount > 0
+
+
+def split(store: Path, root: Path) -> tuple[Path, Path]:
+    """Two stores that share one method and have one each of their own."""
+    parts = []
+    for name, without in (("a", "net-4"), ("b", "bicubic")):
+        shutil.copytree(store, root / name)
+        with sqlite3.connect(root / name / "store.sqlite") as database:
+            database.execute("PRAGMA foreign_keys = ON")
+            database.execute("DELETE FROM outputs WHERE method = ?", (without,))
+            database.execute("DELETE FROM methods WHERE name = ?", (without,))
+        parts.append(root / name)
+    return parts[0], parts[1]
+
+
+def test_merged_parts_are_the_whole(store: Path, tmp_path: Path, command) -> None:
+    parts = split(store, tmp_path)
+    assert "18 outputs" in command("merge", *parts, "--out", "merged").stdout
+    with open_store(store) as whole, open_store(tmp_path / "merged") as merged:
+        assert merged.scores().equals(whole.scores())
+        assert merged.outputs().equals(whole.outputs())
+        assert len(merged.runs()) == 1  # the same run, told twice
+        assert [place for place, _ in merged.payloads("lsd")] == [place for place, _ in whole.payloads("lsd")]
+        assert all(merged.objects.path(digest) for digest in merged.outputs()["sr"])
+    with pytest.raises(MergeError, match="has a store already"):
+        merge_stores(parts, tmp_path / "merged")
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE methods SET weights = 'w2' WHERE name = 'net-2'", "method 'net-2': other card or weights in"),
+        ("UPDATE outputs SET restoration = 'x' WHERE method = 'net-2' AND image = 'image3'",
+         "output asasr, x4, D/image3, net-2, seed 0: other LQ, HR or method in"),
+        ("UPDATE outputs SET reference = 'x' WHERE image = 'image1'", "image asasr, x4, D/image1: other HR in"),
+        ("UPDATE restorations SET sr = 'x' WHERE key IN (SELECT restoration FROM outputs WHERE method = 'net-2')",
+         "output asasr, x4, D/image0, net-2, seed 0: other pixels from the same work in"),
+        ("UPDATE scores SET value = value + 0.01 WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y')",
+         "score asasr, x4, D/image0, net-2, seed 0, psnr_y: other value or version of the metric in"),
+    ],
+)  # fmt: skip
+def test_conflicts_are_refused_by_name(store: Path, tmp_path: Path, statement: str, said: str) -> None:
+    first, second = split(store, tmp_path)
+    change(second, statement)
+    with pytest.raises(MergeError, match=re.escape(said)):
+        merge_stores([first, second], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_last_digits_are_no_conflict(store: Path, tmp_path: Path) -> None:
+    first, second = split(store, tmp_path)
+    change(second, "UPDATE scores SET value = value * (1 + 1e-14)")
+    merge_stores([first, second], tmp_path / "merged")
+
+
+def test_what_failed_in_one_store_and_is_done_in_another_is_done(store: Path, tmp_path: Path) -> None:
+    first, second = split(store, tmp_path)
+    change(first, "UPDATE outputs SET status = 'failed', message = 'no memory', restoration = NULL"
+                  " WHERE method = 'net-2'")  # fmt: skip
+    change(first, "UPDATE cells SET status = 'failed', score = NULL"
+                  " WHERE output IN (SELECT id FROM outputs WHERE method = 'net-2')")  # fmt: skip
+    for order in ([first, second], [second, first]):
+        merge_stores(order, tmp_path / order[0].name / "merged")
+        with open_store(tmp_path / order[0].name / "merged") as merged, open_store(store) as whole:
+            assert merged.scores().equals(whole.scores())
+
+
+def test_ranks_share_places_and_follow_the_direction() -> None:
+    metrics, nan = all_metrics(), float("nan")
+    np.testing.assert_array_equal(ranks(np.array([30.0, 30.001, 31.0, nan]), metrics["psnr_y"]), [2.5, 2.5, 1, nan])
+    np.testing.assert_array_equal(ranks(np.array([3.0, 1.0, 2.0]), metrics["lsd"]), [3, 1, 2])
+    np.testing.assert_array_equal(ranks(np.array([0.5, 1.4, 1.0]), metrics["hf_ratio"]), [3, 2, 1])
+
+
+def test_average_ranks_are_means_of_ranks_with_their_interval(store: Path) -> None:
+    with open_store(store) as opened:
+        board = load_board(opened, title="t")
+    table = board.scores.pivot(index="method", columns="metric", values="value")
+    own = [ranks(table[id].to_numpy(), all_metrics()[id]) for id in table.columns]
+    expected = dict(zip(table.index, np.mean(own, axis=0), strict=True))
+    found = board.ranks.set_index("method")
+    assert dict(found["rank"]) == expected
+    assert set(found.index[found["low"] > found["rank"]]) == set()
+    assert (found["high"] >= found["rank"]).all()
+
+
+def test_p_values_of_many_methods_are_those_of_each(rng: np.random.Generator) -> None:
+    for images in (8, 40):
+        differences = rng.normal(0.2, 1, (5, images))
+        each = [permutation_p(row) for row in differences]
+        np.testing.assert_allclose(permutation_ps(differences), each, rtol=1e-12)
+
+
+def test_leaderboards_repeat_byte_by_byte(store: Path, tmp_path: Path, command) -> None:
+    printed = command("leaderboard", store, "--out", "one", "--title", "T").stdout.split()
+    assert [Path(name).name for name in printed] == ["asasr.md", "asasr.csv", "asasr.tex", "asasr.html", "index.html"]
+    write_leaderboards(split(store, tmp_path), tmp_path / "two", title="T")
+    for name in printed:
+        one, two = ((tmp_path / folder / Path(name).name).read_bytes() for folder in ("one", "two"))
+        assert one == two, name
+    assert "## Average rank" in (tmp_path / "one" / "asasr.md").read_text()
+    linked = set(re.findall(r"images/[0-9a-f]+\.png", (tmp_path / "one" / "asasr.html").read_text()))
+    assert linked == {f"images/{path.name}" for path in (tmp_path / "one" / "images").iterdir()}
+    assert not list((tmp_path / "two").glob(".merged-*"))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
+def test_latex_compiles_as_it_is(store: Path, tmp_path: Path) -> None:
+    write_reports(store, tmp_path, ("tex",))
+    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}",
+             r"\input{leaderboard}", r"\end{document}"]  # fmt: skip
+    (tmp_path / "paper.tex").write_text("\n".join(lines))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    assert (tmp_path / "paper.pdf").is_file()
+
+
+def test_nothing_that_reads_a_store_loads_torch(store: Path, tmp_path: Path) -> None:
+    script = f"""
+import sys
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('torch', 'pyiqa', 'diffusers', 'transformers', 'spandrel', 'peft'):
+            raise AssertionError('imports ' + name)
+sys.meta_path.insert(0, Forbidden())
+from asasr_bench.bench.cli.main import app
+def run(*arguments):
+    try:
+        app([str(one) for one in arguments])
+    except SystemExit as end:
+        assert end.code == 0, (arguments, end.code)
+run('report', {str(store)!r}, '--out', 'report')
+run('leaderboard', {str(store)!r}, '--out', 'board')
+run('figures', {str(store)!r}, '--kind', 'curves,crops,ranks', '--out', 'figures')
+run('baseline', {str(store)!r}, '--out', 'b.json')
+run('check', {str(store)!r}, '--baseline', 'b.json')
+run('history', {str(store)!r}, {str(store)!r})
+run('merge', {str(store)!r}, '--out', 'merged')
+run('compare', 'bicubic', 'net-2', '--store', {str(store)!r})
+run('status', {str(store)!r})
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
