@@ -48,11 +48,11 @@ def outputs(images: int = 100, scale: int = 4, rule: str = "files", **board_plac
 def test_rows_stand_apart_with_their_sources() -> None:
     one = with_published(board(), outputs())
     (grid,) = grids(one)
-    claims = [row for row in grid.rows if row.note]
+    claims = [row for row in grid.rows if row.source]
     assert grid.rows[0].method == "ours"
     assert {row.family for row in claims} == {"published"}
     assert not any(cell.mark or cell.tied for row in claims for cell in row.cells)
-    (best,) = [row for row in grid.rows if not row.note]
+    (best,) = [row for row in grid.rows if not row.source]
     assert best.cells[0].mark == "best"  # although published values are higher: nobody measured them here
     assert len(grid.sources) == 3
     text = to_markdown(one)
