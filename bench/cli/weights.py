@@ -98,7 +98,7 @@ def doctor(
     devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     rows.append(("device", ", ".join(devices) or f"CPU, {torch.get_num_threads()} threads", ""))
     extras = {
-        "pyiqa": "iqa", "lpips": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
+        "pyiqa": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
         "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
     }  # fmt: skip
     for package, extra in extras.items():

@@ -114,7 +114,8 @@ class FeatureDistance:
         texture = (2 * x * y + _DISTS_CONSTANT) / (x * x + y * y + _DISTS_CONSTANT)
         structure = (2 * (xy - x * y) + _DISTS_CONSTANT) / (xx - x * x + yy - y * y + _DISTS_CONSTANT)
         alpha, beta = self._weights[level]
-        return (alpha * texture + beta * structure).sum(1)
+        similarity: torch.Tensor = alpha * texture + beta * structure
+        return similarity.sum(1)
 
 
 def _unit(features: torch.Tensor) -> torch.Tensor:

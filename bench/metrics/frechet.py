@@ -109,7 +109,7 @@ METRICS = (
         "fid", "FID", "", 2, "lower", f"{VERSION}, pyiqa {library_version()}",
         lambda pair: measure_many([pair], "cpu")[0],
         payload=_features, combine=fid, resample=resampled, range="0, ~",
-        note="FID of fewer than some thousand images is mostly noise and is biased upward: it compares methods on the"
+        note="on fewer than some thousand images it is mostly noise, and biased upward: it compares methods on the"
         " same images only, within its interval",
         missing=lambda: missing(_WEIGHTS),
         weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in _WEIGHTS),

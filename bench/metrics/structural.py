@@ -27,7 +27,8 @@ _FSIM_SIDE = 256  # the shorter side is brought down to about this
 def full_range_y(image: Pixels) -> NDArray[np.float64]:
     """Y of uint8 RGB in 0..255, rounded. In whole thousandths, so that no tie depends on the machine."""
     thousandths = image.astype(np.int64) @ np.array([299, 587, 114])
-    return ((thousandths + 500) // 1000).astype(np.float64)
+    rounded: NDArray[np.float64] = ((thousandths + 500) // 1000).astype(np.float64)
+    return rounded
 
 
 def multi_scale_ssim(pair: Pair) -> float:
@@ -45,13 +46,12 @@ def gradient_deviation(pair: Pair) -> float:
 def feature_similarity(pair: Pair) -> float:
     """FSIMc: similarity of phase congruency, gradients and colour, where phase congruency is high."""
     planes = [_yiq(image) for image in pair.rgb]
-    congruency = [phase_congruency(yiq[0]) for yiq in planes]
-    gradients = [_gradient(yiq[0], (3 / 16, 10 / 16, 3 / 16)) for yiq in planes]
-    phase, edge, *colour = _FSIM_CONSTANTS
-    score = _alike(*congruency, phase) * _alike(*gradients, edge)
-    chroma = _alike(planes[0][1], planes[1][1], colour[0]) * _alike(planes[0][2], planes[1][2], colour[1])
-    score *= np.abs(chroma) ** _FSIM_COLOUR
-    weight = np.maximum(*congruency)
+    phases = [phase_congruency(yiq[0]) for yiq in planes]
+    edges = [_gradient(yiq[0], (3 / 16, 10 / 16, 3 / 16)) for yiq in planes]
+    t1, t2, t3, t4 = _FSIM_CONSTANTS
+    chroma = _alike(planes[0][1], planes[1][1], t3) * _alike(planes[0][2], planes[1][2], t4)
+    score = _alike(phases[0], phases[1], t1) * _alike(edges[0], edges[1], t2) * np.abs(chroma) ** _FSIM_COLOUR
+    weight = np.maximum(phases[0], phases[1])
     return float((score * weight).sum(dtype=np.float64) / weight.sum(dtype=np.float64))
 
 
@@ -79,7 +79,8 @@ def _gradient(plane: NDArray[np.floating], smoothing: tuple[float, float, float]
     for axis in (0, 1):
         difference = correlate1d(plane, [-1.0, 0.0, 1.0], axis=axis, mode="constant")
         parts.append(correlate1d(difference, smoothing, axis=1 - axis, mode="constant"))
-    return np.hypot(*parts)
+    length: NDArray[np.floating] = np.hypot(parts[0], parts[1])
+    return length
 
 
 def _alike(a: NDArray[np.floating], b: NDArray[np.floating], constant: float) -> NDArray[np.floating]:
