@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
@@ -133,15 +132,6 @@ def holm(p_values: ArrayLike) -> Floats:
     steps = values[order] * (order.size - np.arange(order.size))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
     return adjusted
-
-
-def average_ranks(values: Floats, higher: Sequence[bool]) -> Floats:
-    """Mean rank of each method over metrics: ``[methods, metrics]`` to ``[methods]``; 1 is best, ties share ranks."""
-    from scipy.stats import rankdata
-
-    signs = np.where(np.asarray(higher), -1.0, 1.0)
-    ranks = rankdata(values * signs, axis=0, nan_policy="omit")
-    return np.array([float(np.nanmean(row)) for row in ranks])
 
 
 @lru_cache(maxsize=4)

