@@ -63,6 +63,8 @@ class Registry:
         """
         if id in self._entries:
             return self._entries[id]
+        if id == ceiling.CARD.id:
+            return _ceiling_entry()
         if id.startswith(asasr.PREFIX) or id in asasr.shipped_names():
             return _asasr(id)
         if id.startswith(RECIPE):
@@ -114,7 +116,7 @@ def _ceiling_entry() -> MethodEntry:
     return MethodEntry(ceiling.CARD, "reference", load)
 
 
-REGISTRY = Registry({**{name: _interpolation_entry(name) for name in KERNELS}, "hr": _ceiling_entry()})
+REGISTRY = Registry({name: _interpolation_entry(name) for name in KERNELS})
 """The methods that come with the package."""
 
 

@@ -23,6 +23,9 @@ class Unread:
 
     def __init__(self, *_: object, **__: object) -> None: ...
 
+    def __call__(self, *_: object, **__: object) -> Unread:
+        return self
+
     def __setstate__(self, _: object) -> None: ...
 
     def __setitem__(self, _: object, __: object) -> None: ...

@@ -29,7 +29,8 @@ def test_edit_distance_equals_rapidfuzz(a: str, b: str) -> None:
     assert reading.similarity([a] if a else [], [b] if b else []) == pytest.approx(expected)
 
 
-_points = st.tuples(st.floats(-20, 20), st.floats(-20, 20))
+_pixels = st.integers(-2000, 2000).map(lambda value: value / 100)
+_points = st.tuples(_pixels, _pixels)
 
 
 @given(st.lists(_points, min_size=3, max_size=7), st.lists(_points, min_size=3, max_size=7))
