@@ -128,7 +128,9 @@ def _examples(store: Store, board: Board, protocol: str, out: Path, most: int) -
     scores = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
     values = scores.groupby(["dataset", "image", "method", "metric"], sort=False)["value"].mean()
     by_image: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for (dataset, image, method, metric), value in zip(values.index, values.to_numpy(), strict=True):
+    ranked = {str(id): place for place, id in enumerate(board.metrics["metric"])}
+    found = sorted(zip(values.index, values.to_numpy(), strict=True), key=lambda item: ranked[item[0][3]])
+    for (dataset, image, method, metric), value in found:
         by_image.setdefault((dataset, image), {}).setdefault(method, {})[metric] = float(value)
     order = {str(name): place for place, name in enumerate(board.methods["method"])}
     examples = []
