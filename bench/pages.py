@@ -19,6 +19,7 @@ from .leaderboard import FORMATS, FormatError, load_board, name_scales, shown_pi
 from .merging import link_or_copy, merge_stores
 from .objects import StoreError
 from .profiles import FREQUENCIES, log_profiles
+from .published import no_published
 from .store import Store, open_store
 
 IMAGES = 100
@@ -28,11 +29,12 @@ _DECIBEL = 10 / np.log(10)
 
 def write_leaderboards(
     roots: Sequence[Path], out: Path, formats: Sequence[str] = FORMATS, *, title: str | None = None,
-    images: int = IMAGES,
+    images: int = IMAGES, published: bool = False,
 ) -> list[Path]:  # fmt: skip
     """Write ``PROTOCOL.{md,csv,tex,html}`` for each protocol and ``index.html``, and return the paths.
 
-    Full images go to ``out/images`` (linked where the disk allows it), thumbnails into the pages.
+    Full images go to ``out/images`` (linked where the disk allows it), thumbnails into the pages. ``published`` adds
+    what others published for the same datasets under the same protocols.
 
     Raises:
         FormatError: a format that does not exist.
@@ -49,9 +51,12 @@ def write_leaderboards(
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out, prefix=".merged-")))
             merge_stores(roots, root)
         store = stack.enter_context(open_store(root))
-        board = load_board(store, title=title or " + ".join(one.resolve().name for one in roots))
+        name = title or " + ".join(one.resolve().name for one in roots)
+        board = load_board(store, title=name, published=published)
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
+        if published and board.published.empty:
+            raise StoreError(f"{roots[0]}: {no_published(board)}")
         return _write(store, board, out, formats, images)
 
 
@@ -91,6 +96,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
         problems=problems[problems["dataset"].isin(datasets)].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
+        published=board.published[board.published["protocol"] == protocol].reset_index(drop=True),
         ranks=board.ranks[board.ranks["protocol"] == protocol].reset_index(drop=True),
     )
 
@@ -128,7 +134,9 @@ def _examples(store: Store, board: Board, protocol: str, out: Path, most: int) -
     scores = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
     values = scores.groupby(["dataset", "image", "method", "metric"], sort=False)["value"].mean()
     by_image: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for (dataset, image, method, metric), value in zip(values.index, values.to_numpy(), strict=True):
+    ranked = {str(id): place for place, id in enumerate(board.metrics["metric"])}
+    found = sorted(zip(values.index, values.to_numpy(), strict=True), key=lambda item: ranked[item[0][3]])
+    for (dataset, image, method, metric), value in found:
         by_image.setdefault((dataset, image), {}).setdefault(method, {})[metric] = float(value)
     order = {str(name): place for place, name in enumerate(board.methods["method"])}
     examples = []

@@ -132,3 +132,9 @@ def write_store(root: Path, what: Written | None = None) -> Path:
 def store(tmp_path: Path) -> Path:
     """A small store of three methods on six images."""
     return write_store(tmp_path / "store")
+
+
+@pytest.fixture
+def make_store() -> Callable[..., Path]:
+    """Write a store with fields of ``Written`` of one's own."""
+    return lambda root, **fields: write_store(root, Written(**fields))

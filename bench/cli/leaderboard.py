@@ -22,12 +22,15 @@ def leaderboard(
     ] = "md,csv,tex,html",
     title: Annotated[str | None, typer.Option(help="Title of the pages; default: the stores' names.")] = None,
     images: Annotated[int, typer.Option(min=0, help="Images of each dataset in a page's gallery.")] = 100,
+    published: Annotated[
+        bool, typer.Option("--published", help="Add published values for the same datasets and protocols.")
+    ] = False,
 ) -> None:
     """Write a leaderboard for each protocol, with average ranks, and an index of them."""
     from ..pages import write_leaderboards
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_leaderboards(stores, out, names, title=title, images=images):
+    for path in write_leaderboards(stores, out, names, title=title, images=images, published=published):
         typer.echo(path)
 
 

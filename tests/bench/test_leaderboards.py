@@ -7,17 +7,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.merging import MergeError, merge_stores
 from asasr_bench.bench.metrics.metric import all_metrics
-from asasr_bench.bench.pages import write_leaderboards
+from asasr_bench.bench.pages import of_protocol, write_leaderboards
 from asasr_bench.bench.ranking import ranks
 from asasr_bench.bench.statistics import permutation_p, permutation_ps
 from asasr_bench.bench.store import open_store
+from asasr_bench.reports.board import PUBLISHED_COLUMNS
 
 
 def change(root: Path, statement: str) -> None:
@@ -107,6 +110,24 @@ def test_average_ranks_are_means_of_ranks_with_their_interval(store: Path) -> No
     assert dict(found["rank"]) == expected
     assert set(found.index[found["low"] > found["rank"]]) == set()
     assert (found["high"] >= found["rank"]).all()
+
+
+def test_a_page_shows_one_protocol_alone(tmp_path: Path, make_store) -> None:
+    make_store(tmp_path / "a")
+    make_store(tmp_path / "b", protocol="osediff-512", methods=("bicubic", "other"))
+    merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    with open_store(tmp_path / "both") as opened:
+        board = load_board(opened, title="t")
+    claims = [("D", protocol, "Theirs", "psnr_y", 30.0, "s", False) for protocol in ("asasr", "osediff-512")]
+    board = replace(board, published=pd.DataFrame(claims, columns=PUBLISHED_COLUMNS))
+    part = of_protocol(board, "osediff-512")
+    assert list(part.methods["method"]) == ["bicubic", "other"]
+    for frame in (part.scores, part.ranks, part.published):
+        assert set(frame["protocol"]) == {"osediff-512"}
+    paths = write_leaderboards([tmp_path / "a", tmp_path / "b"], tmp_path / "out", ("md", "html"))
+    assert [path.name for path in paths] == [
+        "asasr.md", "asasr.html", "osediff-512.md", "osediff-512.html", "index.html",
+    ]  # fmt: skip
 
 
 def test_p_values_of_many_methods_are_those_of_each(rng: np.random.Generator) -> None:
