@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    spec: Annotated[str, typer.Argument(help="ssr-amg, or a YAML file.")],
+    spec: Annotated[str, typer.Argument(help="ssr-amg, ssr-amg-training, or a YAML file.")],
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
     ] = None,

@@ -136,7 +136,9 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
         for arm in arms:
             assert arm.reference is None
             assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
-    with pytest.raises(SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg\)"):
+    with pytest.raises(
+        SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-training\)"
+    ):
         load_ablation("none")
 
 
