@@ -72,7 +72,8 @@ def save_segmenter(network: SmallSegmenter, path: Path, classes: tuple[str, ...]
         name: one.half().contiguous() if one.is_floating_point() else one for name, one in network.state_dict().items()
     }
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file(tensors, temporary, {"classes": json.dumps(classes), "width": str(width)})
+    # One entry: safetensors writes several in any order, and equal trainings give equal files.
+    save_file(tensors, temporary, {"segmenter": json.dumps({"classes": classes, "width": width})})
     temporary.replace(path)
 
 
@@ -86,10 +87,10 @@ def load_segmenter(path: Path, device: str) -> tuple[SmallSegmenter, tuple[str, 
 
     try:
         with safe_open(path, framework="pt") as file:
-            notes: dict[str, Any] = file.metadata() or {}
+            notes: dict[str, Any] = json.loads((file.metadata() or {})["segmenter"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        names = tuple(json.loads(notes["classes"]))
-        network = SmallSegmenter(len(names), int(notes["width"]))
+        names = tuple(notes["classes"])
+        network = SmallSegmenter(len(names), notes["width"])
         network.load_state_dict(
             {name: one.float() if one.is_floating_point() else one for name, one in tensors.items()}
         )

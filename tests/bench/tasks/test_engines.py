@@ -224,7 +224,7 @@ def _reads_a_sign(engine: TextReader) -> None:
     text = "".join(one.text for one in sorted(found, key=lambda one: one.polygon[0]))
     assert text.replace(" ", "") == "PLATFORM27"
     xs = [x for one in found for x, _ in one.polygon]
-    assert min(xs) == pytest.approx(45, abs=15)
+    assert min(xs) == pytest.approx(45, abs=20)  # engines leave some room around the ink
     word = engine.read(np.ascontiguousarray(pixels[30:110, 30:300]), one_word=True)
     assert [one.text for one in word] == ["PLATFORM"]
     assert word[0].polygon == ()
