@@ -61,8 +61,7 @@ def test_a_million_scores(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     seconds, cpu, peak = json.loads(done.stdout.splitlines()[-1])
-    print(
-        f"\n{len(places) * len(METRICS):,} scores: tables in {seconds:.1f} s ({cpu:.1f} s of one core), peak {peak:.2f} GiB"
-    )
+    count = len(places) * len(METRICS)
+    print(f"\n{count:,} scores: tables in {seconds:.1f} s ({cpu:.1f} s of one core), peak {peak:.2f} GiB")
     assert cpu < 15  # wall time on a machine that does nothing else
     assert peak < 2
