@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 import yaml
@@ -14,7 +15,7 @@ from ...datasets.degradation.settings import preset
 from ...datasets.images import write_atomically
 from ..adapters import Role
 from ..backbones.codec import VaeCodec
-from ..config import AsasrConfig, DataConfig, PreferenceStage
+from ..config import HUB, AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
@@ -193,19 +194,32 @@ def _take_average(model: Model, average: EMAModel | None) -> None:
 def _finish(config: AsasrConfig, model: Model, place: Place, role: Role) -> Path:
     if place.accelerator.is_main_process:
         model.adapters.save(role, place.folder / f"{role}.safetensors")
-    return _describe(config, place, {"adapters": {**config.model.adapters, role: f"{role}.safetensors"}})
+    return _describe(
+        config, place, {"adapters": {**_from_folder(config.model.adapters, place.folder), role: f"{role}.safetensors"}}
+    )
 
 
 def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> Path:
     """Write what ``asasr:FOLDER`` needs: the model with its trained files, and how to sample from it."""
     path = place.folder / MODEL_FILE
     if place.accelerator.is_main_process:
+        given = {"weights": config.model.weights, "adapters": config.model.adapters}
+        model = {**config.model.model_dump(mode="json"), **_from_folder(given, place.folder), **changes}
         content = {
             "name": config.name,
             "summary": config.summary,
-            "model": {**config.model.model_dump(mode="json"), **changes},
+            "model": model,
             "sampling": config.sampling.model_dump(mode="json"),
         }
         write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
     place.accelerator.wait_for_everyone()
     return path
+
+
+def _from_folder(files: Any, folder: Path) -> Any:
+    """Paths as a file in that folder names them, so that a training can be moved as a whole; the Hub's stay."""
+    if isinstance(files, dict):
+        return {name: _from_folder(inner, folder) for name, inner in files.items()}
+    if files is None or files.startswith(HUB):
+        return files
+    return os.path.relpath(Path(files).resolve(), folder.resolve())

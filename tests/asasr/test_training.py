@@ -116,8 +116,14 @@ def with_model(config: AsasrConfig, path: Path, **adapters: str) -> AsasrConfig:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_trains_and_samples(family: str, hq: Path, tmp_path: Path) -> None:
-    """Prior, adversary, preference and restoring through the command line, from random weights."""
+def test_every_family_trains_and_samples(
+    family: str, hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prior, adversary, preference and restoring through the command line, from random weights.
+
+    The folder is named relative to the working one, and the whole of it can be moved.
+    """
+    monkeypatch.chdir(tmp_path)
 
     def command(*arguments: object) -> str:
         result = CliRunner().invoke(app, [*map(str, arguments), "--device", "cpu"], catch_exceptions=False)
@@ -127,14 +133,15 @@ def test_every_family_trains_and_samples(family: str, hq: Path, tmp_path: Path) 
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(configuration(family, hq).model_dump(mode="json")))
     for stage in ("prior", "adversary", "preference"):
-        assert "trained:" in command("train", stage, file, "--out", tmp_path / "run")
+        assert "trained:" in command("train", stage, file, "--out", "run")
     log = (tmp_path / "run" / "preference" / "log.csv").read_text().splitlines()
     assert len(log) == 3
     assert {"energy_winner", "accuracy_lq_1", "margin_adversary_2", "spectrum_gradient_3"} <= set(log[0].split(","))
-    command("train", "preference", file, "--out", tmp_path / "run")  # finished: nothing is done
+    command("train", "preference", file, "--out", "run")  # finished: nothing is done
     assert (tmp_path / "run" / "preference" / "log.csv").read_text().splitlines() == log
     write_png(tmp_path / "lq.png", np.full((18, 21, 3), 90, np.uint8))
-    command("restore", f"asasr:{tmp_path / 'run' / 'preference'}", tmp_path / "lq.png", tmp_path / "sr.png")
+    (tmp_path / "run").rename(tmp_path / "moved")
+    command("restore", "asasr:moved/preference", tmp_path / "lq.png", tmp_path / "sr.png")
     assert read_image(tmp_path / "sr.png").shape == (72, 84, 3)
 
 
