@@ -18,6 +18,7 @@ from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.registry import resolve
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
 from typer.testing import CliRunner
 
@@ -134,8 +135,10 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
         arms = arms_of(study, list(config.arms))
         assert study.interaction is None or set(study.interaction.arms) <= {arm.name for arm in arms}
         for arm in arms:
-            assert arm.reference is None
-            assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
+            if arm.reference is not None:
+                assert resolve(arm.reference).card.parameters
+            else:
+                assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
     with pytest.raises(
         SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-training\)"
     ):
