@@ -187,4 +187,5 @@ def _explain(problem: Any) -> str:
         return f"unknown key '{where}'{hint}"
     if problem["type"] == "missing":
         return f"key '{where}' is missing"
-    return f"'{where}': {problem['msg'].removeprefix('Value error, ')}"
+    said = str(problem["msg"]).removeprefix("Value error, ")
+    return f"'{where}': {said}" if where else said

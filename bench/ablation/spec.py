@@ -90,11 +90,12 @@ def _studies() -> Any:
     return files(__package__).joinpath("studies")
 
 
-def load_ablation(source: str | Path, data: Sequence[Path] = ()) -> AblationSpec:
+def load_ablation(source: str | Path, data: Sequence[Path] = (), datasets: Sequence[str] = ()) -> AblationSpec:
     """Read a shipped ablation or a YAML file, whose relative folders start from its own.
 
     Args:
         data: folders of HQ images to train on, instead of the file's.
+        datasets: what to evaluate on, as the command line names datasets, instead of the file's.
 
     Raises:
         SpecError: no such file, or a key or value that an ablation cannot have.
@@ -119,6 +120,8 @@ def load_ablation(source: str | Path, data: Sequence[Path] = ()) -> AblationSpec
     base = path.resolve().parent
     folders = [folder.resolve() for folder in data] or [base / folder for folder in spec.data]
     changes: dict[str, Any] = {"data": tuple(map(str, folders))}
+    if datasets:
+        changes["evaluation"] = {**spec.evaluation, "datasets": list(datasets)}
     if (base / spec.config).is_file():
         changes["config"] = str(base / spec.config)
     spec = spec.model_copy(update=changes)

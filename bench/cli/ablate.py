@@ -21,6 +21,9 @@ def ablate(
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
     ] = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option(help="Evaluate on this card or NAME=HR_DIR, instead of the file's. Repeatable.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
@@ -29,7 +32,7 @@ def ablate(
     from ..ablation.spec import load_ablation
     from ..ablation.study import run_ablation
 
-    loaded = load_ablation(spec, data or ())
+    loaded = load_ablation(spec, data or (), dataset or ())
     with stage_progress() as progress:
         outcome = run_ablation(
             loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, device=device, train=train,

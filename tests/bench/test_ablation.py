@@ -139,6 +139,7 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
                 assert resolve(arm.reference).card.parameters
             else:
                 assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
+        assert load_ablation(name, datasets=["A=b"]).evaluation["datasets"] == ["A=b"]
     with pytest.raises(
         SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-training\)"
     ):
