@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,12 +20,14 @@ def to_terminal(board: Board) -> Iterator[Table]:
             title_justify="left",
             caption=escape(" ".join(grid.notes)) or None,
             caption_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
         )
-        table.add_column("method")
+        table.add_column("method", no_wrap=True)
         for column in grid.columns:
             table.add_column(escape(column.heading), justify="right")
-        table.add_column("time", justify="right", style="dim")
-        table.add_column("memory", justify="right", style="dim")
+        table.add_column("time", justify="right", style="dim", no_wrap=True)
+        table.add_column("memory", justify="right", style="dim", no_wrap=True)
         for row in grid.rows:
             table.add_row(escape(row.method), *map(_cell, row.cells), row.seconds, row.memory)
         yield table

@@ -51,5 +51,5 @@ def test_tables_name_the_crop(hr: Path, tmp_path: Path) -> None:
 def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: 90x70 is smaller than the crop of 80"):
         load_input(Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=80))
-    with pytest.raises(SpecError, match="^x: a crop of 30 pixels is no multiple of the scale 4$"):
+    with pytest.raises(SpecError, match=r"^x: a crop of 30 pixels is no multiple of the scale 4$"):
         parse_spec("{name: a, protocol: asasr, metrics: [psnr_y], crop: 30}", origin="x")
