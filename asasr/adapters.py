@@ -18,6 +18,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 Role = Literal["sr", "dpo", "adv"]
 ROLES: tuple[Role, ...] = ("sr", "dpo", "adv")
@@ -36,10 +37,11 @@ class Adapters:
     Args:
         network: diffusers' transformer or UNet.
         prefix: first part of the names in adapter files: ``transformer`` or ``unet``.
+        idle: layers whose adapters are not trained, since they cannot change the output.
     """
 
-    def __init__(self, network: torch.nn.Module, prefix: str) -> None:
-        self._network, self._prefix = network, prefix
+    def __init__(self, network: torch.nn.Module, prefix: str, idle: Sequence[str] = ()) -> None:
+        self._network, self._prefix, self._idle = network, prefix, tuple(idle)
         self._configs: dict[Role, LoraConfig] = {}
 
     @property
@@ -91,12 +93,18 @@ class Adapters:
         if result.unexpected_keys or missing:
             raise AdapterError(f"{path}: {len(result.unexpected_keys)} unknown and {len(missing)} missing tensors")
 
-    def save(self, role: Role, path: Path, notes: Mapping[str, str] | None = None) -> None:
-        """Write an adapter with its rank and alpha in diffusers' layout; ``notes`` go into the header."""
+    def save(self, role: Role, path: Path, notes: Mapping[str, str] | None = None, write: bool = True) -> None:
+        """Write an adapter with its rank and alpha in diffusers' layout; ``notes`` go into the header.
+
+        Args:
+            write: False in all processes but one, where each holds a shard of the network (FSDP): all must call.
+        """
         tensors = {
-            f"{self._prefix}.{name}": tensor.detach().cpu().contiguous()
+            f"{self._prefix}.{name}": whole(tensor.detach()).cpu().contiguous()
             for name, tensor in get_peft_model_state_dict(self._network, adapter_name=role).items()
         }
+        if not write:
+            return
         told = {f"{self._prefix}.{key}": value for key, value in self._configs[role].to_dict().items()}
         header = {"format": "pt", METADATA_KEY: json.dumps(told, sort_keys=True, default=sorted), **(notes or {})}
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,10 +118,8 @@ class Adapters:
 
     def train(self, role: Role | None) -> None:
         """Make one adapter trainable and freeze all else; None freezes everything."""
-        self._network.requires_grad_(False)
-        if role is not None:
-            for parameter in self.parameters(role):
-                parameter.requires_grad_(True)
+        for name, parameter in self._network.named_parameters():
+            parameter.requires_grad_(f".{role}." in name and not name.startswith(self._idle))
 
     def activate(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> None:
         """Let these adapters act from now on, each times its weight (default 1); what is trainable stays so."""
@@ -171,6 +177,11 @@ def acting_only_where(layer: torch.nn.Module, inputs: Tensor, adapted: bool) -> 
         layer = layer.get_base_layer()
     result: Tensor = layer(inputs)
     return result
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor of which each process holds a shard (FSDP), put together; all processes must call it."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

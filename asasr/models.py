@@ -51,7 +51,7 @@ def build_model(config: ModelConfig, dtype: torch.dtype = torch.float32) -> Mode
     """
     backbone = _BUILDERS[config.family](config, dtype)
     backbone.requires_grad_(False)
-    adapters = Adapters(backbone.network, "transformer" if config.family == "flux" else "unet")
+    adapters = Adapters(backbone.network, "transformer" if config.family == "flux" else "unet", backbone.idle)
     for role, path in config.adapters.items():
         adapters.load(role, _adapter_file(path))
     return Model(backbone.eval(), _codec(config, dtype), adapters, config)

@@ -57,6 +57,8 @@ class Backbone(torch.nn.Module):
     """Sides of latents must be multiples of it."""
     adapter_targets: str | list[str]
     """Layers that adapters attach to, as peft takes them."""
+    idle: tuple[str, ...] = ()
+    """Layers of ``network`` whose adapters cannot change the output, and so are not trained."""
     sigma_range: tuple[float, float] = (0.0, 1.0)
     """Noise levels that the network knows."""
 

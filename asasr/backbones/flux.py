@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import MethodType
 from typing import Any, Literal, cast
 
 import torch
@@ -31,6 +31,9 @@ class FluxBackbone(Backbone):
     LQ tokens pass through the same layers as image tokens, at timestep 0 and at the same positions; attention is joint
     over text, image and LQ; only image tokens reach the output. Without LQ tokens it is diffusers' own forward.
 
+    The network's blocks get our forward as theirs, so that whoever shards a network by its blocks (FSDP) meets a call
+    of each; the network itself can no longer be called.
+
     Args:
         scope: which tokens the adapters act on: ``condition``: those of LQ alone, as the published adapters need;
             ``all``: every token of an adapted layer.
@@ -44,6 +47,15 @@ class FluxBackbone(Backbone):
         self.network = network
         self.scope = scope
         self.channels = int(network.config.in_channels) // 4
+        last = f"single_transformer_blocks.{len(network.single_transformer_blocks) - 1}"
+        if scope == "condition":  # nobody reads the last block's LQ tokens; their keys and values are read
+            self.idle = (f"{last}.attn.to_q", f"{last}.proj_mlp", f"{last}.proj_out")
+        for blocks, function in (
+            (network.transformer_blocks, _double_block),
+            (network.single_transformer_blocks, _single_block),
+        ):
+            for block in blocks:
+                block.forward = MethodType(function, block)
 
     def forward(
         self, state: Tensor, sigma: Tensor, lq: Tensor | None, prompt: Prompt | None = None, guidance: float = 0.0
@@ -88,18 +100,19 @@ class FluxBackbone(Backbone):
             places.append(positions)
         rotary = network.pos_embed(torch.cat(places))
         for block in network.transformer_blocks:
-            streams = self._run(_double_block, block, streams, times, rotary, on_image)
+            streams = self._run(block, streams, times, rotary, on_image)
         streams = [torch.cat(streams[:2], 1), *streams[2:]]
         for block in network.single_transformer_blocks:
-            streams = self._run(_single_block, block, streams, times, rotary, on_image)
+            streams = self._run(block, streams, times, rotary, on_image)
         output: Tensor = network.proj_out(network.norm_out(streams[0][:, text.shape[1] :], times[0]))
         return output
 
-    def _run(self, function: Callable[..., list[Tensor]], *arguments: Any) -> list[Tensor]:
+    def _run(self, block: torch.nn.Module, *arguments: Any) -> list[Tensor]:
         if self.network.gradient_checkpointing and torch.is_grad_enabled():
-            result: list[Tensor] = checkpoint(function, *arguments, use_reentrant=False)
-            return result
-        return function(*arguments)
+            recomputed: list[Tensor] = checkpoint(block, *arguments, use_reentrant=False)
+            return recomputed
+        kept: list[Tensor] = block(*arguments)
+        return kept
 
     def _modulation(self, sigma: Tensor, pooled: Tensor, guidance: float) -> Tensor:
         embed = self.network.time_text_embed

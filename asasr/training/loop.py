@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...datasets.images import ImageError, write_atomically
+from ..adapters import whole
 from ..errors import TrainingError
 from .batches import Batch, Batches, batch_stream
 from .settings import TrainingSettings
@@ -107,6 +108,8 @@ def _prepare(task: Task, settings: TrainingSettings, accelerator: Accelerator) -
     from diffusers.optimization import get_scheduler
     from diffusers.training_utils import EMAModel
 
+    if settings.ema and accelerator.distributed_type == "FSDP":
+        raise TrainingError("ema: a network in shards (FSDP) keeps no moving average; set it to 0")
     run = _Run({}, {}, {}, {})
     for player in task.players:
         parameters = trainable(player.module)
@@ -146,7 +149,7 @@ def _step(
             )
         accelerator.backward(loss / len(micro))
         log.add(logs)
-    norm = accelerator.clip_grad_norm_(trainable(module), settings.clip)
+    norm = whole(accelerator.clip_grad_norm_(trainable(module), settings.clip))
     log.add({f"gradient_{player}" if len(run.modules) > 1 else "gradient": norm})
     run.optimizers[player].step()
     run.schedules[player].step()

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from ...datasets.degradation.settings import preset
 from ...datasets.images import write_atomically
-from ..adapters import Role
+from ..adapters import Role, whole
 from ..backbones.codec import VaeCodec
 from ..config import HUB, AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
@@ -74,9 +74,11 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
     _take_average(model, averages.get("backbone"))
     if stage.what == "sr":
         return _finish(config, model, place, "sr")
+    tensors = {
+        name: whole(one.detach()).cpu().contiguous() for name, one in model.backbone.network.state_dict().items()
+    }
     if place.accelerator.is_main_process:
         place.folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: one.detach().cpu().contiguous() for name, one in model.backbone.network.state_dict().items()}
         temporary = place.folder / ".network.tmp"
         save_file(tensors, temporary)
         temporary.replace(place.folder / "network.safetensors")
@@ -192,8 +194,7 @@ def _take_average(model: Model, average: EMAModel | None) -> None:
 
 
 def _finish(config: AsasrConfig, model: Model, place: Place, role: Role) -> Path:
-    if place.accelerator.is_main_process:
-        model.adapters.save(role, place.folder / f"{role}.safetensors")
+    model.adapters.save(role, place.folder / f"{role}.safetensors", write=place.accelerator.is_main_process)
     return _describe(
         config, place, {"adapters": {**_from_folder(config.model.adapters, place.folder), role: f"{role}.safetensors"}}
     )

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
-import time
+import gc
 
 import pytest
 import torch
+from asasr_bench.bench.metering import Meter
 from asasr_bench.methods.registry import load_method
 
-SIDE = 512
-STEPS = 2
+pytestmark = pytest.mark.benchmark
+
+SIDE, STEPS = 512, 2
 
 
-def _measure(tile: int, pipe) -> None:
-    """In a process of its own, so that the peak is this tile's alone."""
-    reference = {"id": "asasr:small-prior", "sampling": {"steps": STEPS, "tile": tile, "overlap": 32}}
-    method = load_method(reference)
-    method.restore(torch.rand(1, 3, 16, 16), 4, [0])
-    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    sr = method.restore(torch.rand(1, 3, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0)), 4, [0])
-    seconds = time.perf_counter() - start
-    pipe.send((seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024, sr))
-
-
-@pytest.mark.benchmark
 def test_smaller_tiles_take_less_memory() -> None:
-    """An image of 512x512 whole and in tiles: tiles bound the memory and cost what they compute twice."""
-    found = {}
-    context = multiprocessing.get_context("spawn")
-    for tile in (SIDE, 256, 128):
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_measure, args=(tile, sender))
-        process.start()
-        found[tile] = receiver.recv()
-        process.join()
-    for tile, (seconds, memory, _) in found.items():
-        image = 28 * seconds / STEPS
-        print(f"tile {tile}: {STEPS / seconds:.2f} steps/s, {image:.1f} s an image of 28 steps, {memory:.0f} MiB")
-    assert found[128][1] < 0.5 * found[SIDE][1]
-    assert found[128][0] < 4 * found[SIDE][0]
+    """An image of 512x512 in tiles and whole: tiles bound the memory and cost what they compute twice."""
+    lq = torch.rand(1, 3, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0))
+    memory, seconds = {}, {}
+    for tile in (128, 256, SIDE):
+        method = load_method({"id": "asasr:small-prior", "sampling": {"steps": STEPS, "tile": tile, "overlap": 32}})
+        method.restore(torch.rand(1, 3, 16, 16), 4, [0])
+        gc.collect()
+        with torch.inference_mode(), Meter("cpu") as meter:
+            method.restore(lq, 4, [0])
+        assert meter.memory is not None
+        memory[tile], seconds[tile] = meter.memory, meter.seconds
+        print(f"\ntile {tile}: {STEPS / meter.seconds:.2f} steps/s, {28 * meter.seconds / STEPS:.1f} s an image of 28"
+              f" steps, {meter.memory / 2**20:.0f} MiB", end="")  # fmt: skip
+    assert memory[128] < 0.5 * memory[SIDE]
+    assert seconds[128] < 4 * seconds[SIDE]
