@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..comparison import loss_of
 from ..metrics.metric import Metric
 from ..statistics import bootstrap_ci, holm, permutation_p
 
@@ -59,7 +60,7 @@ def factor_effects(
         for setting, methods in arms.items():
             if not all(name in table.columns for names in methods for name in names):
                 continue
-            values = np.stack([_loss(table[list(names)].to_numpy(), metric).mean(1) for names in methods])
+            values = np.stack([loss_of(table[list(names)].to_numpy(), metric).mean(1) for names in methods])
             y00, y10, y01, y11 = values[:, np.isfinite(values).all(0)]
             contrasts = {
                 first: (y10 - y00 + y11 - y01) / 2,
@@ -75,6 +76,3 @@ def factor_effects(
         for (place, contrast), p in zip(found, adjusted, strict=True)
     ]
 
-
-def _loss(values: np.ndarray, metric: Metric) -> np.ndarray:
-    return np.abs(values - 1) if metric.direction == "one" else values
