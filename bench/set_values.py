@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .metrics.metric import Floats, Metric, Payload
+from .ranking import losses
 from .statistics import LEVEL, holm, resampling_weights
 
 RESAMPLES_SLOW = 1_000
@@ -76,7 +77,7 @@ def tied_with_best(values: Mapping[str, SetValue], metric: Metric) -> set[str]:
     full = {name: one for name, one in values.items() if one.n == images and one.draws.size}
     if metric.direction == "none" or len(full) < 2:
         return set()
-    loss = {name: _loss(np.append(one.draws, one.value), metric) for name, one in full.items()}
+    loss = {name: losses(np.append(one.draws, one.value), metric) for name, one in full.items()}
     best = min(loss, key=lambda name: float(loss[name][-1]))
     others = [name for name in loss if name != best and full[name].images == full[best].images]
     adjusted = holm([bootstrap_p(loss[name][:-1] - loss[best][:-1]) for name in others])
@@ -89,8 +90,3 @@ def bootstrap_p(differences: Floats) -> float:
     fewer = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
     return min(1.0, 2 * (1 + fewer) / (1 + defined.size))
 
-
-def _loss(values: Floats, metric: Metric) -> Floats:
-    if metric.direction == "one":
-        return np.abs(values - 1)
-    return -values if metric.direction == "higher" else values
