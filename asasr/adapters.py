@@ -121,6 +121,16 @@ class Adapters:
         for name, parameter in self._network.named_parameters():
             parameter.requires_grad_(f".{role}." in name and not name.startswith(self._idle))
 
+    def train_network(self) -> None:
+        """Make the network's own weights trainable, and no adapter."""
+        for name, parameter in self._network.named_parameters():
+            parameter.requires_grad_(".lora_" not in name)
+
+    def network_weights(self) -> dict[str, Tensor]:
+        """The network's own weights under the names that they have without adapters."""
+        state = self._network.state_dict()
+        return {name.replace(".base_layer.", "."): one for name, one in state.items() if ".lora_" not in name}
+
     def activate(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> None:
         """Let these adapters act from now on, each times its weight (default 1); what is trainable stays so."""
         missing = [role for role in roles if role not in self._configs]

@@ -131,6 +131,8 @@ class AdversaryStage(TrainingSettings):
 class PreferenceStage(TrainingSettings):
     """AS-DPO."""
 
+    what: Literal["network", "dpo"] = "dpo"
+    """All weights, against a frozen copy of the network, or a ``dpo`` adapter."""
     beta: Number = 2000.0
     sobolev: SobolevConfig = SobolevConfig()
     negatives: Annotated[tuple[NegativeConfig, ...], Field(strict=False, min_length=1)]

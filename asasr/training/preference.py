@@ -43,26 +43,36 @@ class Preference:
 
 
 class PreferenceTask:
-    """Trains the ``dpo`` adapter against the backbone with ``reference`` roles alone.
+    """Trains the ``dpo`` adapter, or all weights, against the network as it was.
 
     The policy's adapters are the resting state of the network: activations recomputed in the backward pass (gradient
     checkpointing) run outside of every context.
+
+    Args:
+        frozen: a copy of the network with its adapters, to train all weights of ``backbone``; None: to train its
+            ``dpo`` adapter, without which it is the reference itself.
     """
 
     def __init__(
-        self, backbone: Backbone, codec: Codec, adapters: Adapters, preference: Preference, learning_rate: float
-    ) -> None:
-        self._backbone, self._codec, self._adapters = backbone, codec, adapters
+        self, backbone: Backbone, codec: Codec, adapters: Adapters, preference: Preference, learning_rate: float,
+        frozen: tuple[Backbone, Adapters] | None = None,
+    ) -> None:  # fmt: skip
+        self._policy, self._codec = backbone, codec
+        self._backbone, self._adapters = frozen or (backbone, adapters)
         self._preference = preference
         self._learning_rate = learning_rate
         self._reference: list[Role] = [role for role in adapters.roles if role == "sr"]
-        adapters.train("dpo")
-        adapters.activate([*self._reference, "dpo"])
+        if frozen is None:
+            adapters.train("dpo")
+            adapters.activate([*self._reference, "dpo"])
+        else:
+            adapters.activate(self._reference)
+            adapters.train_network()
 
     @property
     def players(self) -> Sequence[Player]:
         """The policy."""
-        return [Player("policy", self._backbone, self._learning_rate)]
+        return [Player("policy", self._policy, self._learning_rate)]
 
     def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
         """See ``Task``."""
@@ -96,7 +106,7 @@ class PreferenceTask:
         adversary = (lambda state, sigma: self._adversary(state, sigma, lq)) if "adv" in self._adapters.roles else None
         return Pairing(
             clean, lq, noise, sigma,
-            policy=lambda state, sigma: self._backbone(state, sigma, lq).float(),
+            policy=lambda state, sigma: self._policy(state, sigma, lq).float(),
             adversary=adversary, operator=self._preference.operator, generator=generator,
             sigma_range=self._backbone.sigma_range,
         )  # fmt: skip

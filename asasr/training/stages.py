@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 import yaml
@@ -72,17 +72,7 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
     task = PriorTask(model.backbone, model.codec, stage.learning_rate, sigmas)
     averages = _run(task, _pairs(config, model, stage, place), stage, place)
     _take_average(model, averages.get("backbone"))
-    if stage.what == "sr":
-        return _finish(config, model, place, "sr")
-    tensors = {
-        name: whole(one.detach()).cpu().contiguous() for name, one in model.backbone.network.state_dict().items()
-    }
-    if place.accelerator.is_main_process:
-        place.folder.mkdir(parents=True, exist_ok=True)
-        temporary = place.folder / ".network.tmp"
-        save_file(tensors, temporary)
-        temporary.replace(place.folder / "network.safetensors")
-    return _describe(config, place, {"weights": "network.safetensors"})
+    return _finish(config, model, place, stage.what)
 
 
 def train_adversary(config: AsasrConfig, artifacts: Pairs, place: Place) -> Path:
@@ -98,7 +88,7 @@ def train_adversary(config: AsasrConfig, artifacts: Pairs, place: Place) -> Path
 
 
 def train_preference(config: AsasrConfig, place: Place) -> Path:
-    """The ``dpo`` adapter, by AS-DPO."""
+    """The ``dpo`` adapter, or the whole network, by AS-DPO."""
     stage = _section(config, "preference", config.preference)
     preference = preference_of(stage)
     if needs_adversary(preference.negatives) and "adv" not in config.model.adapters:
@@ -107,11 +97,16 @@ def train_preference(config: AsasrConfig, place: Place) -> Path:
             " file as model.adapters.adv"
         )
     model = _model(config, stage, place)
-    model.new_adapter("dpo")
-    task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate)
+    frozen = None
+    if stage.what == "network":
+        copy = _model(config, stage, place)
+        frozen = copy.backbone, copy.adapters
+    else:
+        model.new_adapter("dpo")
+    task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate, frozen)
     averages = _run(task, _pairs(config, model, stage, place), stage, place)
     _take_average(model, averages.get("policy"))
-    return _finish(config, model, place, "dpo")
+    return _finish(config, model, place, stage.what)
 
 
 def preference_of(stage: PreferenceStage) -> Preference:
@@ -174,9 +169,10 @@ def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
 
 
 def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
-    """The configured model; frozen weights of the big families in the forward's precision, adapters in float32."""
+    """The configured model; what is frozen in the forward's precision, what is trained in float32."""
     low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(stage.precision, torch.float32)
-    model = build_model(config.model, torch.float32 if config.model.family == "small" else low)
+    whole_network = getattr(stage, "what", "") == "network"
+    model = build_model(config.model, torch.float32 if whole_network or config.model.family == "small" else low)
     model.to(place.accelerator.device)
     model.backbone.train()
     if stage.checkpointing:
@@ -193,11 +189,20 @@ def _take_average(model: Model, average: EMAModel | None) -> None:
         average.copy_to(trainable(model.backbone))
 
 
-def _finish(config: AsasrConfig, model: Model, place: Place, role: Role) -> Path:
-    model.adapters.save(role, place.folder / f"{role}.safetensors", write=place.accelerator.is_main_process)
-    return _describe(
-        config, place, {"adapters": {**_from_folder(config.model.adapters, place.folder), role: f"{role}.safetensors"}}
-    )
+def _finish(config: AsasrConfig, model: Model, place: Place, trained: Role | Literal["network"]) -> Path:
+    """Write what was trained: an adapter, or all weights of the network."""
+    path = place.folder / f"{trained}.safetensors"
+    if trained != "network":
+        model.adapters.save(trained, path, write=place.accelerator.is_main_process)
+        files = {**_from_folder(config.model.adapters, place.folder), trained: path.name}
+        return _describe(config, place, {"adapters": files})
+    weights = {name: whole(one.detach()).cpu().contiguous() for name, one in model.adapters.network_weights().items()}
+    if place.accelerator.is_main_process:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        temporary = place.folder / ".network.tmp"
+        save_file(weights, temporary)
+        temporary.replace(path)
+    return _describe(config, place, {"weights": path.name})
 
 
 def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> Path:

@@ -174,6 +174,25 @@ def test_at_the_start_the_policy_is_the_reference(family: str, hq: Path) -> None
     assert all(".dpo." in name for name in changed)
 
 
+@pytest.mark.parametrize("family", ["small", "flux"])
+def test_all_weights_can_be_preferred(family: str, hq: Path, tmp_path: Path) -> None:
+    """Against a copy that stays; what is written is a network that starts from there, and no adapter."""
+    config = configuration(family, hq, preference__what="network")
+    adversary = train_adversary(config, training_pairs(config.data), place(tmp_path / "adversary"))
+    config = with_model(config, adversary)
+    begun = build_model(config.model).adapters.network_weights()
+    trained = load_config(train_preference(config, place(tmp_path / "policy"))).model
+    ended = build_model(trained).adapters.network_weights()
+    assert trained.weights is not None
+    assert set(load_file(trained.weights)) == set(begun) == set(ended)
+    assert all(torch.equal(load_file(trained.weights)[name], ended[name]) for name in ended)
+    assert any(not torch.equal(begun[name], ended[name]) for name in ended)
+    first = (tmp_path / "policy" / "log.csv").read_text().splitlines()[:2]
+    logs = dict(zip(*(line.split(",") for line in first), strict=True))
+    assert float(logs["energy_winner"]) == 0
+    assert float(logs["loss"]) == pytest.approx(4 * math.log(2), rel=1e-5)
+
+
 def test_several_negatives_share_one_forward(hq: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = configuration("small", hq, preference__negatives=[{"kind": "lq"}, {"kind": "lq", "trust": 0.5}])
     task, model = preference_task(config)
