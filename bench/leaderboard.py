@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..datasets.images import write_atomically
+from ..methods.reference import name_of
 from ..reports.board import Board, Example
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
@@ -183,19 +185,30 @@ def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
 
 
 def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
-    """Family, parameters and cost of every method, in the order in which the latest spec lists them."""
+    """Family, parameters and cost of every method, in the order of tables."""
     cards = store.methods()
     cost = outputs.dropna(subset=["seconds"]).groupby("method")
     seconds, memory = cost["seconds"].median(), cost["memory"].max()
     devices = cost["device"].unique()
     rows = []
-    for name in outputs["method"].unique():
+    for name in _in_order(outputs["method"].unique(), store):
         card = cards.get(name, {})
         device = ", ".join(sorted(devices.get(name, []))) if name in devices.index else ""
         rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"),
                      seconds.get(name, np.nan), memory.get(name, np.nan), device))  # fmt: skip
     frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"])
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
+
+
+def _in_order(names: Iterable[str], store: Store) -> list[str]:
+    """As the specs list them, the latest first; then what they do not name, numbers in it by their value."""
+    listed = [reference for run in reversed(store.runs()) for reference in run["spec"].get("methods", [])]
+    places = {name: place for place, name in reversed(list(enumerate(map(name_of, listed))))}
+    return sorted(names, key=lambda name: (places.get(name, len(listed)), _natural(name)))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:

@@ -89,4 +89,3 @@ def bootstrap_p(differences: Floats) -> float:
     defined = differences[~np.isnan(differences)]
     fewer = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
     return min(1.0, 2 * (1 + fewer) / (1 + defined.size))
-

@@ -89,6 +89,15 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     return parsed
 
 
+def name_of(reference: str | Mapping[str, Any]) -> str:
+    """What tables call a method, as far as its reference tells; else ''."""
+    try:
+        parsed = parse_reference(reference)
+    except MethodReferenceError:
+        return ""
+    return parsed.name or parsed.id or ""
+
+
 def _from_text(text: str) -> MethodReference:
     name, equals, rest = text.partition("=")
     if equals and name and not set(name) & set("/\\:"):

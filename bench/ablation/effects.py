@@ -75,4 +75,3 @@ def factor_effects(
         Effect(*place, contrast.size, float(contrast.mean()), *bootstrap_ci(contrast), float(p))
         for (place, contrast), p in zip(found, adjusted, strict=True)
     ]
-

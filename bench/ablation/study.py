@@ -130,7 +130,9 @@ def report_ablation(
             found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
             paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
             paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
-            paths += write_figures(store, ["curves"], report, {"x": x, "y": ys[:3], "columns": 2})
+            there = set(scores["method"])
+            drawn = [variant.name for variant in variants if variant.name in there]
+            paths += write_figures(store, ["curves"], report, {"x": x, "y": ys[:3], "columns": 2, "methods": drawn})
     paths += write_figures(store, ["bars"], report, {"columns": 2})
     if len(spec.grid) == 1:
         paths += _sensitivity(spec, variants, store, report, ids)

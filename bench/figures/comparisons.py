@@ -14,11 +14,13 @@ from ...reports.figures.bars import Bar, bars_figure
 from ...reports.figures.cost import CostPoint, cost_figure
 from ...reports.figures.curves import AxisLabel, Curve, curves_figure
 from ...reports.figures.ranks import RadarShape, RankTable, radar_figure, ranks_figure
+from ...reports.figures.style import looks
 from ...reports.grid import number
 from ..metrics.metric import Metric
 from ..objects import StoreError
 from ..ranking import losses
 from ..ranking import ranks as ranks_of
+from .curves import groups
 from .material import Material, Part, axis_label
 from .options import BarsOptions, CostOptions, RadarOptions, RanksOptions, SensitivityOptions
 
@@ -63,7 +65,10 @@ def _parameter(material: Material, name: str, options: SensitivityOptions) -> fl
 
 
 def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol."""
+    """One figure for each dataset and protocol; settings of one model have its colour."""
+    families = groups(material.names)
+    colours = looks(list(families))
+    look = {name: colours[family] for family, members in families.items() for name in members.values()}
     for part in material.parts(options):
         panels = []
         for metric in _metrics(material, part, options.metrics, ranking=False):
@@ -80,7 +85,7 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
             if drawn:
                 panels.append((axis_label(metric), drawn))
         if panels:
-            figure = bars_figure(panels, part.title, material.looks, options.columns, options.height)
+            figure = bars_figure(panels, part.title, look, options.columns, options.height)
             yield f"bars-{part.dataset}-{part.protocol}", figure
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...methods.reference import name_of
 from ...reports.board import Board
 from ...reports.figures.curves import AxisLabel
 from ...reports.figures.style import Look, looks
@@ -81,8 +82,7 @@ class Material:
         for run in self.store.runs():
             for reference in run["spec"].get("methods", []):
                 if isinstance(reference, dict):
-                    name = reference.get("name") or reference.get("id")
-                    found[str(name)] = reference
+                    found[name_of(reference)] = reference
         return found
 
     def parts(self, options: FigureOptions) -> Iterator[Part]:

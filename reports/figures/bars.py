@@ -31,8 +31,8 @@ def bars_figure(
     height: float | None = None,
 ) -> Figure:  # fmt: skip
     """Panels below each other, or side by side on two columns; the axis is cut to the values, as its ticks say."""
-    columns = min(len(panels), 2 if width == 1 else 4)
-    rows = -(-len(panels) // columns)
+    rows = -(-len(panels) // (2 if width == 1 else 4))
+    columns = -(-len(panels) // rows)
     names = max(len(bars) for _, bars in panels)
     with paper():
         figure = new_figure(width, height or rows * (0.7 + 0.2 * names) + 0.3)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from .style import Look, Width, new_figure, paper, tidy
 
@@ -55,6 +56,7 @@ def curves_figure(
             handles, names = panels[0].get_legend_handles_labels()
             figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
+        _label(figure, list(panels), curves, look)
     return figure
 
 
@@ -62,8 +64,21 @@ def _draw(panel: Axes, curve: Curve, number: int, look: Look) -> None:
     values = curve.y[number]
     style = look.of_line if len(values) > 1 else {"color": look.colour, "linestyle": "none"}
     panel.plot(curve.x, values, marker=look.marker, label=curve.name, **style)
-    for label, a, b in zip(curve.labels, curve.x, values, strict=True):
-        if label:
-            panel.annotate(
-                label, (a, b), xytext=(3, 3), textcoords="offset points", fontsize=6, color=look.colour,
-            )  # fmt: skip
+
+
+def _label(figure: Figure, panels: Sequence[Axes], curves: Sequence[Curve], look: Mapping[str, Look]) -> None:
+    """Settings beside their points, but for those that would lie upon another."""
+    figure.draw_without_rendering()  # lays out, so that places of points are known
+    for number, panel in enumerate(panels):
+        taken: list[Bbox] = []
+        for curve in curves:
+            for label, place in zip(curve.labels, zip(curve.x, curve.y[number], strict=True), strict=True):
+                if not label:
+                    continue
+                text = panel.annotate(label, place, xytext=(3, 3), textcoords="offset points", fontsize=6,
+                                      color=look[curve.name].colour)  # fmt: skip
+                box = text.get_window_extent()
+                if any(box.overlaps(other) for other in taken):
+                    text.remove()
+                else:
+                    taken.append(box)
