@@ -13,7 +13,7 @@ from ..datasets.degradation.settings import preset
 from ..datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png
 from ..methods.protocol import Method, PixelMethod
 from ..methods.registry import resolve
-from .restoring import restore_image, torch_device
+from .restoring import SEEDING, restore_image, torch_device
 
 _RECIPE = "recipe.json"
 
@@ -38,6 +38,7 @@ def make_artifacts(config: AsasrConfig, folder: Path, device: str = "auto") -> P
     entries = [resolve(method) for method in stage.methods]
     recipe = {
         "degradation": data.degradation, "seed": stage.seed, "images": len(chosen),
+        "seeding": SEEDING,
         "methods": [[entry.card.id, entry.card.version, entry.weights_digest] for entry in entries],
     }  # fmt: skip
     _claim(folder / _RECIPE, recipe)

@@ -24,9 +24,15 @@ def input_key(
     return digest(parts if crop is None else {**parts, "crop": crop})
 
 
-def restoration_key(*, lq: str, identity: Mapping[str, object], scale: int, seed: int) -> str:
-    """Names one SR image: LQ pixels, the method with its code version, weights and settings, scale and seed."""
-    return digest({"lq": lq, "method": identity, "scale": scale, "seed": seed})
+def restoration_key(
+    *, lq: str, identity: Mapping[str, object], scale: int, seed: int, seeding: int | None = None
+) -> str:
+    """Names one SR image: LQ pixels, the method with its code version, weights and settings, scale and seed.
+
+    ``seeding`` is the version of the rule that makes an image's seed, for methods to which we give one.
+    """
+    parts: dict[str, object] = {"lq": lq, "method": identity, "scale": scale, "seed": seed}
+    return digest(parts if seeding is None else {**parts, "seeding": seeding})
 
 
 def score_key(*, sr: str, reference: str | None, metric: str, metric_version: str, protocol: str, version: int) -> str:

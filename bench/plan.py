@@ -22,6 +22,7 @@ from .keys import restoration_key
 from .measuring import grouped, images_together
 from .metrics.metric import Metric, get_metric
 from .protocols import Protocol, get_protocol
+from .restoring import SEEDING
 from .spec import DatasetEntry, Spec, SpecError
 from .store import CellRecord, OutputRecord, Place, PlaceState
 from .worker import Job, Task, key_of
@@ -306,7 +307,10 @@ def _task(
         return job.failed(blank, str(error))
     if is_hr:
         identity["reference"] = reference
-    key = restoration_key(lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed)
+    ours = method.entry.interface == "tensor" and not method.entry.card.deterministic
+    key = restoration_key(
+        lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed, seeding=SEEDING if ours else None
+    )
     sr = known.restorations.get(key)
     if sr not in known.objects:
         sr = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.images import as_rgb
+from ..datasets.images import as_rgb, pixel_digest
 from ..methods.protocol import Method, PixelMethod
 from .objects import Pixels
 
@@ -18,6 +19,8 @@ _Y_MIN, _Y_MAX = 16.0, 235.0
 
 def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str) -> NDArray[np.uint8]:
     """Restore one image.
+
+    A tensor method gets a seed of the image's own, see ``image_seed``.
 
     Args:
         lq: uint8 ``[h, w]`` or ``[h, w, 3]``; or a float64 Y plane ``[h, w]`` in 0..255, for a ``PixelMethod``.
@@ -41,7 +44,7 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     rgb = torch.from_numpy(np.ascontiguousarray(as_rgb(lq).transpose(2, 0, 1)))[None]
     batch = rgb.to(device=device, dtype=torch.float32).div_(255)
     with torch.inference_mode():
-        sr = method.restore(batch, scale, [seed])
+        sr = method.restore(batch, scale, [image_seed(seed, lq)])
     expected = (1, 3, lq.shape[0] * scale, lq.shape[1] * scale)
     if tuple(sr.shape) != expected:
         raise ValueError(f"method {method.card.id} returned shape {tuple(sr.shape)}, expected {expected}")
@@ -51,6 +54,19 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
         sr[0].float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
     )
     return pixels
+
+
+SEEDING = 2
+"""Raised whenever ``image_seed`` gives other seeds; part of the keys of what depends on them."""
+
+
+def image_seed(seed: int, lq: Pixels) -> int:
+    """The seed of one image in a run with this seed, 32 bits of it.
+
+    Noise of equal seeds is equal, and some noise suits every image: with one seed for a whole set its mean moves by
+    more than an interval over images can tell. So seeds differ from image to image, by their pixels.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}:{pixel_digest(lq)}".encode()).digest()[:4], "big")
 
 
 @lru_cache(maxsize=8)

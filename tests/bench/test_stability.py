@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench import evaluate, open_store
+from asasr_bench.bench.restoring import image_seed
 from asasr_bench.bench.stability import PIXELS, StabilityError, stability
 from asasr_bench.datasets.images import write_png
 
@@ -22,7 +23,7 @@ def hr(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command) -> None:
-    """Nearest neighbour plus a constant that depends on the seed: 0, 4 or 8 levels."""
+    """Nearest neighbour plus a constant that depends on the image's seed: 0 to 24 levels."""
     module = tmp_path / "stability_method.py"
     module.write_text(
         "from __future__ import annotations\nimport torch\nfrom asasr_bench.methods.protocol import MethodCard\n"
@@ -30,7 +31,7 @@ def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.Mon
         "    card = MethodCard(id='noisy', family='external', summary='of a test', scales=(2,), deterministic=False)\n"
         "    def restore(self, lq, scale, seeds):\n"
         "        large = lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)\n"
-        "        return large + 4 / 255 * torch.tensor(seeds).view(-1, 1, 1, 1)\n"
+        "        return large + 4 / 255 * (torch.tensor(seeds) % 7).view(-1, 1, 1, 1)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     evaluate(
@@ -39,17 +40,18 @@ def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.Mon
     )  # fmt: skip
     rows = {row.metric: row for row in stability(tmp_path / "s")}
     assert {row.method for row in rows.values()} == {"noisy"}  # bicubic has no seeds
-    assert rows[PIXELS].value == pytest.approx(4 * np.sqrt(2 / 3))
-    assert rows[PIXELS].low == pytest.approx(rows[PIXELS].value)
-    assert rows[PIXELS].seeds == rows[PIXELS].images == 3
     with open_store(tmp_path / "s") as store:
         scores = store.scores()
+        lqs = [store.objects.get(digest) for digest in store.outputs().query("method == 'noisy'")["lq"].unique()]
+    expected = np.mean([np.std([4 * (image_seed(seed, lq) % 7) for seed in range(3)]) for lq in lqs])
+    assert rows[PIXELS].value == pytest.approx(expected)
+    assert rows[PIXELS].seeds == rows[PIXELS].images == len(lqs) == 3
     table = scores[scores["method"] == "noisy"].pivot(index="image", columns="seed", values="value").to_numpy()
     assert table.shape == (3, 3)
     assert rows["psnr_rgb"].value == pytest.approx(table.std(axis=1).mean())
     output = command("stability", tmp_path / "s").stdout
     assert "L-STD" in output
-    assert "3.266" in output
+    assert f"{expected:.3f}" in output
 
 
 def test_without_seeds_there_is_nothing_to_tell(hr: Path, tmp_path: Path) -> None:
