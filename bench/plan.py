@@ -269,7 +269,7 @@ def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
         jobs, key=lambda job: (job.dataset, job.method, job.seed, not networks.isdisjoint(job.tasks[0].metrics))
     ):
         rest = list(alike)
-        size = min(together, ceil(len(rest) / spec.workers))  # no worker waits while another has several
+        size = min(together, ceil(len(rest) / (spec.workers or 1)))  # no worker waits while another has several
         joined += [
             replace(part[0], tasks=tuple(task for job in part for task in job.tasks))
             for part in grouped(rest, size if networks_missing else 1)

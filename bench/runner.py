@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from .executors import Executor, InProcess, LocalProcesses, WorkerDied
+from .executors.choose import choose
+from .executors.executor import Executor, WorkerDied, never
 from .inputs import Input
 from .plan import Experiment, Known, Plan, find_everything, plan, read_keys
 from .provenance import now, provenance
@@ -18,6 +20,10 @@ from .worker import perform, prepare
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
+
+
+class StoppedError(RuntimeError):
+    """The run was asked to stop before its end; what is finished is stored."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +49,84 @@ class Summary:
         return self.failed == 0 and self.unavailable == 0
 
 
-def run(spec: Spec, store: Path, *, only_missing: bool = False, progress: Progress | None = None) -> Summary:
+def run(
+    spec: Spec,
+    store: Path,
+    *,
+    only_missing: bool = False,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = never,
+) -> Summary:
     """Do what a store lacks of a spec.
 
     Args:
         store: folder of the store; made if missing. It may be stopped at any moment and run again.
         only_missing: do not try cells again that failed before.
+        stop: once it is true, nothing more is begun; what is in flight is finished and stored.
 
     Raises:
+        StoppedError: ``stop`` became true before the end.
         StoreError: the store cannot be written, or another process writes it.
+        ExecutorError: there are no workers to be had.
         SpecError, ProtocolError, MetricError, MethodError, DatasetError: see ``find_everything``.
     """
     experiment = find_everything(spec)
     tell = progress or (lambda stage, done, total: None)
-    executor: Executor = InProcess() if spec.workers == 1 else LocalProcesses(spec.workers)
+    executor = choose(spec)
     with open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
         for method in experiment.methods:
             if method.entry is not None:
                 opened.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
-        work = _plan(experiment, opened, executor, only_missing, tell)
+        work = _plan(experiment, opened, executor, only_missing, tell, stop)
         opened.commit(work.records, number)
         outputs = [*work.records]
         total, done = sum(len(job.tasks) for job in work.jobs), 0
         tell("restoring and measuring", done, total)
-        for job, records in executor.map(partial(perform, store=store, device=spec.device), work.jobs):
-            if isinstance(records, WorkerDied):
-                records = [job.failed(task, records.message) for task in job.tasks]
-            opened.commit(records, number)
-            outputs += records
-            done += len(job.tasks)
-            tell("restoring and measuring", done, total)
+        with closing(
+            executor.map(partial(perform, objects=opened.objects, device=spec.device), work.jobs, stop)
+        ) as results:
+            for job, records in results:
+                if isinstance(records, WorkerDied):
+                    records = [job.failed(task, records.message) for task in job.tasks]
+                opened.commit(records, number)
+                outputs += records
+                done += len(job.tasks)
+                tell("restoring and measuring", done, total)
+        if done < total:
+            raise StoppedError(f"stopped with {total - done} of {total} images left to do")
         opened.finish_run(number, now())
     return _summary(work, outputs)
 
 
-def _plan(experiment: Experiment, store: Store, executor: Executor, only_missing: bool, tell: Progress) -> Plan:
+def _plan(
+    experiment: Experiment,
+    store: Store,
+    executor: Executor,
+    only_missing: bool,
+    tell: Progress,
+    stop: Callable[[], bool],
+) -> Plan:
     """Bring every input into the store, then find the jobs."""
     keys, errors = read_keys(experiment)
     known = Known(
         store.inputs(), store.restorations(), store.score_keys(), store.places(), objects=store.objects.known()
     )
     missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
-    work = executor.map(partial(prepare, store=store.root), list(missing.items()))
-    for done, ((key, _), result) in enumerate(work, start=1):
-        if isinstance(result, WorkerDied) or result.lq is None:
-            error = result.message if isinstance(result, WorkerDied) else result.error
-            errors |= _same_key(keys, key, error)
-        else:
-            store.add_inputs([(key, result.lq, result.reference)])
-            known.inputs[key] = (result.lq, result.reference)
-        tell("preparing images", done, len(missing))
+    done = 0
+    with closing(executor.map(partial(prepare, objects=store.objects), list(missing.items()), stop)) as work:
+        for (key, _), result in work:
+            if isinstance(result, WorkerDied) or result.lq is None:
+                error = result.message if isinstance(result, WorkerDied) else result.error
+                errors |= _same_key(keys, key, error)
+            else:
+                store.add_inputs([(key, result.lq, result.reference)])
+                known.inputs[key] = (result.lq, result.reference)
+            done += 1
+            tell("preparing images", done, len(missing))
+    if done < len(missing):
+        raise StoppedError(f"stopped with {len(missing) - done} of {len(missing)} images left to prepare")
     return plan(experiment, known, keys, errors, only_missing=only_missing)
 
 

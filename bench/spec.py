@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -76,7 +76,12 @@ class Spec(_Strict):
     """Seeds of seeded methods; deterministic methods run once."""
     device: str = "auto"
     """``auto`` (first GPU, else CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
-    workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] = 1
+    workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] | None = None
+    """Workers at once; default: one on this machine, every GPU (else every CPU) of a Ray cluster, 8 Slurm jobs."""
+    executor: Literal["local", "ray", "slurm"] = "local"
+    """Where the work is done; no value depends on it."""
+    cluster: dict[str, Any] = {}
+    """Options of the executors ray and slurm; see docs/clusters.md."""
     batch: Annotated[int, Field(ge=1)] | None = None
     """Images of one size that networks measure together; default 8 on a GPU, 1 on a CPU. No value depends on it."""
 

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .objects import Objects, StoreError
+from .provenance import now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -308,14 +310,15 @@ def _acquire_lock(root: Path) -> int:
     lock = os.open(root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {platform.node()} since {now()}\n".encode(), 0)
     except BlockingIOError:
-        holder = os.pread(lock, 64, 0).decode().strip() or "unknown"
+        holder = os.pread(lock, 256, 0).decode(errors="replace").strip() or "another process"
         os.close(lock)
-        raise StoreError(
-            f"{root}: process {holder} is writing this store; wait for it or choose another store"
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        raise StoreError(f"{root}: {holder} is writing this store; wait for its end or choose another store") from None
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

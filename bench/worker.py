@@ -87,11 +87,11 @@ class InputResult:
     error: str = ""
 
 
-def prepare(work: tuple[str, Input], *, store: Path) -> InputResult:
+def prepare(work: tuple[str, Input], *, objects: Objects) -> InputResult:
     """Load or make the LQ and HR of one (key, input) and keep both in the store."""
     key, item = work
     try:
-        lq, reference = store_input(item, Objects(store / "objects"))
+        lq, reference = store_input(item, objects)
     except StoreError:
         raise
     except Exception as error:
@@ -99,13 +99,12 @@ def prepare(work: tuple[str, Input], *, store: Path) -> InputResult:
     return InputResult(key, lq, reference)
 
 
-def perform(job: Job, *, store: Path, device: str) -> list[OutputRecord]:
+def perform(job: Job, *, objects: Objects, device: str) -> list[OutputRecord]:
     """Do a job; an image that fails costs its own cells alone.
 
     Raises:
         StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
-    objects = Objects(store / "objects")
     tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
     job = replace(job, tasks=tuple(tasks))
     references = ahead(partial(_references, objects), tasks, 2 * GPU_BATCH)

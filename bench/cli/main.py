@@ -25,11 +25,13 @@ from . import (
     train,
     weights,
 )
+from .stopping import Terminated
 
 EXIT_USAGE = 2
 EXIT_DATA = 3
 EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells say
 
 _USAGE_ERRORS = {
     "SpecError",
@@ -97,6 +99,9 @@ def main() -> None:
     except _Interrupted:
         print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
+    except Terminated:
+        print("terminated; what was finished is kept, run the same command to go on", file=sys.stderr)
+        sys.exit(EXIT_TERMINATED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has seen enough
         sys.exit(0)

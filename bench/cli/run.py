@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .progress import stage_progress
+from .stopping import Terminated, graceful
 
 if TYPE_CHECKING:
     from ..runner import Summary
@@ -56,6 +57,7 @@ def run(
     Options replace the spec's entries of the same name.
     """
     from ..leaderboard import write_reports
+    from ..runner import StoppedError
     from ..runner import run as execute
     from ..spec import load_spec
 
@@ -65,8 +67,11 @@ def run(
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
-    with stage_progress() as progress:
-        summary = execute(loaded, root, only_missing=only_missing, progress=progress)
+    try:
+        with graceful() as stop, stage_progress() as progress:
+            summary = execute(loaded, root, only_missing=only_missing, progress=progress, stop=stop)
+    except StoppedError:
+        raise Terminated from None
     _print_result(root, loaded.name, summary)
     if report:
         page = root / "report" / "leaderboard.html"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import random_weights
 import torch
-from asasr_bench.bench import evaluate, executors, open_store
+from asasr_bench.bench import evaluate, open_store
+from asasr_bench.bench.executors import local
 from asasr_bench.datasets.images import read_image, write_png
 
 pytestmark = pytest.mark.benchmark
@@ -53,7 +54,7 @@ def test_a_run_against_a_script(
     random_weights.place(WEIGHTS, folder, monkeypatch)
     checkpoints.symlink_to(folder)
     # Forked workers know of the random weights.
-    monkeypatch.setattr(executors, "get_context", lambda _: multiprocessing.get_context("fork"))
+    monkeypatch.setattr(local, "get_context", lambda _: multiprocessing.get_context("fork"))
     torch.set_num_threads(1)
     seconds = {count: run(tmp_path, pairs[:count], count) for count in (FEW, MANY)}
     ours = (MANY - FEW) / (seconds[MANY] - seconds[FEW])  # starting the workers and loading cancel

@@ -1,0 +1,134 @@
+"""Hand items to workers that may die at any moment: the one loop behind all executors that keep workers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .executor import TRIES, ExecutorError, Item, WorkerDied, never
+
+Worker = TypeVar("Worker", bound=Hashable)
+
+_FALSE_STARTS_FIRST = 3
+_FALSE_STARTS_LATER = 10
+"""Workers in a row that end before they are ready: at first a broken set-up, later perhaps bad luck."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker waits for its first item."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A worker has finished its item and waits for the next."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The function raised this."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker is gone, and what it worked on is lost."""
+
+    why: str = ""
+
+
+Event = Ready | Done | Failed | Died
+
+
+class Crew(Protocol[Worker]):
+    """Workers of one engine."""
+
+    def hire(self) -> Worker:
+        """Begin to start a worker."""
+
+    def give(self, worker: Worker, item: Any) -> None:
+        """Hand an item to a waiting worker; one that just died says so in ``hear``."""
+
+    def hear(self) -> Iterable[tuple[Worker, Event]]:
+        """Wait until at least one worker has something to say."""
+
+    def dismiss(self) -> None:
+        """End all workers at once; what they work on is lost."""
+
+
+@dataclass
+class _Task:
+    item: Any
+    deaths: int = 0
+
+
+def hand_out(
+    crew: Crew[Worker], count: int, items: Sequence[Item], stop: Callable[[], bool] = never
+) -> Generator[tuple[Item, Any], None, None]:
+    """Yield each item with its result or ``WorkerDied``; see ``Executor.map``.
+
+    Every worker has one item at a time and takes the next from the common list when it is free. An item that lost two
+    workers is tried again at the end, when nothing else runs: it may need all the memory there is.
+    """
+    try:
+        suspects: list[_Task] = []
+        yield from _round(crew, count, [_Task(item) for item in items], stop, suspects)
+        crew.dismiss()
+        lost: list[_Task] = []
+        yield from _round(crew, 1, [_Task(suspect.item) for suspect in suspects], stop, lost)
+        yield from ((task.item, WorkerDied()) for task in lost)
+    finally:
+        crew.dismiss()
+
+
+def _round(
+    crew: Crew[Worker], count: int, tasks: Sequence[_Task], stop: Callable[[], bool], lost: list[_Task]
+) -> Generator[tuple[Any, Any], None, None]:
+    """Do all tasks; those that lose too many workers join ``lost``."""
+    waiting = deque(tasks)
+    starting: set[Worker] = set()
+    idle: list[Worker] = []
+    busy: dict[Worker, _Task] = {}
+    false_starts, proven = 0, False
+    while (waiting and not stop()) or busy:
+        while len(starting) + len(busy) + len(idle) < min(count, len(waiting) + len(busy)) and not stop():
+            starting.add(crew.hire())
+        finished = []
+        for worker, event in crew.hear():
+            starting.discard(worker)
+            task = busy.pop(worker, None)
+            match event:
+                case Ready():
+                    false_starts, proven = 0, True
+                case Done(result) if task is not None:
+                    finished.append((task.item, result))
+                case Failed(error):
+                    raise error
+            if not isinstance(event, Died):
+                idle.append(worker)
+            elif task is not None:
+                task.deaths += 1
+                (waiting.appendleft if task.deaths < TRIES else lost.append)(task)
+            elif worker in idle:
+                idle.remove(worker)
+            else:
+                false_starts += 1
+                if false_starts >= (_FALSE_STARTS_LATER if proven else _FALSE_STARTS_FIRST):
+                    raise ExecutorError(_no_start(event.why))
+        while idle and waiting and not stop():
+            worker, task = idle.pop(), waiting.popleft()
+            busy[worker] = task
+            crew.give(worker, task.item)
+        yield from finished  # after the next items are out: no worker waits for the driver
+
+
+def _no_start(why: str) -> str:
+    return (
+        f"workers end as soon as they start{f' ({why})' if why else ''}; a script of your own needs the line"
+        " \"if __name__ == '__main__':\" before what it runs; else try one worker"
+    )

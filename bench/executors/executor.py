@@ -1,0 +1,64 @@
+"""What an executor is, and the plainest one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TRIES = 2
+"""Times that an item may lose its worker before it is suspected: chance (a lost node, memory that others took) strikes
+one item seldom, its own fault every time. A suspect gets as many tries alone, or on other nodes."""
+
+
+class ExecutorError(RuntimeError):
+    """The workers cannot be had or used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """In place of a result: whoever worked on this item was killed, again and again."""
+
+    message: str = "the worker process died on this image (out of memory, or a crash in native code)"
+
+
+def never() -> bool:
+    """For maps that nobody stops."""
+    return False
+
+
+class Executor(Protocol):
+    """Maps a picklable function over items."""
+
+    shares_files: bool
+    """Workers see the store, the datasets and the weights under the driver's paths."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+    ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
+        """Yield each item with its result, in any order.
+
+        Items whose worker was lost are done again. Once ``stop`` is true no item is begun; those in flight are
+        finished. An exception from the function ends the whole map, as closing the iterator does.
+
+        Raises:
+            ExecutorError: no worker can be started.
+        """
+
+
+class InProcess:
+    """Runs everything in this process, one item after the other."""
+
+    shares_files = True
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+    ) -> Generator[tuple[Item, Result], None, None]:
+        """See ``Executor.map``."""
+        for item in items:
+            if stop():
+                return
+            yield item, function(item)

@@ -1,0 +1,191 @@
+"""Worker processes of this machine: each with its share of the cores, or a GPU of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from .crew import Died, Done, Event, Failed, Ready, hand_out
+from .executor import ExecutorError, Item, Result, WorkerDied, never
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_LAST_SECONDS = 2.0
+"""What a worker gets to end the programs it started and remove its temporary files."""
+_END = signal.SIGUSR1
+
+
+class LocalProcesses:
+    """Runs items in processes of this machine, which load a model once and take the next item when they are free."""
+
+    shares_files = True
+
+    def __init__(self, workers: int, device: str = "cpu") -> None:
+        self.workers = workers
+        self._device = device
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+    ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
+        """See ``Executor.map``."""
+        gpus = gpus_to_share(self._device) if self.workers > 1 else ()
+        yield from hand_out(_Processes(function, threads_each(self.workers), gpus), self.workers, items, stop)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def threads_each(workers: int) -> int:
+    """Threads of one of several workers: its share of the cores, and never more than the user allows."""
+    share = max(1, cores() // workers)
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(allowed)) if allowed.isdecimal() and int(allowed) > 0 else share
+
+
+def gpus_to_share(device: str) -> tuple[str, ...]:
+    """Names of the GPUs that workers divide among them; none where the user chose one, or where there is only one."""
+    if device not in ("auto", "cuda"):
+        return ()
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        names = [name.strip() for name in chosen.split(",") if name.strip()]
+    else:
+        try:
+            listed = subprocess.run(
+                ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"],
+                capture_output=True, text=True, timeout=30, check=True,
+            ).stdout  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return ()
+        names = listed.split()
+    return tuple(names) if len(names) > 1 else ()
+
+
+class _Processes:
+    """A crew of processes; each is known by our end of its pipe."""
+
+    def __init__(self, function: Callable[[Any], Any], threads: int, gpus: Sequence[str]) -> None:
+        self._function = function
+        self._threads = threads
+        self._gpus = gpus
+        self._processes: dict[Connection, tuple[SpawnProcess, str]] = {}
+
+    def hire(self) -> Connection:
+        """See ``Crew``; of several GPUs the worker gets the one with the fewest workers."""
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        variables = dict.fromkeys(_THREADS, str(self._threads))
+        gpu = ""
+        if self._gpus:
+            taken = [name for _, name in self._processes.values()]
+            gpu = min(self._gpus, key=taken.count)
+            variables["CUDA_VISIBLE_DEVICES"] = gpu
+        process = context.Process(target=_serve, args=(theirs, self._function), daemon=False)
+        with _environment(variables):  # libraries read it when they are imported, before any line of ours runs
+            process.start()
+        theirs.close()  # so that the pipe ends with the worker
+        self._processes[ours] = process, gpu
+        return ours
+
+    def give(self, worker: Connection, item: object) -> None:
+        """See ``Crew``."""
+        with contextlib.suppress(OSError):  # it died; its pipe tells
+            worker.send(item)
+
+    def hear(self) -> Iterator[tuple[Connection, Event]]:
+        """See ``Crew``."""
+        for pipe in connection.wait(list(self._processes)):
+            assert isinstance(pipe, Connection)
+            try:
+                event = pipe.recv()
+            except (EOFError, OSError):
+                event = self._bury(pipe)
+            yield pipe, event
+
+    def dismiss(self) -> None:
+        """See ``Crew``."""
+        processes = [process for process, _ in self._processes.values()]
+        for process in processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, _END)
+        deadline = time.monotonic() + _LAST_SECONDS
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
+            process.join()
+        for pipe in self._processes:
+            pipe.close()
+        self._processes.clear()
+
+    def _bury(self, pipe: Connection) -> Died:
+        process, _ = self._processes.pop(pipe)
+        pipe.close()
+        process.join()
+        code = process.exitcode or 0
+        return Died(f"signal {-code}" if code < 0 else f"exit status {code}")
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Change the environment for a moment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
+    """What a worker process does until it is told to end, or the driver is gone."""
+    for signal_number in (signal.SIGINT, signal.SIGTERM):  # these go to whole groups; the driver decides
+        signal.signal(signal_number, _ignore)
+    signal.signal(_END, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):  # the driver is gone
+        pipe.send(Ready())
+        while True:
+            item = pipe.recv()
+            try:
+                event: Event = Done(function(item))
+            except Exception as error:
+                error.add_note(traceback.format_exc())
+                event = Failed(error)
+            try:
+                pipe.send(event)
+            except (TypeError, AttributeError, ValueError) as error:  # cannot be pickled
+                pipe.send(Failed(ExecutorError(f"the result of a worker cannot be sent ({error})")))
+
+
+def _ignore(*_: object) -> None:
+    """A function, since programs that the worker starts would inherit SIG_IGN."""
+
+
+def _leave(*_: object) -> None:
+    sys.exit(1)  # unwinds: external programs are ended, temporary files removed
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is None:
+        return
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), _END)
+    time.sleep(_LAST_SECONDS)
+    os._exit(1)
