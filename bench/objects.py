@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +47,19 @@ class Objects:
         """
         digest = pixel_digest(pixels)
         if self.path(digest) is None:
-            try:
+            with self._writing():
                 self._write(self._stem(digest), pixels)
-            except OSError as error:
-                raise StoreError(
-                    f"{self.root}: cannot write an image ({error.strerror}); free space or check the folder's rights"
-                    " and run again: what is stored is kept"
-                ) from error
         return digest
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: cannot write an image ({error.strerror}); free space or check the folder's rights"
+                " and run again: what is stored is kept"
+            ) from error
 
     def _write(self, stem: Path, pixels: Pixels) -> None:
         if pixels.dtype == np.uint8:
@@ -75,6 +82,21 @@ class Objects:
         if pixel_digest(pixels) != digest:
             raise DamagedObjectError(f"{path}: pixels do not match their digest; delete the file and run again")
         return pixels
+
+    def read_files(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Names and contents of the files of these images; those that are missing are left out."""
+        paths = (self.path(digest) for digest in digests)
+        return {path.name: path.read_bytes() for path in paths if path is not None}
+
+    def write_files(self, files: Mapping[str, bytes]) -> None:
+        """Keep what ``read_files`` of another folder gave.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
+        with self._writing():
+            for name, content in files.items():
+                write_atomically(self.root / name[:2] / name, content)
 
     def known(self) -> set[str]:
         """All digests on disk, by one walk over the folder."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from .executors.choose import choose
-from .executors.executor import Executor, WorkerDied, never
+from .executors.executor import Executor, InProcess, WorkerDied, never
 from .inputs import Input
+from .parcels import Parcels, perform_parcel
 from .plan import Experiment, Known, Plan, find_everything, plan, read_keys
 from .provenance import now, provenance
 from .spec import Spec
 from .store import OutputRecord, Store, open_store
-from .worker import perform, prepare
+from .worker import Job, perform, prepare
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -72,7 +73,7 @@ def run(
     """
     experiment = find_everything(spec)
     tell = progress or (lambda stage, done, total: None)
-    executor = choose(spec)
+    executor = choose(spec, store)
     with open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
@@ -84,9 +85,7 @@ def run(
         outputs = [*work.records]
         total, done = sum(len(job.tasks) for job in work.jobs), 0
         tell("restoring and measuring", done, total)
-        with closing(
-            executor.map(partial(perform, objects=opened.objects, device=spec.device), work.jobs, stop)
-        ) as results:
+        with closing(_results(executor, work.jobs, opened, spec.device, stop)) as results:
             for job, records in results:
                 if isinstance(records, WorkerDied):
                     records = [job.failed(task, records.message) for task in job.tasks]
@@ -98,6 +97,24 @@ def run(
             raise StoppedError(f"stopped with {total - done} of {total} images left to do")
         opened.finish_run(number, now())
     return _summary(work, outputs)
+
+
+def _results(
+    executor: Executor, jobs: list[Job], store: Store, device: str, stop: Callable[[], bool]
+) -> Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]:
+    """Jobs with their rows, in any order; the images that rows refer to are in the store before them."""
+    if executor.shares_files:
+        yield from executor.map(partial(perform, objects=store.objects, device=device), jobs, stop)
+        return
+    work = executor.map(partial(perform_parcel, device=device), Parcels(jobs, store.objects), stop)
+    with closing(work) as results:
+        for parcel, result in results:
+            if isinstance(result, WorkerDied):
+                yield parcel.job, result
+            else:
+                records, files = result
+                store.objects.write_files(files)
+                yield parcel.job, records
 
 
 def _plan(
@@ -115,7 +132,8 @@ def _plan(
     )
     missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
     done = 0
-    with closing(executor.map(partial(prepare, objects=store.objects), list(missing.items()), stop)) as work:
+    maker = executor if executor.shares_files else InProcess()  # the files are here
+    with closing(maker.map(partial(prepare, objects=store.objects), list(missing.items()), stop)) as work:
         for (key, _), result in work:
             if isinstance(result, WorkerDied) or result.lq is None:
                 error = result.message if isinstance(result, WorkerDied) else result.error

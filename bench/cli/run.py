@@ -44,7 +44,11 @@ def run(
     crop: Annotated[int | None, typer.Option(help="Side of a centre crop of every HR image.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Workers at once; default 1, or all of a Ray cluster.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Where they work: local, ray or slurm.")] = None,
+    cluster: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE, an option of ray or slurm; see docs/clusters.md. Repeatable.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     batch: Annotated[
         int | None, typer.Option(help="Images that networks measure together; default 8 on a GPU, 1 on a CPU.")
@@ -63,7 +67,8 @@ def run(
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch,
+        device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
+        cluster=_mapping(cluster or []),
     )  # fmt: skip
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
@@ -83,7 +88,18 @@ def run(
 
 
 def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value not in (None, [])}
+    return {name: value for name, value in options.items() if value not in (None, [], {})}
+
+
+def _mapping(texts: list[str]) -> dict[str, Any]:
+    import yaml
+
+    from ..spec import SpecError
+
+    wrong = [text for text in texts if "=" not in text]
+    if wrong:
+        raise SpecError(f"--cluster {wrong[0]}: give KEY=VALUE")
+    return {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in texts)}
 
 
 def _print_result(root: Path, name: str, summary: Summary) -> None:

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from ..spec import Spec
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..spec import Spec, SpecError
 from .executor import Executor, InProcess
 from .local import LocalProcesses
+from .ray_actors import RayActors, RayOptions
+from .slurm_jobs import SlurmJobs
 
 
-def choose(spec: Spec) -> Executor:
-    """The executor of a spec."""
+def choose(spec: Spec, store: Path) -> Executor:
+    """The executor of a spec, for work on a store.
+
+    Raises:
+        SpecError: an option under ``cluster`` that the executor does not have.
+    """
+    if spec.executor == "ray":
+        return RayActors(spec.workers, spec.device, _ray_options(spec))
+    if spec.executor == "slurm":
+        return SlurmJobs(store / "slurm", spec.workers, spec.cluster)
+    if spec.cluster:
+        raise SpecError(f"spec '{spec.name}': 'cluster' holds options of the executors ray and slurm; choose one")
     workers = spec.workers or 1
     return InProcess() if workers == 1 else LocalProcesses(workers, spec.device)
+
+
+def _ray_options(spec: Spec) -> RayOptions:
+    try:
+        return RayOptions.model_validate(spec.cluster)
+    except ValidationError as error:
+        told = "; ".join(f"'{problem['loc'][0]}': {problem['msg']}" for problem in error.errors())
+        raise SpecError(
+            f"spec '{spec.name}': cluster: {told} (options of ray: {', '.join(RayOptions.model_fields)})"
+        ) from None

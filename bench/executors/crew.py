@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ class Died:
 Event = Ready | Done | Failed | Died
 
 
+def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
+    """What a worker does with an item."""
+    try:
+        return Done(function(item))
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # of the worker's process, for --debug
+        return Failed(error)
+
+
 class Crew(Protocol[Worker]):
     """Workers of one engine."""
 
@@ -63,7 +73,8 @@ class Crew(Protocol[Worker]):
 
 @dataclass
 class _Task:
-    item: Any
+    number: int
+    """Its place among the items, which may be made when they are asked for."""
     deaths: int = 0
 
 
@@ -76,24 +87,29 @@ def hand_out(
     workers is tried again at the end, when nothing else runs: it may need all the memory there is.
     """
     try:
-        suspects: list[_Task] = []
-        yield from _round(crew, count, [_Task(item) for item in items], stop, suspects)
+        suspects: list[int] = []
+        yield from _round(crew, count, items, range(len(items)), stop, suspects)
         crew.dismiss()
-        lost: list[_Task] = []
-        yield from _round(crew, 1, [_Task(suspect.item) for suspect in suspects], stop, lost)
-        yield from ((task.item, WorkerDied()) for task in lost)
+        lost: list[int] = []
+        yield from _round(crew, 1, items, suspects, stop, lost)
+        yield from ((items[number], WorkerDied()) for number in lost)
     finally:
         crew.dismiss()
 
 
 def _round(
-    crew: Crew[Worker], count: int, tasks: Sequence[_Task], stop: Callable[[], bool], lost: list[_Task]
-) -> Generator[tuple[Any, Any], None, None]:
-    """Do all tasks; those that lose too many workers join ``lost``."""
-    waiting = deque(tasks)
+    crew: Crew[Worker],
+    count: int,
+    items: Sequence[Item],
+    numbers: Sequence[int],
+    stop: Callable[[], bool],
+    lost: list[int],
+) -> Generator[tuple[Item, Any], None, None]:
+    """Do the items of these numbers; those that lose too many workers join ``lost``."""
+    waiting = deque(_Task(number) for number in numbers)
     starting: set[Worker] = set()
     idle: list[Worker] = []
-    busy: dict[Worker, _Task] = {}
+    busy: dict[Worker, tuple[_Task, Item]] = {}
     false_starts, proven = 0, False
     while (waiting and not stop()) or busy:
         while len(starting) + len(busy) + len(idle) < min(count, len(waiting) + len(busy)) and not stop():
@@ -101,19 +117,23 @@ def _round(
         finished = []
         for worker, event in crew.hear():
             starting.discard(worker)
-            task = busy.pop(worker, None)
+            held = busy.pop(worker, None)
             match event:
                 case Ready():
                     false_starts, proven = 0, True
-                case Done(result) if task is not None:
-                    finished.append((task.item, result))
+                case Done(result) if held is not None:
+                    finished.append((held[1], result))
                 case Failed(error):
                     raise error
             if not isinstance(event, Died):
                 idle.append(worker)
-            elif task is not None:
+            elif held is not None:
+                task = held[0]
                 task.deaths += 1
-                (waiting.appendleft if task.deaths < TRIES else lost.append)(task)
+                if task.deaths < TRIES:
+                    waiting.appendleft(task)
+                else:
+                    lost.append(task.number)
             elif worker in idle:
                 idle.remove(worker)
             else:
@@ -122,8 +142,8 @@ def _round(
                     raise ExecutorError(_no_start(event.why))
         while idle and waiting and not stop():
             worker, task = idle.pop(), waiting.popleft()
-            busy[worker] = task
-            crew.give(worker, task.item)
+            busy[worker] = task, items[task.number]
+            crew.give(worker, busy[worker][1])
         yield from finished  # after the next items are out: no worker waits for the driver
 
 

@@ -9,14 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from .crew import Died, Done, Event, Failed, Ready, hand_out
+from .crew import Died, Event, Failed, Ready, attempt, hand_out
 from .executor import ExecutorError, Item, Result, WorkerDied, never
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -93,7 +92,7 @@ class _Processes:
             gpu = min(self._gpus, key=taken.count)
             variables["CUDA_VISIBLE_DEVICES"] = gpu
         process = context.Process(target=_serve, args=(theirs, self._function), daemon=False)
-        with _environment(variables):  # libraries read it when they are imported, before any line of ours runs
+        with environment(variables):  # libraries read it when they are imported, before any line of ours runs
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         self._processes[ours] = process, gpu
@@ -138,8 +137,8 @@ class _Processes:
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Change the environment for a moment."""
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Change the environment for a moment: processes begun in it inherit it."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -161,12 +160,7 @@ def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
     with contextlib.suppress(EOFError, OSError):  # the driver is gone
         pipe.send(Ready())
         while True:
-            item = pipe.recv()
-            try:
-                event: Event = Done(function(item))
-            except Exception as error:
-                error.add_note(traceback.format_exc())
-                event = Failed(error)
+            event = attempt(function, pipe.recv())
             try:
                 pipe.send(event)
             except (TypeError, AttributeError, ValueError) as error:  # cannot be pickled

@@ -181,7 +181,7 @@ def test_the_grace_of_sigterm_ends(hr: Path, tmp_path: Path) -> None:
     (tmp_path / "sleep.py").write_text(script)
     (tmp_path / "spec.yaml").write_text(
         f"name: s\nprotocol: classic-x4\nmetrics: [psnr_y]\ndatasets: ['D={hr}']\nmethods:\n"
-        f"  - {{name: slow, command: '{sys.executable} {tmp_path}/sleep.py {tmp_path}/pid'}}\n"
+        f"  - {{name: slow, command: '{sys.executable} {tmp_path}/sleep.py {tmp_path}/pid {{lq}} {{sr}}'}}\n"
     )
     with started("run", tmp_path / "spec.yaml", "--store", tmp_path / "s", "--workers", 2) as process:
         wait_for(lambda: (tmp_path / "pid").exists() and bool((tmp_path / "pid").read_text()))

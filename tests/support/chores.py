@@ -97,3 +97,16 @@ def is_alive(pid: int) -> bool:
     """The process is there and no zombie."""
     done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
     return bool(done) and not done.startswith("Z")
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Takes a second and leaves a file for every time that an item is begun."""
+
+    folder: Path
+
+    def __call__(self, number: int) -> int:
+        before = len(list(self.folder.glob(f"{number}-*")))
+        (self.folder / f"{number}-{before}-{os.getpid()}").touch()
+        time.sleep(1)
+        return number * number

@@ -1,0 +1,156 @@
+"""Workers on a Ray cluster: one that is there already, or one that is started on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .crew import Died, Event, Ready, attempt, hand_out
+from .executor import ExecutorError, Item, Result, WorkerDied, never
+from .local import cores
+
+
+class RayOptions(BaseModel):
+    """What a spec says under ``cluster``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str | None = None
+    """Of the cluster; default: ``RAY_ADDRESS``, else the one running on this machine, else a new one."""
+    shared: bool = False
+    """All nodes see the store, the datasets and the weights under the paths that the driver uses. Otherwise pixels
+    travel through Ray."""
+    cpus: Annotated[float, Field(gt=0)] = 1
+    """Of each worker."""
+    gpus: Annotated[float, Field(ge=0)] | None = None
+    """Of each worker; a part of one lets several share a GPU. Default: one, where the cluster has any."""
+
+
+class RayActors:
+    """Runs items in Ray actors, which load a model once. What a lost node worked on is done again elsewhere."""
+
+    def __init__(self, workers: int | None, device: str, options: RayOptions) -> None:
+        self.shares_files = options.shared
+        self._workers = workers
+        self._device = device
+        self._options = options
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+    ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
+        """See ``Executor.map``."""
+        if not items:
+            return
+        with _cluster(self._options.address) as ray:
+            there = ray.cluster_resources()
+            gpus = self._options.gpus
+            if gpus is None:
+                gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
+            room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
+            count = self._workers or max(1, int(room))
+            crew = _Actors(ray, function, num_cpus=self._options.cpus, num_gpus=gpus)
+            yield from hand_out(crew, count, items, stop)
+
+
+class _Worker:
+    """What runs in an actor."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def ready(self) -> Event:
+        return Ready()
+
+    def work(self, item: Any) -> Event:
+        return attempt(self._function, item)
+
+
+class _Actors:
+    """A crew of actors, known by their numbers."""
+
+    def __init__(self, ray: Any, function: Callable[[Any], Any], **resources: float) -> None:
+        self._ray = ray
+        # Ray would restart an actor and wait for room to do so; the common list lets any other take over at once.
+        self._class = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, **resources)
+        self._function = ray.put(function)
+        self._actors: dict[int, Any] = {}
+        self._said: dict[Future[Event], int] = {}
+        self._hired = 0
+
+    def hire(self) -> int:
+        """See ``Crew``; an actor that finds no room now waits for it."""
+        self._hired += 1
+        self._actors[self._hired] = self._class.remote(self._function)
+        self._said[self._actors[self._hired].ready.remote().future()] = self._hired
+        return self._hired
+
+    def give(self, worker: int, item: object) -> None:
+        """See ``Crew``."""
+        self._said[self._actors[worker].work.remote(item).future()] = worker
+
+    def hear(self) -> Iterator[tuple[int, Event]]:
+        """See ``Crew``; futures, since ``ray.wait`` would turn every signal into KeyboardInterrupt."""
+        for future in wait(self._said, return_when=FIRST_COMPLETED).done:
+            worker = self._said.pop(future)
+            error = future.exception()
+            if error is not None:  # Ray's own: what the function raises comes as an event
+                self._ray.kill(self._actors.pop(worker))
+                yield worker, Died(str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__)
+            else:
+                yield worker, future.result()
+
+    def dismiss(self) -> None:
+        """See ``Crew``."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors.clear()
+        self._said.clear()
+
+
+@contextlib.contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """Ray, connected; a connection that was there before is used and left."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError:
+        raise ExecutorError("executor 'ray' needs a package: pip install 'asasr-bench[cluster]'") from None
+    if ray.is_initialized():
+        yield ray
+        return
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        _connect(ray, address, quiet)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ExecutorError(
+            f"Ray cluster {address or os.environ.get('RAY_ADDRESS', '')} cannot be reached ({error}); start it with"
+            " 'ray start --head', or leave the address out for one on this machine"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None, quiet: dict[str, Any]) -> None:
+    if address is None:
+        try:
+            ray.init(address="auto", **quiet)
+        except ConnectionError:
+            if "RAY_ADDRESS" in os.environ:
+                raise
+        else:
+            return
+        ray.init(address="local", num_cpus=cores(), include_dashboard=False, **quiet)
+    else:
+        ray.init(address=address, **quiet)

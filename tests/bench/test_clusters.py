@@ -1,0 +1,165 @@
+"""One spec on every executor, with nodes and jobs that are lost on the way: the same rows to the last digest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import chores
+import numpy as np
+import pandas as pd
+import pytest
+from asasr_bench.bench import open_store
+from asasr_bench.bench.executors.executor import ExecutorError, WorkerDied
+from asasr_bench.bench.executors.ray_actors import RayActors, RayOptions
+from asasr_bench.bench.executors.slurm_jobs import PartOfWork, SlurmJobs
+from asasr_bench.bench.runner import run
+from asasr_bench.bench.spec import SpecError, parse_spec
+from asasr_bench.datasets.images import write_png
+
+IMAGES = 5
+
+
+@pytest.fixture
+def hr(tmp_path: Path, photo: np.ndarray) -> Path:
+    for number in range(IMAGES):
+        write_png(tmp_path / "hr" / f"image{number}.png", np.ascontiguousarray(photo[20 * number :][:64, :64]))
+    return tmp_path / "hr"
+
+
+def run_spec(hr: Path, store: Path, progress: Callable[[str, int, int], None] | None = None, **more: Any) -> Path:
+    """Interpolation, a network, and a metric that stores arrays beside its values."""
+    text = (
+        f"name: everywhere\nprotocol: asasr\ndatasets: ['D={hr}']\nmethods: [bicubic, lanczos, compact-gan]\n"
+        "metrics: [psnr_y, ssim_y, lsd, fsim]\ndevice: cpu\n"
+    )
+    summary = run(parse_spec(text, origin="test", overrides=more), store, progress=progress)
+    assert summary.complete
+    assert (summary.measured, summary.kept) == (IMAGES * 3 * 4, 0)
+    return store
+
+
+def rows(store: Path) -> tuple[pd.DataFrame, list[tuple[Any, bytes]]]:
+    """Places, digests, keys and values of all cells, and the arrays beside them; not who measured them, nor when."""
+    with open_store(store) as opened:
+        cells = pd.DataFrame([row[:10] + row[11:16] + row[17:] for row in opened.ledger()])
+        arrays = [(place, payload.tobytes()) for place, payload in opened.payloads("lsd")]
+        for digest in opened.outputs()["sr"]:
+            opened.objects.get(digest)  # is there, and has these pixels
+    return cells, arrays
+
+
+def assert_equal(first: Path, second: Path) -> None:
+    (ours, our_arrays), (theirs, their_arrays) = rows(first), rows(second)
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert our_arrays == their_arrays
+    assert len(ours) == IMAGES * 3 * 4
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of a head without cores and two nodes with one core each, all processes of this machine."""
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
+        made.workers = [made.add_node(num_cpus=1) for _ in range(2)]
+        yield made
+    finally:
+        ray.shutdown()
+        made.shutdown()
+
+
+@pytest.mark.slow
+def test_every_executor_gives_the_same_rows(hr: Path, tmp_path: Path, cluster: Any) -> None:
+    one = run_spec(hr, tmp_path / "one", workers=1)
+    for workers in (2, 4):
+        assert_equal(one, run_spec(hr, tmp_path / f"local{workers}", workers=workers))
+
+    killed = []
+
+    def lose_a_node(stage: str, done: int, total: int) -> None:
+        if stage == "restoring and measuring" and done == 3:
+            cluster.remove_node(cluster.workers[0], allow_graceful=False)
+            killed.append(done)
+
+    assert_equal(one, run_spec(hr, tmp_path / "ray", lose_a_node, executor="ray", workers=2))
+    assert killed == [3]
+
+    pytest.importorskip("submitit", reason="submitit is not installed")
+    here = {"engine": "local", "timeout_min": 30}
+    assert_equal(one, run_spec(hr, tmp_path / "slurm", executor="slurm", workers=2, cluster=here))
+
+
+@pytest.mark.slow
+def test_ray_shares_a_folder_where_there_is_one(hr: Path, tmp_path: Path, cluster: Any) -> None:
+    one = run_spec(hr, tmp_path / "one", workers=1)
+    assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", cluster={"shared": True}))
+    with pytest.raises(SpecError, match=r"'addres'.*options of ray: address, shared"):
+        run_spec(hr, tmp_path / "x", executor="ray", cluster={"addres": "a"})
+
+
+@pytest.mark.slow
+def test_ray_names_who_kills_its_worker(cluster: Any) -> None:
+    results = dict(RayActors(2, "cpu", RayOptions()).map(chores.killed_by_13, range(10, 16)))
+    assert isinstance(results.pop(13), WorkerDied)
+    assert results == {number: number**2 for number in (10, 11, 12, 14, 15)}
+    with pytest.raises(ValueError, match="13 is refused"):
+        list(RayActors(1, "cpu", RayOptions()).map(chores.refuse_13, range(20)))
+
+
+@pytest.mark.slow
+def test_slurm_halves_what_is_lost_and_requeues_what_is_preempted(tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="submitit is not installed")
+    jobs = SlurmJobs(tmp_path / "jobs", 2, {"engine": "local", "timeout_min": 30})
+    results = dict(jobs.map(chores.killed_by_13, range(10, 16)))
+    died = results.pop(13)
+    assert isinstance(died, WorkerDied)
+    assert "its job was lost 4 times" in died.message
+    assert results == {number: number**2 for number in (10, 11, 12, 14, 15)}
+
+    over = threading.Event()
+    preempted = []
+
+    def preempt() -> None:
+        while not over.wait(0.05) and len(preempted) < 2:
+            begun = {int(path.name.split("-")[2]) for path in tmp_path.glob("begun/3-0-*")}
+            for pid in begun:
+                os.kill(pid, signal.SIGUSR2)
+                preempted.append(pid)
+                time.sleep(1)
+
+    (tmp_path / "begun").mkdir()
+    thread = threading.Thread(target=preempt)
+    thread.start()
+    try:
+        slow = chores.Noted(tmp_path / "begun")
+        again = sorted(SlurmJobs(tmp_path / "jobs", 1, {"engine": "local", "timeout_min": 30}).map(slow, range(8)))
+    finally:
+        over.set()
+        thread.join()
+    assert preempted
+    assert again == [(number, number**2) for number in range(8)]
+    begun = [path.name.split("-")[0] for path in (tmp_path / "begun").iterdir()]
+    assert 8 < len(begun) <= 8 + len(preempted)  # what was finished before a preemption is not done again
+
+
+def test_a_preempted_part_goes_on_where_it_was() -> None:
+    part = PartOfWork(chores.refuse_13, [12, 13, 14])
+    part.events = part()[:1]
+    assert [getattr(event, "result", "failed") for event in part()] == [144, "failed", 196]
+
+
+def test_slurm_that_is_not_there_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="submitit is not installed")
+    with pytest.raises(ExecutorError, match="Slurm jobs cannot be submitted"):
+        list(SlurmJobs(tmp_path, 2, {}).map(chores.square, range(3)))
+    with pytest.raises(ExecutorError, match="nonsense"):
+        list(SlurmJobs(tmp_path, 2, {"engine": "local", "nonsense": 3}).map(chores.square, range(3)))
