@@ -40,7 +40,7 @@ class Sample:
     def __post_init__(self) -> None:
         problem = name_problem(self.image, file=True)
         if problem:
-            raise DatasetError(f"{self.hr or self.lq}: the image's name {problem}; rename the file")
+            raise DatasetError(f"{str(self.hr or self.lq)!r}: the image's name {problem}; rename the file")
 
 
 @dataclass(frozen=True)

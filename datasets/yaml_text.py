@@ -70,6 +70,13 @@ class _PlainLoader(yaml.SafeLoader):
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
         return super().construct_mapping(node, deep)
 
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        try:
+            str(node.value).encode()
+        except UnicodeEncodeError:
+            raise _error("half of a surrogate pair is no text", node) from None
+        return super().construct_scalar(node)
+
 
 def _error(problem: str, at: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=at.start_mark)  # type: ignore[arg-type]
