@@ -131,7 +131,7 @@ def test_odd_names_run_and_are_reported(session: Session, photo: NDArray[np.uint
     for name in ODD:
         Image.fromarray(photo[:64, :64]).save(tmp_path / "HR" / f"{name}.png")
     assert session(*RUN, "--dataset", "[bold]D[/]=HR", "--method", "[red]=bicubic").status == 0
-    for arguments in (("report", "s"), ("export", "s", "--per-image", "x.csv"), ("leaderboard", "s")):
+    for arguments in (("report", "s"), ("export", "s", "--per-image", "x.csv"), ("leaderboard", "s", "--out", "o")):
         assert session(*arguments).status == 0
     assert "[bold]D[/]" in session("status", "s").out
     with sqlite3.connect(tmp_path / "s" / "store.sqlite") as store:
