@@ -9,6 +9,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,9 @@ from torch.distributed.tensor import DTensor
 
 Role = Literal["sr", "dpo", "adv"]
 ROLES: tuple[Role, ...] = ("sr", "dpo", "adv")
+
+_A, _B = ".lora_A.weight", ".lora_B.weight"
+_LAYERS = (torch.nn.Linear, torch.nn.Conv2d)
 
 METADATA_KEY = "lora_adapter_metadata"
 """Where diffusers keeps rank and alpha in the header of an adapter file."""
@@ -66,32 +70,44 @@ class Adapters:
         tensors, metadata = _read(path)
         prefix = f"{self._prefix}."
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-        ranks = {
-            name.removesuffix(".lora_A.weight"): tensor.shape[0]
-            for name, tensor in tensors.items()
-            if name.endswith(".lora_A.weight")
-        }
-        modules = dict(self._network.named_modules())
-        unknown = sorted(name for name in ranks if name not in modules)
-        strange = sorted(name for name in tensors if name.rsplit(".lora_", 1)[0] not in ranks)
-        if not ranks or unknown or strange:
-            names = ", ".join([*unknown, *strange][:3]) or "no tensor named MODULE.lora_A.weight"
-            raise AdapterError(f"{path}: is no adapter of this backbone ({names}); was it trained on another one?")
+        ranks = self._ranks(path, tensors)
         rank = max(ranks.values())
-        told = {key.removeprefix(prefix): value for key, value in metadata.items()}
-        scale = float(told["lora_alpha"]) / float(told["r"]) if {"lora_alpha", "r"} <= told.keys() else 1.0
+        scale = _scale(path, {key.removeprefix(prefix): value for key, value in metadata.items()})
         config = LoraConfig(
             r=rank, lora_alpha=scale * rank, target_modules=list(ranks), rank_pattern=ranks,
             alpha_pattern={name: scale * own for name, own in ranks.items()},
         )  # fmt: skip
         self._inject(role, config)
-        try:
-            result = set_peft_model_state_dict(self._network, tensors, adapter_name=role)
-        except RuntimeError as error:
-            raise AdapterError(f"{path}: does not fit this backbone ({str(error).splitlines()[-1].strip()})") from None
-        missing = [name for name in result.missing_keys if f".{role}." in name]
-        if result.unexpected_keys or missing:
-            raise AdapterError(f"{path}: {len(result.unexpected_keys)} unknown and {len(missing)} missing tensors")
+        set_peft_model_state_dict(self._network, tensors, adapter_name=role)
+
+    def _ranks(self, path: Path, tensors: Mapping[str, Tensor]) -> dict[str, int]:
+        """Module to rank; every tensor is one of a pair A ``[rank, in]``, B ``[out, rank]`` that fits its module."""
+        modules = {
+            name: module.base_layer if isinstance(module, LoraLayer) else module
+            for name, module in self._network.named_modules()
+        }
+        ranks = {
+            name.removesuffix(_A): tensor.shape[0] for name, tensor in tensors.items()
+            if name.endswith(_A) and tensor.ndim >= 2
+        }  # fmt: skip
+        expected = {f"{name}{end}" for name in ranks for end in (_A, _B)}
+        strange = sorted(
+            set(tensors) ^ expected | {name for name in ranks if not isinstance(modules.get(name), _LAYERS)}
+        )
+        if not ranks or strange:
+            names = ", ".join(map(repr, strange[:3])) or f"no tensor named MODULE{_A}"
+            raise AdapterError(f"{path}: is no adapter of this backbone ({names}); was it trained on another one?")
+        for name, rank in ranks.items():
+            a, b, weight = tensors[name + _A], tensors[name + _B], modules[name].weight
+            assert isinstance(weight, Tensor)
+            fits = (a.shape[1:], b.shape[0], b.shape[1:2]) == (weight.shape[1:], weight.shape[0], (rank,))
+            flat = all(side == 1 for side in b.shape[2:]) and a.ndim == b.ndim
+            if rank < 1 or not (fits and flat and a.is_floating_point() and b.is_floating_point()):
+                raise AdapterError(
+                    f"{path}: does not fit this backbone: {name} has weights {list(weight.shape)}, its A and B are"
+                    f" {list(a.shape)} and {list(b.shape)}"
+                )
+        return ranks
 
     def save(self, role: Role, path: Path, notes: Mapping[str, str] | None = None, write: bool = True) -> None:
         """Write an adapter with its rank and alpha in diffusers' layout; ``notes`` go into the header.
@@ -201,6 +217,25 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise AdapterError(f"{path}: no such adapter file") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, AttributeError) as error:  # the last two: dtypes that torch lacks
         raise AdapterError(f"{path}: damaged or no safetensors file ({error}); get it again") from None
-    return tensors, json.loads(header.get(METADATA_KEY, "{}"))
+    try:
+        metadata = json.loads(header.get(METADATA_KEY, "{}"))
+    except (ValueError, RecursionError):
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise AdapterError(f"{path}: its header's {METADATA_KEY} is no JSON object; save the adapter again")
+    return tensors, metadata
+
+
+def _scale(path: Path, told: Mapping[str, Any]) -> float:
+    """``alpha / rank`` as the header tells them."""
+    if not {"lora_alpha", "r"} <= told.keys():
+        return 1.0
+    try:
+        scale = float(told["lora_alpha"]) / float(told["r"])
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        scale = nan
+    if not isfinite(scale):
+        raise AdapterError(f"{path}: its header tells alpha {told['lora_alpha']!r} and rank {told['r']!r}")
+    return scale

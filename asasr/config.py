@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..datasets.yaml_text import YamlError, read_yaml
 from .adapters import Role
 from .backbones.flux import LoraScope
 from .backbones.unet import Prediction
@@ -203,17 +204,21 @@ def read_config(
     if name in shipped:
         text = presets.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(source).is_file():
-        text = Path(source).read_text(encoding="utf-8")
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrainingConfigError(f"{name}: cannot be read ({error})") from None
     else:
         raise TrainingConfigError(f"no configuration '{name}': neither a file nor shipped ({', '.join(shipped)})")
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TrainingConfigError(f"{name}: not YAML ({str(error).splitlines()[0]})") from None
+        content = read_yaml(text, name)
+    except YamlError as error:
+        raise TrainingConfigError(str(error)) from None
     if not isinstance(content, dict):
         raise TrainingConfigError(f"{name}: holds no keys")
     if name not in shipped:
-        _place_paths(content, Path(source).parent)
+        with contextlib.suppress(AttributeError, TypeError):  # sections of other types: the model says it better
+            _place_paths(content, Path(source).parent)
     if arm is not None:
         content["preference"] = _with_arm(name, content, arm)
     for key, value in (overrides or {}).items():

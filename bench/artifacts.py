@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from ..asasr.config import AsasrConfig, DataConfig
@@ -49,7 +50,7 @@ def make_artifacts(config: AsasrConfig, folder: Path, device: str = "auto") -> P
             raise TrainingConfigError(f"{entry.card.id}: restores no single images; give its outputs as data instead")
         method = None
         for path in chosen:
-            name = f"{path.stem}-{entry.card.id.replace(':', '-')}.png"
+            name = path.stem + "-" + re.sub(r"[:/\\]", "-", entry.card.id) + ".png"
             if (folder / "sr" / name).exists():
                 continue
             hr = crop_to_multiple(as_rgb(read_image(path)), settings.scale)

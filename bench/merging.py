@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .objects import StoreError
+from .objects import StoreError, is_object
 from .store import open_store
 
 _SHOWN = 5
@@ -99,10 +99,11 @@ def _same(one: object, other: object) -> bool:
 
 def _link_objects(source: Path, target: Path) -> None:
     for folder, _, names in os.walk(source):
-        place = target / Path(folder).relative_to(source)
-        place.mkdir(parents=True, exist_ok=True)
         for name in names:
-            link_or_copy(Path(folder, name), place / name)
+            file, place = Path(folder, name), target / name[:2]
+            if is_object(name) and not file.is_symlink():
+                place.mkdir(parents=True, exist_ok=True)
+                link_or_copy(file, place / name)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

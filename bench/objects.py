@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.images import pixel_digest, read_image, write_atomically, write_png
+from ..datasets.images import check_size, pixel_digest, read_image, write_atomically, write_png
+from ..datasets.names import printable
 
+_DIGEST = re.compile("[0-9a-f]{64}")
+_FILE = re.compile(r"[0-9a-f]{64}\.(png|npy)")
 Pixels = NDArray[Any]
 
 
@@ -78,7 +82,7 @@ class Objects:
         path = self.path(digest)
         if path is None:
             raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store; run again to restore it")
-        pixels: Pixels = read_image(path) if path.suffix == ".png" else np.load(path, allow_pickle=False)
+        pixels = read_image(path) if path.suffix == ".png" else _read_plane(path)
         if pixel_digest(pixels) != digest:
             raise DamagedObjectError(f"{path}: pixels do not match their digest; delete the file and run again")
         return pixels
@@ -103,4 +107,25 @@ class Objects:
         return {Path(name).stem for _, _, names in os.walk(self.root) for name in names if not name.startswith(".")}
 
     def _stem(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):  # a store of somebody else's making must not lead to other files
+            raise DamagedObjectError(f"{self.root}: '{printable(digest)[:80]}' is no digest of an image")
         return self.root / digest[:2] / digest
+
+
+def is_object(name: str) -> bool:
+    """Whether a file of this name belongs in a folder of objects."""
+    return _FILE.fullmatch(name) is not None
+
+
+def _read_plane(path: Path) -> Pixels:
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if dtype != np.float64 or len(shape) != 2:
+                raise ValueError(f"holds {dtype} of shape {shape}")
+            check_size(shape[1], shape[0], path)
+        plane: Pixels = np.load(path, allow_pickle=False)
+        return plane
+    except ValueError as error:
+        raise DamagedObjectError(f"{path}: cannot be read ({error}); delete the file and run again") from None

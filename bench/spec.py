@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..datasets.names import name_problem
+from ..datasets.yaml_text import YamlError, read_yaml
 from .protocols import protocol_scale, rescaled
 
 _MAX_WORKERS = 256
@@ -56,6 +57,7 @@ class Spec(_Strict):
     """One experiment. Unknown keys are errors; every default is visible here."""
 
     name: str
+    """Names the folder of results as well."""
     summary: str = ""
     protocol: str
     """Protocol name; the ``S`` of ``classic-xS`` stands for the scale."""
@@ -90,6 +92,14 @@ class Spec(_Strict):
         if self.crop is not None and self.crop % self.scale:
             raise ValueError(f"a crop of {self.crop} pixels is no multiple of the scale {self.scale}")
         return self
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        problem = name_problem(name, file=True)
+        if problem:
+            raise ValueError(f"'{name}' {problem}")
+        return name
 
     @field_validator("metrics", "seeds")
     @classmethod
@@ -133,9 +143,9 @@ def load_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) ->
 def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
     """Parse a spec's YAML; ``origin`` names it in errors, ``base`` is what its relative folders are relative to."""
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{origin}: not valid YAML: {' '.join(str(error).split())}") from None
+        document = read_yaml(text, origin)
+    except YamlError as error:
+        raise SpecError(str(error)) from None
     if not isinstance(document, dict):
         raise SpecError(f"{origin}: a spec is a mapping of keys to values")
     if base is not None:

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from ..datasets.images import read_image, write_png
+from ..datasets.names import printable
 from ..datasets.truth import Truth, TruthSource
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
@@ -321,6 +322,6 @@ def _loaded(reference: str, device: str) -> AnyMethod:
 
 def explain(error: Exception) -> str:
     """One line for a report; our own errors speak for themselves, others carry their type."""
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))  # an external program's last words may command a terminal
     ours = type(error).__module__.startswith("asasr_bench") or type(error) is ValueError
     return text if ours and text else f"{type(error).__name__}: {text}"

@@ -10,14 +10,38 @@ from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
+from .names import leaves_folder, name_problem
 from .truth import VOID
 from .truths import KINDS, with_truth
+from .yaml_text import YamlError, read_yaml
+
+
+def _inside(place: str) -> str:
+    if leaves_folder(place):
+        raise ValueError(f"'{place}' leads out of the set's folder")
+    return place
+
+
+def _web_address(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError(f"'{url}' is no web address")
+    return url
+
+
+def _folder_name(id: str) -> str:
+    problem = name_problem(id, file=True)
+    if problem:
+        raise ValueError(f"'{id}' {problem}")
+    return id
+
+
+Place = Annotated[str, AfterValidator(_inside)]
+"""A path inside the set's own folder."""
 
 
 class Source(BaseModel):
@@ -25,14 +49,14 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    url: str
+    url: Annotated[str, AfterValidator(_web_address)]
     list: bool = False
     """``url`` is the base of the files in ``cards/ID.files``, one ``SHA256 ADDRESS PLACE`` a line; ``-``: unknown."""
-    file: str | None = None
+    file: Place | None = None
     """Name of the archive where the address does not end in it."""
     sha256: str | None = None
     """None: nobody published it; the first download is noted and later ones must equal it."""
-    unpack: dict[str, str] = {}
+    unpack: dict[str, Place] = {}
     """Folders of the archive, and the set's folders that take their images."""
 
 
@@ -41,7 +65,7 @@ class DatasetCard(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    id: str
+    id: Annotated[str, AfterValidator(_folder_name)]
     title: str
     kind: Literal["paired", "hq", "lq-only"]
     """Both sides given; HR alone, from which LQ is made; LQ alone."""
@@ -53,17 +77,17 @@ class DatasetCard(BaseModel):
     """What the set is for, as its authors split it."""
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     """Scales it exists for; empty: any."""
-    hr: str | None = None
+    hr: Place | None = None
     """Folder of HR images inside the set's own folder."""
-    lq: str | None = None
+    lq: Place | None = None
     """Folder of LQ images; ``{scale}`` is filled in."""
     lq_rule: str | None = None
     """How LQ is made where only HR is given."""
-    text: str | None = None
+    text: Place | None = None
     """Transcriptions inside the set's folder; see ``read_text_truth``."""
-    instances: str | None = None
+    instances: Place | None = None
     """COCO instances file."""
-    labels: str | None = None
+    labels: Place | None = None
     """Folder of label maps."""
     classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Names of the classes of label maps."""
@@ -110,10 +134,27 @@ def load_card(id: str) -> DatasetCard:
         raise DatasetError(
             f"unknown dataset '{id}'{hint} (cards: {', '.join(card_ids())}; a folder is given as NAME=HR_DIR)"
         )
+    return parse_card(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8"), f"card '{id}'")
+
+
+def parse_card(text: str, origin: str) -> DatasetCard:
+    """A card from its YAML; ``origin`` names it in errors.
+
+    Raises:
+        DatasetError: not YAML, or a key or value that a card cannot have, such as a path that leads out of the set's
+            folder.
+    """
     try:
-        return DatasetCard.model_validate(yaml.safe_load(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8")))
+        return DatasetCard.model_validate(read_yaml(text, origin))
+    except YamlError as error:
+        raise DatasetError(str(error)) from None
     except ValidationError as error:
-        raise DatasetError(f"card '{id}': {error}") from None
+        raise DatasetError(f"{origin}: {'; '.join(map(_explain, error.errors()))}") from None
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(map(str, problem["loc"]))
+    return f"'{key}': {problem['msg'].removeprefix('Value error, ')}" if key else str(problem["msg"])
 
 
 def listed_files(id: str) -> list[tuple[str | None, str, str]]:
@@ -138,7 +179,7 @@ def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path 
     if card.builder is not None and not folder.is_dir():
         _build(card.builder, folder)
     hr = None if card.hr is None else folder / card.hr
-    lq = None if card.lq is None else folder / card.lq.format(scale=scale)
+    lq = None if card.lq is None else folder / card.lq.replace("{scale}", str(scale))
     for needed in (hr, lq):
         if needed is not None and not needed.is_dir():
             command = f"Get it with 'asasr-bench data fetch {id}'. " if card.sources else ""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .images import SUFFIXES
 from .lq import LQ_FILES, MATLAB_BICUBIC, parse_lq_rule
+from .names import name_problem, printable
 from .truth import TruthSource
 
 if TYPE_CHECKING:
     from .card import DatasetCard
 
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 _NAMES_SHOWN = 10
 
 
@@ -36,6 +37,11 @@ class Sample:
     truths: tuple[TruthSource, ...] = ()
     """Ground truth, each kind at most once."""
 
+    def __post_init__(self) -> None:
+        problem = name_problem(self.image, file=True)
+        if problem:
+            raise DatasetError(f"{str(self.hr or self.lq)!r}: the image's name {problem}; rename the file")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -47,6 +53,11 @@ class Dataset:
     lq_rule: str
     """How LQ is made; see ``lq.py``."""
     card: DatasetCard | None = None
+
+    def __post_init__(self) -> None:
+        problem = name_problem(self.name)
+        if problem:
+            raise DatasetError(f"dataset '{printable(self.name)}': its name {problem}; give it another, as NAME=FOLDER")
 
 
 def folder_dataset(
@@ -92,13 +103,13 @@ def image_files(folder: Path) -> dict[str, Path]:
         raise DatasetError(f"{folder}: no such folder; check the path")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in _SUFFIXES or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         if path.stem in found:
             raise DatasetError(f"{folder}: {found[path.stem].name} and {path.name} have one name; keep one of them")
         found[path.stem] = path
     if not found:
-        raise DatasetError(f"{folder}: no images here (known: {', '.join(sorted(_SUFFIXES))})")
+        raise DatasetError(f"{folder}: no images here (known: {', '.join(sorted(SUFFIXES))})")
     return found
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import lzma
+import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -16,9 +21,12 @@ from .card import DatasetCard, Source, data_root, listed_files
 from .dataset import DatasetError, listed
 from .download import DigestError, Tell, download
 from .images import SUFFIXES, file_digest, write_atomically
+from .names import leaves_folder, name_problem
 
 _PINS = "pins.json"
 _INVENTORY = "SHA256SUMS"
+_LARGEST = 1 << 30
+"""Bytes of one image in an archive: a few kilobytes of zip can claim to hold any number."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,12 @@ def _wanted(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str |
     """URL, file name, digest and place in the set of every file; an archive has no place."""
     if source.list:
         for sha256, remote, target in listed_files(card.id):
-            yield f"{source.url}/{remote}", PurePosixPath(remote).name, sha256, target
+            name = PurePosixPath(remote).name
+            if leaves_folder(target) or leaves_folder(name):
+                raise DatasetError(
+                    f"{card.id}: its list of files names '{target}', which leads out of the set's folder"
+                )
+            yield f"{source.url}/{remote}", name, sha256, target
     else:
         yield source.url, source.file or PurePosixPath(source.url).name, source.sha256, None
 
@@ -154,12 +167,17 @@ def _unpack(archive: Path, folders: dict[str, str], target: Path) -> int:
     """Take the images of the wanted folders out of a zip or tar file; names inside it never choose a place on disk."""
     count = 0
     with _members(archive) as members:
-        for name, content in members:
+        for name, size, opened in members:
             member = PurePosixPath(name)
             place = next((to for inside, to in folders.items() if _is_in(member, inside)), None)
             if place is None or member.suffix.lower() not in SUFFIXES or member.name.startswith("."):
                 continue
-            write_atomically(target / place / member.name, content.read())
+            if problem := name_problem(member.name, file=True):
+                raise DatasetError(f"{archive}: holds {member.name!a}, and this name {problem}; nothing of it is used")
+            if size > _LARGEST:
+                raise DatasetError(f"{archive}: '{name}' claims {size} bytes, more than an image has ({_LARGEST})")
+            with opened() as content:
+                write_atomically(target / place / member.name, content.read())
             count += 1
     if not count:
         raise DatasetError(f"{archive}: has no images in {listed(folders)}; is it the right file?")
@@ -172,18 +190,37 @@ def _is_in(member: PurePosixPath, folder: str) -> bool:
     return not inside or member.parts[:-1][-len(inside) :] == inside
 
 
+Member = tuple[str, int, Callable[[], IO[bytes]]]
+"""Name, size in bytes as it claims, and how to open it."""
+
+
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def _members(archive: Path) -> Iterator[Iterator[Member]]:
+    """The regular files of an archive; links and devices are not among them."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                yield ((item.filename, opened.open(item)) for item in opened.infolist() if not item.is_dir())
+                yield (
+                    (item.filename, item.file_size, partial(opened.open, item))
+                    for item in opened.infolist()
+                    if not item.is_dir() and not stat.S_ISLNK(item.external_attr >> 16)
+                )
         else:
             with tarfile.open(archive) as packed:
-                files = (item for item in packed if item.isfile())
-                yield ((item.name, content) for item in files if (content := packed.extractfile(item)) is not None)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+                yield ((item.name, item.size, partial(_content, packed, item)) for item in packed if item.isreg())
+    except (
+        zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError, OSError,
+        RuntimeError,  # encrypted; NotImplementedError, one of them, for an unknown compression
+    ) as error:  # fmt: skip
+        if isinstance(error, DatasetError) or (isinstance(error, OSError) and error.errno is not None):
+            raise  # the disk, not the archive: decoders have no errno
         raise DatasetError(f"{archive}: damaged, or no zip or tar file ({error}); download it again") from None
+
+
+def _content(packed: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
+    content = packed.extractfile(item)
+    assert content is not None  # it is a regular file
+    return content
 
 
 class _Pins:
@@ -199,14 +236,25 @@ class _Pins:
         write_atomically(self._path, json.dumps({**self._read(), url: digest}, indent=1, sort_keys=True).encode())
 
     def _read(self) -> dict[str, str]:
-        return dict(json.loads(self._path.read_text())) if self._path.exists() else {}
+        if not self._path.exists():
+            return {}
+        try:
+            return {str(url): str(digest) for url, digest in json.loads(self._path.read_text("utf-8")).items()}
+        except (ValueError, AttributeError, RecursionError):
+            raise DatasetError(
+                f"{self._path}: damaged; it keeps the digests of downloads that have no published one. Remove it to"
+                " trust the next download of each"
+            ) from None
 
 
 def _read_inventory(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    rows = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    return {name: digest for digest, name in rows}
+    try:
+        rows = (line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines())
+        return {name: digest for digest, name in rows}
+    except ValueError:
+        raise DatasetError(f"{path}: damaged; remove it to note the digests of the set's files anew") from None
 
 
 def _made(folder: Path) -> Path:

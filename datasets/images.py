@@ -6,6 +6,9 @@ import hashlib
 import io
 import os
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,78 @@ from PIL import Image, UnidentifiedImageError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """File suffixes (lower case) that count as images in a folder."""
 
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""Decoders that a file may call for, whatever its suffix says: Pillow has others that start programs (EPS)."""
+MOST_PIXELS = 2**28
+"""Largest declared size that is decoded: 16384x16384, 768 MiB as RGB."""
+LIMIT = "ASASR_BENCH_MAX_PIXELS"
+"""Environment variable that replaces ``MOST_PIXELS``."""
+_pillow_limit = threading.Lock()
+
 _LOSSLESS_TO_RGB = {"1": "L", "P": "RGB", "RGBA": "RGB", "LA": "L"}
 
 
 class ImageError(ValueError):
     """An image file that cannot be used; the message names the file, the cause and the remedy."""
+
+
+def most_pixels() -> int:
+    """The limit that holds: ``ASASR_BENCH_MAX_PIXELS``, else ``MOST_PIXELS``.
+
+    Raises:
+        ImageError: the variable is no whole number.
+    """
+    chosen = os.environ.get(LIMIT) or str(MOST_PIXELS)
+    if not chosen.isdecimal():
+        raise ImageError(f"{LIMIT} is '{chosen}'; it is a number of pixels, such as {MOST_PIXELS}")
+    return int(chosen)
+
+
+def check_size(width: int, height: int, what: object) -> None:
+    """Refuse an image of more pixels than the limit before any memory is taken for it.
+
+    Raises:
+        ImageError: it has more.
+    """
+    if width * height > most_pixels():
+        raise ImageError(
+            f"{what}: {width}x{height} pixels are more than the limit of {most_pixels()}, and a small file can claim"
+            f" any size; where you trust it and have the memory, set {LIMIT}={width * height}"
+        )
+
+
+@contextmanager
+def opened_image(path: Path) -> Iterator[Image.Image]:
+    """An image whose header was read and whose size is within the limit; its pixels are decoded by ``load()``.
+
+    Raises:
+        ImageError: the file is missing, damaged, of another format, or declares too many pixels; whatever goes wrong
+            inside the block as well.
+    """
+    try:
+        with _open(path) as image:
+            check_size(*image.size, path)
+            yield image
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such image file") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path}: not an image that can be read; export it as 8-bit PNG") from None
+    except MemoryError:
+        raise ImageError(f"{path}: not enough memory to decode it") from None
+    except Exception as error:  # decoders meet damaged bytes with whatever comes up: struct.error, IndexError, ...
+        raise ImageError(f"{path}: damaged or truncated image ({error}); copy or download the file again") from None
+
+
+def _open(path: Path) -> Image.Image:
+    """Open a file under our limit instead of Pillow's, which is one for the whole process and knows no exception."""
+    with _pillow_limit:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path, formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -30,27 +100,21 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     channels are expanded, which loses nothing. Whatever would lose something is refused.
 
     Raises:
-        ImageError: the file is missing, truncated, not an image, has more than 8 bits, transparency, or is not RGB.
+        ImageError: the file is missing, truncated, not an image, too large (see ``most_pixels``), has more than 8 bits,
+            transparency, or is not RGB.
     """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            mode = image.mode
-            transparent = _is_transparent(image)
-            target = _LOSSLESS_TO_RGB.get(mode, mode)
-            pixels = np.asarray(image.convert(target) if target != mode else image)
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such image file") from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path}: not an image that can be read; export it as 8-bit PNG") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: damaged or truncated image ({error}); copy or download the file again") from None
+    with opened_image(path) as image:
+        image.load()
+        mode = image.mode
+        transparent = _is_transparent(image)
+        target = _LOSSLESS_TO_RGB.get(mode, mode)
+        pixels = np.array(image.convert(target) if target != mode else image)
     if transparent:
         raise ImageError(f"{path}: has transparent pixels; flatten it onto a background and save it as RGB")
     if target not in ("RGB", "L"):
         kind = "16-bit or floating-point" if mode.startswith(("I", "F")) else f"colour mode {mode}"
         raise ImageError(f"{path}: {kind} image; this benchmark scores 8-bit RGB and grey images, convert it first")
-    return np.array(pixels, dtype=np.uint8, order="C")
+    return np.ascontiguousarray(pixels, dtype=np.uint8)
 
 
 def _is_transparent(image: Image.Image) -> bool:
@@ -72,8 +136,9 @@ def crop_to_multiple(pixels: NDArray[Any], scale: int) -> NDArray[Any]:
 
 def pixel_digest(pixels: NDArray[Any]) -> str:
     """Hex SHA-256 of shape, dtype and pixels: the same for equal images, whatever file they were stored in."""
-    head = f"{pixels.dtype.str}{pixels.shape}".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -92,7 +157,7 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that ``path`` never holds half of it, not even after a power cut (temp file, fsync, rename)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")  # without its name, which may be as long as names can be
     try:
         with temporary.open("xb") as file:
             file.write(content)

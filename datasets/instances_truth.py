@@ -27,5 +27,7 @@ def read_instances(path: Path) -> dict[str, TruthSource]:
             )
             for one in document["images"]
         }
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip  # whatever other shapes of JSON run into
         raise TruthError(f"{path}: cannot be read as COCO instances ({type(error).__name__}: {error})") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def read_text_truth(path: Path) -> dict[str, tuple[Word, ...]]:
             }
         if "anns" in document and "imgs" in document:
             return _textocr(document)
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise TruthError(f"{path}: cannot be read as text truth ({type(error).__name__}: {error})") from None
     raise TruthError(f"{path}: neither MMOCR's JSON (key 'data_list') nor TextOCR's (keys 'imgs' and 'anns')")
 
@@ -75,12 +76,15 @@ def _icdar(path: Path) -> tuple[Word, ...]:
 
 def _numbers(fields: list[str]) -> list[float] | None:
     try:
-        return [float(field) for field in fields]
+        numbers = [float(field) for field in fields]
     except ValueError:
         return None
+    return numbers if all(map(isfinite, numbers)) else None
 
 
 def _word(text: str, corners: list[float], ignored: bool = False) -> Word:
+    if not all(map(isfinite, corners)):
+        raise ValueError(f"'{text}' has corners that are not finite")
     polygon = tuple(zip(corners[::2], corners[1::2], strict=True))
     return Word(text, polygon, ignored or text in _ILLEGIBLE)
 

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from .images import file_digest
+from .images import ImageError, file_digest, opened_image
 
 Kind = Literal["text", "instances", "labels"]
 VOID = 255
@@ -144,13 +143,11 @@ def read_labels(path: Path, *, void: tuple[int, ...] = (VOID,), zero_is_void: bo
         TruthError: the file cannot be read or is no label map.
     """
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             image.load()
             mode, raw = image.mode, np.array(image)
-    except FileNotFoundError:
-        raise TruthError(f"{path}: no such label map") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise TruthError(f"{path}: cannot be read as a label map ({error}); copy it again") from None
+    except ImageError as error:
+        raise TruthError(f"label map {error}") from None
     if raw.ndim != 2 or mode == "1" or mode.startswith("F"):
         raise TruthError(
             f"{path}: has colour mode {mode}; a label map holds one class number per pixel (grey or palette)"

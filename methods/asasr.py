@@ -14,9 +14,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from ..datasets.images import file_digest
+from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .protocol import MethodCard
 
@@ -90,12 +89,12 @@ def describe(
     Raises:
         UnknownMethodError: see ``find_model``.
         MissingWeightsError: a weight or adapter file is not there.
+        MethodError: the model's file is not one that training wrote.
     """
     path = find_model(reference)
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
+    content, model, sampling, adapters = _sections(path)
     sampling |= sampling_changes or {}
-    named = {"weights": model.pop("weights", None), **dict(model.pop("adapters", None) or {})}
+    named = {"weights": model.pop("weights", None), **adapters}
     named = {role: str(name) for role, name in named.items() if name and role != "adv"}
     digests, parameters = [], None
     for role, name in sorted(named.items()):
@@ -162,6 +161,24 @@ def load(
     model.to(device)
     parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
     return AsasrMethod(replace(card, parameters=parameters), model, SamplingSettings(**sampling), prompt)
+
+
+def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A model's file as a whole, its sections ``model`` (without adapters) and ``sampling``, and the adapters."""
+    try:
+        content = dict(read_yaml(path.read_text(encoding="utf-8"), path))
+        model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
+        adapters = dict(model.pop("adapters", None) or {})
+        str(content["name"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise MethodError(f"{path}: cannot be read ({error})") from None
+    except YamlError as error:
+        raise MethodError(str(error)) from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise MethodError(
+            f"{path}: is no description of a model ({type(error).__name__}: {error}); give a folder that 'train' wrote"
+        ) from None
+    return content, model, sampling, adapters
 
 
 def _parameters(path: Path) -> int | None:

@@ -105,10 +105,10 @@ class RecipeMethod:
                 shutil.copyfile(made, sr_dir / f"{image.stem}{made.suffix}")
 
     def _check_size(self, image: Path) -> None:
-        from PIL import Image
+        from ..datasets.images import opened_image
 
         if self.recipe.lq_size is not None:
-            with Image.open(image) as opened:
+            with opened_image(image) as opened:
                 width, height = opened.size
             wanted = self.recipe.lq_size
             if (height, width) != wanted:

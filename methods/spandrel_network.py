@@ -56,7 +56,7 @@ def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overla
     state = _read_state(path)
     try:
         descriptor = ModelLoader(device).load_from_state_dict(state)
-    except (UnsupportedModelError, RuntimeError, KeyError) as error:
+    except (UnsupportedModelError, RuntimeError, KeyError, AttributeError, TypeError, ValueError) as error:
         raise MethodError(f"{path}: spandrel cannot make a network of it ({error})") from None
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.input_channels != 3:
         raise MethodError(f"{path}: not a network from one RGB image to one")
@@ -81,7 +81,7 @@ def _read_state(path: Path) -> dict[str, Any]:
             f"{path}: refused, it holds more than tensors and loading it could run code ({str(error).splitlines()[0]});"
             " convert it to .safetensors where you trust it"
         ) from None
-    except (OSError, RuntimeError, EOFError, SafetensorError) as error:
+    except (OSError, RuntimeError, EOFError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise MethodError(f"{path}: damaged or no weight file ({error}); get it again") from None
     for key in ("params_ema", "params", "state_dict", "model"):  # where trainers put the tensors
         if isinstance(state, dict) and isinstance(state.get(key), dict):

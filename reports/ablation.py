@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .escaping import markdown
+
 _SIGNIFICANT = 0.05
 
 
@@ -23,8 +25,9 @@ def effects_markdown(effects: Iterable[Any], digits: Mapping[str, int]) -> str:
         change = f"{one.difference:+.{places}f}"
         shown = f"**{change}**" if one.p < _SIGNIFICANT else change
         lines.append(
-            f"| {_plain(one.dataset)} ({one.protocol}) | {one.setting} | {one.metric} | {_plain(one.factor)} |"
-            f" {one.n} | {shown} | {one.low:+.{places}f} to {one.high:+.{places}f} | {one.p:.4f} |"
+            f"| {markdown(one.dataset)} ({markdown(one.protocol)}) | {markdown(one.setting)} | {markdown(one.metric)} |"
+            f" {markdown(one.factor)} | {one.n} | {shown} |"
+            f" {one.low:+.{places}f} to {one.high:+.{places}f} | {one.p:.4f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -49,11 +52,7 @@ def gaps_markdown(gaps: Iterable[Any], digits: Mapping[str, int]) -> str:
             gap = f"**{gap}**" if one.low > 0 or one.high < 0 else gap
             interval = f"{one.low:+.{places}f} to {one.high:+.{places}f}"
         lines.append(
-            f"| {_plain(one.dataset)} ({one.protocol}) | {_plain(one.arm)} | {_plain(one.reference)} | {one.x} |"
-            f" {one.y} | {100 * one.overlap:.0f} % | {gap} | {interval} |"
+            f"| {markdown(one.dataset)} ({markdown(one.protocol)}) | {markdown(one.arm)} | {markdown(one.reference)} |"
+            f" {markdown(one.x)} | {markdown(one.y)} | {100 * one.overlap:.0f} % | {gap} | {interval} |"
         )
     return "\n".join([*lines, ""])
-
-
-def _plain(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -9,6 +9,8 @@ from math import isfinite
 from typing import Literal
 from xml.etree import ElementTree
 
+from .escaping import markdown, markdown_code, xml
+
 Verdict = Literal["drift", "missing"]
 
 _MOST_ROWS = 200
@@ -103,7 +105,8 @@ def _cause(cell: CellDrift) -> str:
 def to_markdown(report: DriftReport) -> str:
     """Verdict, table of cells, packages and extra cells."""
     sign = "✅" if report.passed else "❌"
-    lines = [f"# {sign} Drift check", "", f"`{report.store}` against `{report.baseline}`: {report.verdict}.", ""]
+    compared = f"{markdown_code(report.store)} against {markdown_code(report.baseline)}"
+    lines = [f"# {sign} Drift check", "", f"{compared}: {report.verdict}.", ""]
     if report.cells:
         lines += ["| Cell | Metric | Before | After | Difference | Tolerance | Changed | What is known |",
                   "|---|---|---:|---:|---:|---:|---|---|"]  # fmt: skip
@@ -111,8 +114,8 @@ def to_markdown(report: DriftReport) -> str:
             after = "missing" if cell.after is None else number(cell.after)
             difference = "" if cell.difference is None else signed(cell.difference)
             lines.append(
-                f"| {_plain(place(cell))} | {cell.metric} | {number(cell.before)} | {after} | {difference} |"
-                f" {cell.tolerance:g} | {', '.join(cell.changed)} | {_plain(known(cell))} |"
+                f"| {markdown(place(cell))} | {markdown(cell.metric)} | {number(cell.before)} | {after} |"
+                f" {difference} | {cell.tolerance:g} | {', '.join(cell.changed)} | {markdown(known(cell))} |"
             )
         if len(report.cells) > _MOST_ROWS:
             lines.append(f"\n{len(report.cells) - _MOST_ROWS} more cells; the JSON has all.")
@@ -120,7 +123,7 @@ def to_markdown(report: DriftReport) -> str:
     if report.packages:
         lines += ["Package versions that differ: " + versions(report.packages) + ".", ""]
     if report.extra:
-        lines += ["Not in the baseline:", "", *(f"- {_plain(text)}" for text in report.extra), ""]
+        lines += ["Not in the baseline:", "", *(f"- {markdown(text)}" for text in report.extra), ""]
     return "\n".join(lines)
 
 
@@ -144,14 +147,14 @@ def to_junit(report: DriftReport, groups: Sequence[tuple[str, str, str, str]]) -
     for group in groups:
         protocol, dataset, method, metric = group
         case = ElementTree.SubElement(
-            suite, "testcase", classname=f"{protocol}.{dataset}.{method}", name=metric, time="0"
+            suite, "testcase", classname=xml(f"{protocol}.{dataset}.{method}"), name=xml(metric), time="0"
         )  # fmt: skip
         if cells := bad.get(group):
             changed = sorted({word for cell in cells for word in cell.changed})
             failure = ElementTree.SubElement(
                 case, "failure", message=f"{len(cells)} cells; changed: {', '.join(changed)}", type="drift"
             )
-            failure.text = "\n".join(_line(cell) for cell in cells)
+            failure.text = xml("\n".join(_line(cell) for cell in cells))
     ElementTree.indent(suite)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suite, encoding="unicode") + "\n"
 
@@ -185,9 +188,3 @@ def number(value: float) -> str:
 def signed(value: float) -> str:
     """A difference with its sign."""
     return f"{value:+.3g}"
-
-
-def _plain(text: str) -> str:
-    for sign in "\\`*_|[]":
-        text = text.replace(sign, "\\" + sign)
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())

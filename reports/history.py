@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 
 from .drift import number, signed, versions
+from .escaping import markdown
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -78,15 +79,15 @@ def to_markdown(report: HistoryReport) -> str:
         for step in one.steps:
             known = "; ".join([*step.details, *([versions(step.packages)] if step.packages else [])])
             lines.append(
-                f"| {_plain(report.stores[step.at])} | {report.started[step.at]} | {_plain(label(one))} |"
+                f"| {markdown(report.stores[step.at])} | {report.started[step.at]} | {markdown(label(one))} |"
                 f" {number(step.before)} | {number(step.after)} | {signed(step.after - step.before)} |"
-                f" {', '.join(step.changed)} | {_plain(known)} |"
+                f" {', '.join(step.changed)} | {markdown(known)} |"
             )
     lines += ["", "| Series | Course | First | Last |", "|---|---|---:|---:|"]
     for one in report.series:
         there = [value for value in one.values if value is not None]
         lines.append(
-            f"| {_plain(label(one))} | {sparkline(one.values)} | {number(there[0])} | {number(there[-1])} |"
+            f"| {markdown(label(one))} | {sparkline(one.values)} | {number(there[0])} | {number(there[-1])} |"
         )  # fmt: skip
     return "\n".join([*lines, ""])
 
@@ -102,7 +103,3 @@ def to_json(report: HistoryReport) -> str:
 def label(series: Series) -> str:
     """Where a series belongs."""
     return f"{series.dataset}, {series.method}, {series.metric} ({series.protocol})"
-
-
-def _plain(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from .board import Board
+from .escaping import csv, markdown, markdown_code, tex
 from .grid import Cell, Grid, Row, grids
 from .ranks import rank_grids
 
@@ -18,21 +21,27 @@ def to_csv(board: Board) -> str:
     With published values, a last column names the source of each; it is empty for what was measured here.
     """
     if board.published.empty:
-        return board.scores[CSV_COLUMNS].to_csv(index=False, lineterminator="\n")
+        return csv_text(board.scores[CSV_COLUMNS])
     directions = board.metrics.set_index("metric")["direction"]
     claims = board.published[board.published["metric"].isin(directions.index)]
     claims = claims.assign(direction=claims["metric"].map(directions), source=claims["source"].map(board.sources))
     columns = [*CSV_COLUMNS, "source"]
-    return board.scores.reindex(columns=columns).to_csv(index=False, lineterminator="\n") + claims.reindex(
-        columns=columns
-    ).to_csv(index=False, lineterminator="\n", header=False)
+    claimed = csv_text(claims.reindex(columns=columns))
+    return csv_text(board.scores.reindex(columns=columns)) + claimed[claimed.index("\n") + 1 :]
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV whose texts no spreadsheet takes for formulas."""
+    texts = frame.select_dtypes(["object", "string"])
+    safe = {str(name): column.map({text: csv(text) for text in column.unique()}) for name, column in texts.items()}
+    return frame.assign(**safe).to_csv(index=False, lineterminator="\n")
 
 
 def to_markdown(board: Board) -> str:
     """One table per dataset and protocol, then problems and provenance."""
-    parts = [f"# {_plain(board.title)}", "", *_markdown_ranks(board)]
+    parts = [f"# {markdown(board.title)}", "", *_markdown_ranks(board)]
     for grid in grids(board):
-        parts += [f"## {_plain(grid.dataset)}", "", f"Protocol `{grid.protocol}`, {_plain(grid.lq)},"
+        parts += [f"## {markdown(grid.dataset)}", "", f"Protocol {markdown_code(grid.protocol)}, {markdown(grid.lq)},"
                   f" {grid.size}, mean and 95 % bootstrap interval over images;"
                   " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
                   " cannot tell it from the best.", ""]  # fmt: skip
@@ -40,21 +49,21 @@ def to_markdown(board: Board) -> str:
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
             cells = (_markdown_cell(cell) for cell in row.cells)
-            name = f"*{_plain(row.method)}* <sup>{row.source}</sup>" if row.source else _plain(row.method)
+            name = f"*{markdown(row.method)}* <sup>{row.source}</sup>" if row.source else markdown(row.method)
             costs = (str(getattr(row, cost)) for _, cost in grid.costs)
             parts.append(f"| {' | '.join([name, row.family, *cells, *costs])} |")
-        parts += ["", *(_plain(note) + "\n" for note in grid.notes)]
+        parts += ["", *(markdown(note) + "\n" for note in grid.notes)]
         if grid.sources:
             parts += [f"*Rows in italics* were published by others and not measured here; {DISPUTED}.", ""]
-            parts += [*(f"{number}. {_plain(note)}" for number, note in enumerate(grid.sources, 1)), ""]
+            parts += [*(f"{number}. {markdown(note)}" for number, note in enumerate(grid.sources, 1)), ""]
     if len(board.problems):
         parts += ["## Not measured", ""]
         parts += [
-            f"- {row.status}, {row.count} of {_plain(row.dataset)}, {_plain(row.method)}: {_plain(row.message)}"
+            f"- {row.status}, {row.count} of {markdown(row.dataset)}, {markdown(row.method)}: {markdown(row.message)}"
             for row in board.problems.itertuples()
         ]
         parts.append("")
-    parts += ["## Provenance", "", *(f"- {name}: {_plain(text)}" for name, text in board.provenance.items()), ""]
+    parts += ["## Provenance", "", *(f"- {name}: {markdown(text)}" for name, text in board.provenance.items()), ""]
     return "\n".join(parts)
 
 
@@ -62,16 +71,16 @@ def _markdown_ranks(board: Board) -> Iterator[str]:
     for grid in rank_grids(board):
         yield "## Average rank"
         yield ""
-        yield (f"Protocol `{grid.protocol}`: mean rank over all metrics that rank methods, 1 is best,"
+        yield (f"Protocol {markdown_code(grid.protocol)}: mean rank over all metrics that rank methods, 1 is best,"
                " with 95 % bootstrap interval over images.")  # fmt: skip
         yield ""
-        yield f"| Method | Family | {' | '.join(map(_plain, grid.columns))} |"
+        yield f"| Method | Family | {' | '.join(map(markdown, grid.columns))} |"
         yield f"|---|---|{'---:|' * len(grid.columns)}"
         for row in grid.rows:
             texts = [f"**{cell.text}**" if cell.best else cell.text for cell in row.cells]
             cells = [f"{text} [{cell.interval}]" if cell.interval else text
                      for text, cell in zip(texts, row.cells, strict=True)]  # fmt: skip
-            yield f"| {_plain(row.method)} | {row.family} | {' | '.join(cells)} |"
+            yield f"| {markdown(row.method)} | {row.family} | {' | '.join(cells)} |"
         yield ""
 
 
@@ -81,14 +90,6 @@ def _markdown_cell(cell: Cell) -> str:
     share = f" ({cell.share})" if cell.share else ""
     marks = ("≈" if cell.tied else "") + ("≠" if cell.disputed else "")
     return text + marks + share + interval + (f" (n={cell.n})" if cell.partial else "")
-
-
-def _plain(text: object) -> str:
-    """Text that Markdown and the HTML inside it leave alone."""
-    result = str(text)
-    for sign in "\\`*_|[]":
-        result = result.replace(sign, "\\" + sign)
-    return " ".join(result.replace("&", "&amp;").replace("<", "&lt;").split())
 
 
 def to_latex(board: Board) -> str:
@@ -102,10 +103,10 @@ def _latex_grid(grid: Grid) -> str:
     lines = [
         r"\begin{table}[t]",
         r"\centering",
-        rf"\caption{{{_tex(grid.dataset)}, protocol \texttt{{{_tex(grid.protocol)}}}, {_tex(grid.lq)},"
+        rf"\caption{{{tex(grid.dataset)}, protocol \texttt{{{tex(grid.protocol)}}}, {tex(grid.lq)},"
         rf" mean of {grid.size}. Best in bold, second underlined;"
         r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%)."
-        + "".join(f" {_tex(note)}" for note in grid.notes)
+        + "".join(f" {tex(note)}" for note in grid.notes)
         + "}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
@@ -118,34 +119,24 @@ def _latex_grid(grid: Grid) -> str:
     if grid.sources:
         lines += [r"\par\smallskip\footnotesize", r"Italics: published by others, not measured here; $\neq$: their"
                   r" sources contradict each other."]  # fmt: skip
-        lines += [f"$^{{{number}}}$ {_tex(note)}." for number, note in enumerate(grid.sources, 1)]
+        lines += [f"$^{{{number}}}$ {tex(note)}." for number, note in enumerate(grid.sources, 1)]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
 def _latex_row(row: Row, grid: Grid) -> str:
-    name = rf"\textit{{{_tex(row.method)}}}$^{{{row.source}}}$" if row.source else _tex(row.method)
-    costs = (_tex(str(getattr(row, cost))).replace("<", "$<$") for _, cost in grid.costs)
+    name = rf"\textit{{{tex(row.method)}}}$^{{{row.source}}}$" if row.source else tex(row.method)
+    costs = (tex(getattr(row, cost)) for _, cost in grid.costs)
     return " & ".join([name, *map(_tex_cell, row.cells), *costs]) + r" \\"
 
 
 def _tex_heading(title: str, direction: str) -> str:
     arrow = {"higher": r"\uparrow", "lower": r"\downarrow", "one": r"\to 1", "none": ""}[direction]
-    return f"{_tex(title)} ${arrow}$"
+    return f"{tex(title)} ${arrow}$"
 
 
 def _tex_cell(cell: Cell) -> str:
-    text = _tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
+    text = tex(cell.text).replace("∞", r"$\infty$").replace("–", "--")
     text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
     text += r"$^{\neq}$" if cell.disputed else ""
-    share = f" ({_tex(cell.share)})" if cell.share else ""
+    share = f" ({tex(cell.share)})" if cell.share else ""
     return text + (r"$^{\approx}$" if cell.tied else "") + share + (rf" ($n={cell.n}$)" if cell.partial else "")
-
-
-_TEX_ESCAPES = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX_ESCAPES.get(sign, sign) for sign in text)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ...datasets.yaml_text import YamlError, read_yaml
 from ..spec import Spec, SpecError, parse_spec
 
 
@@ -105,9 +106,11 @@ def load_ablation(source: str | Path, data: Sequence[Path] = (), datasets: Seque
     if not path.is_file():
         raise SpecError(f"no ablation '{source}': neither a file nor shipped ({', '.join(shipped_studies())})")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"{path}: cannot be read as an ablation ({' '.join(str(error).split())})") from None
+        content = read_yaml(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as an ablation ({error})") from None
+    except YamlError as error:
+        raise SpecError(str(error)) from None
     if not isinstance(content, dict):
         raise SpecError(f"{path}: an ablation is a mapping of keys to values")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 
 from ...datasets.images import write_atomically
 from ...reports.ablation import effects_markdown, gaps_markdown
+from ...reports.tables import csv_text
 from ..figures import write_figures
 from ..leaderboard import name_scales, write_reports
 from ..metrics.metric import all_metrics
@@ -165,6 +165,4 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    buffer = io.StringIO()
-    pd.DataFrame(rows).to_csv(buffer, index=False, lineterminator="\n")
-    return buffer.getvalue()
+    return csv_text(pd.DataFrame(rows))

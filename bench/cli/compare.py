@@ -42,6 +42,8 @@ def compare(
     if at_equal is not None:
         _compare_curves(first, second, store, metric, dataset, at_equal)
         return
+    from rich.markup import escape
+
     from ..comparison import compare_methods
 
     rows = compare_methods(store, first, second, metrics=metric, datasets=dataset)
@@ -53,7 +55,7 @@ def compare(
             one = row.result
             table.add_row(
                 row.metric, *_result(one, row.digits, row.p), f"{one.effect:+.2f}",
-                f"{100 * one.wins:.0f} %", row.better,
+                f"{100 * one.wins:.0f} %", escape(row.better),
             )  # fmt: skip
         _print(table)
 
@@ -61,6 +63,8 @@ def compare(
 def _compare_curves(
     first: str, second: str, store: Path, metric: list[str] | None, dataset: list[str] | None, at_equal: str
 ) -> None:
+    from rich.markup import escape
+
     from ..curves import compare_curves
 
     rows = compare_curves(store, first, second, distortion=at_equal, metrics=metric, datasets=dataset)
@@ -68,11 +72,11 @@ def _compare_curves(
         title = f"{first} minus {second} at equal {at_equal}: {place}"
         table = _table(title, ("metric", "point", at_equal, *_RESULT, "better"))
         for row in part:
-            start = (row.metric, row.point, f"{row.distortion:.3f}")
+            start = (row.metric, escape(row.point), f"{row.distortion:.3f}")
             if row.result is None:
                 table.add_row(*start, "-", "out of reach", "-", "-")
             else:
-                table.add_row(*start, *_result(row.result, row.digits, row.p), row.better)
+                table.add_row(*start, *_result(row.result, row.digits, row.p), escape(row.better))
         _print(table)
 
 
@@ -91,9 +95,10 @@ def _by_place(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="left" if name in ("metric", "point", "better") else "right", no_wrap=True)
     return table

@@ -43,8 +43,7 @@ def figures(
 
 
 def _given(override: list[str] | None) -> dict[str, Any]:
-    import yaml
-
+    from ...datasets.yaml_text import YamlError, read_yaml
     from ..leaderboard import FormatError
 
     options = {}
@@ -53,7 +52,7 @@ def _given(override: list[str] | None) -> dict[str, Any]:
         if not equals:
             raise FormatError(f"--set {text}: write KEY=VALUE")
         try:
-            options[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise FormatError(f"--set {text}: the value is not YAML") from None
+            options[key] = read_yaml(value, f"--set {key}")
+        except YamlError as error:
+            raise FormatError(str(error)) from None
     return options

@@ -41,18 +41,20 @@ def export(
 ) -> None:
     """Write every value of every image; cells without a value have an empty one."""
     from ...datasets.images import write_atomically
+    from ...reports.tables import csv_text
     from ..store import open_store
 
     with open_store(store) as opened:
         scores = opened.scores()
     columns = ["dataset", "image", "method", "seed", "metric", "protocol", "value"]
-    write_atomically(per_image, scores[columns].to_csv(index=False, lineterminator="\n").encode())
+    write_atomically(per_image, csv_text(scores[columns]).encode())
     typer.echo(f"{len(scores)} values in {per_image}")
 
 
 def status(store: StoreArgument) -> None:
     """Count what is done, failed and unavailable, with the reasons."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from ..leaderboard import load_board
@@ -63,13 +65,13 @@ def status(store: StoreArgument) -> None:
         counts = opened.scores().groupby(["protocol", "dataset", "method", "status"]).size()
         problems = load_board(opened, title="").problems
     ended = runs[-1]["finished"] if runs else None
-    table = Table(title=f"{store}: {len(runs)} runs, last {f'finished {ended}' if ended else 'not finished'}")
+    last = f"finished {ended}" if ended else "not finished"
+    table = Table(title=escape(f"{store}: {len(runs)} runs, last {last}"))
     for column in ("protocol", "dataset", "method", "done", "failed", "unavailable"):
         table.add_column(column, justify="left" if column in ("protocol", "dataset", "method") else "right")
     for key, row in counts.unstack(fill_value=0).iterrows():
-        table.add_row(
-            *cast(tuple[str, ...], key), *(str(row.get(status, 0)) for status in ("done", "failed", "unavailable"))
-        )
+        place = map(escape, cast(tuple[str, ...], key))
+        table.add_row(*place, *(str(row.get(status, 0)) for status in ("done", "failed", "unavailable")))
     console = Console()
     console.print(table)
     for problem in problems.itertuples():

@@ -111,10 +111,23 @@ def main() -> None:
         names = {cls.__name__ for cls in type(error).__mro__}
         ours = type(error).__module__.startswith("asasr_bench")
         if ours:
-            print(f"error: {error}", file=sys.stderr)
+            _tell(f"error: {error}")
             sys.exit(EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA)
-        print(f"internal error: {type(error).__name__}: {error}\nrun again with --debug for details", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is not None:
+            _tell(f"error: {error.filename}: {error.strerror}; check the path, its rights and the disk's space")
+            sys.exit(EXIT_DATA)
+        if isinstance(error, MemoryError):
+            _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")
+            sys.exit(EXIT_DATA)
+        _tell(f"internal error: {type(error).__name__}: {error}\nrun again with --debug for details")
         sys.exit(EXIT_INTERNAL)
+
+
+def _tell(text: str) -> None:
+    """Print an error; names in it may hold signs that would command the terminal."""
+    from ...datasets.names import printable
+
+    print(printable(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +26,13 @@ def score(
     per_image: Annotated[Path | None, typer.Option(help="CSV file for every value of every image.")] = None,
 ) -> None:
     """Score finished images and print the means."""
+    import pandas as pd
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    from ...datasets.images import write_atomically
+    from ...reports.tables import csv_text
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
     from ..scoring import score_folders, values_by_metric
@@ -39,11 +42,10 @@ def score(
     chosen = get_protocol(protocol, scale)
     rows = list(score_folders(sr, hr, chosen, ids, device=device, batch=batch))
     if per_image is not None:
-        with per_image.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("image", "metric", "protocol", "value"))
-            writer.writerows((row.image, row.metric, row.protocol, repr(row.value)) for row in rows)
-    table = Table(title=f"{sr} against {hr}, protocol {chosen.name}")
+        columns = ["image", "metric", "protocol", "value"]
+        frame = pd.DataFrame([[row.image, row.metric, row.protocol, row.value] for row in rows], columns=columns)
+        write_atomically(per_image, csv_text(frame).encode())
+    table = Table(title=escape(f"{sr} against {hr}, protocol {chosen.name}"))
     for column in ("metric", "mean", "95 % CI", "images"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for id, values in values_by_metric(rows).items():

@@ -108,16 +108,18 @@ def _load(config: str, data: list[Path] | None, override: list[str] | None, arm:
 
 
 def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str, Any]:
-    import yaml
-
     from ...asasr.errors import TrainingConfigError
+    from ...datasets.yaml_text import YamlError, read_yaml
 
     values: dict[str, Any] = {}
     for text in override or []:
         key, equals, value = text.partition("=")
         if not equals:
             raise TrainingConfigError(f"--set {text}: write KEY=VALUE")
-        values[key] = yaml.safe_load(value)
+        try:
+            values[key] = read_yaml(value, f"--set {key}")
+        except YamlError as error:
+            raise TrainingConfigError(str(error)) from None
     if data:
         values["data.hq"] = [str(folder) for folder in data]
     return values

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import yaml
 from matplotlib.figure import Figure
 
 from ...datasets.images import write_atomically
+from ...datasets.yaml_text import YamlError, read_yaml
 from ...reports.figures.style import render
 from ..leaderboard import FormatError
 from ..objects import StoreError
@@ -67,9 +67,11 @@ def write_figure_list(path: Path, root: Path | None = None, out: Path | None = N
         StoreError: see ``write_figures``.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FormatError(f"{path}: cannot be read as a figure list ({' '.join(str(error).split())})") from None
+        content = read_yaml(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: cannot be read as a figure list ({error})") from None
+    except YamlError as error:
+        raise FormatError(str(error)) from None
     if not isinstance(content, dict) or not isinstance(content.get("figures"), list):
         raise FormatError(f"{path}: a figure list has a key 'figures' with a list of figures, and 'store' and 'out'")
     unknown = sorted(set(content) - {"store", "out", "figures"})

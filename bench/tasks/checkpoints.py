@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import collections
+import io
 import pickle
 import types
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .engine import EngineError
 
@@ -51,13 +52,22 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
             return {"state_dict": load_file(path)}
         module = types.ModuleType("plain_pickle")
-        module.__dict__.update(Unpickler=_Unpickler, load=pickle.load, loads=pickle.loads, Pickler=pickle.Pickler)
+        # All of them: files older than torch 1.6 begin with pickles that torch reads by ``load``, not by ``Unpickler``.
+        module.__dict__.update(Unpickler=_Unpickler, load=_load, loads=_loads)
         found = torch.load(path, map_location="cpu", pickle_module=module, weights_only=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, TypeError) as error:
         raise EngineError(f"{path}: cannot be read as a checkpoint ({error}); download it again") from None
     if not isinstance(found, dict):
         raise EngineError(f"{path}: holds no mapping of tensors")
     return found if "state_dict" in found else {"state_dict": found}
+
+
+def _load(file: IO[bytes], **options: Any) -> Any:
+    return _Unpickler(file, **options).load()
+
+
+def _loads(content: bytes, **options: Any) -> Any:
+    return _load(io.BytesIO(content), **options)
 
 
 class _Unpickler(pickle.Unpickler):

@@ -174,7 +174,7 @@ def test_the_command_line_judges_and_writes_all_formats(lab: Laboratory, command
     done = command("check", "after", "--baseline", "baseline.json", "--md", "d.md", "--json", "d.json",
                    "--junit", "d.xml", status=1)  # fmt: skip
     assert "6 of 12 cells drifted, 0 are missing" in done.stdout
-    assert "| D/image0, net (classic-x2-float) | psnr_y |" in (lab.root / "d.md").read_text()
+    assert r"| D/image0, net (classic-x2-float) | psnr\_y |" in (lab.root / "d.md").read_text()
     assert json.loads((lab.root / "d.json").read_text())["passed"] is False
     suite = ElementTree.parse(lab.root / "d.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("4", "2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,14 @@ def test_checkpoints_are_read_without_running_what_they_name(tmp_path: Path) -> 
     assert not (tmp_path / "sprung").exists()
     assert isinstance(read["meta"]["trap"], Unread)
     assert all(torch.equal(read["state_dict"][name], weights[name]) for name in weights)
+    for legacy in (True, False):  # files older than torch 1.6: a stream of pickles, the first of which is no mapping
+        stream = [Trap(), 1001, {}] if legacy else [{"trap": Trap()}]
+        (tmp_path / "old.pth").write_bytes(b"".join(map(pickle.dumps, stream)))
+        with contextlib.suppress(EngineError):
+            read_checkpoint(tmp_path / "old.pth")
+        assert not (tmp_path / "sprung").exists()
+    torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert torch.equal(read_checkpoint(tmp_path / "old.pth")["state_dict"]["half"], weights["half"])
     (tmp_path / "bad.pth").write_bytes(b"no checkpoint")
     with pytest.raises(EngineError, match=r"bad.pth"):
         read_checkpoint(tmp_path / "bad.pth")

@@ -1,0 +1,38 @@
+"""Names that files and people bring along: which of them may stand in tables and become names of files."""
+
+from __future__ import annotations
+
+_LONGEST = 200
+
+
+def name_problem(name: str, *, file: bool = False) -> str:
+    """Why a name cannot be used, as in "NAME is empty"; '' if it can.
+
+    Control characters, line breaks, signs that turn the direction of writing and bytes that are no UTF-8 are refused
+    everywhere: they forge lines of tables and logs, or command a terminal.
+
+    Args:
+        file: it becomes the name of a file or folder, which must stay where it is put.
+    """
+    if not name.strip():
+        return "is empty"
+    if not name.isprintable():
+        return "has signs that cannot be printed (control characters, line breaks, or bytes that are no UTF-8)"
+    if len(name) > _LONGEST:
+        return f"has {len(name)} signs, more than {_LONGEST}"
+    if file and ("/" in name or "\\" in name or name in (".", "..")):
+        return "would name a place outside its folder"
+    return ""
+
+
+def leaves_folder(place: str) -> bool:
+    """Whether a relative path may lead out of the folder that it is meant to be in."""
+    parts = place.replace("\\", "/").split("/")
+    return ".." in parts or not parts[0] or ":" in parts[0] or not place.isprintable()
+
+
+def printable(text: str) -> str:
+    """Text for a terminal, a log or a report: signs that cannot be printed in Python's spelling, line breaks kept."""
+    return "".join(
+        sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode() for sign in text
+    )
