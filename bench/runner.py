@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -50,6 +50,36 @@ class Summary:
         return self.failed == 0 and self.unavailable == 0
 
 
+@dataclass
+class _Tally:
+    """What a run did so far; the rows themselves are in the store alone."""
+
+    measured: int = 0
+    outputs: int = 0
+    bad: Counter[str] = field(default_factory=Counter)
+    """Outputs and cells without a value, by status."""
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, outputs: Sequence[OutputRecord]) -> None:
+        self.outputs += len(outputs)
+        for output in outputs:
+            self.measured += sum(cell.value is not None for cell in output.cells)
+            for item in output.cells or (output,):
+                if item.status != "done":
+                    self.bad[item.status] += 1
+                    self.reasons[output.message or item.message] += 1
+
+    def summary(self, kept: int) -> Summary:
+        return Summary(
+            measured=self.measured,
+            kept=kept,
+            failed=self.bad["failed"],
+            unavailable=self.bad["unavailable"],
+            messages=tuple(reason for reason, _ in self.reasons.most_common()),
+            changed=self.outputs > 0,
+        )
+
+
 def run(
     spec: Spec,
     store: Path,
@@ -82,7 +112,8 @@ def run(
                 opened.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
         work = _plan(experiment, opened, executor, only_missing, tell, stop)
         opened.commit(work.records, number)
-        outputs = [*work.records]
+        tally = _Tally()
+        tally.add(work.records)
         total, done = sum(len(job.tasks) for job in work.jobs), 0
         tell("restoring and measuring", done, total)
         with closing(_results(executor, work.jobs, opened, spec.device, stop)) as results:
@@ -90,13 +121,13 @@ def run(
                 if isinstance(records, WorkerDied):
                     records = [job.failed(task, records.message) for task in job.tasks]
                 opened.commit(records, number)
-                outputs += records
+                tally.add(records)
                 done += len(job.tasks)
                 tell("restoring and measuring", done, total)
         if done < total:
             raise StoppedError(f"stopped with {total - done} of {total} images left to do")
         opened.finish_run(number, now())
-    return _summary(work, outputs)
+    return tally.summary(work.done)
 
 
 def _results(
@@ -155,17 +186,3 @@ def _has_input(known: Known, key: str) -> bool:
 
 def _same_key(keys: dict[Input, str], key: str, error: str) -> dict[Input, str]:
     return {item: error for item, other in keys.items() if other == key}
-
-
-def _summary(work: Plan, outputs: list[OutputRecord]) -> Summary:
-    bad = [item for output in outputs for item in (output.cells or (output,)) if item.status != "done"]
-    reasons = Counter(output.message or cell.message for output in outputs for cell in (output.cells or (output,))
-                      if cell.status != "done")  # fmt: skip
-    return Summary(
-        measured=sum(cell.value is not None for output in outputs for cell in output.cells),
-        kept=work.done,
-        failed=sum(item.status == "failed" for item in bad),
-        unavailable=sum(item.status == "unavailable" for item in bad),
-        messages=tuple(reason for reason, _ in reasons.most_common()),
-        changed=bool(outputs),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +14,11 @@ from pathlib import Path
 from ..datasets.images import read_image, write_png
 from ..datasets.names import printable
 from ..datasets.truth import Truth, TruthSource
+from ..methods.entry import MethodEntry
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
 from .inputs import Input, store_input
-from .keys import score_key
+from .keys import restoration_key, score_key
 from .measuring import GPU_BATCH, ahead, grouped, measure_each
 from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
@@ -162,11 +164,13 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
     if not new:
         return
     try:
-        interface = resolve(json.loads(job.reference)).interface
-        if interface == "reference":
+        entry = resolve(json.loads(job.reference))
+        if entry.interface == "reference":
             yield from ((task, _hr_of(task, objects)) for task in new)
             return
-        target = torch_device(device) if interface == "tensor" else "cpu"
+        if entry.interface != "finished":  # what identifies those is another file for each image
+            _require_planned(entry, job, new[0])
+        target = torch_device(device) if entry.interface == "tensor" else "cpu"
         method = _loaded(job.reference, target)
     except Exception as error:
         yield from ((task, explain(error)) for task in new)
@@ -176,11 +180,27 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
         return
     for task in new:
         try:
+            if entry.interface == "finished":
+                _require_planned(entry, job, task)
             yield task, _restore_one(method, job, task, objects, target)
         except StoreError:
             raise
         except Exception as error:
             yield task, explain(error)
+
+
+def _require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
+    """A worker elsewhere may have other weights or code: its pixels must not get the name of those that were planned.
+
+    Raises:
+        ValueError: they differ.
+    """
+    identity = entry.identity(task.image, job.scale)
+    if restoration_key(lq=task.lq, identity=identity, scale=job.scale, seed=job.seed) != task.restoration:
+        raise ValueError(
+            f"{platform.node()} has other weights, code or files of {job.method} than this run was planned with; make"
+            " them the same and run again"
+        )
 
 
 def _hr_of(task: Task, objects: Objects) -> _Restored | str:

@@ -151,6 +151,7 @@ def _connect(ray: Any, address: str | None, quiet: dict[str, Any]) -> None:
                 raise
         else:
             return
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own 15 starves workers beside anything else
         ray.init(address="local", num_cpus=cores(), include_dashboard=False, **quiet)
     else:
         ray.init(address=address, **quiet)

@@ -61,9 +61,17 @@ def assert_equal(first: Path, second: Path) -> None:
     assert len(ours) == IMAGES * 3 * 4
 
 
+@pytest.fixture(autouse=True)
+def _chores_for_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of submitit find modules as any new process does."""
+    path = [str(Path(chores.__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path).strip(os.pathsep))
+
+
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A Ray cluster of a head without cores and two nodes with one core each, all processes of this machine."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else a busy machine starves them
     ray = pytest.importorskip("ray", reason="ray is not installed")
     from ray.cluster_utils import Cluster
 

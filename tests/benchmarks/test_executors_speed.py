@@ -1,0 +1,70 @@
+"""What a second worker gives, and what Ray costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asasr_bench.bench import evaluate
+from asasr_bench.datasets.images import write_png
+
+pytestmark = pytest.mark.benchmark
+
+TIMES = 1.8
+METRICS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "hf_ratio")
+
+
+def noise(folder: Path, images: int, size: int) -> Path:
+    rng = np.random.default_rng(0)
+    for number in range(images):
+        write_png(folder / f"{number:03}.png", rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+    return folder
+
+
+def test_two_workers_against_one(tmp_path: Path) -> None:
+    """A network of one thread; starting and loading cancel between few images and many."""
+    few, many = 4, 28
+    seconds = {}
+    for workers in (1, 2):
+        for count in (few, many):
+            hr = noise(tmp_path / f"hr{count}", count, 320)
+            start = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "asasr_bench.bench.cli.main", "run", "classic-x4-float", "--dataset", f"D={hr}",
+                 "--method", "compact-gan", "--metric", "psnr_y", "--workers", str(workers), "--device", "cpu",
+                 "--store", tmp_path / f"{workers}-{count}", "--no-report"],
+                env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            seconds[workers, count] = time.perf_counter() - start
+    each = {workers: (seconds[workers, many] - seconds[workers, few]) / (many - few) for workers in (1, 2)}
+    ratio = each[1] / each[2]
+    print(f"\none worker {1000 * each[1]:.0f} ms an image, two {1000 * each[2]:.0f} ms: {ratio:.2f} times;"
+          f" load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")  # fmt: skip
+    assert ratio >= TIMES
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_ray_costs_little_for_each_cell(tmp_path: Path, shared: bool) -> None:
+    """The same cells here and by one Ray worker; starting Ray cancels between few images and many."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    few, many = 10, 90
+    places: dict[str, dict[str, Any]] = {"here": {}, "ray": {"executor": "ray", "cluster": {"shared": shared}}}
+    seconds = {}
+    for count in (few, many):
+        hr = noise(tmp_path / f"hr{count}", count, 128)
+        for place, options in places.items():
+            start = time.perf_counter()
+            evaluate("classic-x4-float", tmp_path / f"{place}{count}", datasets=[f"D={hr}"], methods=["lanczos"],
+                     metrics=list(METRICS), workers=1, device="cpu", **options)  # fmt: skip
+            seconds[place, count] = time.perf_counter() - start
+    cells = (many - few) * len(METRICS)
+    each = {place: 1000 * (seconds[place, many] - seconds[place, few]) / cells for place in places}
+    print(f"\n{each['here']:.2f} ms a cell here, {each['ray']:.2f} ms by a Ray worker"
+          f" {'through files' if shared else 'with pixels that travel'}; load {os.getloadavg()[0]:.1f} on"
+          f" {os.cpu_count()} cores")  # fmt: skip
