@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from .halves import Begun, begin, finish
 from .objects import Objects
 from .store import OutputRecord
 from .worker import Job, perform
@@ -54,9 +56,42 @@ def perform_parcel(parcel: Parcel, *, device: str) -> tuple[list[OutputRecord], 
     Returns:
         The rows, and the images that they refer to and the parcel did not hold.
     """
+    with _unpacked(parcel) as objects:
+        records = perform(parcel.job, objects=objects, device=device)
+        return records, _new_files(records, parcel, objects)
+
+
+@dataclass(frozen=True)
+class BegunParcel:
+    """A parcel between its halves."""
+
+    begun: Begun
+    new: Files
+    files: Files
+
+
+def begin_parcel(parcel: Parcel, *, device: str) -> BegunParcel:
+    """The first half of ``perform_parcel``."""
+    with _unpacked(parcel) as objects:
+        begun = begin(parcel.job, objects=objects, device=device)
+        new = _new_files(begun.records, parcel, objects)
+    return BegunParcel(begun, new, parcel.files | new)
+
+
+def finish_parcel(half: BegunParcel) -> tuple[list[OutputRecord], Files]:
+    """The second half of ``perform_parcel``."""
+    with _unpacked(Parcel(half.begun.rest, half.files)) as objects:
+        return finish(half.begun, objects=objects), half.new
+
+
+@contextmanager
+def _unpacked(parcel: Parcel) -> Iterator[Objects]:
     with tempfile.TemporaryDirectory(prefix="asasr-bench-") as folder:
         objects = Objects(Path(folder))
         objects.write_files(parcel.files)
-        records = perform(parcel.job, objects=objects, device=device)
-        made = objects.read_files({record.sr for record in records if record.sr})
-    return records, {name: content for name, content in made.items() if name not in parcel.files}
+        yield objects
+
+
+def _new_files(records: Sequence[OutputRecord], parcel: Parcel, objects: Objects) -> Files:
+    made = objects.read_files({record.sr for record in records if record.sr})
+    return {name: content for name, content in made.items() if name not in parcel.files}

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from .executors.choose import choose
-from .executors.executor import Executor, InProcess, WorkerDied, never
+from .executors.executor import Executor, InProcess, TwoHalves, WorkerDied, never
+from .halves import begin, finish
 from .inputs import Input
-from .parcels import Parcels, perform_parcel
+from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
 from .plan import Experiment, Known, Plan, find_everything, plan, read_keys
 from .provenance import now, provenance
 from .spec import Spec
@@ -135,10 +136,19 @@ def _results(
 ) -> Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]:
     """Jobs with their rows, in any order; the images that rows refer to are in the store before them."""
     if executor.shares_files:
-        yield from executor.map(partial(perform, objects=store.objects, device=device), jobs, stop)
+        objects = store.objects
+        yield from executor.map(
+            TwoHalves(
+                partial(perform, objects=objects, device=device),
+                partial(begin, objects=objects, device=device),
+                partial(finish, objects=objects),
+            ),
+            jobs,
+            stop,
+        )
         return
-    work = executor.map(partial(perform_parcel, device=device), Parcels(jobs, store.objects), stop)
-    with closing(work) as results:
+    parcelled = TwoHalves(partial(perform_parcel, device=device), partial(begin_parcel, device=device), finish_parcel)
+    with closing(executor.map(parcelled, Parcels(jobs, store.objects), stop)) as results:
         for parcel, result in results:
             if isinstance(result, WorkerDied):
                 yield parcel.job, result

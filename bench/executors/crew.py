@@ -30,6 +30,13 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """A worker waits for its next item; this one goes on in other hands, which finish it and are gone."""
+
+    to: Any
+
+
+@dataclass(frozen=True)
 class Failed:
     """The function raised this."""
 
@@ -43,7 +50,7 @@ class Died:
     why: str = ""
 
 
-Event = Ready | Done | Failed | Died
+Event = Ready | Done | Passed | Failed | Died
 
 
 def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
@@ -110,37 +117,46 @@ def _round(
     starting: set[Worker] = set()
     idle: list[Worker] = []
     busy: dict[Worker, tuple[_Task, Item]] = {}
+    helpers: set[Worker] = set()
+    """Hands that an item was passed to."""
     false_starts, proven = 0, False
     while (waiting and not stop()) or busy:
-        while len(starting) + len(busy) + len(idle) < min(count, len(waiting) + len(busy)) and not stop():
+        while (
+            len(starting) + len(busy) - len(helpers) + len(idle) < min(count, len(waiting) + len(busy)) and not stop()
+        ):
             starting.add(crew.hire())
         finished = []
         for worker, event in crew.hear():
             starting.discard(worker)
             held = busy.pop(worker, None)
+            helped = worker in helpers
+            helpers.discard(worker)
             match event:
                 case Ready():
                     false_starts, proven = 0, True
                 case Done(result) if held is not None:
                     finished.append((held[1], result))
+                case Passed(to) if held is not None:
+                    busy[to] = held
+                    helpers.add(to)
                 case Failed(error):
                     raise error
-            if not isinstance(event, Died):
+                case Died() if held is not None:
+                    task = held[0]
+                    task.deaths += 1
+                    if task.deaths < TRIES:
+                        waiting.appendleft(task)
+                    else:
+                        lost.append(task.number)
+                case Died() if worker in idle:
+                    idle.remove(worker)
+                case Died(why):
+                    false_starts += 1
+                    if false_starts >= (_FALSE_STARTS_LATER if proven else _FALSE_STARTS_FIRST):
+                        raise ExecutorError(_no_start(why))
+            if not helped and not isinstance(event, Died):
                 idle.append(worker)
-            elif held is not None:
-                task = held[0]
-                task.deaths += 1
-                if task.deaths < TRIES:
-                    waiting.appendleft(task)
-                else:
-                    lost.append(task.number)
-            elif worker in idle:
-                idle.remove(worker)
-            else:
-                false_starts += 1
-                if false_starts >= (_FALSE_STARTS_LATER if proven else _FALSE_STARTS_FIRST):
-                    raise ExecutorError(_no_start(event.why))
-        while idle and waiting and not stop():
+        while idle and waiting and len(helpers) < 2 * count and not stop():
             worker, task = idle.pop(), waiting.popleft()
             busy[worker] = task, items[task.number]
             crew.give(worker, busy[worker][1])

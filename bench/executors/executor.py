@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,6 +23,21 @@ class WorkerDied:
     """In place of a result: whoever worked on this item was killed, again and again."""
 
     message: str = "the worker process died on this image (out of memory, or a crash in native code)"
+
+
+@dataclass(frozen=True)
+class TwoHalves(Generic[Item, Result]):
+    """A function whose second half needs no accelerator: an executor may do it elsewhere, while the next item begins.
+
+    ``second(first(item))`` equals ``whole(item)``.
+    """
+
+    whole: Callable[[Item], Result]
+    first: Callable[[Item], Any]
+    second: Callable[[Any], Result]
+
+    def __call__(self, item: Item) -> Result:
+        return self.whole(item)
 
 
 def never() -> bool:

@@ -8,12 +8,13 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import count
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .crew import Died, Event, Ready, attempt, hand_out
-from .executor import ExecutorError, Item, Result, WorkerDied, never
+from .crew import Died, Event, Failed, Passed, Ready, attempt, hand_out
+from .executor import ExecutorError, Item, Result, TwoHalves, WorkerDied, never
 from .local import cores
 
 
@@ -54,9 +55,8 @@ class RayActors:
             if gpus is None:
                 gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
             room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
-            count = self._workers or max(1, int(room))
             crew = _Actors(ray, function, num_cpus=self._options.cpus, num_gpus=gpus)
-            yield from hand_out(crew, count, items, stop)
+            yield from hand_out(crew, self._workers or max(1, int(room)), items, stop)
 
 
 class _Worker:
@@ -71,38 +71,61 @@ class _Worker:
     def work(self, item: Any) -> Event:
         return attempt(self._function, item)
 
+    def begin(self, item: Any) -> tuple[Event, Any]:
+        """The first half: what the driver hears, and what goes to the second half past the driver."""
+        assert isinstance(self._function, TwoHalves)
+        event = attempt(self._function.first, item)
+        return (event, None) if isinstance(event, Failed) else (Passed(None), event.result)
+
 
 class _Actors:
-    """A crew of actors, known by their numbers."""
+    """A crew of actors, known by their numbers. With GPUs, second halves are tasks of their own, on cores."""
 
-    def __init__(self, ray: Any, function: Callable[[Any], Any], **resources: float) -> None:
+    def __init__(self, ray: Any, function: Callable[[Any], Any], *, num_cpus: float, num_gpus: float) -> None:
         self._ray = ray
         # Ray would restart an actor and wait for room to do so; the common list lets any other take over at once.
-        self._class = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, **resources)
+        self._class = ray.remote(_Worker).options(
+            max_restarts=0, max_task_retries=0, num_cpus=num_cpus, num_gpus=num_gpus
+        )
         self._function = ray.put(function)
+        self._halves = num_gpus > 0 and isinstance(function, TwoHalves)
+        self._second = ray.remote(_finish).options(num_cpus=1, max_retries=0)
         self._actors: dict[int, Any] = {}
+        self._rest: dict[int, Any] = {}
+        """What actors passed on, by their numbers."""
         self._said: dict[Future[Event], int] = {}
-        self._hired = 0
+        self._numbers = count()
 
     def hire(self) -> int:
         """See ``Crew``; an actor that finds no room now waits for it."""
-        self._hired += 1
-        self._actors[self._hired] = self._class.remote(self._function)
-        self._said[self._actors[self._hired].ready.remote().future()] = self._hired
-        return self._hired
+        worker = next(self._numbers)
+        self._actors[worker] = self._class.remote(self._function)
+        self._said[self._actors[worker].ready.remote().future()] = worker
+        return worker
 
     def give(self, worker: int, item: object) -> None:
         """See ``Crew``."""
-        self._said[self._actors[worker].work.remote(item).future()] = worker
+        actor = self._actors[worker]
+        if self._halves:
+            said, self._rest[worker] = actor.begin.options(num_returns=2).remote(item)
+        else:
+            said = actor.work.remote(item)
+        self._said[said.future()] = worker
 
     def hear(self) -> Iterator[tuple[int, Event]]:
         """See ``Crew``; futures, since ``ray.wait`` would turn every signal into KeyboardInterrupt."""
         for future in wait(self._said, return_when=FIRST_COMPLETED).done:
             worker = self._said.pop(future)
+            rest = self._rest.pop(worker, None)
             error = future.exception()
             if error is not None:  # Ray's own: what the function raises comes as an event
-                self._ray.kill(self._actors.pop(worker))
-                yield worker, Died(str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__)
+                if worker in self._actors:
+                    self._ray.kill(self._actors.pop(worker))
+                yield worker, Died((str(error).strip() or type(error).__name__).splitlines()[-1])
+            elif isinstance(future.result(), Passed):
+                helper = next(self._numbers)
+                self._said[self._second.remote(self._function, rest).future()] = helper
+                yield worker, Passed(helper)
             else:
                 yield worker, future.result()
 
@@ -111,7 +134,12 @@ class _Actors:
         for actor in self._actors.values():
             self._ray.kill(actor)
         self._actors.clear()
+        self._rest.clear()
         self._said.clear()
+
+
+def _finish(function: TwoHalves[Any, Any], rest: Any) -> Event:
+    return attempt(function.second, rest)
 
 
 @contextlib.contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import chores
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench import open_store
-from asasr_bench.bench.executors.executor import ExecutorError, WorkerDied
+import random_weights
+from asasr_bench.bench import open_store, runner
+from asasr_bench.bench.executors.crew import Passed
+from asasr_bench.bench.executors.executor import ExecutorError, TwoHalves, WorkerDied, never
 from asasr_bench.bench.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.bench.executors.slurm_jobs import PartOfWork, SlurmJobs
 from asasr_bench.bench.runner import run
 from asasr_bench.bench.spec import SpecError, parse_spec
+from asasr_bench.bench.worker import Job, Task, perform
 from asasr_bench.datasets.images import write_png
 
 IMAGES = 5
@@ -40,7 +45,7 @@ def run_spec(hr: Path, store: Path, progress: Callable[[str, int, int], None] | 
     )
     summary = run(parse_spec(text, origin="test", overrides=more), store, progress=progress)
     assert summary.complete
-    assert (summary.measured, summary.kept) == (IMAGES * 3 * 4, 0)
+    assert summary.measured == IMAGES * len(more.get("methods", "123")) * len(more.get("metrics", "1234"))
     return store
 
 
@@ -49,7 +54,7 @@ def rows(store: Path) -> tuple[pd.DataFrame, list[tuple[Any, bytes]]]:
     with open_store(store) as opened:
         cells = pd.DataFrame([row[:10] + row[11:16] + row[17:] for row in opened.ledger()])
         arrays = [(place, payload.tobytes()) for place, payload in opened.payloads("lsd")]
-        for digest in opened.outputs()["sr"]:
+        for digest in opened.outputs()["sr"].dropna():
             opened.objects.get(digest)  # is there, and has these pixels
     return cells, arrays
 
@@ -85,6 +90,68 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         made.shutdown()
 
 
+class Elsewhere:
+    """Does every job in two halves, each after a journey by pickle."""
+
+    def __init__(self, *, shares_files: bool) -> None:
+        self.shares_files = shares_files
+        self.halves = 0
+
+    def map(self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never) -> Generator[Any, None, None]:
+        for item in items:
+            if isinstance(function, TwoHalves):
+                travelled, half = travel((function, item))
+                rest = travel(travelled.first(half))
+                yield item, travel(travelled.second(rest))
+                self.halves += 1
+            else:
+                yield item, function(item)
+
+
+def travel(what: Any) -> Any:
+    return pickle.loads(pickle.dumps(what))
+
+
+@pytest.mark.parametrize("shares_files", [True, False])
+def test_halves_and_parcels_change_no_row(
+    hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares_files: bool
+) -> None:
+    """With a metric of a network, measured in the first half, and an image that cannot be restored."""
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(tmp_path / "weights"))
+    random_weights.place(("alexnet", "lpips-alex"), tmp_path / "weights", monkeypatch)
+    (tmp_path / "finished").mkdir()
+    for path in sorted(hr.iterdir()):
+        write_png(tmp_path / "finished" / path.name, np.zeros((64, 60 if "3" in path.name else 64, 3), np.uint8))
+    text = (
+        f"name: halves\nprotocol: asasr\ndatasets: ['D={hr}']\n"
+        f"methods: [bicubic, 'F=predictions:{tmp_path}/finished']\n"
+        "metrics: [psnr_y, lpips_alex, lsd]\ndevice: cpu\n"
+    )
+    spec = parse_spec(text, origin="test")
+    plain = run(spec, tmp_path / "plain")
+    elsewhere = Elsewhere(shares_files=shares_files)
+    monkeypatch.setattr(runner, "choose", lambda spec, store: elsewhere)
+    assert run(spec, tmp_path / "halves") == plain
+    assert elsewhere.halves == 2 * IMAGES
+    assert plain.failed == 3
+    ours, theirs = rows(tmp_path / "plain"), rows(tmp_path / "halves")
+    pd.testing.assert_frame_equal(ours[0], theirs[0], check_exact=True)
+    assert ours[1] == theirs[1]
+
+
+def test_a_worker_with_another_method_than_planned_refuses(hr: Path, tmp_path: Path) -> None:
+    with open_store(run_spec(hr, tmp_path / "s", methods=["bicubic"], metrics=["psnr_y"]), write=True) as store:
+        output = store.outputs().iloc[0]
+        task = Task(output["image"], output["lq"], output["reference"], output["restoration"], None, ("psnr_y",))
+        job = Job("D", "bicubic", '"bicubic"', "asasr", 4, 0, output["lq_rule"], (task,))
+        (as_planned,) = perform(job, objects=store.objects, device="cpu")
+        (refused,) = perform(replace(job, reference='"lanczos"'), objects=store.objects, device="cpu")
+    assert (as_planned.status, as_planned.sr) == ("done", output["sr"])
+    assert refused.status == "failed"
+    assert "other weights, code or files of bicubic than this run was planned with" in refused.message
+
+
 @pytest.mark.slow
 def test_every_executor_gives_the_same_rows(hr: Path, tmp_path: Path, cluster: Any) -> None:
     one = run_spec(hr, tmp_path / "one", workers=1)
@@ -112,6 +179,29 @@ def test_ray_shares_a_folder_where_there_is_one(hr: Path, tmp_path: Path, cluste
     assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", cluster={"shared": True}))
     with pytest.raises(SpecError, match=r"'addres'.*options of ray: address, shared"):
         run_spec(hr, tmp_path / "x", executor="ray", cluster={"addres": "a"})
+
+
+@pytest.mark.slow
+def test_ray_measures_on_cores_while_gpus_restore(
+    hr: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray counts GPUs that a node declares: enough to see where the halves go."""
+    from asasr_bench.bench.executors import ray_actors
+
+    cluster.add_node(num_cpus=2, num_gpus=2)
+    passed = []
+    hear = ray_actors._Actors.hear
+
+    def listen(crew: Any) -> Iterator[Any]:
+        for worker, event in hear(crew):
+            passed.append(isinstance(event, Passed))
+            yield worker, event
+
+    monkeypatch.setattr(ray_actors._Actors, "hear", listen)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    one = run_spec(hr, tmp_path / "one", workers=1)
+    assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", device="auto"))
+    assert sum(passed) == IMAGES * 3
 
 
 @pytest.mark.slow
