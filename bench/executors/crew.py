@@ -13,7 +13,7 @@ from .executor import TRIES, ExecutorError, Item, WorkerDied, never
 Worker = TypeVar("Worker", bound=Hashable)
 
 _FALSE_STARTS_FIRST = 3
-_FALSE_STARTS_LATER = 10
+_FALSE_STARTS_LATER = 30
 """Workers in a row that end before they are ready: at first a broken set-up, later perhaps bad luck."""
 
 
