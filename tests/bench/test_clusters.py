@@ -177,8 +177,6 @@ def test_every_executor_gives_the_same_rows(hr: Path, tmp_path: Path, cluster: A
 def test_ray_shares_a_folder_where_there_is_one(hr: Path, tmp_path: Path, cluster: Any) -> None:
     one = run_spec(hr, tmp_path / "one", workers=1)
     assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", cluster={"shared": True}))
-    with pytest.raises(SpecError, match=r"'addres'.*options of ray: address, shared"):
-        run_spec(hr, tmp_path / "x", executor="ray", cluster={"addres": "a"})
 
 
 @pytest.mark.slow
@@ -261,3 +259,27 @@ def test_slurm_that_is_not_there_is_told(tmp_path: Path) -> None:
         list(SlurmJobs(tmp_path, 2, {}).map(chores.square, range(3)))
     with pytest.raises(ExecutorError, match="nonsense"):
         list(SlurmJobs(tmp_path, 2, {"engine": "local", "nonsense": 3}).map(chores.square, range(3)))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"executor": "ray", "cluster": {"addres": "a"}}, r"'addres'.*options of ray: address, shared"),
+        ({"executor": "dask"}, "'executor': Input should be 'local', 'ray' or 'slurm'"),
+        ({"cluster": {"shared": True}}, "choose one"),
+    ],
+)
+def test_wrong_words_of_a_spec_are_named(hr: Path, tmp_path: Path, more: dict[str, Any], told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        run_spec(hr, tmp_path / "s", **more)
+
+
+def test_wrong_words_about_clusters_get_one_line(hr: Path, tmp_path: Path, command) -> None:
+    words = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "bicubic", "--store", tmp_path / "s")
+    for more, told in (
+        (("--executor", "ray", "--cluster", "cpus=0"), "'cpus': Input should be greater than 0"),
+        (("--cluster", "shared"), "give KEY=VALUE"),
+    ):
+        stderr = command(*words, *more, status=2).stderr
+        assert told in stderr
+        assert len(stderr.strip().splitlines()) == 1
