@@ -12,9 +12,10 @@ from .executor import TRIES, ExecutorError, Item, WorkerDied, never
 
 Worker = TypeVar("Worker", bound=Hashable)
 
-_FALSE_STARTS_FIRST = 3
-_FALSE_STARTS_LATER = 30
-"""Workers in a row that end before they are ready: at first a broken set-up, later perhaps bad luck."""
+_FALSE_STARTS = 30
+"""Workers in a row that may be killed before they are ready."""
+_FALSE_STARTS_BY_THEMSELVES = 3
+"""Workers in a row that may end by themselves before they are ready: no other would fare better."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Died:
     """A worker is gone, and what it worked on is lost."""
 
     why: str = ""
+    killed: bool = False
+    """By a signal from elsewhere."""
 
 
 Event = Ready | Done | Passed | Failed | Died
@@ -119,7 +122,7 @@ def _round(
     busy: dict[Worker, tuple[_Task, Item]] = {}
     helpers: set[Worker] = set()
     """Hands that an item was passed to."""
-    false_starts, proven = 0, False
+    false_starts = 0.0
     while (waiting and not stop()) or busy:
         while (
             len(starting) + len(busy) - len(helpers) + len(idle) < min(count, len(waiting) + len(busy)) and not stop()
@@ -133,7 +136,7 @@ def _round(
             helpers.discard(worker)
             match event:
                 case Ready():
-                    false_starts, proven = 0, True
+                    false_starts = 0.0
                 case Done(result) if held is not None:
                     finished.append((held[1], result))
                 case Passed(to) if held is not None:
@@ -150,9 +153,9 @@ def _round(
                         lost.append(task.number)
                 case Died() if worker in idle:
                     idle.remove(worker)
-                case Died(why):
-                    false_starts += 1
-                    if false_starts >= (_FALSE_STARTS_LATER if proven else _FALSE_STARTS_FIRST):
+                case Died(why, killed):
+                    false_starts += 1 / (_FALSE_STARTS if killed else _FALSE_STARTS_BY_THEMSELVES)
+                    if false_starts > 0.999:
                         raise ExecutorError(_no_start(why))
             if not helped and not isinstance(event, Died):
                 idle.append(worker)

@@ -133,7 +133,7 @@ class _Processes:
         pipe.close()
         process.join()
         code = process.exitcode or 0
-        return Died(f"signal {-code}" if code < 0 else f"exit status {code}")
+        return Died(f"signal {-code}", killed=True) if code < 0 else Died(f"exit status {code}")
 
 
 @contextlib.contextmanager
