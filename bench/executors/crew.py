@@ -14,8 +14,8 @@ Worker = TypeVar("Worker", bound=Hashable)
 
 _FALSE_STARTS = 30
 """Workers in a row that may be killed before they are ready."""
-_FALSE_STARTS_BY_THEMSELVES = 3
-"""Workers in a row that may end by themselves before they are ready: no other would fare better."""
+_BY_ITSELF = 10
+"""For how many of them one counts that ended by itself: the next would fare no better."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _round(
     busy: dict[Worker, tuple[_Task, Item]] = {}
     helpers: set[Worker] = set()
     """Hands that an item was passed to."""
-    false_starts = 0.0
+    false_starts = 0
     while (waiting and not stop()) or busy:
         while (
             len(starting) + len(busy) - len(helpers) + len(idle) < min(count, len(waiting) + len(busy)) and not stop()
@@ -136,7 +136,7 @@ def _round(
             helpers.discard(worker)
             match event:
                 case Ready():
-                    false_starts = 0.0
+                    false_starts = 0
                 case Done(result) if held is not None:
                     finished.append((held[1], result))
                 case Passed(to) if held is not None:
@@ -154,8 +154,8 @@ def _round(
                 case Died() if worker in idle:
                     idle.remove(worker)
                 case Died(why, killed):
-                    false_starts += 1 / (_FALSE_STARTS if killed else _FALSE_STARTS_BY_THEMSELVES)
-                    if false_starts > 0.999:
+                    false_starts += 1 if killed else _BY_ITSELF
+                    if false_starts >= _FALSE_STARTS:
                         raise ExecutorError(_no_start(why))
             if not helped and not isinstance(event, Died):
                 idle.append(worker)
