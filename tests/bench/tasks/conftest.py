@@ -39,6 +39,6 @@ def referee(weights: Path, street: Path) -> Path:
     """A small segmenter, trained for a moment on the street images, in the place of the CamVid referee."""
     from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, train_segmenter
 
-    settings = SegmenterTraining(CLASSES, void=(11,), steps=30, batch=4, crop=48, width=4, save_every=10)
+    settings = SegmenterTraining(classes=CLASSES, void=(11,), steps=30, batch=4, crop=48, width=4, save_every=10)
     trained = train_segmenter(street / "images", street / "labels", settings, street / "training")
     return trained.rename(weights / "referee-camvid.safetensors")

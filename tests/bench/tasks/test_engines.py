@@ -35,7 +35,7 @@ def test_transformers_segformer(weights: Path, photo: NDArray[np.uint8]) -> None
     engine = engine_of(entry)
     assert isinstance(engine, Segmenter)
     assert engine.classes == ("sky", "road", "tree")
-    found = engine.segment(photo[:100, :140])
+    found = engine.segment([photo[:100, :140]])[0]
     inputs = processor(images=photo[:100, :140], return_tensors="pt")
     with torch.inference_mode():
         logits = network(**inputs).logits
@@ -87,7 +87,8 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
     Mask2FormerImageProcessor(size={"height": 64, "width": 64}).save_pretrained(weights / "mask2former")
     for name in ("upernet", "mask2former"):
         engine = engine_of(segmenter("transformers", name))
-        found = engine.segment(photo[:96, :80])
+        found, again = engine.segment([photo[:96, :80]] * 2)
+        np.testing.assert_array_equal(found, again)
         assert found.shape == (96, 80)
         assert int(found.max()) < len(engine.classes) == 4
 
@@ -138,7 +139,7 @@ def test_mmsegmentation(weights: Path, photo: NDArray[np.uint8]) -> None:
     with torch.inference_mode():
         logits = network.decode_head(network.extract_feat(padded))
     logits = torch.nn.functional.interpolate(logits, (96, 160), mode="bilinear", align_corners=False)
-    np.testing.assert_array_equal(engine.segment(image), logits[0, :, :90, :130].argmax(0).numpy())
+    np.testing.assert_array_equal(engine.segment([image, image])[1], logits[0, :, :90, :130].argmax(0).numpy())
 
 
 def test_checkpoints_are_read_without_running_what_they_name(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_yolo(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Monke
     assert entry.missing() == ""
     engine = engine_of(entry)
     assert isinstance(engine, Detector)
-    found = engine.detect(photo)
+    found = engine.detect([photo])[0]
     assert len(found) <= 100
     assert all(one.category.startswith("thing") for one in found)
     if model.endswith("seg"):
@@ -194,7 +195,7 @@ def test_mask_rcnn(weights: Path, photo: NDArray[np.uint8]) -> None:
     torch.save(network.state_dict(), path)
     from asasr_bench.bench.tasks.detectors import MaskRcnnDetector
 
-    found = MaskRcnnDetector(path).detect(photo[:128, :128])
+    found = MaskRcnnDetector(path, "cpu").detect([photo[:128, :128]])[0]
     assert all(one.mask is not None and one.mask.shape == (128, 128) for one in found)
 
 
@@ -220,15 +221,15 @@ def _reads_a_sign(engine: TextReader) -> None:
         (40, 40), "PLATFORM 27", fill="black", font=ImageFont.truetype(str(font_file("DejaVuSans")), 48)
     )
     pixels = np.asarray(sign)
-    found = engine.read(pixels, one_word=False)
+    found = engine.read([pixels], one_word=False)[0]
     text = "".join(one.text for one in sorted(found, key=lambda one: one.polygon[0]))
     assert text.replace(" ", "") == "PLATFORM27"
     xs = [x for one in found for x, _ in one.polygon]
     assert min(xs) == pytest.approx(45, abs=20)  # engines leave some room around the ink
-    word = engine.read(np.ascontiguousarray(pixels[30:110, 30:300]), one_word=True)
+    word = engine.read([np.ascontiguousarray(pixels[30:110, 30:300])], one_word=True)[0]
     assert [one.text for one in word] == ["PLATFORM"]
     assert word[0].polygon == ()
-    assert engine.read(np.full((80, 80, 3), 255, dtype=np.uint8), one_word=False) == ()
+    assert engine.read([np.full((80, 80, 3), 255, dtype=np.uint8)], one_word=False) == [()]
 
 
 @pytest.mark.slow
@@ -253,5 +254,5 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
         digest = hashlib.md5((weights / name).read_bytes(), usedforsecurity=False).hexdigest()
         monkeypatch.setitem(entry, "md5sum", digest)
     assert readers()["easyocr"].missing() == ""
-    found = engine_of(readers()["easyocr"]).read(photo[:96, :128], one_word=True)
+    found = engine_of(readers()["easyocr"]).read([photo[:96, :128]], one_word=True)[0]
     assert isinstance(found, tuple)
