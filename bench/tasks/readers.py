@@ -81,6 +81,7 @@ class EasyOcrReader:
         self._engine = easyocr.Reader(
             ["en"], gpu=False if device == "cpu" else device, model_storage_directory=str(folder),
             user_network_directory=str(folder), download_enabled=False, verbose=False,
+            quantize=False,  # numbers would depend on the device
         )  # fmt: skip
 
     def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:

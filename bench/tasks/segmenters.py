@@ -65,7 +65,7 @@ class MmsegSegmenter:
             settings.model.get(part, {}).pop("init_cfg", None)  # what it names would be downloaded
         init_default_scope("mmseg")
         stored = read_checkpoint(checkpoint)
-        self._network, self._device = MODELS.build(settings.model).to(device).eval(), device
+        self._network = MODELS.build(settings.model).to(device).eval()
         lost, extra = self._network.load_state_dict(stored["state_dict"], strict=False)
         if lost:
             raise EngineError(
@@ -76,15 +76,14 @@ class MmsegSegmenter:
     def segment(self, images: Sequence[Image]) -> list[NDArray[np.uint8]]:
         """See ``Segmenter``."""
         import torch
+        from mmseg.structures import SegDataSample
 
-        height, width = images[0].shape[:2]
+        bgr = [torch.from_numpy(np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))) for image in images]
+        size = images[0].shape[:2]
+        samples = [SegDataSample(metainfo={"ori_shape": size, "img_shape": size}) for _ in images]
         with torch.inference_mode():
-            bgr = [torch.from_numpy(np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))) for image in images]
-            batch = self._network.data_preprocessor({"inputs": bgr}, False)["inputs"].to(self._device)
-            meta = {"ori_shape": (height, width), "img_shape": (height, width), "pad_shape": batch.shape[-2:],
-                    "padding_size": [0, 0, 0, 0]}  # fmt: skip
-            classes = self._network.inference(batch, [meta] * len(images))[:, :, :height, :width].argmax(1)
-        return list(classes.to(torch.uint8).cpu().numpy())
+            found = self._network.test_step({"inputs": bgr, "data_samples": samples})
+        return [one.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy() for one in found]
 
 
 def segmenter(kind: str, name: str) -> EngineEntry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +26,10 @@ _FIRST_SCENE = 1_000_000
 class ToyTraining(RefereeTraining):
     """How long, how, and on how many scenes."""
 
-    scenes: int = 600
+    scenes: int = 120
 
 
-TOYS = ToyTraining()
+TOYS = ToyTraining(steps=800, crop=192)
 
 
 def train_detector(settings: ToyTraining, folder: Path, *, tell: Tell | None = None) -> Path:
@@ -39,7 +38,7 @@ def train_detector(settings: ToyTraining, folder: Path, *, tell: Tell | None = N
     Returns:
         The weight file.
     """
-    material = _draw(settings.scenes)
+    material = [_scene(_FIRST_SCENE + number) for number in range(settings.scenes)]
     torch.manual_seed(settings.seed)
     network = SmallSegmenter(len(NAMES), settings.width, objects=True).to(memory_format=torch.channels_last)
     counts = np.zeros(len(NAMES))
@@ -64,11 +63,6 @@ class _Scene:
     """``[H, W]``: number of the toy, from 1; 0 is background."""
     categories: NDArray[np.int64]
     """Class of each toy by its number; the first is the background."""
-
-
-def _draw(count: int) -> list[_Scene]:
-    with ProcessPoolExecutor() as pool:
-        return list(pool.map(_scene, range(_FIRST_SCENE, _FIRST_SCENE + count), chunksize=8))
 
 
 def _scene(seed: int) -> _Scene:

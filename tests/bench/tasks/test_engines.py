@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,9 +72,9 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
     mask2former = Mask2FormerForUniversalSegmentation(
         Mask2FormerConfig(
             backbone_config=swin,
-            feature_size=16,
-            mask_feature_size=16,
-            hidden_dim=16,
+            feature_size=32,
+            mask_feature_size=32,
+            hidden_dim=32,
             encoder_feedforward_dim=16,
             encoder_layers=1,
             decoder_layers=2,
@@ -244,9 +245,9 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
 
     assert "craft_mlt_25k.pth is missing" in readers()["easyocr"].missing()
     torch.manual_seed(0)
-    torch.save(CRAFT().state_dict(), weights / "craft_mlt_25k.pth")
+    torch.save(_parallel(CRAFT()), weights / "craft_mlt_25k.pth")
     signs = len(config.recognition_models["gen2"]["english_g2"]["characters"]) + 1
-    torch.save(Model(1, 256, 256, signs).state_dict(), weights / "english_g2.pth")
+    torch.save(_parallel(Model(1, 256, 256, signs)), weights / "english_g2.pth")
     for entry, name in (
         (config.detection_models["craft"], "craft_mlt_25k.pth"),
         (config.recognition_models["gen2"]["english_g2"], "english_g2.pth"),
@@ -256,3 +257,8 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
     assert readers()["easyocr"].missing() == ""
     found = engine_of(readers()["easyocr"]).read([photo[:96, :128]], one_word=True)[0]
     assert isinstance(found, tuple)
+
+
+def _parallel(network: Any) -> dict[str, Any]:
+    """Weights under the names that ``DataParallel`` gives them, as EasyOCR's files have them."""
+    return {f"module.{name}": tensor for name, tensor in network.state_dict().items()}

@@ -66,6 +66,18 @@ def test_other_truth_or_other_weights_are_measured_anew(street: Path, referee: P
     assert runner.run(spec, street / "store").measured == 9
 
 
+def test_a_broken_file_fails_its_own_cells(street: Path, referee: Path) -> None:
+    broken = street / "images" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    summary = runner.run(_spec(street, "miou:camvid"), street / "store")
+    assert any("1.png" in message for message in summary.messages)
+    with open_store(street / "store") as store:
+        scores = store.scores()
+    done = scores[scores["status"] == "done"]
+    assert set(done["image"]) == {"0", "2"}
+    assert set(scores[scores["status"] != "done"]["image"]) == {"1"}
+
+
 def test_a_broken_label_map_fails_its_own_cells(street: Path, referee: Path) -> None:
     (street / "labels" / "1.png").write_bytes(b"no image")
     summary = runner.run(_spec(street, "psnr_y", "miou:camvid"), street / "store")
