@@ -57,7 +57,7 @@ def train_segmenter(
     material = _load(images, labels, settings)
     torch.manual_seed(settings.seed)
     network = SmallSegmenter(len(settings.classes), settings.width).to(memory_format=torch.channels_last)
-    weights = class_weights(_counts(material, len(settings.classes)))
+    weights = class_weights(_counts(material, len(settings.classes)), 1.02)
 
     def loss_at(step: int) -> Tensor:
         batch, target = _batch(material, settings, step)

@@ -44,7 +44,7 @@ def train_detector(settings: ToyTraining, folder: Path, *, tell: Tell | None = N
     counts = np.zeros(len(NAMES))
     for scene in material:
         counts += np.bincount(scene.categories[scene.owner].ravel(), minlength=len(NAMES))
-    weights = class_weights(counts)
+    weights = class_weights(counts, 1.1)
 
     def loss_at(step: int) -> Tensor:
         batch, targets = _batch(material, settings, step)
