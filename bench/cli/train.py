@@ -1,4 +1,4 @@
-"""``train``: the prior, the adversary and the preference policy of ASASR, and the small GAN baseline."""
+"""``train``: the prior, the adversary and the preference policy of ASASR, the small GAN baseline, small referees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ...methods.gan_training import GanConfig
 
 app = typer.Typer(
-    no_args_is_help=True, help="Train ASASR and the small GAN. Stopped at any moment, the same command goes on."
+    no_args_is_help=True,
+    help="Train ASASR, the small GAN and small referees. Stopped at any moment, the same command goes on.",
 )
 
 ConfigArgument = Annotated[str, typer.Argument(help="flux-dev, sd15, sdxl, small, or a YAML file.")]
@@ -81,24 +82,30 @@ def gan(
 
 @app.command()
 def referee(
-    name: Annotated[str, typer.Argument(help="camvid: the shipped small segmentation network.")],
-    data: Annotated[Path, typer.Option(help="Folder with 'images' and their label maps in 'labels'.")],
-    out: Annotated[Path, typer.Option(help="Folder of the training.")],
-    steps: Annotated[int | None, typer.Option(help="Steps, instead of the preset's.")] = None,
+    name: Annotated[str, typer.Argument(help="camvid (segments streets) or toys (finds drawn toys).")],
+    out: OutOption,
+    data: Annotated[Path | None, typer.Option(help="camvid: folder with 'images' and their maps in 'labels'.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps, instead of the preset's.")] = None,
 ) -> None:
-    """A small segmentation network that judges restored images (mIoU)."""
+    """A small network that judges restored images (mIoU, AP)."""
     from dataclasses import replace
 
     from ...asasr.errors import TrainingConfigError
-    from ...methods.weights import own_folder
-    from ..tasks.segmenter_training import PRESETS, train_segmenter
+    from ..tasks.referees import REFEREES, own_file
+    from ..tasks.segmenter_training import CAMVID, train_segmenter
+    from ..tasks.toy_training import TOYS, train_detector
 
-    if name not in PRESETS:
-        raise TrainingConfigError(f"unknown referee '{name}' (known: {', '.join(PRESETS)})")
-    settings = PRESETS[name] if steps is None else replace(PRESETS[name], steps=steps)
+    if name not in REFEREES:
+        raise TrainingConfigError(f"unknown referee '{name}' (known: {', '.join(REFEREES)})")
+    if (name == "camvid") != (data is not None):
+        raise TrainingConfigError("camvid needs --data, a folder with 'images' and 'labels'; toys draws its own scenes")
     with training_progress("referee") as tell:
-        path = train_segmenter(data / "images", data / "labels", settings, out, tell=tell)
-    typer.echo(f"trained: {path}  (to use it, copy it to {own_folder() / f'referee-{name}.safetensors'})")
+        if data is None:
+            path = train_detector(replace(TOYS, steps=steps or TOYS.steps), out, tell=tell)
+        else:
+            settings = replace(CAMVID, steps=steps or CAMVID.steps)
+            path = train_segmenter(data / "images", data / "labels", settings, out, tell=tell)
+    typer.echo(f"trained: {path}  (to use it, copy it to {own_file(name)})")
 
 
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:

@@ -11,14 +11,15 @@ from . import label_metrics, object_metrics, text_metrics
 from .detectors import detector
 from .engine import EngineEntry, EngineError
 from .readers import readers
+from .referees import DETECTORS, REFEREES
 from .segmenters import segmenter
 
 _HR = "hr"
-_DEFAULT = {**dict.fromkeys(text_metrics.MEASURES, "rapidocr")}
+_DEFAULT = dict.fromkeys(text_metrics.MEASURES, "rapidocr")
 _USUAL = {
     **dict.fromkeys(text_metrics.MEASURES, ("rapidocr", "tesseract", "easyocr")),
-    **dict.fromkeys(label_metrics.MEASURES, ("camvid", "transformers/NAME", "mmseg/NAME")),
-    **dict.fromkeys(object_metrics.MEASURES, ("maskrcnn", "yolo/FILE.pt")),
+    **dict.fromkeys(label_metrics.MEASURES, (*REFEREES, "transformers/NAME", "mmseg/NAME")),
+    **dict.fromkeys(object_metrics.MEASURES, (*DETECTORS, "maskrcnn", "yolo/FILE.pt")),
 }
 
 Make = Callable[..., Metric]

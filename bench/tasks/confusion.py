@@ -31,17 +31,12 @@ def confusion(truth: NDArray[np.uint8], found: NDArray[np.uint8], classes: int) 
     return np.bincount(rows * classes + columns, minlength=classes**2).reshape(classes, classes)
 
 
-def value_of(measure: Measure, matrix: Counts) -> float:
-    """A measure of one confusion matrix in percent; NaN where no pixel counts.
+def combine(measure: Measure) -> Callable[[Sequence[Counts]], float]:
+    """The measure of a set in percent, of the sum of its images' matrices; NaN where no pixel counts.
 
     As mmsegmentation's IoUMetric: mIoU is the mean over classes with a true or a found pixel, mAcc over classes with a
     true one; aAcc is the share of pixels that are right.
     """
-    return float(_values(measure, _sums([matrix]))[0])
-
-
-def combine(measure: Measure) -> Callable[[Sequence[Counts]], float]:
-    """The measure of a set: of the sum of its images' matrices."""
     return lambda payloads: float(_values(measure, _sums(payloads).sum(0, keepdims=True))[0])
 
 

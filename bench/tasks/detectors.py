@@ -1,15 +1,18 @@
-"""Engines that detect objects: ultralytics' YOLO (an extra under AGPL-3.0) and torchvision's Mask R-CNN."""
+"""Engines that detect objects: small referees, torchvision's Mask R-CNN, ultralytics' YOLO (an extra, AGPL-3.0)."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...methods.weights import WeightsError, digest_of, find, own_folder, weight_file
-from .engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed
+from .engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed, tensor_of
+from .referees import DETECTORS, referee
 
 VERSION = "1"
 _LEAST_SCORE = 0.001
@@ -21,50 +24,55 @@ _MOST = 100
 class YoloDetector:
     """A YOLO of ultralytics; its ``.pt`` files are pickles, so use only those that you trust."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: str) -> None:
         os.environ["YOLO_OFFLINE"] = "true"  # no update checks, no usage reports, no downloads
         os.environ.setdefault("YOLO_AUTOINSTALL", "false")
         os.environ.setdefault("YOLO_VERBOSE", "false")
         from ultralytics import YOLO
 
-        self._network = YOLO(str(path))
+        self._network, self._device = YOLO(str(path)), device
 
-    def detect(self, image: Image) -> tuple[Detection, ...]:
+    def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         """See ``Detector``; letterboxed to 640 pixels, as the models were trained."""
-        bgr = np.ascontiguousarray(image[..., ::-1])
-        result = self._network.predict(
-            bgr, conf=_LEAST_SCORE, iou=0.7, max_det=_MOST, device="cpu", verbose=False, retina_masks=True
-        )[0]
-        boxes = result.boxes
-        masks = [None] * len(boxes) if result.masks is None else list(result.masks.data.cpu().numpy() > 0.5)
-        rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), masks, strict=True)
-        return tuple(
-            Detection(result.names[int(number)], (box[0], box[1], box[2], box[3]), score, mask)
-            for box, score, number, mask in rows
-        )
+        results = self._network.predict(
+            [np.ascontiguousarray(image[..., ::-1]) for image in images], conf=_LEAST_SCORE, iou=0.7, max_det=_MOST,
+            device=self._device, verbose=False, retina_masks=True,
+        )  # fmt: skip
+        return [_of_yolo(result) for result in results]
+
+
+def _of_yolo(result: Any) -> tuple[Detection, ...]:
+    boxes = result.boxes
+    masks = [None] * len(boxes) if result.masks is None else list(result.masks.data.cpu().numpy() > 0.5)
+    rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), masks, strict=True)
+    return tuple(
+        Detection(result.names[int(number)], (box[0], box[1], box[2], box[3]), score, mask)
+        for box, score, number, mask in rows
+    )
 
 
 class MaskRcnnDetector:
     """torchvision's Mask R-CNN, ResNet-50 FPN v2, trained on COCO."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: str) -> None:
         import torch
         from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights, maskrcnn_resnet50_fpn_v2
 
         self._names: list[str] = MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta["categories"]
         network = maskrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None, num_classes=len(self._names))
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        self._network = network.eval()
+        self._network, self._device = network.to(device).eval(), device
 
-    def detect(self, image: Image) -> tuple[Detection, ...]:
+    def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         """See ``Detector``; torchvision resizes the shorter side to 800 pixels."""
         import torch
 
         with torch.inference_mode():
-            tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255
-            found = self._network([tensor])[0]
+            return [self._of(found) for found in self._network(list(tensor_of(images, self._device)))]
+
+    def _of(self, found: dict[str, Any]) -> tuple[Detection, ...]:
         rows = zip(found["boxes"].tolist(), found["scores"].tolist(), found["labels"].tolist(),
-                   (found["masks"][:, 0] > 0.5).numpy(), strict=True)  # fmt: skip
+                   (found["masks"][:, 0] > 0.5).cpu().numpy(), strict=True)  # fmt: skip
         return tuple(
             Detection(self._names[number], (box[0], box[1], box[2], box[3]), score, mask)
             for box, score, number, mask in rows
@@ -72,11 +80,13 @@ class MaskRcnnDetector:
 
 
 def detector(kind: str, name: str) -> EngineEntry:
-    """The entry of ``maskrcnn`` or ``yolo/FILE.pt``.
+    """The entry of a small referee, of ``maskrcnn`` or of ``yolo/FILE.pt``.
 
     Raises:
         EngineError: no such kind.
     """
+    if kind in DETECTORS and not name:
+        return referee(kind)
     if kind == "maskrcnn" and not name:
         return EngineEntry(
             kind, "Mask R-CNN", f"{VERSION}, torchvision {library_version('torchvision')}", _load_maskrcnn,
@@ -88,7 +98,8 @@ def detector(kind: str, name: str) -> EngineEntry:
             partial(_load_yolo, name), missing=partial(_yolo_missing, name), weights=partial(_yolo_digest, name),
         )  # fmt: skip
     raise EngineError(
-        f"unknown detection engine '{kind}{'/' if name else ''}{name}' (known: maskrcnn, yolo/FILE such as"
+        f"unknown detection engine '{kind}{'/' if name else ''}{name}'"
+        f" (known: {', '.join(DETECTORS)}, maskrcnn, yolo/FILE such as"
         " yolo/yolo11n-seg.pt)"
     )
 
@@ -110,11 +121,11 @@ def _maskrcnn_digest() -> str:
     return "" if path is None else digest_of(path)[:32]
 
 
-def _load_maskrcnn() -> MaskRcnnDetector:
+def _load_maskrcnn(device: str) -> MaskRcnnDetector:
     path = find(weight_file(_MASKRCNN))
     if path is None:
         raise EngineError(_maskrcnn_missing())
-    return MaskRcnnDetector(path)
+    return MaskRcnnDetector(path, device)
 
 
 def _yolo_path(name: str) -> Path:
@@ -137,5 +148,5 @@ def _yolo_digest(name: str) -> str:
     return digest_of(_yolo_path(name))[:32] if _yolo_path(name).is_file() else ""
 
 
-def _load_yolo(name: str) -> YoloDetector:
-    return YoloDetector(_yolo_path(name))
+def _load_yolo(name: str, device: str) -> YoloDetector:
+    return YoloDetector(_yolo_path(name), device)

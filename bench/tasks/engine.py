@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .reading import Polygon, Reading
+from .reading import Reading
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Image = NDArray[np.uint8]
 """RGB ``[H, W, 3]``."""
@@ -25,8 +27,11 @@ class EngineError(ValueError):
 class TextReader(Protocol):
     """Reads images."""
 
-    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
-        """What is written in an image; ``one_word``: it is a crop of a word, which need not be searched for."""
+    def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
+        """What is written in each of some images of one size.
+
+        ``one_word``: they are crops of a word, which need not be searched for, and are read at any confidence.
+        """
 
 
 @runtime_checkable
@@ -37,8 +42,8 @@ class Segmenter(Protocol):
     def classes(self) -> tuple[str, ...]:
         """Names of classes 0, 1, ..."""
 
-    def segment(self, image: Image) -> NDArray[np.uint8]:
-        """Class of every pixel ``[H, W]``."""
+    def segment(self, images: Sequence[Image]) -> list[NDArray[np.uint8]]:
+        """Class of every pixel ``[H, W]`` of each of some images of one size."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,11 @@ class Detection:
 class Detector(Protocol):
     """Finds objects."""
 
-    def detect(self, image: Image) -> tuple[Detection, ...]:
-        """Objects, at most 100 or as many as the engine gives, in any order."""
+    def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
+        """Objects in each of some images of one size, at most 100 or as many as the engine gives, in any order."""
 
 
 AnyEngine = TextReader | Segmenter | Detector
-Entry = TypeVar("Entry", bound=AnyEngine, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class EngineEntry:
     """As tables call it."""
     version: str
     """Of our code and of the library: part of every score key."""
-    load: Callable[[], AnyEngine]
+    load: Callable[[str], AnyEngine] = field(compare=False)
+    """From a device's name; engines that have no use for one run on the CPU."""
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be used here and what to do; '' if it can."""
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
@@ -101,34 +106,18 @@ def not_installed(module: str, extra: str, note: str = "") -> str:
     return f"{module} is not installed; install the extra: pip install 'asasr-bench[{extra}]'{note}"
 
 
+def tensor_of(images: Sequence[Image], device: str) -> Tensor:
+    """Images of one size as ``[B, 3, H, W]`` in [0, 1]."""
+    import torch
+
+    return torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255
+
+
 @lru_cache(maxsize=2)  # a worker measures with one or two engines at a time
-def _loaded(load: Callable[[], AnyEngine]) -> AnyEngine:
-    return load()
+def _loaded(entry: EngineEntry, weights: str, device: str) -> AnyEngine:
+    return entry.load(device)
 
 
-def engine_of(entry: EngineEntry) -> Any:
-    """The engine, loaded once per process."""
-    return _loaded(entry.load)
-
-
-class Memory:
-    """The last findings by key: HR images come back with every method."""
-
-    def __init__(self, size: int = 512) -> None:
-        self._size = size
-        self._found: OrderedDict[Any, Any] = OrderedDict()
-
-    def get(self, key: Any, find: Callable[[], Any]) -> Any:
-        """What was found under this key, or what ``find`` finds now."""
-        if key not in self._found:
-            self._found[key] = find()
-            if len(self._found) > self._size:
-                self._found.popitem(last=False)
-        self._found.move_to_end(key)
-        return self._found[key]
-
-
-__all__ = [
-    "AnyEngine", "Detection", "Detector", "EngineEntry", "EngineError", "Image", "Memory", "Polygon", "Reading",
-    "Segmenter", "TextReader", "engine_of", "library_version", "not_installed",
-]  # fmt: skip
+def engine_of(entry: EngineEntry, device: str = "cpu") -> Any:
+    """The engine, loaded once per process, and again when its weights have changed."""
+    return _loaded(entry, entry.weights(), device)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
-from ...datasets.images import as_rgb
 from ...datasets.truth import Labels
 from ..metrics.metric import Metric, Pair, Payload
-from .confusion import Measure, combine, confusion, resample, value_of
-from .engine import EngineEntry, Memory, Segmenter, engine_of
+from .confusion import Measure, combine, confusion, resample
+from .engine import EngineEntry, Segmenter, engine_of
+from .findings import found, images_of, in_hr, task_metric
 
 VERSION = "1"
 MEASURES = {"miou": "mIoU", "macc": "mAcc", "aacc": "aAcc"}
-_HR = Memory()
 
 
 def label_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
     """The metric of a measure with an engine; ``consistency``: the engine's classes of HR are the truth."""
     measure = cast(Measure, name)
-    matrix = _matrix(entry, consistency)
-    return Metric(
-        id, f"{MEASURES[name]} ({entry.title}{', HR' if consistency else ''})", "%", 2, "higher",
-        f"{VERSION}, {entry.version}", lambda pair: value_of(measure, matrix(pair)),
-        needs="reference" if consistency else "labels", payload=matrix, combine=combine(measure),
-        resample=resample(measure), missing=entry.missing, weights=entry.weights, bounded=True,
+    return task_metric(
+        id, MEASURES[name], entry, needs="reference" if consistency else "labels", digits=2, version=VERSION,
+        score=_matrices(entry, consistency), combine=combine(measure), resample=resample(measure),
     )  # fmt: skip
 
 
-def _matrix(entry: EngineEntry, consistency: bool) -> Callable[[Pair], Payload]:
-    """The confusion matrix of one image; the engine runs once for all measures."""
+def _matrices(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], str], list[Payload]]:
+    """Confusion matrices of images; the engine runs once for all measures."""
 
-    def matrix(pair: Pair) -> Payload:
-        key = f"{entry.name} {consistency}"
-        if key not in pair.findings:
-            engine: Segmenter = engine_of(entry)
-            truth = _hr_labels(entry, engine, pair) if consistency else _labels(engine, pair)
-            pair.findings[key] = confusion(truth.map, engine.segment(as_rgb(pair.sr)), len(engine.classes))
-        found: Payload = pair.findings[key]
-        return found
+    def matrices(pairs: Sequence[Pair], device: str) -> list[Payload]:
+        def find(lacking: list[Pair]) -> list[Payload]:
+            engine: Segmenter = engine_of(entry, device)
+            truths = [_in_hr(entry, engine, pair) if consistency else _truth(engine, pair) for pair in lacking]
+            maps = engine.segment(images_of(lacking))
+            return [
+                confusion(truth.map, classes, len(engine.classes)) for truth, classes in zip(truths, maps, strict=True)
+            ]
 
-    return matrix
+        return found(pairs, f"labels {entry.name} {consistency}", find)
+
+    return matrices
 
 
-def _labels(engine: Segmenter, pair: Pair) -> Labels:
+def _truth(engine: Segmenter, pair: Pair) -> Labels:
     truth = pair.truths["labels"]
     assert isinstance(truth, Labels)
     if truth.classes and len(truth.classes) != len(engine.classes):
@@ -55,8 +52,6 @@ def _labels(engine: Segmenter, pair: Pair) -> Labels:
     return truth
 
 
-def _hr_labels(entry: EngineEntry, engine: Segmenter, pair: Pair) -> Labels:
+def _in_hr(entry: EngineEntry, engine: Segmenter, pair: Pair) -> Labels:
     assert pair.hr is not None
-    hr = pair.hr
-    key = entry.name, hashlib.sha256(hr.tobytes()).digest()
-    return Labels(_HR.get(key, lambda: engine.segment(as_rgb(hr))), engine.classes)
+    return Labels(in_hr(entry, "labels", pair.hr, engine.segment), engine.classes)

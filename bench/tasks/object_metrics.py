@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...datasets.images import as_rgb
 from ...datasets.truth import Instances
 from ..metrics.metric import Metric, Pair, Payload
 from .average_precision import Kind, Measure, combine, pack, resample
-from .engine import Detection, Detector, EngineEntry, Memory, engine_of, library_version, not_installed
+from .engine import Detection, Detector, EngineEntry, engine_of, library_version
+from .findings import found, images_of, in_hr, task_metric
 
 VERSION = "1"
 _RESAMPLES = 1_000
 _SURE = 0.5
 """Least score of an object in HR that counts as true in the consistency mode."""
-_HR = Memory()
 
 
 def _measures() -> dict[str, tuple[str, Measure]]:
@@ -42,45 +40,39 @@ MEASURES = _measures()
 def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
     """The metric of a measure with an engine; ``consistency``: what it is sure of in HR is the truth."""
     title, measure = MEASURES[name]
-    packed = _packed(entry, consistency, masks=measure.kind == "segm")
-    whole = combine(measure)
-
-    def missing() -> str:
-        return entry.missing() or not_installed("pycocotools", "detection")
-
-    return Metric(
-        id, f"{title} ({entry.title}{', HR' if consistency else ''})", "%", 1, "higher",
-        f"{VERSION}, pycocotools {library_version('pycocotools')}, {entry.version}",
-        lambda pair: whole([packed(pair)]), needs="reference" if consistency else "instances", payload=packed,
-        combine=whole, resample=resample(measure), resamples=_RESAMPLES, missing=missing, weights=entry.weights,
-        bounded=True,
+    return task_metric(
+        id, title, entry, needs="reference" if consistency else "instances", digits=1,
+        version=f"{VERSION}, pycocotools {library_version('pycocotools')}",
+        score=_packed(entry, consistency, masks=measure.kind == "segm"), combine=combine(measure),
+        resample=resample(measure), resamples=_RESAMPLES, package="pycocotools", extra="detection",
     )  # fmt: skip
 
 
-def _packed(entry: EngineEntry, consistency: bool, *, masks: bool) -> Callable[[Pair], Payload]:
-    """The payload of one image; the engine runs once for all measures."""
+def _packed(entry: EngineEntry, consistency: bool, *, masks: bool) -> Callable[[Sequence[Pair], str], list[Payload]]:
+    """Payloads of images; the engine runs once for all measures."""
 
-    def packed(pair: Pair) -> Payload:
-        key = f"{entry.name} {consistency} {masks}"
-        if key not in pair.findings:
-            found = _detections(entry, pair)
-            truth = _hr_objects(entry, pair) if consistency else pair.truths["instances"]
-            assert isinstance(truth, Instances)
-            if masks and any(one.mask is None for one in found):
-                raise ValueError(f"{entry.name} gives boxes alone; mask AP needs an engine that segments")
-            pair.findings[key] = pack(truth, _rows(found, truth, masks=masks))
-        payload: Payload = pair.findings[key]
-        return payload
+    def packed(pairs: Sequence[Pair], device: str) -> list[Payload]:
+        def find(lacking: list[Pair]) -> list[Payload]:
+            engine: Detector = engine_of(entry, device)
+            objects = found(lacking, f"objects {entry.name}", lambda fresh: engine.detect(images_of(fresh)))
+            return [
+                _payload(entry, engine, pair, one, consistency, masks)
+                for pair, one in zip(lacking, objects, strict=True)
+            ]
+
+        return found(pairs, f"objects {entry.name} {consistency} {masks}", find)
 
     return packed
 
 
-def _detections(entry: EngineEntry, pair: Pair) -> tuple[Detection, ...]:
-    if entry.name not in pair.findings:
-        engine: Detector = engine_of(entry)
-        pair.findings[entry.name] = engine.detect(as_rgb(pair.sr))
-    found: tuple[Detection, ...] = pair.findings[entry.name]
-    return found
+def _payload(
+    entry: EngineEntry, engine: Detector, pair: Pair, objects: Sequence[Detection], consistency: bool, masks: bool
+) -> Payload:
+    truth = _in_hr(entry, engine, pair, objects) if consistency else pair.truths["instances"]
+    assert isinstance(truth, Instances)
+    if masks and any(one.mask is None for one in objects):
+        raise ValueError(f"{entry.name} gives boxes alone; mask AP needs an engine that segments")
+    return pack(truth, _rows(objects, truth, masks=masks))
 
 
 def _rows(found: Sequence[Detection], truth: Instances, *, masks: bool) -> list[dict[str, Any]]:
@@ -116,14 +108,13 @@ def _folded(name: str) -> str:
     return name.casefold().replace("_", " ").strip()
 
 
-def _hr_objects(entry: EngineEntry, pair: Pair) -> Instances:
+def _in_hr(entry: EngineEntry, engine: Detector, pair: Pair, objects: Sequence[Detection]) -> Instances:
+    """What the engine is sure of in HR, with the categories of all that it found in HR and SR."""
     assert pair.hr is not None
-    hr = pair.hr
-    key = entry.name, hashlib.sha256(hr.tobytes()).digest()
-    found: tuple[Detection, ...] = _HR.get(key, lambda: engine_of(entry).detect(as_rgb(hr)))
-    sure = [one for one in found if one.score >= _SURE]
-    size = hr.shape[0], hr.shape[1]
-    every = {zlib.crc32(_folded(one.category).encode()): one.category for one in (*found, *_detections(entry, pair))}
+    found_there: tuple[Detection, ...] = in_hr(entry, "objects", pair.hr, engine.detect)
+    sure = [one for one in found_there if one.score >= _SURE]
+    size = pair.hr.shape[0], pair.hr.shape[1]
+    every = {zlib.crc32(_folded(one.category).encode()): one.category for one in (*found_there, *objects)}
     annotations: list[dict[str, Any]] = []
     for one in sure:
         box = _box(one)

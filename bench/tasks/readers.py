@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,12 @@ import numpy as np
 
 from ...datasets.images import file_digest
 from ...methods.weights import WeightsError, digest_of, find, weight_file
-from .engine import EngineEntry, Image, Reading, library_version, not_installed
-from .reading import Polygon
+from .engine import EngineEntry, Image, library_version, not_installed
+from .reading import Polygon, Reading
 
-VERSION = "1"
+VERSION = "2"
 _CERTAIN = 0.5
-"""Least confidence of what counts as read; RapidOCR's own default, for all engines."""
+"""Least confidence of what counts as found and read; RapidOCR's own default, for all engines."""
 
 
 class RapidOcrReader:
@@ -31,34 +32,40 @@ class RapidOcrReader:
         settings = {"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "error"}
         self._engine = RapidOCR(params=settings)
 
-    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
-        """See ``TextReader``."""
-        found = self._engine(
-            np.ascontiguousarray(image[..., ::-1]), use_det=not one_word, use_cls=False
-        )  # it takes BGR
+    def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
+        """See ``TextReader``; the engine takes one image at a time."""
+        return [self._read(image, one_word) for image in images]
+
+    def _read(self, image: Image, one_word: bool) -> tuple[Reading, ...]:
+        least = 0.0 if one_word else _CERTAIN
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        found = self._engine(bgr, use_det=not one_word, use_cls=False, text_score=least)
         if not found.txts:
             return ()
         boxes = [()] * len(found.txts) if one_word else [_corners(box) for box in found.boxes]
         rows = zip(found.txts, boxes, found.scores, strict=True)
-        return tuple(Reading(text, box, float(score)) for text, box, score in rows if score >= _CERTAIN)
+        return tuple(Reading(text, box, float(score)) for text, box, score in rows if score >= least)
 
 
 class TesseractReader:
     """Tesseract's LSTM through its command line program."""
 
-    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
+    def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
         """See ``TextReader``; page segmentation 8 (one word) or 11 (sparse text)."""
+        return [self._read(image, one_word) for image in images]
+
+    def _read(self, image: Image, one_word: bool) -> tuple[Reading, ...]:
         import pytesseract
         from PIL import Image as Picture
 
-        mode = 8 if one_word else 11
+        mode, least = (8, 0.0) if one_word else (11, _CERTAIN)
         table = pytesseract.image_to_data(
             Picture.fromarray(image), lang="eng", config=f"--oem 1 --psm {mode}", output_type=pytesseract.Output.DICT
         )
         rows = zip(*(table[key] for key in ("text", "conf", "left", "top", "width", "height")), strict=True)
         found = []
         for text, confidence, left, top, width, height in rows:
-            if text.strip() and float(confidence) / 100 >= _CERTAIN:
+            if text.strip() and float(confidence) / 100 >= least:
                 right, bottom = left + width, top + height
                 box: Polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
                 found.append(Reading(text, () if one_word else box, float(confidence) / 100))
@@ -68,21 +75,26 @@ class TesseractReader:
 class EasyOcrReader:
     """CRAFT and CRNN through EasyOCR, from files that were verified before."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         import easyocr
 
         self._engine = easyocr.Reader(
-            ["en"], gpu=False, model_storage_directory=str(folder), user_network_directory=str(folder),
-            download_enabled=False, verbose=False,
+            ["en"], gpu=False if device == "cpu" else device, model_storage_directory=str(folder),
+            user_network_directory=str(folder), download_enabled=False, verbose=False,
+            quantize=False,  # numbers would depend on the device
         )  # fmt: skip
 
-    def read(self, image: Image, *, one_word: bool) -> tuple[Reading, ...]:
+    def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
         """See ``TextReader``."""
+        return [self._read(image, one_word) for image in images]
+
+    def _read(self, image: Image, one_word: bool) -> tuple[Reading, ...]:
         found = self._engine.recognize(image) if one_word else self._engine.readtext(image)
+        least = 0.0 if one_word else _CERTAIN
         return tuple(
             Reading(text, () if one_word else _corners(box), float(score))
             for box, text, score in found
-            if score >= _CERTAIN
+            if score >= least
         )
 
 
@@ -90,11 +102,11 @@ def readers() -> dict[str, EngineEntry]:
     """All readers by name."""
     entries = (
         EngineEntry(
-            "rapidocr", "RapidOCR", f"{VERSION}, rapidocr {library_version('rapidocr')}", RapidOcrReader,
+            "rapidocr", "RapidOCR", f"{VERSION}, rapidocr {library_version('rapidocr')}", lambda _: RapidOcrReader(),
             missing=_rapidocr_missing, weights=_rapidocr_weights,
         ),
         EngineEntry(
-            "tesseract", "Tesseract", f"{VERSION}, tesseract {_tesseract_version()}", TesseractReader,
+            "tesseract", "Tesseract", f"{VERSION}, tesseract {_tesseract_version()}", lambda _: TesseractReader(),
             missing=_tesseract_missing, weights=_tesseract_weights,
         ),
         EngineEntry(
@@ -185,5 +197,5 @@ def _easyocr_missing() -> str:
     return ""
 
 
-def _load_easyocr() -> EasyOcrReader:
-    return EasyOcrReader(_easyocr_files()[0].parent)
+def _load_easyocr(device: str) -> EasyOcrReader:
+    return EasyOcrReader(_easyocr_files()[0].parent, device)

@@ -1,11 +1,11 @@
-"""Engines that segment: the shipped CamVid referee, transformers' and mmsegmentation's networks."""
+"""Engines that segment: small referees, transformers' and mmsegmentation's networks."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from functools import lru_cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +14,16 @@ from numpy.typing import NDArray
 
 from ...methods.weights import digest_of, own_folder
 from .engine import EngineEntry, EngineError, Image, library_version, not_installed
+from .referees import REFEREES, referee
 
 VERSION = "1"
-REFEREES = {"camvid": "Small CamVid referee"}
-"""Shipped small segmenters: ``shipped/NAME.safetensors``."""
 _TRANSFORMERS = (".safetensors", ".bin")
-
-
-class SmallReferee:
-    """A ``SmallSegmenter`` from its weight file."""
-
-    def __init__(self, path: Path) -> None:
-        from .small_segmenter import load_segmenter
-
-        self._network, self.classes = load_segmenter(path, "cpu")
-
-    def segment(self, image: Image) -> NDArray[np.uint8]:
-        """See ``Segmenter``."""
-        import torch
-
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].float() / 255
-            found: NDArray[np.uint8] = self._network(batch)[0].argmax(0).to(torch.uint8).numpy()
-        return found
 
 
 class TransformersSegmenter:
     """SegFormer, UperNet, Mask2Former, ...: a folder as ``save_pretrained`` writes it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         from transformers import AutoConfig, AutoImageProcessor
         from transformers.models.auto import modeling_auto
 
@@ -50,25 +31,26 @@ class TransformersSegmenter:
         universal = config.model_type in modeling_auto.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING_NAMES
         kind = "UniversalSegmentation" if universal else "SemanticSegmentation"
         auto = getattr(modeling_auto, f"AutoModelFor{kind}")
-        self._network = auto.from_pretrained(folder, local_files_only=True).eval()
+        self._network, self._device = auto.from_pretrained(folder, local_files_only=True).to(device).eval(), device
         self._processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
         self.classes = tuple(config.id2label[number] for number in sorted(config.id2label))
 
-    def segment(self, image: Image) -> NDArray[np.uint8]:
+    def segment(self, images: Sequence[Image]) -> list[NDArray[np.uint8]]:
         """See ``Segmenter``; resized as the model's own processor says, and back."""
         import torch
 
-        inputs = self._processor(images=image, return_tensors="pt")
+        pixels = self._processor(images=list(images), return_tensors="pt")["pixel_values"].to(self._device)
         with torch.inference_mode():
-            outputs = self._network(**{key: value for key, value in inputs.items() if key == "pixel_values"})
-        found = self._processor.post_process_semantic_segmentation(outputs, target_sizes=[image.shape[:2]])[0]
-        return np.asarray(found.cpu().numpy(), dtype=np.uint8)
+            outputs = self._network(pixel_values=pixels)
+        sizes = [image.shape[:2] for image in images]
+        maps = self._processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
+        return [one.cpu().numpy().astype(np.uint8) for one in maps]
 
 
 class MmsegSegmenter:
     """A network of mmsegmentation: its configuration ``NAME.py`` and its checkpoint beside it."""
 
-    def __init__(self, config: Path, checkpoint: Path) -> None:
+    def __init__(self, config: Path, checkpoint: Path, device: str) -> None:
         _stub_compiled_ops()
         import mmseg.models  # noqa: F401 (registers the networks)
         from mmengine.config import Config
@@ -83,7 +65,7 @@ class MmsegSegmenter:
             settings.model.get(part, {}).pop("init_cfg", None)  # what it names would be downloaded
         init_default_scope("mmseg")
         stored = read_checkpoint(checkpoint)
-        self._network = MODELS.build(settings.model).eval()
+        self._network = MODELS.build(settings.model).to(device).eval()
         lost, extra = self._network.load_state_dict(stored["state_dict"], strict=False)
         if lost:
             raise EngineError(
@@ -91,19 +73,17 @@ class MmsegSegmenter:
             )
         self.classes = _class_names(stored, settings)
 
-    def segment(self, image: Image) -> NDArray[np.uint8]:
+    def segment(self, images: Sequence[Image]) -> list[NDArray[np.uint8]]:
         """See ``Segmenter``."""
         import torch
+        from mmseg.structures import SegDataSample
 
+        bgr = [torch.from_numpy(np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))) for image in images]
+        size = images[0].shape[:2]
+        samples = [SegDataSample(metainfo={"ori_shape": size, "img_shape": size}) for _ in images]
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-            data = self._network.data_preprocessor({"inputs": [batch.flip(0)]}, False)  # it takes BGR, as OpenCV reads
-            meta = {"ori_shape": image.shape[:2], "img_shape": image.shape[:2], "pad_shape": data["inputs"].shape[-2:],
-                    "padding_size": [0, 0, 0, 0]}  # fmt: skip
-            logits = self._network.inference(data["inputs"], [meta])
-        height, width = image.shape[:2]
-        found: NDArray[np.uint8] = logits[0, :, :height, :width].argmax(0).to(torch.uint8).numpy()
-        return found
+            found = self._network.test_step({"inputs": bgr, "data_samples": samples})
+        return [one.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy() for one in found]
 
 
 def segmenter(kind: str, name: str) -> EngineEntry:
@@ -113,10 +93,7 @@ def segmenter(kind: str, name: str) -> EngineEntry:
         EngineError: no such kind.
     """
     if kind in REFEREES and not name:
-        return EngineEntry(
-            kind, REFEREES[kind], VERSION, partial(_load_referee, kind), missing=partial(_referee_missing, kind),
-            weights=partial(_referee_digest, kind),
-        )  # fmt: skip
+        return referee(kind)
     if kind == "transformers" and name:
         version = f"{VERSION}, transformers {library_version('transformers')}"
         return EngineEntry(
@@ -133,31 +110,6 @@ def segmenter(kind: str, name: str) -> EngineEntry:
         f"unknown segmentation engine '{kind}{'/' if name else ''}{name}'"
         f" (known: {', '.join(REFEREES)}, transformers/NAME, mmseg/NAME)"
     )
-
-
-def referee_file(name: str) -> Path | None:
-    """Weights of a small referee: trained by the user, else shipped."""
-    trained = own_folder() / f"referee-{name}.safetensors"
-    shipped = Path(str(files(__package__).joinpath("shipped", f"{name}.safetensors")))
-    return next((path for path in (trained, shipped) if path.is_file()), None)
-
-
-def _load_referee(name: str) -> SmallReferee:
-    path = referee_file(name)
-    if path is None:
-        raise EngineError(_referee_missing(name))
-    return SmallReferee(path)
-
-
-def _referee_missing(name: str) -> str:
-    if referee_file(name) is not None:
-        return ""
-    return f"no weights of the {name} referee; train it: asasr-bench train referee {name} --images DIR --labels DIR"
-
-
-def _referee_digest(name: str) -> str:
-    path = referee_file(name)
-    return "" if path is None else digest_of(path)[:32]
 
 
 @lru_cache(maxsize=16)
@@ -197,11 +149,11 @@ def _joint(paths: list[Path]) -> str:
     return hashlib.sha256("".join(map(digest_of, paths)).encode()).hexdigest()[:32]
 
 
-def _load_transformers(name: str) -> TransformersSegmenter:
+def _load_transformers(name: str, device: str) -> TransformersSegmenter:
     folder = _transformers_folder(name)
     if folder is None:
         raise EngineError(_transformers_missing(name))
-    return TransformersSegmenter(folder)
+    return TransformersSegmenter(folder, device)
 
 
 def _mmseg_files(name: str) -> tuple[Path | None, Path | None]:
@@ -228,11 +180,11 @@ def _mmseg_digest(name: str) -> str:
     return _joint([path for path in _mmseg_files(name) if path is not None])
 
 
-def _load_mmseg(name: str) -> MmsegSegmenter:
+def _load_mmseg(name: str, device: str) -> MmsegSegmenter:
     config, checkpoint = _mmseg_files(name)
     if config is None or checkpoint is None:
         raise EngineError(_mmseg_missing(name))
-    return MmsegSegmenter(config, checkpoint)
+    return MmsegSegmenter(config, checkpoint, device)
 
 
 def _class_names(stored: dict[str, Any], settings: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A small segmentation network: residual encoder to 1/16, global context, two skips back to 1/4."""
+"""The small referees' network: residual encoder to 1/16, global context, two skips back to 1/4."""
 
 from __future__ import annotations
 
@@ -10,17 +10,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .small_detector import PLANES, RARE
+
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class SmallSegmenter(nn.Module):
-    """RGB in [0, 1] ``[B, 3, H, W]`` to logits ``[B, classes, H, W]``; any height and width of at least 32."""
+    """RGB in [0, 1] ``[B, 3, H, W]`` to logits ``[B, classes, H, W]``; any height and width of at least 32.
+
+    Args:
+        classes: how many.
+        width: channels of the first layer.
+        objects: three more planes follow the classes, see ``small_detector``.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, classes: int, width: int = 16) -> None:
+    def __init__(self, classes: int, width: int = 16, *, objects: bool = False) -> None:
         super().__init__()
+        self.classes, self.width, self.objects = classes, width, objects
         quarter, eighth, sixteenth = 2 * width, 3 * width, 6 * width
         self.stem = nn.Sequential(_conv(3, width, stride=2), _conv(width, quarter, stride=2))
         self.eighth = nn.Sequential(_conv(quarter, eighth, stride=2), _Residual(eighth))
@@ -30,7 +39,9 @@ class SmallSegmenter(nn.Module):
         self.context = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(sixteenth, sixteenth, 1))
         self.to_eighth, self.to_quarter = nn.Conv2d(sixteenth, eighth, 1), nn.Conv2d(eighth, quarter, 1)
         self.mix_eighth, self.mix_quarter = _conv(eighth, eighth), _conv(quarter, quarter)
-        self.head = nn.Conv2d(quarter, classes, 1)
+        self.head = nn.Conv2d(quarter, classes + PLANES * objects, 1)
+        if objects and self.head.bias is not None:
+            nn.init.constant_(self.head.bias[classes : classes + 1], RARE)
         self.register_buffer("mean", torch.tensor(_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(_STD)[:, None, None], persistent=False)
 
@@ -64,8 +75,8 @@ def _enlarged(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def save_segmenter(network: SmallSegmenter, path: Path, classes: tuple[str, ...], width: int) -> None:
-    """Write weights (float16) with what is needed to load them."""
+def save_segmenter(network: SmallSegmenter, path: Path, names: tuple[str, ...]) -> None:
+    """Write weights (float16) with what is needed to load them; ``names`` of the classes."""
     from safetensors.torch import save_file
 
     tensors = {
@@ -73,7 +84,8 @@ def save_segmenter(network: SmallSegmenter, path: Path, classes: tuple[str, ...]
     }
     temporary = path.with_name(f".{path.name}.tmp")
     # One entry: safetensors writes several in any order, and equal trainings give equal files.
-    save_file(tensors, temporary, {"segmenter": json.dumps({"classes": classes, "width": width})})
+    notes = {"classes": names, "width": network.width, **({"objects": True} if network.objects else {})}
+    save_file(tensors, temporary, {"segmenter": json.dumps(notes)})
     temporary.replace(path)
 
 
@@ -90,7 +102,7 @@ def load_segmenter(path: Path, device: str) -> tuple[SmallSegmenter, tuple[str, 
             notes: dict[str, Any] = json.loads((file.metadata() or {})["segmenter"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         names = tuple(notes["classes"])
-        network = SmallSegmenter(len(names), notes["width"])
+        network = SmallSegmenter(len(names), notes["width"], objects=notes.get("objects", False))
         network.load_state_dict(
             {name: one.float() if one.is_floating_point() else one for name, one in tensors.items()}
         )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb
 from ...datasets.truth import Text, Word
-from ..metrics.metric import Metric, Pair, Payload
-from .engine import EngineEntry, Memory, Reading, engine_of
-from .reading import COLUMNS, RULES, score_text
+from ..metrics.metric import Floats, Metric, Pair, Payload
+from .engine import EngineEntry, TextReader, engine_of
+from .findings import found, images_of, in_hr, task_metric
+from .reading import COLUMNS, RULES, Reading, score_text
 
 VERSION = "1"
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,6 @@ MEASURES = {
 def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
     """The metric of a measure with an engine; ``consistency``: HR's readings are the truth."""
     ratio = MEASURES[name]
-    source = _hr_reader(entry) if consistency else _truth
-    counts = _counter(entry, source)
 
     def combine(payloads: Sequence[Payload]) -> float:
         return float(ratio.of(np.sum(payloads, axis=0)))
@@ -61,12 +57,35 @@ def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) ->
     def resample(payloads: Sequence[Payload], drawn: Floats) -> Floats:
         return ratio.of(drawn @ np.stack(payloads))
 
-    return Metric(
-        id, f"{ratio.title} ({entry.title}{', HR' if consistency else ''})", "%", 1, "higher",
-        f"{VERSION}, rules {RULES}, {entry.version}", lambda pair: float(ratio.of(counts(pair))),
-        needs="reference" if consistency else "text", payload=counts, combine=combine, resample=resample,
-        missing=entry.missing, weights=entry.weights, bounded=True,
+    return task_metric(
+        id, ratio.title, entry, needs="reference" if consistency else "text", digits=1,
+        version=f"{VERSION}, rules {RULES}", score=_counts(entry, consistency), combine=combine, resample=resample,
     )  # fmt: skip
+
+
+def _counts(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], str], list[Payload]]:
+    """Counts of images; the engine and the pairing run once for all measures."""
+
+    def counts(pairs: Sequence[Pair], device: str) -> list[Payload]:
+        def find(lacking: list[Pair]) -> list[Payload]:
+            engine: TextReader = engine_of(entry, device)
+            truths = [_in_hr(entry, engine, pair) if consistency else _truth(pair) for pair in lacking]
+            scores: dict[int, Payload] = {}
+            for one_word in (False, True):
+                alike = [number for number, truth in enumerate(truths) if _is_one_word(truth) == one_word]
+                if alike:
+                    readings = engine.read(images_of([lacking[number] for number in alike]), one_word=one_word)
+                    for number, read in zip(alike, readings, strict=True):
+                        scores[number] = score_text(truths[number], read)
+            return [scores[number] for number in range(len(lacking))]
+
+        return found(pairs, f"text {entry.name} {consistency}", find)
+
+    return counts
+
+
+def _is_one_word(truth: Text) -> bool:
+    return len(truth.words) == 1 and not truth.words[0].polygon
 
 
 def _truth(pair: Pair) -> Text:
@@ -75,31 +94,7 @@ def _truth(pair: Pair) -> Text:
     return truth
 
 
-_HR = Memory()
-
-
-def _hr_reader(entry: EngineEntry) -> Callable[[Pair], Text]:
-    def read(pair: Pair) -> Text:
-        assert pair.hr is not None
-        hr = pair.hr
-        key = entry.name, hashlib.sha256(hr.tobytes()).digest()
-        readings: tuple[Reading, ...] = _HR.get(key, lambda: engine_of(entry).read(as_rgb(hr), one_word=False))
-        return Text(tuple(Word(one.text, one.polygon) for one in readings))
-
-    return read
-
-
-def _counter(entry: EngineEntry, source: Callable[[Pair], Text]) -> Callable[[Pair], Payload]:
-    """Counts of one image; the engine and the pairing run once for all measures."""
-
-    def counts(pair: Pair) -> Payload:
-        key = f"{entry.name} {source is _truth}"
-        if key not in pair.findings:
-            truth = source(pair)
-            one_word = len(truth.words) == 1 and not truth.words[0].polygon
-            readings = engine_of(entry).read(as_rgb(pair.sr), one_word=one_word)
-            pair.findings[key] = score_text(truth, readings)
-        found: Payload = pair.findings[key]
-        return found
-
-    return counts
+def _in_hr(entry: EngineEntry, engine: TextReader, pair: Pair) -> Text:
+    assert pair.hr is not None
+    readings: tuple[Reading, ...] = in_hr(entry, "text", pair.hr, partial(engine.read, one_word=False))
+    return Text(tuple(Word(one.text, one.polygon) for one in readings))

@@ -21,6 +21,9 @@ from .toys import CATEGORIES, TOYS
 _DEMONSTRATION = 72
 """First seed of the demonstration: six seeds in a row with six different surfaces and every kind of toy three times."""
 
+_MEASURED = 2_000
+"""First seed of the set ``drawn-toys``."""
+
 _FEWEST, _MOST = 3, 12
 _SMALLEST, _LARGEST = 0.058, 0.24
 """Toy radius as a fraction of the scene's shorter side: 30 to 122 pixels across in a 256 x 256 scene."""
@@ -110,6 +113,11 @@ def build_object_scenes(root: Path, count: int = 8, first_seed: int = 1, size: t
 def build(root: Path) -> None:
     """Write the demonstration's six object scenes."""
     build_object_scenes(root, count=6, first_seed=_DEMONSTRATION)
+
+
+def build_toys(root: Path) -> None:
+    """Write the forty scenes on which detectors are measured."""
+    build_object_scenes(root, count=40, first_seed=_MEASURED)
 
 
 def _arrange(rng: np.random.Generator, size: tuple[int, int], towards_light: NDArray[np.float64]) -> list[_Sprite]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,22 @@ from asasr_bench.datasets.images import write_png
 from numpy.typing import NDArray
 
 CLASSES = ("sky", "road", "tree")
+
+
+@pytest.fixture(autouse=True)
+def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No engine opens a connection or looks up a name, not even one that would go on without."""
+    tried: list[str] = []
+
+    def refuse(*given: object, **_: object) -> None:
+        tried.append(str(given[-1]))
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert not tried, f"tried to connect: {tried}"
 
 
 @pytest.fixture
@@ -39,6 +57,6 @@ def referee(weights: Path, street: Path) -> Path:
     """A small segmenter, trained for a moment on the street images, in the place of the CamVid referee."""
     from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, train_segmenter
 
-    settings = SegmenterTraining(CLASSES, void=(11,), steps=30, batch=4, crop=48, width=4, save_every=10)
+    settings = SegmenterTraining(classes=CLASSES, void=(11,), steps=30, batch=4, crop=48, width=4, save_every=10)
     trained = train_segmenter(street / "images", street / "labels", settings, street / "training")
     return trained.rename(weights / "referee-camvid.safetensors")

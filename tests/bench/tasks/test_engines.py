@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_transformers_segformer(weights: Path, photo: NDArray[np.uint8]) -> None
     engine = engine_of(entry)
     assert isinstance(engine, Segmenter)
     assert engine.classes == ("sky", "road", "tree")
-    found = engine.segment(photo[:100, :140])
+    found = engine.segment([photo[:100, :140]])[0]
     inputs = processor(images=photo[:100, :140], return_tensors="pt")
     with torch.inference_mode():
         logits = network(**inputs).logits
@@ -73,9 +74,9 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
     mask2former = Mask2FormerForUniversalSegmentation(
         Mask2FormerConfig(
             backbone_config=swin,
-            feature_size=16,
-            mask_feature_size=16,
-            hidden_dim=16,
+            feature_size=32,
+            mask_feature_size=32,
+            hidden_dim=32,
             encoder_feedforward_dim=16,
             encoder_layers=1,
             decoder_layers=2,
@@ -89,7 +90,8 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
     Mask2FormerImageProcessor(size={"height": 64, "width": 64}).save_pretrained(weights / "mask2former")
     for name in ("upernet", "mask2former"):
         engine = engine_of(segmenter("transformers", name))
-        found = engine.segment(photo[:96, :80])
+        found, again = engine.segment([photo[:96, :80]] * 2)
+        np.testing.assert_array_equal(found, again)
         assert found.shape == (96, 80)
         assert int(found.max()) < len(engine.classes) == 4
 
@@ -140,7 +142,7 @@ def test_mmsegmentation(weights: Path, photo: NDArray[np.uint8]) -> None:
     with torch.inference_mode():
         logits = network.decode_head(network.extract_feat(padded))
     logits = torch.nn.functional.interpolate(logits, (96, 160), mode="bilinear", align_corners=False)
-    np.testing.assert_array_equal(engine.segment(image), logits[0, :, :90, :130].argmax(0).numpy())
+    np.testing.assert_array_equal(engine.segment([image, image])[1], logits[0, :, :90, :130].argmax(0).numpy())
 
 
 def test_checkpoints_are_read_without_running_what_they_name(tmp_path: Path) -> None:
@@ -185,7 +187,7 @@ def test_yolo(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Monke
     assert entry.missing() == ""
     engine = engine_of(entry)
     assert isinstance(engine, Detector)
-    found = engine.detect(photo)
+    found = engine.detect([photo])[0]
     assert len(found) <= 100
     assert all(one.category.startswith("thing") for one in found)
     if model.endswith("seg"):
@@ -204,7 +206,7 @@ def test_mask_rcnn(weights: Path, photo: NDArray[np.uint8]) -> None:
     torch.save(network.state_dict(), path)
     from asasr_bench.bench.tasks.detectors import MaskRcnnDetector
 
-    found = MaskRcnnDetector(path).detect(photo[:128, :128])
+    found = MaskRcnnDetector(path, "cpu").detect([photo[:128, :128]])[0]
     assert all(one.mask is not None and one.mask.shape == (128, 128) for one in found)
 
 
@@ -230,15 +232,15 @@ def _reads_a_sign(engine: TextReader) -> None:
         (40, 40), "PLATFORM 27", fill="black", font=ImageFont.truetype(str(font_file("DejaVuSans")), 48)
     )
     pixels = np.asarray(sign)
-    found = engine.read(pixels, one_word=False)
+    found = engine.read([pixels], one_word=False)[0]
     text = "".join(one.text for one in sorted(found, key=lambda one: one.polygon[0]))
     assert text.replace(" ", "") == "PLATFORM27"
     xs = [x for one in found for x, _ in one.polygon]
     assert min(xs) == pytest.approx(45, abs=20)  # engines leave some room around the ink
-    word = engine.read(np.ascontiguousarray(pixels[30:110, 30:300]), one_word=True)
+    word = engine.read([np.ascontiguousarray(pixels[30:110, 30:300])], one_word=True)[0]
     assert [one.text for one in word] == ["PLATFORM"]
     assert word[0].polygon == ()
-    assert engine.read(np.full((80, 80, 3), 255, dtype=np.uint8), one_word=False) == ()
+    assert engine.read([np.full((80, 80, 3), 255, dtype=np.uint8)], one_word=False) == [()]
 
 
 @pytest.mark.slow
@@ -253,9 +255,9 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
 
     assert "craft_mlt_25k.pth is missing" in readers()["easyocr"].missing()
     torch.manual_seed(0)
-    torch.save(CRAFT().state_dict(), weights / "craft_mlt_25k.pth")
+    torch.save(_parallel(CRAFT()), weights / "craft_mlt_25k.pth")
     signs = len(config.recognition_models["gen2"]["english_g2"]["characters"]) + 1
-    torch.save(Model(1, 256, 256, signs).state_dict(), weights / "english_g2.pth")
+    torch.save(_parallel(Model(1, 256, 256, signs)), weights / "english_g2.pth")
     for entry, name in (
         (config.detection_models["craft"], "craft_mlt_25k.pth"),
         (config.recognition_models["gen2"]["english_g2"], "english_g2.pth"),
@@ -263,5 +265,10 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
         digest = hashlib.md5((weights / name).read_bytes(), usedforsecurity=False).hexdigest()
         monkeypatch.setitem(entry, "md5sum", digest)
     assert readers()["easyocr"].missing() == ""
-    found = engine_of(readers()["easyocr"]).read(photo[:96, :128], one_word=True)
+    found = engine_of(readers()["easyocr"]).read([photo[:96, :128]], one_word=True)[0]
     assert isinstance(found, tuple)
+
+
+def _parallel(network: Any) -> dict[str, Any]:
+    """Weights under the names that ``DataParallel`` gives them, as EasyOCR's files have them."""
+    return {f"module.{name}": tensor for name, tensor in network.state_dict().items()}

@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.tasks import segmenter_training
-from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, TrainingDataError, train_segmenter
+from asasr_bench.bench.tasks.referee_training import TrainingDataError
+from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, train_segmenter
 from asasr_bench.datasets.dataset import DatasetError
 from asasr_bench.datasets.images import write_png
 
-SETTINGS = SegmenterTraining(("sky", "road", "tree"), void=(11,), steps=12, batch=2, crop=48, width=4, save_every=4)
+SETTINGS = SegmenterTraining(
+    classes=("sky", "road", "tree"), void=(11,), steps=12, batch=2, crop=48, width=4, save_every=4
+)
 
 
 def test_it_learns_and_goes_on_after_a_stop(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:

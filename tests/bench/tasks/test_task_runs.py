@@ -12,7 +12,7 @@ from asasr_bench.bench.leaderboard import load_board
 from asasr_bench.bench.metrics.metric import MetricError, get_metric
 from asasr_bench.bench.spec import DatasetEntry, Spec, SpecError
 from asasr_bench.bench.store import open_store
-from asasr_bench.bench.tasks.confusion import confusion, value_of
+from asasr_bench.bench.tasks.confusion import combine, confusion
 from asasr_bench.bench.tasks.small_segmenter import load_segmenter
 from asasr_bench.datasets.images import read_image
 from asasr_bench.datasets.truth import read_labels
@@ -48,7 +48,7 @@ def test_hr_and_bicubic_are_the_bounds_of_every_table(street: Path, referee: Pat
         truth = read_labels(street / "labels" / f"{number}.png", void=(11,))
         matrices.append(confusion(truth, found, len(classes)))
         np.testing.assert_array_equal(payloads["hr", str(number)], matrices[-1])
-    assert scores.loc[("miou:camvid", "hr"), "value"] == pytest.approx(value_of("miou", np.sum(matrices, axis=0)))
+    assert scores.loc[("miou:camvid", "hr"), "value"] == pytest.approx(combine("miou")(matrices))
     assert runner.run(_spec(street, "psnr_y", "miou:camvid", "aacc:camvid:hr"), street / "store").measured == 0
 
 
@@ -62,8 +62,20 @@ def test_other_truth_or_other_weights_are_measured_anew(street: Path, referee: P
     write_png(street / "labels" / "0.png", np.zeros((64, 96), dtype=np.uint8))
     assert runner.run(spec, street / "store").measured == 3
     torch.manual_seed(1)
-    save_segmenter(SmallSegmenter(3, 4).eval(), referee, ("sky", "road", "tree"), 4)
+    save_segmenter(SmallSegmenter(3, 4).eval(), referee, ("sky", "road", "tree"))
     assert runner.run(spec, street / "store").measured == 9
+
+
+def test_a_broken_file_fails_its_own_cells(street: Path, referee: Path) -> None:
+    broken = street / "images" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+    summary = runner.run(_spec(street, "miou:camvid"), street / "store")
+    assert any("1.png" in message for message in summary.messages)
+    with open_store(street / "store") as store:
+        scores = store.scores()
+    done = scores[scores["status"] == "done"]
+    assert set(done["image"]) == {"0", "2"}
+    assert set(scores[scores["status"] != "done"]["image"]) == {"1"}
 
 
 def test_a_broken_label_map_fails_its_own_cells(street: Path, referee: Path) -> None:
