@@ -68,6 +68,9 @@ def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
 class Crew(Protocol[Worker]):
     """Workers of one engine."""
 
+    remedy: str
+    """What to do when none starts."""
+
     def hire(self) -> Worker:
         """Begin to start a worker."""
 
@@ -124,9 +127,8 @@ def _round(
     """Hands that an item was passed to."""
     false_starts = 0
     while (waiting and not stop()) or busy:
-        while (
-            len(starting) + len(busy) - len(helpers) + len(idle) < min(count, len(waiting) + len(busy)) and not stop()
-        ):
+        wanted = min(count, len(waiting) + len(busy) - len(helpers))
+        while len(starting) + len(idle) + len(busy) - len(helpers) < wanted and not stop():
             starting.add(crew.hire())
         finished = []
         for worker, event in crew.hear():
@@ -156,7 +158,7 @@ def _round(
                 case Died(why, killed):
                     false_starts += 1 if killed else _BY_ITSELF
                     if false_starts >= _FALSE_STARTS:
-                        raise ExecutorError(_no_start(why))
+                        raise ExecutorError(f"workers end as soon as they start ({why}); {crew.remedy}")
             if not helped and not isinstance(event, Died):
                 idle.append(worker)
         while idle and waiting and len(helpers) < 2 * count and not stop():
@@ -164,10 +166,3 @@ def _round(
             busy[worker] = task, items[task.number]
             crew.give(worker, busy[worker][1])
         yield from finished  # after the next items are out: no worker waits for the driver
-
-
-def _no_start(why: str) -> str:
-    return (
-        f"workers end as soon as they start{f' ({why})' if why else ''}; a script of your own needs the line"
-        " \"if __name__ == '__main__':\" before what it runs; else try one worker"
-    )

@@ -75,6 +75,10 @@ def gpus_to_share(device: str) -> tuple[str, ...]:
 class _Processes:
     """A crew of processes; each is known by our end of its pipe."""
 
+    remedy = (
+        "a script of your own needs the line \"if __name__ == '__main__':\" before what it runs; else try one worker"
+    )
+
     def __init__(self, function: Callable[[Any], Any], threads: int, gpus: Sequence[str]) -> None:
         self._function = function
         self._threads = threads

@@ -55,8 +55,11 @@ class RayActors:
             if gpus is None:
                 gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
             room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
-            crew = _Actors(ray, function, num_cpus=self._options.cpus, num_gpus=gpus)
-            yield from hand_out(crew, self._workers or max(1, int(room)), items, stop)
+            workers = self._workers or max(1, int(room))
+            # Second halves need cores that no actor holds, else they wait for ever.
+            halves = gpus > 0 and there.get("CPU", 0) > workers * self._options.cpus
+            crew = _Actors(ray, function, halves=halves, num_cpus=self._options.cpus, num_gpus=gpus)
+            yield from hand_out(crew, workers, items, stop)
 
 
 class _Worker:
@@ -79,16 +82,16 @@ class _Worker:
 
 
 class _Actors:
-    """A crew of actors, known by their numbers. With GPUs, second halves are tasks of their own, on cores."""
+    """A crew of actors, known by their numbers. ``halves``: second halves are tasks of their own, on cores."""
 
-    def __init__(self, ray: Any, function: Callable[[Any], Any], *, num_cpus: float, num_gpus: float) -> None:
+    remedy = "see that the cluster runs and that every node has this version of asasr-bench installed"
+
+    def __init__(self, ray: Any, function: Callable[[Any], Any], *, halves: bool, **resources: float) -> None:
         self._ray = ray
         # Ray would restart an actor and wait for room to do so; the common list lets any other take over at once.
-        self._class = ray.remote(_Worker).options(
-            max_restarts=0, max_task_retries=0, num_cpus=num_cpus, num_gpus=num_gpus
-        )
+        self._class = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, **resources)
         self._function = ray.put(function)
-        self._halves = num_gpus > 0 and isinstance(function, TwoHalves)
+        self._halves = halves and isinstance(function, TwoHalves)
         self._second = ray.remote(_finish).options(num_cpus=1, max_retries=0)
         self._actors: dict[int, Any] = {}
         self._rest: dict[int, Any] = {}
