@@ -31,7 +31,7 @@ METRICS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "hf_ratio")
 IMAGES = 2500
 CELLS = IMAGES * len(METHODS) * len(METRICS)
 WORKERS = 2
-SECONDS_BETWEEN_KILLS = (2.0, 6.0)
+SECONDS_BETWEEN_KILLS = (3.0, 9.0)
 GROWTH = 0.10
 """Of the driver's memory, from the second quarter of a run to its last."""
 
