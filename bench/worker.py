@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import tempfile
 import time
@@ -72,6 +73,7 @@ class Job:
             lq=task.lq,
             reference=task.reference,
             restoration=task.restoration,
+            worker=f"{platform.node()}:{os.getpid()}",
         )
 
     def failed(self, task: Task, message: str) -> OutputRecord:
