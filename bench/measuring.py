@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,14 @@ Result = TypeVar("Result")
 
 GPU_BATCH = 8
 """Images that go through a network together on a GPU unless the user says otherwise: 512x512 fits 8 GiB."""
+MOST_AT_ONCE = 1 << 25
+"""Pixels of the largest image that metrics take which need all of it at once (7680x4320 is just below): some keep
+hundreds of bytes for each pixel."""
 _DECODERS = 2
+
+
+class TooLargeError(ValueError):
+    """An image that a metric does not take as a whole."""
 
 
 def images_together(batch: int | None, device: str) -> int:
@@ -34,6 +42,11 @@ def measure_each(metric: Metric, pairs: Sequence[Pair], device: str) -> list[flo
     Args:
         device: for networks; all other metrics run on the CPU.
     """
+    if not metric.any_size:
+        small = [pair.sr.shape[0] * pair.sr.shape[1] <= MOST_AT_ONCE for pair in pairs]
+        if not all(small):
+            found = iter(measure_each(metric, list(compress(pairs, small)), device))
+            return [next(found) if one else _too_large(metric, pair) for pair, one in zip(pairs, small, strict=True)]
     if metric.measure_many is None:
         return [_alone(metric, pair) for pair in pairs]
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -43,6 +56,13 @@ def measure_each(metric: Metric, pairs: Sequence[Pair], device: str) -> list[flo
     for indices in groups.values():
         results.update(zip(indices, _together(metric, [pairs[index] for index in indices], device), strict=True))
     return [results[index] for index in range(len(pairs))]
+
+
+def _too_large(metric: Metric, pair: Pair) -> TooLargeError:
+    height, width = pair.sr.shape[:2]
+    return TooLargeError(
+        f"{width}x{height} pixels are more than '{metric.id}' takes at once ({MOST_AT_ONCE}); measure a crop (--crop)"
+    )
 
 
 def _together(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
 from ..datasets.truths import KINDS, parse_truth_option, with_truth
@@ -169,6 +169,10 @@ def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...
     return tuple(by_name[dataset.name] for dataset in datasets)
 
 
+Scope = Literal["all", "untried", "failed"]
+"""Cells without a value that a run tries: all, those that never failed, or only those that failed."""
+
+
 @dataclass
 class Known:
     """What the store holds when planning begins."""
@@ -197,14 +201,19 @@ class Plan:
 
 
 def plan(
-    experiment: Experiment, known: Known, keys: Mapping[Input, str], errors: Mapping[Input, str], *, only_missing: bool
+    experiment: Experiment,
+    known: Known,
+    keys: Mapping[Input, str],
+    errors: Mapping[Input, str],
+    *,
+    scope: Scope = "all",
 ) -> Plan:
     """Compare what the experiment wants with what the store has.
 
     Args:
         keys: input key of every input that could be read.
         errors: why an input could not be prepared.
-        only_missing: leave cells alone that failed before.
+        scope: which cells without a value are tried.
     """
     result = Plan()
     unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
@@ -224,13 +233,16 @@ def plan(
         task = _task(experiment, job, method, item, known, keys, errors)
         place = (job.protocol, job.scale, job.dataset, item.image, job.method, job.seed)
         state = known.places.get(place)
-        if only_missing and state is not None and state.status == "failed":
+        if scope == "untried" and state is not None and state.status == "failed":
+            continue
+        if scope == "failed" and (state is None or not state.failed):
             continue
         if isinstance(task, OutputRecord):
             result.records.append(task)
             continue
-        if only_missing and state is not None:
-            task = replace(task, metrics=tuple(metric for metric in task.metrics if metric not in state.failed))
+        if scope != "all" and state is not None:
+            wanted = scope == "failed"
+            task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
         cells = _known_cells(experiment, task, known)
         result.done += len(cells)
         cells |= {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..datasets.images import as_rgb, pixel_digest
 from ..methods.protocol import Method, PixelMethod
+from .metrics.similarity import row_strips
 from .objects import Pixels
 
 # BT.601 studio range, to which MATLAB-era scripts clip a restored Y plane; grey images are clipped alike, which the
@@ -36,7 +37,9 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
         resampled = method.restore_pixels(lq, scale)
         if resampled.dtype == np.uint8:
             return resampled
-        rounded: NDArray[np.uint8] = np.floor(np.clip(resampled, _Y_MIN, _Y_MAX) + 0.5).astype(np.uint8)
+        rounded = np.empty(resampled.shape, np.uint8)
+        for rows in row_strips(*resampled.shape[:2]):
+            rounded[rows] = np.floor(np.clip(resampled[rows], _Y_MIN, _Y_MAX) + 0.5)
         return rounded
 
     import torch
@@ -48,11 +51,12 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     expected = (1, 3, lq.shape[0] * scale, lq.shape[1] * scale)
     if tuple(sr.shape) != expected:
         raise ValueError(f"method {method.card.id} returned shape {tuple(sr.shape)}, expected {expected}")
-    if not bool(torch.isfinite(sr).all()):
-        raise ValueError(f"method {method.card.id} returned values that are not finite")
-    pixels: NDArray[np.uint8] = (
-        sr[0].float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-    )
+    pixels = np.empty((expected[2], expected[3], 3), np.uint8)
+    for rows in row_strips(expected[2], expected[3]):
+        strip = sr[0, :, rows].float()
+        if not bool(torch.isfinite(strip).all()):
+            raise ValueError(f"method {method.card.id} returned values that are not finite")
+        pixels[rows] = strip.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     return pixels
 
 

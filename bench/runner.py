@@ -14,10 +14,11 @@ from .executors.executor import Executor, InProcess, TwoHalves, WorkerDied, neve
 from .halves import begin, finish
 from .inputs import Input
 from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
-from .plan import Experiment, Known, Plan, find_everything, plan, read_keys
+from .plan import Experiment, Known, Plan, Scope, find_everything, plan, read_keys
 from .provenance import now, provenance
 from .spec import Spec
 from .store import OutputRecord, Store, open_store
+from .watch import Watch
 from .worker import Job, perform, prepare
 
 Progress = Callable[[str, int, int], None]
@@ -85,7 +86,7 @@ def run(
     spec: Spec,
     store: Path,
     *,
-    only_missing: bool = False,
+    scope: Scope = "all",
     progress: Progress | None = None,
     stop: Callable[[], bool] = never,
 ) -> Summary:
@@ -93,7 +94,7 @@ def run(
 
     Args:
         store: folder of the store; made if missing. It may be stopped at any moment and run again.
-        only_missing: do not try cells again that failed before.
+        scope: which cells without a value are tried.
         stop: once it is true, nothing more is begun; what is in flight is finished and stored.
 
     Raises:
@@ -108,26 +109,45 @@ def run(
     with open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
-        for method in experiment.methods:
-            if method.entry is not None:
-                opened.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
-        work = _plan(experiment, opened, executor, only_missing, tell, stop)
-        opened.commit(work.records, number)
-        tally = _Tally()
-        tally.add(work.records)
-        total, done = sum(len(job.tasks) for job in work.jobs), 0
-        tell("restoring and measuring", done, total)
-        with closing(_results(executor, work.jobs, opened, spec.device, stop)) as results:
-            for job, records in results:
-                if isinstance(records, WorkerDied):
-                    records = [job.failed(task, records.message) for task in job.tasks]
-                opened.commit(records, number)
-                tally.add(records)
-                done += len(job.tasks)
-                tell("restoring and measuring", done, total)
-        if done < total:
-            raise StoppedError(f"stopped with {total - done} of {total} images left to do")
-        opened.finish_run(number, now())
+        watch = Watch(store, number)
+        try:
+            summary = _run(experiment, opened, executor, number, scope, tell, stop, watch)
+        except BaseException as error:
+            stopped = isinstance(error, StoppedError) or not isinstance(error, Exception)
+            watch.end("stopped" if stopped else "failed", str(error))
+            raise
+        watch.end("finished")
+    return summary
+
+
+def _run(
+    experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, tell: Progress,
+    stop: Callable[[], bool], watch: Watch,
+) -> Summary:  # fmt: skip
+    for method in experiment.methods:
+        if method.entry is not None:
+            store.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
+    work = _plan(experiment, store, executor, scope, tell, stop, watch)
+    store.commit(work.records, number)
+    watch.planned(work.records)
+    tally = _Tally()
+    tally.add(work.records)
+    total, done = sum(len(job.tasks) for job in work.jobs), 0
+    stage = "restoring and measuring"
+    watch.stage(stage, work.cells, work.done)
+    tell(stage, done, total)
+    with closing(_results(executor, work.jobs, store, experiment.spec.device, stop)) as results:
+        for job, records in results:
+            if isinstance(records, WorkerDied):
+                records = [job.failed(task, records.message) for task in job.tasks]
+            store.commit(records, number)
+            watch.performed(job, records)
+            tally.add(records)
+            done += len(job.tasks)
+            tell(stage, done, total)
+    if done < total:
+        raise StoppedError(f"stopped with {total - done} of {total} images left to do")
+    store.finish_run(number, now())
     return tally.summary(work.done)
 
 
@@ -162,9 +182,10 @@ def _plan(
     experiment: Experiment,
     store: Store,
     executor: Executor,
-    only_missing: bool,
+    scope: Scope,
     tell: Progress,
     stop: Callable[[], bool],
+    watch: Watch,
 ) -> Plan:
     """Bring every input into the store, then find the jobs."""
     keys, errors = read_keys(experiment)
@@ -173,9 +194,11 @@ def _plan(
     )
     missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
     done = 0
+    watch.stage("preparing images", len(missing))
     maker = executor if executor.shares_files else InProcess()  # the files are here
     with closing(maker.map(partial(prepare, objects=store.objects), list(missing.items()), stop)) as work:
-        for (key, _), result in work:
+        for (key, item), result in work:
+            error = ""
             if isinstance(result, WorkerDied) or result.lq is None:
                 error = result.message if isinstance(result, WorkerDied) else result.error
                 errors |= _same_key(keys, key, error)
@@ -183,10 +206,11 @@ def _plan(
                 store.add_inputs([(key, result.lq, result.reference)])
                 known.inputs[key] = (result.lq, result.reference)
             done += 1
+            watch.prepared(error, item.image)
             tell("preparing images", done, len(missing))
     if done < len(missing):
         raise StoppedError(f"stopped with {len(missing) - done} of {len(missing)} images left to prepare")
-    return plan(experiment, known, keys, errors, only_missing=only_missing)
+    return plan(experiment, known, keys, errors, scope=scope)
 
 
 def _has_input(known: Known, key: str) -> bool:

@@ -31,6 +31,7 @@ _PLACES = (
     "SELECT id, protocol, scale, dataset, image, method, seed FROM outputs"
     " ORDER BY protocol, scale, dataset, image, method, seed"
 )
+_REASON = "CASE WHEN o.message = '' THEN c.message ELSE o.message END"
 _CELLS = """
     SELECT c.output, c.metric, s.value, c.status, c.message FROM cells c LEFT JOIN scores s ON s.key = c.score
 """
@@ -78,6 +79,8 @@ class OutputRecord:
     """Of the loaded method, where this run restored it."""
     message: str = ""
     cells: tuple[CellRecord, ...] = field(default=())
+    worker: str = field(default="", compare=False)
+    """Host and process that made the row, for those who watch; it is not stored."""
 
 
 Place = tuple[str, int, str, str, str, int]
@@ -97,6 +100,30 @@ class PlaceState:
     def failed(self) -> frozenset[str]:
         """Metrics whose cells failed."""
         return frozenset(metric for metric, (_, status) in self.cells.items() if status == "failed")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason for which cells of a dataset and method have no value."""
+
+    status: Status
+    dataset: str
+    method: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class FailedCell:
+    """A cell whose measuring failed."""
+
+    protocol: str
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    metric: str
+    message: str
 
 
 class Store:
@@ -221,6 +248,33 @@ class Store:
         )
         for *place, dtype, shape, content in rows:
             yield tuple(place), np.frombuffer(zlib.decompress(content), dtype=dtype).reshape(json.loads(shape))
+
+    def counts(self) -> dict[tuple[str, str, str], dict[str, int]]:
+        """(protocol, dataset, method) to status to number of cells."""
+        found: dict[tuple[str, str, str], dict[str, int]] = {}
+        for protocol, dataset, method, status, count in self._rows(
+            "SELECT o.protocol, o.dataset, o.method, c.status, count(*) FROM outputs o JOIN cells c ON c.output = o.id"
+            " GROUP BY o.protocol, o.dataset, o.method, c.status ORDER BY o.protocol, o.dataset, o.method"
+        ):
+            found.setdefault((protocol, dataset, method), {})[status] = count
+        return found
+
+    def problems(self) -> list[Problem]:
+        """Why cells have no value, the most frequent reason first."""
+        return [Problem(*row) for row in self._rows(
+            f"SELECT c.status, o.dataset, o.method, {_REASON} AS reason, count(*) AS cells"
+            " FROM outputs o JOIN cells c ON c.output = o.id WHERE c.status != 'done'"
+            " GROUP BY c.status, o.dataset, o.method, reason ORDER BY c.status, cells DESC, o.dataset, o.method"
+        )]  # fmt: skip
+
+    def failed_cells(self) -> Iterator[FailedCell]:
+        """Every failed cell with its error."""
+        for row in self._rows(
+            f"SELECT o.protocol, o.dataset, o.image, o.method, o.seed, c.metric, {_REASON}"
+            " FROM outputs o JOIN cells c ON c.output = o.id WHERE c.status = 'failed'"
+            " ORDER BY o.protocol, o.dataset, o.image, o.method, o.seed, c.metric"
+        ):
+            yield FailedCell(*row)
 
     def outputs(self) -> pd.DataFrame:
         """Every output: how its LQ was made, digests of LQ, reference and SR pixels, seconds, peak memory, device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import tempfile
 import time
@@ -19,13 +20,13 @@ from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, 
 from ..methods.registry import resolve
 from .inputs import Input, store_input
 from .keys import restoration_key, score_key
-from .measuring import GPU_BATCH, ahead, grouped, measure_each
+from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
 from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
 from .protocols import Protocol, get_protocol
 from .restoring import restore_image, torch_device
-from .store import CellRecord, OutputRecord
+from .store import CellRecord, OutputRecord, Status
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Job:
             lq=task.lq,
             reference=task.reference,
             restoration=task.restoration,
+            worker=f"{platform.node()}:{os.getpid()}",
         )
 
     def failed(self, task: Task, message: str) -> OutputRecord:
@@ -310,7 +312,8 @@ def _results(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float |
 
 def _cell(metric: Metric, image: _Finished, result: float | Exception) -> CellRecord:
     if isinstance(result, Exception):
-        return CellRecord(metric.id, "failed", message=explain(result))
+        status: Status = "unavailable" if isinstance(result, TooLargeError) else "failed"
+        return CellRecord(metric.id, status, message=explain(result))
     try:
         payload = None if metric.payload is None else metric.payload(image.pair)
     except Exception as error:

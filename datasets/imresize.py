@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from math import ceil
+from math import ceil, prod
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -13,6 +13,8 @@ from scipy.sparse import csr_array
 
 Kernel = Literal["box", "triangle", "cubic", "lanczos3"]
 Pixel = TypeVar("Pixel", bound=np.generic)
+_BLOCK = 1 << 24
+"""Values that are worked on at once, as float64: 128 MiB."""
 
 
 def imresize(
@@ -58,14 +60,26 @@ def imresize(
     else:
         sides, scales = output_shape, (output_shape[0] / height, output_shape[1] / width)
 
-    pixels: NDArray[np.float64] = image.astype(np.float64)
+    pixels: NDArray[Any] = image
     for axis in sorted((0, 1), key=lambda side: scales[side]):
         weights = _weights(pixels.shape[axis], sides[axis], scales[axis], kernel, antialias)
-        pixels = _apply(weights, pixels, axis)
-        if is_uint8:
-            np.add(pixels, 0.5, out=pixels)
-            np.clip(np.floor(pixels, out=pixels), 0, 255, out=pixels)
-    return pixels.astype(image.dtype)
+        pixels = _in_blocks(weights, pixels, axis, np.uint8 if is_uint8 else np.float64)
+    return pixels.astype(image.dtype, copy=False)
+
+
+def _in_blocks(weights: csr_array, pixels: NDArray[Any], axis: int, dtype: Any) -> NDArray[Any]:
+    """``_apply`` to some lines at a time, so that floats of a large image are never there as a whole."""
+    lines, lengths = pixels.shape[1 - axis], (weights.shape[0], pixels.shape[1 - axis])
+    result = np.empty((*(lengths if axis == 0 else lengths[::-1]), *pixels.shape[2:]), dtype)
+    each = max(1, _BLOCK // (max(weights.shape) * prod(pixels.shape[2:])))
+    for first in range(0, lines, each):
+        part = (slice(None), slice(first, first + each))[:: 1 if axis == 0 else -1]
+        block = _apply(weights, pixels[part].astype(np.float64), axis)
+        if dtype == np.uint8:
+            np.add(block, 0.5, out=block)
+            np.clip(np.floor(block, out=block), 0, 255, out=block)
+        result[part] = block
+    return result
 
 
 def _apply(weights: csr_array, pixels: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -61,6 +62,39 @@ def command(tmp_path: Path) -> Command:
         )
         assert result.returncode == status, f"status {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
+
+    return run
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said."""
+
+    status: int
+    out: str
+    err: str
+
+
+Session = Callable[..., Told]
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Session:
+    """Commands as a user runs them, in this process: no error may come out as a traceback."""
+    from asasr_bench.bench.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["asasr-bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = Told(int(end.value.code or 0), *capsys.readouterr())
+        assert "Traceback" not in told.err
+        assert "internal error" not in told.err
+        assert "\x1b" not in told.out + told.err
+        return told
 
     return run
 

@@ -22,6 +22,7 @@ from . import (
     restore,
     run,
     stability,
+    status,
     train,
     weights,
 )
@@ -55,7 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
+    run, status, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")

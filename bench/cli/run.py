@@ -11,6 +11,7 @@ from .progress import stage_progress
 from .stopping import Terminated, graceful
 
 if TYPE_CHECKING:
+    from ..plan import Scope
     from ..runner import Summary
 
 EXIT_INCOMPLETE = 3
@@ -54,6 +55,10 @@ def run(
         int | None, typer.Option(help="Images that networks measure together; default 8 on a GPU, 1 on a CPU.")
     ] = None,
     only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the cells again that failed before, and no others.")
+    ] = False,
+    log: Annotated[Path | None, typer.Option(help="File to which events are added, one JSON object a line.")] = None,
     report: Annotated[bool, typer.Option(help="Write the report into the store's folder.")] = True,
 ) -> None:
     """Restore and measure what a store lacks of a spec. Stop it at any moment and run it again: nothing is lost.
@@ -63,18 +68,22 @@ def run(
     from ..leaderboard import write_reports
     from ..runner import StoppedError
     from ..runner import run as execute
-    from ..spec import load_spec
+    from ..spec import SpecError, load_spec
+    from .logs import logging_to
 
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
         device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
         cluster=_mapping(cluster or []),
     )  # fmt: skip
+    if only_missing and retry_failed:
+        raise SpecError("--only-missing leaves failed cells alone and --retry-failed tries them; give one of them")
+    scope: Scope = "untried" if only_missing else "failed" if retry_failed else "all"
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
     try:
-        with graceful() as stop, stage_progress() as progress:
-            summary = execute(loaded, root, only_missing=only_missing, progress=progress, stop=stop)
+        with logging_to(log), graceful() as stop, stage_progress() as progress:
+            summary = execute(loaded, root, scope=scope, progress=progress, stop=stop)
     except StoppedError:
         raise Terminated from None
     _print_result(root, loaded.name, summary)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from .metric import Metric, Pair
-from .similarity import psnr, round_half_up, ssim
+from .similarity import Plane, Rows, psnr, psnr_of_rows, round_half_up, ssim_of_rows
 
 VERSION = "1"
 
 
 def psnr_y(pair: Pair) -> float:
     """PSNR of Y in dB."""
-    a, b = pair.luma
-    if pair.protocol.psnr_rounds_y:
-        a, b = round_half_up(a), round_half_up(b)
-    return psnr(a, b, mse_floor=pair.protocol.mse_floor)
+    return psnr_of_rows(_luma(pair, pair.protocol.psnr_rounds_y), pair.shape, mse_floor=pair.protocol.mse_floor)
 
 
 def ssim_y(pair: Pair) -> float:
     """SSIM of Y."""
-    a, b = pair.luma
-    if pair.protocol.ssim_rounds_y:
-        a, b = round_half_up(a), round_half_up(b)
-    return ssim(a, b, clamp_contrast=pair.protocol.clamp_contrast)
+    rows = _luma(pair, pair.protocol.ssim_rounds_y)
+    return ssim_of_rows(rows, pair.shape, clamp_contrast=pair.protocol.clamp_contrast)
+
+
+def _luma(pair: Pair, rounded: bool) -> Rows:
+    def rows(wanted: slice) -> tuple[Plane, Plane]:
+        a, b = pair.luma_of(wanted)
+        return (round_half_up(a), round_half_up(b)) if rounded else (a, b)
+
+    return rows
 
 
 def psnr_rgb(pair: Pair) -> float:
@@ -34,13 +37,18 @@ def psnr_rgb(pair: Pair) -> float:
 
 def ssim_rgb(pair: Pair) -> float:
     """Mean of the SSIM of R, G and B."""
-    a, b = (image.astype(np.float64) for image in pair.rgb)
-    return sum(ssim(a[..., c], b[..., c], clamp_contrast=pair.protocol.clamp_contrast) for c in range(3)) / 3
+    a, b = pair.rgb
+
+    def channel(number: int) -> Rows:
+        return lambda rows: (a[rows, :, number].astype(np.float64), b[rows, :, number].astype(np.float64))
+
+    clamp = pair.protocol.clamp_contrast
+    return sum(ssim_of_rows(channel(number), pair.shape, clamp_contrast=clamp) for number in range(3)) / 3
 
 
 METRICS = (
-    Metric("psnr_y", "PSNR-Y", "dB", 2, "higher", VERSION, psnr_y),
-    Metric("ssim_y", "SSIM-Y", "", 4, "higher", VERSION, ssim_y),
-    Metric("psnr_rgb", "PSNR-RGB", "dB", 2, "higher", VERSION, psnr_rgb),
-    Metric("ssim_rgb", "SSIM-RGB", "", 4, "higher", VERSION, ssim_rgb),
+    Metric("psnr_y", "PSNR-Y", "dB", 2, "higher", VERSION, psnr_y, any_size=True),
+    Metric("ssim_y", "SSIM-Y", "", 4, "higher", VERSION, ssim_y, any_size=True),
+    Metric("psnr_rgb", "PSNR-RGB", "dB", 2, "higher", VERSION, psnr_rgb, any_size=True),
+    Metric("ssim_rgb", "SSIM-RGB", "", 4, "higher", VERSION, ssim_rgb, any_size=True),
 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...datasets.images import as_rgb
 from ...datasets.truth import Truth
 from ..protocols import Protocol
-from .similarity import Plane, luma, shave
+from .similarity import STRIP, Plane, luma, shave
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -42,11 +42,27 @@ class Pair:
     findings: dict[str, Any] = field(default_factory=dict, compare=False)
     """What an engine found in this image, by the engine's name: metrics that share an engine run it once."""
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what is compared: both images, shaved."""
+        assert self.hr is not None
+        if self.sr.shape[:2] != self.hr.shape[:2]:
+            raise ValueError(f"images of shape {self.sr.shape} and {self.hr.shape} cannot be compared")
+        height, width = shave(self.sr, self.protocol.shave).shape[:2]
+        return height, width
+
+    def luma_of(self, rows: slice) -> tuple[Plane, Plane]:
+        """Some rows of ``luma``; those of large images are made anew each time instead of keeping all of them."""
+        if self.sr.shape[0] * self.sr.shape[1] <= STRIP:
+            a, b = self.luma
+            return a[rows], b[rows]
+        assert self.hr is not None
+        return self._luma(self.sr, self._sr_is_y, rows), self._luma(self.hr, self._hr_is_y, rows)
+
     @cached_property
     def sr_luma(self) -> Plane:
         """Y of SR in 0..255, shaved, not rounded."""
-        raw = self.sr.ndim == 2 and (not self.protocol.grey_as_rgb or (self.hr is not None and self.hr.ndim == 3))
-        return self._luma(self.sr, raw=raw)
+        return self._luma(self.sr, self._sr_is_y)
 
     @cached_property
     def luma(self) -> tuple[Plane, Plane]:
@@ -55,8 +71,7 @@ class Pair:
         A grey SR of a colour HR is a Y plane: the classic bicubic row is computed on Y from end to end.
         """
         assert self.hr is not None
-        raw_grey = not self.protocol.grey_as_rgb and self.sr.ndim == self.hr.ndim == 2
-        return self.sr_luma, self._luma(self.hr, raw=raw_grey)
+        return self.sr_luma, self._luma(self.hr, self._hr_is_y)
 
     @cached_property
     def rgb(self) -> tuple[Pixels, Pixels]:
@@ -66,9 +81,19 @@ class Pair:
             raise ValueError(f"protocol {self.protocol.name} restores Y alone here; RGB metrics do not apply")
         return as_rgb(shave(self.sr, self.protocol.shave)), as_rgb(shave(self.hr, self.protocol.shave))
 
-    def _luma(self, pixels: Pixels, *, raw: bool) -> Plane:
-        shaved = shave(pixels, self.protocol.shave)
-        return shaved.astype(np.float64) if raw else luma(as_rgb(shaved))
+    @property
+    def _sr_is_y(self) -> bool:
+        coloured = self.hr is not None and self.hr.ndim == 3
+        return self.sr.ndim == 2 and (not self.protocol.grey_as_rgb or coloured)
+
+    @property
+    def _hr_is_y(self) -> bool:
+        assert self.hr is not None
+        return not self.protocol.grey_as_rgb and self.sr.ndim == self.hr.ndim == 2
+
+    def _luma(self, pixels: Pixels, is_y: bool, rows: slice = slice(None)) -> Plane:
+        shaved = shave(pixels, self.protocol.shave)[rows]
+        return shaved.astype(np.float64) if is_y else luma(as_rgb(shaved))
 
 
 @dataclass(frozen=True)
@@ -106,6 +131,9 @@ class Metric:
     """Resampled sets behind an interval of ``resample``; fewer where that is slow."""
     bounded: bool = False
     """Tables show it for HR itself and for bicubic as well: between them lies what a method can win."""
+
+    any_size: bool = False
+    """It goes through large images in strips; others take up to ``measuring.MOST_AT_ONCE`` pixels."""
 
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be measured on this machine and what to do; '' if it can."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from math import inf, log10
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import ceil, inf, log10
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float64]
+Rows = Callable[[slice], tuple[NDArray[Any], NDArray[Any]]]
+"""Some rows of two images that are compared."""
+
+STRIP = 1 << 22
+"""Pixels that are measured at once: larger images go strip by strip, so that their memory has a ceiling."""
 
 # ITU-R BT.601 studio range: Y = 65.481 R + 128.553 G + 24.966 B + 16 for R, G, B in [0, 1].
 _BT601_STUDIO = np.array([65.481, 128.553, 24.966]) / 255
@@ -25,15 +32,17 @@ _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 def luma(rgb: NDArray[Any]) -> Plane:
     """Y of BT.601 studio range, ``[H, W, 3]`` in 0..255 to ``[H, W]`` in 16..235, not rounded."""
-    y: Plane = rgb.astype(np.float64) @ _BT601_STUDIO
+    y: Plane = np.empty(rgb.shape[:2])
+    for rows in row_strips(*rgb.shape[:2]):
+        np.matmul(rgb[rows].astype(np.float64), _BT601_STUDIO, out=y[rows])
     y += _Y_OFFSET
     return y
 
 
 def round_half_up(values: Plane) -> Plane:
     """Round like MATLAB for values of 0 and above: halves go up."""
-    result: Plane = np.floor(values + 0.5)
-    return result
+    result: Plane = values + 0.5
+    return np.floor(result, out=result)
 
 
 def shave(image: NDArray[Any], border: int) -> NDArray[Any]:
@@ -54,8 +63,18 @@ def psnr(a: NDArray[Any], b: NDArray[Any], *, data_range: float = 255.0, mse_flo
         mse_floor: added to the mean squared error after scaling to [0, 1].
     """
     _require_same_shape(a, b)
-    difference = (np.subtract(a, b, dtype=np.float64) / data_range).ravel()
-    mse = float(difference @ difference) / difference.size + mse_floor
+    return psnr_of_rows(lambda rows: (a[rows], b[rows]), (a.shape[0], a[0].size), data_range, mse_floor)
+
+
+def psnr_of_rows(rows: Rows, shape: tuple[int, int], data_range: float = 255.0, mse_floor: float = 0.0) -> float:
+    """``psnr`` of images whose rows are made when they are wanted; ``shape`` is rows, values in a row."""
+    total = 0.0
+    for strip in row_strips(*shape):
+        a, b = rows(strip)
+        _require_same_shape(a, b)
+        difference = (np.subtract(a, b, dtype=np.float64) / data_range).ravel()
+        total += float(difference @ difference)
+    mse = total / (shape[0] * shape[1]) + mse_floor
     return inf if mse == 0 else -10 * log10(mse)
 
 
@@ -69,10 +88,31 @@ def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool 
     Raises:
         ValueError: the shapes differ, or a side is below 11 pixels.
     """
-    luminance, contrast = _ssim_terms(a, b, data_range)
-    if clamp_contrast:
-        np.maximum(contrast, 0, out=contrast)
-    return float((luminance * contrast).mean())
+    _require_same_shape(a, b)
+    return ssim_of_rows(lambda rows: (a[rows], b[rows]), a.shape, data_range, clamp_contrast)
+
+
+def ssim_of_rows(
+    rows: Rows, shape: tuple[int, ...], data_range: float = 255.0, clamp_contrast: bool = False
+) -> float:  # fmt: skip
+    """``ssim`` of planes whose rows are made when they are wanted."""
+    _require_window(shape)
+    margin = _WINDOW - 1
+    height, width = shape[0] - margin, shape[1] - margin
+    total = 0.0
+    for strip in row_strips(height, width):
+        luminance, contrast = _ssim_terms(*rows(slice(strip.start, strip.stop + margin)), data_range)
+        if clamp_contrast:
+            np.maximum(contrast, 0, out=contrast)
+        total += float((luminance * contrast).sum())
+    return total / (height * width)
+
+
+def row_strips(height: int, width: int) -> Iterator[slice]:
+    """Rows in strips of nearly equal height and at most about ``STRIP`` pixels; one strip for images of that size."""
+    number = max(1, ceil(height * width / STRIP))
+    cuts = [round(index * height / number) for index in range(number + 1)]
+    yield from (slice(start, stop) for start, stop in pairwise(cuts) if stop > start)
 
 
 def ms_ssim(a: Plane, b: Plane, *, data_range: float = 255.0) -> float:
@@ -104,8 +144,7 @@ def _halved(plane: Plane) -> Plane:
 def _ssim_terms(a: Plane, b: Plane, data_range: float) -> tuple[Plane, Plane]:
     """Maps of the luminance and the contrast-structure term over the valid region."""
     _require_same_shape(a, b)
-    if a.ndim != 2 or min(a.shape) < _WINDOW:
-        raise ValueError(f"SSIM needs planes of at least {_WINDOW}x{_WINDOW} pixels, got shape {a.shape}")
+    _require_window(a.shape)
     c1, c2 = (_K1 * data_range) ** 2, (_K2 * data_range) ** 2
     # Variances are taken about the plane's mean: filtering x^2 directly would lose digits to cancellation.
     centre = float(a.mean())
@@ -141,6 +180,11 @@ def _gaussian_window() -> Plane:
 
 
 _GAUSSIAN = _gaussian_window()
+
+
+def _require_window(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or min(shape) < _WINDOW:
+        raise ValueError(f"SSIM needs planes of at least {_WINDOW}x{_WINDOW} pixels, got shape {shape}")
 
 
 def _require_same_shape(a: NDArray[Any], b: NDArray[Any]) -> None:

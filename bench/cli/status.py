@@ -1,0 +1,102 @@
+"""``status``: how far a run has come, from another terminal or after it; reads alone and holds nobody up."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..watch import RunProgress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(
+    store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote, or is writing.")],
+    failed: Annotated[bool, typer.Option("--failed", help="List every failed cell with its error.")] = False,
+) -> None:
+    """Tell what is done, failed and unavailable, and how far a run has come that goes on now."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from ..store import open_store
+    from ..watch import read_progress
+
+    console = Console()
+    with open_store(store) as opened:
+        if failed:
+            for row in opened.failed_cells():
+                seed = f", seed {row.seed}" if row.seed else ""
+                typer.echo(
+                    f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric} ({row.protocol}): {row.message}"
+                )
+            return
+        runs, counts, problems = opened.runs(), opened.counts(), opened.problems()
+    progress = read_progress(store)
+    if progress is not None:
+        _tell_progress(console, progress)
+    ended = runs[-1]["finished"] if runs else None
+    last = f"finished {ended}" if ended else "not finished"
+    table = Table(title=escape(f"{store}: {len(runs)} runs, last {last}"))
+    for column in ("protocol", "dataset", "method", "done", "failed", "unavailable"):
+        table.add_column(column, justify="left" if column in ("protocol", "dataset", "method") else "right")
+    for place, by_status in counts.items():
+        numbers = (str(by_status.get(word, 0)) for word in ("done", "failed", "unavailable"))
+        table.add_row(*map(escape, place), *numbers)
+    console.print(table)
+    for problem in problems:
+        typer.echo(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}")
+    if any(problem.status == "failed" for problem in problems):
+        typer.echo("'status --failed' lists each failed cell, 'run SPEC --retry-failed' tries them again")
+
+
+def _tell_progress(console: object, progress: RunProgress) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    assert isinstance(console, Console)
+    now = time.time()
+    heard = f"last heard of {_duration(now - progress.heard)} ago"
+    who = f"process {progress.process} on {progress.host}"
+    alive = progress.alive()
+    if progress.ending != "running":
+        state = f"{progress.ending} after {_duration(progress.heard - progress.started)}"
+        state += f" ({progress.message})" if progress.message else ""
+    elif alive is False:
+        state = f"was killed ({who}, {heard}); run the same command to go on"
+    else:
+        state = f"runs since {_duration(now - progress.started)} ({who}, {heard})"
+    what = "images" if progress.stage == "preparing images" else "cells"
+    share = f" ({100 * progress.done / progress.total:.1f} %)" if progress.total else ""
+    typer.echo(f"run {progress.run} {state}")
+    typer.echo(
+        f"  {progress.stage}: {progress.done} of {progress.total} {what}{share}, {progress.failed} cells failed,"
+        f" {progress.kept} kept from before"
+    )
+    if progress.ending == "running" and alive is not False:
+        left = progress.seconds_left
+        typer.echo(f"  {progress.rate:.3g} {what}/s, {'about ' + _duration(left) if left is not None else '?'} left")
+        if progress.workers:
+            table = Table("worker", "cells", "failed", "cells/s", "last job", "ago", box=None, pad_edge=False)
+            for name, one in sorted(progress.workers.items()):
+                rate = one.cells / max(one.heard - progress.since, 1e-3)
+                table.add_row(
+                    escape(name), str(one.cells), str(one.failed), f"{rate:.3g}", escape(one.last),
+                    _duration(now - one.heard),
+                )  # fmt: skip
+            console.print(table)
+
+
+def _duration(seconds: float) -> str:
+    """``0:01:05``; seconds alone below a minute."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else str(timedelta(seconds=whole))
