@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb
 from ..metrics.metric import Floats, Metric, Need, Pair, Payload
-from .engine import EngineEntry, Image, not_installed
+from .engine import EngineEntry, Image
 
 _REMEMBERED = 512
 """HR images come back with every method."""
@@ -21,28 +21,25 @@ _REMEMBERED = 512
 def task_metric(
     id: str, title: str, entry: EngineEntry, *, needs: Need, digits: int, version: str,
     score: Callable[[Sequence[Pair], str], list[Payload]], combine: Callable[[Sequence[Payload]], float],
-    resample: Callable[[Sequence[Payload], Floats], Floats], resamples: int = 10_000, package: str = "",
-    extra: str = "",
+    resample: Callable[[Sequence[Payload], Floats], Floats], resamples: int = 10_000,
+    missing: Callable[[], str] = lambda: "",
 ) -> Metric:  # fmt: skip
     """A metric in percent of payloads that an engine gives; its value of an image is that of a set of one.
 
     Args:
         score: payloads of images of one size, found on a device and kept in ``Pair.findings``.
-        package, extra: what is needed beside the engine.
+        missing: what is lacking beside the engine; see ``Metric``.
     """
 
     def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
         return [combine([payload]) for payload in score(pairs, device)]
 
-    def missing() -> str:
-        return entry.missing() or (not_installed(package, extra) if package else "")
-
     source = ", HR" if needs == "reference" else ""
     return Metric(
         id, f"{title} ({entry.title}{source})", "%", digits, "higher", f"{version}, {entry.version}",
         lambda pair: measure_many([pair], "cpu")[0], needs=needs, payload=lambda pair: score([pair], "cpu")[0],
-        combine=combine, resample=resample, resamples=resamples, missing=missing, weights=entry.weights, bounded=True,
-        measure_many=measure_many,
+        combine=combine, resample=resample, resamples=resamples, missing=lambda: entry.missing() or missing(),
+        weights=entry.weights, bounded=True, measure_many=measure_many,
     )  # fmt: skip
 
 

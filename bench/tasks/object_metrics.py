@@ -11,7 +11,7 @@ import numpy as np
 from ...datasets.truth import Instances
 from ..metrics.metric import Metric, Pair, Payload
 from .average_precision import Kind, Measure, combine, pack, resample
-from .engine import Detection, Detector, EngineEntry, engine_of, library_version
+from .engine import Detection, Detector, EngineEntry, engine_of, library_version, not_installed
 from .findings import found, images_of, in_hr, task_metric
 
 VERSION = "1"
@@ -44,7 +44,7 @@ def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) 
         id, title, entry, needs="reference" if consistency else "instances", digits=1,
         version=f"{VERSION}, pycocotools {library_version('pycocotools')}",
         score=_packed(entry, consistency, masks=measure.kind == "segm"), combine=combine(measure),
-        resample=resample(measure), resamples=_RESAMPLES, package="pycocotools", extra="detection",
+        resample=resample(measure), resamples=_RESAMPLES, missing=lambda: not_installed("pycocotools", "detection"),
     )  # fmt: skip
 
 
