@@ -2,35 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from .board import Board
-from .grid import Cell, grids
+from .grid import Cell, Grid, grids
+
+_SPACE = 3
+"""Between columns."""
 
 
-def to_terminal(board: Board) -> Iterator[Table]:
-    """One table per dataset and protocol, best bold, second underlined; fits 80 columns for a few metrics."""
+@dataclass(frozen=True)
+class _Column:
+    heading: str
+    cells: list[str]
+    """As markup."""
+    style: str = ""
+
+    @property
+    def width(self) -> int:
+        """Headings wrap between words, cells do not."""
+        return max(cell_len(text) for text in (*self.heading.split(), *(Text.from_markup(c).plain for c in self.cells)))
+
+
+def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
+    """Tables per dataset and protocol, best bold, second underlined; no value is cut to fit ``width`` characters.
+
+    Columns that do not fit beside others follow in a table of their own.
+    """
     for grid in grids(board):
-        table = Table(
-            title=f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.size}[/]",
-            title_justify="left",
-            caption=escape(" ".join(grid.notes)) or None,
-            caption_justify="left",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-        )
-        table.add_column("method", no_wrap=True)
-        for column in grid.columns:
-            table.add_column(escape(column.heading), justify="right")
-        table.add_column("time", justify="right", style="dim", no_wrap=True)
-        table.add_column("memory", justify="right", style="dim", no_wrap=True)
-        for row in grid.rows:
-            table.add_row(escape(row.method), *map(_cell, row.cells), row.seconds, row.memory)
-        yield table
+        names = _Column("method", [escape(row.method) for row in grid.rows])
+        groups = _beside(_columns(grid), width - 2 - names.width)  # a space at either end
+        for number, columns in enumerate(groups):
+            title = f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.size}[/]"
+            table = Table(
+                title=title if number == 0 else None,
+                title_justify="left",
+                caption=escape(" ".join(grid.notes)) or None if number == len(groups) - 1 else None,
+                caption_justify="left",
+                box=SIMPLE_HEAD,
+                pad_edge=False,
+            )
+            table.add_column(names.heading, no_wrap=True)
+            for column in columns:
+                table.add_column(escape(column.heading), justify="right", style=column.style, width=column.width)
+            for cells in zip(names.cells, *(column.cells for column in columns), strict=True):
+                table.add_row(*cells)
+            yield table
+
+
+def _columns(grid: Grid) -> list[_Column]:
+    metrics = [
+        _Column(column.heading, [_cell(row.cells[index]) for row in grid.rows])
+        for index, column in enumerate(grid.columns)
+    ]
+    times, memories = [row.seconds for row in grid.rows], [row.memory for row in grid.rows]
+    return [*metrics, _Column("time", times, "dim"), _Column("memory", memories, "dim")]
+
+
+def _beside(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
+    groups: list[list[_Column]] = [[]]
+    left = room
+    for column in columns:
+        if groups[-1] and column.width + _SPACE > left:
+            groups.append([])
+            left = room
+        groups[-1].append(column)
+        left -= column.width + _SPACE
+    return groups
 
 
 def _cell(cell: Cell) -> str:

@@ -120,7 +120,7 @@ def _print_result(root: Path, name: str, summary: Summary) -> None:
 
     console = Console()
     with open_store(root) as opened:
-        for table in to_terminal(load_board(opened, title=name)):
+        for table in to_terminal(load_board(opened, title=name), console.width):
             console.print(table)
     typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
     for kind, count in (("failed", summary.failed), ("unavailable", summary.unavailable)):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.reports.board import Board, Example
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
+from asasr_bench.reports.terminal import to_terminal
+from rich.console import Console
 
 HOSTILE = "<script>alert(1)</script>_&%"
 
@@ -48,6 +53,26 @@ def test_best_and_second_are_marked_at_printed_precision() -> None:
     assert text.count("**30.00**") == 2
     assert "<u>29.00</u>" in text
     assert "<u>28" not in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_terminal_cuts_no_value(width: int) -> None:
+    """Nine metrics: those that do not fit beside others follow below, each once."""
+    one = board({"a-method-of-a-long-name": (30.25, 50), "b": (float("nan"), 50)}, status="unavailable", tied=("b",))
+    names = [f"metric{number}" for number in range(9)]
+    many = replace(
+        one,
+        scores=pd.concat([one.scores.assign(metric=name) for name in names]),
+        metrics=pd.concat([one.metrics.assign(metric=name, title=name.title()) for name in names]),
+    )
+    console = Console(width=width, record=True, file=io.StringIO())
+    for table in to_terminal(many, width):
+        console.print(table)
+    text = console.export_text()
+    assert "…" not in text
+    assert text.count("30.25") == text.count("unavailable") == 9
+    assert [text.count(name.title()) for name in names] == [1] * 9
+    assert text.count("time") == text.count("memory") == 1
 
 
 def test_what_cannot_be_told_from_the_best_is_marked() -> None:
