@@ -238,8 +238,9 @@ def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | 
 
 def _place_paths(content: dict[str, Any], folder: Path) -> None:
     model, data = content.get("model") or {}, content.get("data") or {}
-    if model.get("weights"):
-        model["weights"] = str(folder / model["weights"])
+    for network in (model, content.get("generator") or {}):
+        if network.get("weights"):
+            network["weights"] = str(folder / network["weights"])
     if model.get("adapters"):
         model["adapters"] = {
             role: path if str(path).startswith(HUB) else str(folder / path) for role, path in model["adapters"].items()

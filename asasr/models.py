@@ -14,6 +14,7 @@ from .adapters import Adapters, Role
 from .backbones.backbone import Backbone, BackboneError, Codec
 from .backbones.codec import PixelCodec, VaeCodec
 from .backbones.flux import FluxBackbone
+from .backbones.precision import loaded_as
 from .backbones.schedule import VarianceSchedule
 from .backbones.unet import UNetBackbone, widen_input
 from .config import HUB, ModelConfig
@@ -125,7 +126,7 @@ def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config
             network = kind(**settings)
         return network if dtype == torch.float32 else network.to(dtype)
     try:
-        return kind.from_pretrained(config.source, subfolder=part, torch_dtype=dtype)
+        return kind.from_pretrained(config.source, subfolder=part, **loaded_as(dtype))
     except (OSError, ValueError) as error:
         raise BackboneError(
             f"{config.source}: its {part} cannot be loaded ({str(error).splitlines()[0]}). Accept its licence on"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from .backbones.backbone import BackboneError, Prompt
+from .backbones.precision import loaded_as
 from .config import ModelConfig
 
 
@@ -24,7 +25,7 @@ def empty_prompt(config: ModelConfig, device: str | torch.device = "cpu") -> Pro
     if config.family == "sd15":
         absent |= {"safety_checker": None, "feature_extractor": None}
     try:
-        pipeline = kinds[config.family].from_pretrained(config.source, vae=None, torch_dtype=torch.bfloat16, **absent)
+        pipeline = kinds[config.family].from_pretrained(config.source, vae=None, **loaded_as(torch.bfloat16), **absent)
     except (OSError, ValueError) as error:
         raise BackboneError(f"{config.source}: no text encoders ({str(error).splitlines()[0]})") from None
     pipeline.to(device)

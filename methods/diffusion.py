@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..asasr.backbones.precision import loaded_as
 from .errors import MethodError
 from .pipelines import PIPELINES, SCALE, Pipeline, PipelineFiles
 from .protocol import MethodCard
@@ -93,7 +94,7 @@ def load_pipeline(
 
     wanted = PIPELINES[id]
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    options: dict[str, Any] = {"torch_dtype": dtype, "local_files_only": True}
+    options: dict[str, Any] = {**loaded_as(dtype), "local_files_only": True}
     if "Img2Img" in wanted.pipeline and "XL" not in wanted.pipeline:
         options |= {"safety_checker": None, "requires_safety_checker": False}  # it blackens photos that it suspects
     if "XL" in wanted.pipeline:
@@ -101,7 +102,7 @@ def load_pipeline(
     try:
         if files.controlnet is not None:
             kind = diffusers.FluxControlNetModel if "Flux" in wanted.pipeline else diffusers.ControlNetModel
-            options["controlnet"] = kind.from_pretrained(files.controlnet, torch_dtype=dtype, local_files_only=True)
+            options["controlnet"] = kind.from_pretrained(files.controlnet, **loaded_as(dtype), local_files_only=True)
         pipeline = getattr(diffusers, wanted.pipeline).from_pretrained(files.folder, **options)
     except (OSError, ValueError, RuntimeError, TypeError, AttributeError, KeyError) as error:
         text = " ".join(str(error).split())

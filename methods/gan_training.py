@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from ..asasr.config import DataConfig, Number, read_config
+from ..asasr.errors import TrainingError
 from ..asasr.training.loop import train
 from ..asasr.training.settings import TrainingSettings
 from ..asasr.training.stages import Place, training_pairs
@@ -31,6 +34,8 @@ class GeneratorConfig(_Strict):
 
     width: Annotated[int, Field(ge=1)] = 64
     depth: Annotated[int, Field(ge=1)] = 16
+    weights: str | None = None
+    """Safetensors file of such a network, in place of random weights."""
 
 
 class DiscriminatorConfig(_Strict):
@@ -40,10 +45,11 @@ class DiscriminatorConfig(_Strict):
 
 
 class GanStage(TrainingSettings):
-    """Mean absolute error, texture distance and a hinge GAN; see ``CompactGanTask``."""
+    """Mean absolute error, texture and structure distance, and a hinge GAN; see ``CompactGanTask``."""
 
     texture: Number = 0.02
-    adversarial: Number = 0.01
+    structure: Number = 1.0
+    adversarial: Number = 0.005
 
 
 class GanConfig(_Strict):
@@ -74,16 +80,16 @@ def train_gan(config: GanConfig, place: Place) -> Path:
         The generator's weight file: the moving average where the settings ask for one.
 
     Raises:
-        TrainingError: unusable data, or a loss that is not finite.
+        TrainingError: unusable data or weights, or a loss that is not finite.
     """
     stage, scale = config.gan, config.data.scale
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stage.seed)
-        generator = compact_generator(config.generator.width, config.generator.depth, scale)
+        generator = _generator(config.generator, scale)
         discriminator = PatchDiscriminator(config.discriminator.width)
     task = CompactGanTask(
         generator.to(place.accelerator.device), discriminator.to(place.accelerator.device), stage.learning_rate,
-        texture=stage.texture, adversarial=stage.adversarial,
+        texture=stage.texture, structure=stage.structure, adversarial=stage.adversarial,
     )  # fmt: skip
     averages = train(
         task, place.batches(training_pairs(config.data), stage), stage, place.folder, place.accelerator, place.tell
@@ -97,3 +103,16 @@ def train_gan(config: GanConfig, place: Place) -> Path:
         temporary.replace(path)
     place.accelerator.wait_for_everyone()
     return path
+
+
+def _generator(config: GeneratorConfig, scale: int) -> nn.Module:
+    generator = compact_generator(config.width, config.depth, scale)
+    if config.weights is not None:
+        try:
+            generator.load_state_dict(load_file(config.weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise TrainingError(
+                f"{config.weights}: no weights of a compact generator of width {config.width}, depth {config.depth} and"
+                f" scale {scale} ({str(error).splitlines()[0]})"
+            ) from None
+    return generator

@@ -9,9 +9,7 @@ from .protocol import Family, MethodCard
 from .weights import weight_file
 
 
-def _card(
-    id: str, family: Family, summary: str, paper: str, code: str, parameters: int | None, scale: int = 4
-) -> MethodCard:
+def _card(id: str, family: Family, summary: str, paper: str, code: str, parameters: int, scale: int = 4) -> MethodCard:
     file = weight_file(id)
     return MethodCard(
         id, family, summary, (scale,), paper=paper, code=code, licence=file.licence, weights=(file.file,),
@@ -53,10 +51,10 @@ def network_cards() -> dict[str, MethodCard]:
         _card("swinir-gan", "gan", "SwinIR-M for real-world images, GAN", *swinir, 11_715_559),
         _card("swinir-classical", "regression", "SwinIR-M for bicubic LQ, PSNR-oriented", *swinir, 11_900_199),
         _card("hat-gan", "gan", "Real-HAT-GAN for real-world images", "https://arxiv.org/abs/2205.04437",
-              "https://github.com/XPixelGroup/HAT", None),
+              "https://github.com/XPixelGroup/HAT", 20_772_507),
         _card("dat", "regression", "Dual aggregation transformer for bicubic LQ, PSNR-oriented",
-              "https://arxiv.org/abs/2308.03364", "https://github.com/zhengchen1999/DAT", None),
+              "https://arxiv.org/abs/2308.03364", "https://github.com/zhengchen1999/DAT", 14_802_051),
         _card("rcan", "regression", "Residual channel attention network for bicubic LQ, PSNR-oriented",
-              "https://arxiv.org/abs/1807.02758", "https://github.com/yulunzhang/RCAN", None),
+              "https://arxiv.org/abs/1807.02758", "https://github.com/yulunzhang/RCAN", 15_592_379),
     )  # fmt: skip
     return {card.id: card for card in cards}

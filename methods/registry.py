@@ -29,7 +29,7 @@ from .protocol import AnyMethod, Family, MethodCard, interface_of
 from .recipes import PREFIX as RECIPE
 from .recipes import recipe_entry, recipe_ids
 from .reference import MethodReference, parse_reference
-from .spandrel_network import BLEND, OVERLAP, TILE, load_network
+from .spandrel_network import OVERLAP, TILE, blend_of, load_network
 from .weights import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
@@ -72,8 +72,7 @@ class Registry:
         if id in network_cards():
             return _published(network_cards()[id])
         if id == COMPACT_GAN.id:
-            path = compact_gan_file()
-            return replace(_network(MethodReference(name=id, scales=(4,)), path), card=COMPACT_GAN, origin=id)
+            return _network(COMPACT_GAN, compact_gan_file(), origin=id)
         if id in pipeline_ids():
             return pipeline_entry(id)
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -133,7 +132,7 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
     if wanted.predictions is not None:
         entry = _predictions(wanted, Path(wanted.predictions))
     elif wanted.weights is not None:
-        entry = _network(wanted, Path(wanted.weights))
+        entry = _weight_file(wanted, Path(wanted.weights))
     elif wanted.command is not None:
         entry = _command(wanted, wanted.command)
     elif wanted.object is not None:
@@ -169,17 +168,21 @@ def _published(card: MethodCard) -> MethodEntry:
     """A published network, whether or not its weights are here."""
     file = weight_file(card.id)
     path = find(file)
-    missing = "" if path else f"{card.id}: weight file {file.file} is missing; {file.remedy}"
+    return _network(card, path, "" if path else f"{card.id}: weight file {file.file} is missing; {file.remedy}")
 
+
+def _network(
+    card: MethodCard, path: Path | None, missing: str = "", *, tile: int = TILE, overlap: int = OVERLAP,
+    origin: str = "spandrel",
+) -> MethodEntry:  # fmt: skip
     def load(device: str) -> AnyMethod:
         if path is None:
             raise MissingWeightsError(card.id, missing)
-        return load_network(path, card, device=device, tile=TILE, overlap=OVERLAP)
+        return load_network(path, card, device=device, tile=tile, overlap=overlap)
 
-    return MethodEntry(
-        card, "tensor", load, {"tile": TILE, "overlap": OVERLAP, "blend": BLEND}, missing=missing, origin="spandrel",
-        weights_digest="" if path is None else digest_of(path),
-    )  # fmt: skip
+    settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
+    digest = "" if path is None else digest_of(path)
+    return MethodEntry(card, "tensor", load, settings, digest, missing, origin)
 
 
 def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
@@ -187,21 +190,14 @@ def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
     return MethodEntry(method.card, "finished", lambda device: method, origin="predictions")
 
 
-def _network(wanted: MethodReference, path: Path) -> MethodEntry:
+def _weight_file(wanted: MethodReference, path: Path) -> MethodEntry:
     name = wanted.name or path.stem
     if not path.is_file():
         raise MissingWeightsError(name, f"{name}: weight file {path} is missing; download it there or correct the path")
     family: Family = wanted.family or "gan"
     card = MethodCard(name, family, f"Network from {path.name}", tuple(wanted.scales), weights=(path.name,))
-    tile, overlap = wanted.tile or TILE, wanted.overlap or OVERLAP
-    return MethodEntry(
-        card,
-        "tensor",
-        lambda device: load_network(path, card, device=device, tile=tile, overlap=overlap),
-        settings={"tile": tile, "overlap": overlap, "blend": min(BLEND, overlap // 4)},
-        weights_digest=digest_of(path),
-        origin="spandrel",
-    )
+    overlap = OVERLAP if wanted.overlap is None else wanted.overlap
+    return _network(card, path, tile=wanted.tile or TILE, overlap=overlap)
 
 
 def _command(wanted: MethodReference, command: str) -> MethodEntry:

@@ -21,9 +21,15 @@ TILE = 256
 whole (up to 320 pixels), photos from a camera are cut, and overlapping windows of attention stay below 6 GiB."""
 OVERLAP = 32
 """Default context around a tile in LQ pixels."""
-BLEND = 8
-"""LQ pixels to each side of a cut over which tiles are blended, where the overlap has room for them: networks with
-attention or pooling over the whole tile differ there."""
+_BLEND = 8
+
+
+def blend_of(overlap: int) -> int:
+    """LQ pixels to each side of a cut over which tiles are blended: 8 where the context has room for them.
+
+    Networks with attention or pooling over the whole tile differ there.
+    """
+    return min(_BLEND, overlap // 4)
 
 
 class SpandrelNetwork:
@@ -41,8 +47,9 @@ class SpandrelNetwork:
             raise MethodError(
                 f"{self.card.id} is a network for scale {self._descriptor.scale}, not {scale}; give --scale"
             )
-        blend = min(BLEND, self._overlap // 4)
-        return restore_tiled(self._descriptor, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend)
+        return restore_tiled(
+            self._descriptor, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
+        )
 
 
 def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overlap: int) -> SpandrelNetwork:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import full_size
 import numpy as np
 import pytest
 import torch
@@ -76,6 +77,11 @@ def test_a_published_network_says_what_is_missing_and_runs_once_it_is_there(
     assert resolve(id).weights_digest == digest
     method = load_method(id)
     assert method.restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
+
+
+@pytest.mark.parametrize("id", network_cards())
+def test_a_card_counts_the_published_networks_parameters(id: str) -> None:
+    assert network_cards()[id].parameters == sum(one.numel() for one in full_size.network(id).parameters())
 
 
 @pytest.mark.parametrize(
