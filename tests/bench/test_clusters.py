@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def test_halves_and_parcels_change_no_row(
     spec = parse_spec(text, origin="test")
     plain = run(spec, tmp_path / "plain")
     elsewhere = Elsewhere(shares_files=shares_files)
-    monkeypatch.setattr(runner, "choose", lambda spec, store: elsewhere)
+    monkeypatch.setattr(runner, "choose", lambda spec, store: nullcontext(elsewhere))
     assert run(spec, tmp_path / "halves") == plain
     assert elsewhere.halves == 2 * IMAGES
     assert plain.failed == 3
