@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -252,6 +253,14 @@ def test_a_preempted_part_goes_on_where_it_was() -> None:
     part = PartOfWork(chores.refuse_13, [12, 13, 14])
     part.events = part()[:1]
     assert [getattr(event, "result", "failed") for event in part()] == [144, "failed", 196]
+
+
+@pytest.mark.parametrize("package", ["ray", "submitit"])
+def test_a_package_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    executor = RayActors(1, "cpu", RayOptions()) if package == "ray" else SlurmJobs(tmp_path, 1, {})
+    with pytest.raises(ExecutorError, match=r"pip install 'asasr-bench\[cluster\]'"):
+        list(executor.map(chores.square, [1]))
 
 
 def test_slurm_that_is_not_there_is_told(tmp_path: Path) -> None:
