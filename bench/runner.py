@@ -105,8 +105,7 @@ def run(
     """
     experiment = find_everything(spec)
     tell = progress or (lambda stage, done, total: None)
-    executor = choose(spec, store)
-    with open_store(store, write=True) as opened:
+    with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
         watch = Watch(store, number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,20 +15,23 @@ from .ray_actors import RayActors, RayOptions
 from .slurm_jobs import SlurmJobs
 
 
-def choose(spec: Spec, store: Path) -> Executor:
+@contextmanager
+def choose(spec: Spec, store: Path) -> Iterator[Executor]:
     """The executor of a spec, for work on a store.
 
     Raises:
         SpecError: an option under ``cluster`` that the executor does not have.
     """
-    if spec.executor == "ray":
-        return RayActors(spec.workers, spec.device, _ray_options(spec))
-    if spec.executor == "slurm":
-        return SlurmJobs(store / "slurm", spec.workers, spec.cluster)
-    if spec.cluster:
-        raise SpecError(f"spec '{spec.name}': 'cluster' holds options of the executors ray and slurm; choose one")
     workers = spec.workers or 1
-    return InProcess() if workers == 1 else LocalProcesses(workers, spec.device)
+    if spec.executor == "ray":
+        with RayActors(spec.workers, spec.device, _ray_options(spec)) as actors:
+            yield actors
+    elif spec.executor == "slurm":
+        yield SlurmJobs(store / "slurm", spec.workers, spec.cluster)
+    elif spec.cluster:
+        raise SpecError(f"spec '{spec.name}': 'cluster' holds options of the executors ray and slurm; choose one")
+    else:
+        yield InProcess() if workers == 1 else LocalProcesses(workers, spec.device)
 
 
 def _ray_options(spec: Spec) -> RayOptions:

@@ -35,13 +35,25 @@ class RayOptions(BaseModel):
 
 
 class RayActors:
-    """Runs items in Ray actors, which load a model once. What a lost node worked on is done again elsewhere."""
+    """Runs items in Ray actors, which load a model once. What a lost node worked on is done again elsewhere.
+
+    The first map connects; leaving a ``with`` block disconnects.
+    """
 
     def __init__(self, workers: int | None, device: str, options: RayOptions) -> None:
         self.shares_files = options.shared
         self._workers = workers
         self._device = device
         self._options = options
+        self._connection = contextlib.ExitStack()
+        self._ray: Any = None
+
+    def __enter__(self) -> RayActors:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._ray = None
 
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
@@ -49,17 +61,17 @@ class RayActors:
         """See ``Executor.map``."""
         if not items:
             return
-        with _cluster(self._options.address) as ray:
-            there = ray.cluster_resources()
-            gpus = self._options.gpus
-            if gpus is None:
-                gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
-            room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
-            workers = self._workers or max(1, int(room))
-            # Second halves need cores that no actor holds, else they wait for ever.
-            halves = gpus > 0 and there.get("CPU", 0) > workers * self._options.cpus
-            crew = _Actors(ray, function, halves=halves, num_cpus=self._options.cpus, num_gpus=gpus)
-            yield from hand_out(crew, workers, items, stop)
+        self._ray = ray = self._ray or self._connection.enter_context(_cluster(self._options.address))
+        there = ray.cluster_resources()
+        gpus = self._options.gpus
+        if gpus is None:
+            gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
+        room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
+        workers = self._workers or max(1, int(room))
+        # Second halves need cores that no actor holds, else they wait for ever.
+        halves = gpus > 0 and there.get("CPU", 0) > workers * self._options.cpus
+        crew = _Actors(ray, function, halves=halves, num_cpus=self._options.cpus, num_gpus=gpus)
+        yield from hand_out(crew, workers, items, stop)
 
 
 class _Worker:
@@ -160,13 +172,16 @@ def _cluster(address: str | None) -> Iterator[Any]:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         _connect(ray, address, quiet)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)  # Ray puts one of its own there
+    except SystemExit:  # Ray's own answer to SIGTERM
+        raise ExecutorError("asked to end while Ray was starting") from None
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ExecutorError(
             f"Ray cluster {address or os.environ.get('RAY_ADDRESS', '')} cannot be reached ({error}); start it with"
             " 'ray start --head', or leave the address out for one on this machine"
         ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
     try:
         yield ray
     finally:

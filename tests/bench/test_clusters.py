@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,7 @@ def test_halves_and_parcels_change_no_row(
     spec = parse_spec(text, origin="test")
     plain = run(spec, tmp_path / "plain")
     elsewhere = Elsewhere(shares_files=shares_files)
-    monkeypatch.setattr(runner, "choose", lambda spec, store: elsewhere)
+    monkeypatch.setattr(runner, "choose", lambda spec, store: nullcontext(elsewhere))
     assert run(spec, tmp_path / "halves") == plain
     assert elsewhere.halves == 2 * IMAGES
     assert plain.failed == 3
@@ -251,6 +253,14 @@ def test_a_preempted_part_goes_on_where_it_was() -> None:
     part = PartOfWork(chores.refuse_13, [12, 13, 14])
     part.events = part()[:1]
     assert [getattr(event, "result", "failed") for event in part()] == [144, "failed", 196]
+
+
+@pytest.mark.parametrize("package", ["ray", "submitit"])
+def test_a_package_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    executor = RayActors(1, "cpu", RayOptions()) if package == "ray" else SlurmJobs(tmp_path, 1, {})
+    with pytest.raises(ExecutorError, match=r"pip install 'asasr-bench\[cluster\]'"):
+        list(executor.map(chores.square, [1]))
 
 
 def test_slurm_that_is_not_there_is_told(tmp_path: Path) -> None:

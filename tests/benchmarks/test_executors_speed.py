@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench import evaluate
+from asasr_bench.bench.executors.local import LocalProcesses
+from asasr_bench.bench.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.datasets.images import write_png
 
 pytestmark = pytest.mark.benchmark
@@ -68,3 +70,17 @@ def test_ray_costs_little_for_each_cell(tmp_path: Path, shared: bool) -> None:
     print(f"\n{each['here']:.2f} ms a cell here, {each['ray']:.2f} ms by a Ray worker"
           f" {'through files' if shared else 'with pixels that travel'}; load {os.getloadavg()[0]:.1f} on"
           f" {os.cpu_count()} cores")  # fmt: skip
+
+
+def test_the_way_to_a_worker_and_back() -> None:
+    """What an executor itself takes for an item: 100 kB there and back, and nothing done with them."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    content, count = bytes(100_000), 500
+    with RayActors(1, "cpu", RayOptions(address="local")) as actors:
+        for name, executor in {"a process": LocalProcesses(1), "a Ray actor": actors}.items():
+            results = executor.map(bytes, [content] * (count + 1))
+            next(results)  # has started
+            start = time.perf_counter()
+            assert sum(1 for _ in results) == count
+            print(f"\n{name}: {1000 * (time.perf_counter() - start) / count:.2f} ms an item;"
+                  f" load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")  # fmt: skip
