@@ -19,6 +19,9 @@ class Spool(Sequence[Item], Generic[Item]):
         self._starts = array("q")
         self._end = 0
 
+    def __del__(self) -> None:
+        self._file.close()
+
     def append(self, item: Item) -> None:
         """Add an item."""
         content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
