@@ -366,6 +366,8 @@ def open_store(root: Path | str, *, write: bool = False) -> Store:
     except BaseException as error:
         if lock is not None:
             os.close(lock)
+        if isinstance(error, sqlite3.DatabaseError) and not write:
+            raise StoreError(f"{database}: is no store that 'run' wrote, or is damaged ({error})") from error
         if isinstance(error, OSError | sqlite3.Error):
             raise StoreError(f"{root}: cannot open the store ({error}); check the folder's rights and space") from error
         raise

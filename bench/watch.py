@@ -22,6 +22,7 @@ from .worker import Job
 
 FILE = "progress.json"
 log = logging.getLogger("asasr_bench.run")
+log.addHandler(logging.NullHandler())  # without a log of the user's, warnings would go to the terminal
 _EVERY = 1.0
 """Seconds between two writings of the file."""
 _WINDOW = 60.0

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 SIDE = 8192
-CEILING = {"bicubic": 2.0, "compact-gan": 3.0}
+CEILING = {"bicubic": 1.5, "compact-gan": 2.5}
 """GiB of the whole process, libraries included; `docs/architecture.md` states them."""
 
 _RUN = """
