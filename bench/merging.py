@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from .objects import StoreError, is_object
 from .store import open_store
@@ -81,13 +81,19 @@ _FACTS: tuple[tuple[str, str, int], ...] = (
 
 
 def _conflicts(roots: Sequence[Path], sources: Sequence[sqlite3.Connection]) -> Iterator[str]:
-    for text, query, names in _FACTS:
-        known: dict[tuple[Any, ...], tuple[tuple[Any, ...], Path]] = {}
-        for root, source in zip(roots, sources, strict=True):
-            for row in source.execute(query):
-                said, before = row[names:], known.setdefault(row[:names], (row[names:], root))
-                if not all(map(_same, before[0], said)):
-                    yield f"{text.format(*row[:names])} in {root} than in {before[1]}"
+    with contextlib.closing(sqlite3.connect("")) as known:  # a temporary file: stores may be larger than memory
+        for text, query, names in _FACTS:
+            known.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, said TEXT, root INTEGER) WITHOUT ROWID")
+            for number, (root, source) in enumerate(zip(roots, sources, strict=True)):
+                for row in source.execute(query):
+                    name, said = json.dumps(row[:names]), row[names:]
+                    fact = (name, json.dumps(said), number)
+                    if known.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", fact).rowcount:
+                        continue
+                    before, at = known.execute("SELECT said, root FROM facts WHERE name = ?", (name,)).fetchone()
+                    if not all(map(_same, json.loads(before), said)):
+                        yield f"{text.format(*row[:names])} in {root} than in {roots[at]}"
+            known.execute("DROP TABLE facts")
 
 
 def _same(one: object, other: object) -> bool:
@@ -135,7 +141,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         target.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * width)})", renamed)
     for number, *rest in source.execute(
         f"SELECT id, {_PLACE}, lq_rule, lq, reference, restoration, status, message FROM outputs ORDER BY id"
-    ).fetchall():
+    ):
         (new,) = target.execute(
             f"INSERT INTO outputs ({_PLACE}, lq_rule, lq, reference, restoration, status, message)"
             f" VALUES ({', '.join('?' * len(rest))}) ON CONFLICT ({_PLACE}) DO UPDATE SET"  # what is done wins

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
 from ..datasets.truths import KINDS, parse_truth_option, with_truth
@@ -17,14 +17,15 @@ from ..methods.entry import MethodEntry
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
 from ..methods.registry import resolve
-from .inputs import Input, InputError
+from .inputs import Input
 from .keys import restoration_key
 from .measuring import grouped, images_together
 from .metrics.metric import Metric, get_metric
-from .protocols import Protocol, get_protocol
+from .protocols import Protocol as Conventions
+from .protocols import get_protocol
 from .restoring import SEEDING
 from .spec import DatasetEntry, Spec, SpecError
-from .store import CellRecord, OutputRecord, Place, PlaceState
+from .store import CellRecord, OutputRecord, PlaceState, Store
 from .worker import Job, Task, key_of
 
 
@@ -50,7 +51,7 @@ class Experiment:
     """A spec with everything in it found: nothing of it is unknown, though weights may be missing."""
 
     spec: Spec
-    protocol: Protocol
+    protocol: Conventions
     metrics: tuple[Metric, ...]
     datasets: tuple[Dataset, ...]
     methods: tuple[PlannedMethod, ...]
@@ -169,104 +170,98 @@ def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...
     return tuple(by_name[dataset.name] for dataset in datasets)
 
 
+InputPlace = tuple[str, str, bool]
+"""Dataset, image, and whether it is taken as a Y plane."""
+
+
+def input_place(dataset: Dataset, item: Input) -> InputPlace:
+    """Where an input belongs."""
+    return dataset.name, item.image, item.on_luma
+
+
+_STRETCH = 1024
+"""Outputs that are planned together, so that neighbours can share a job."""
 Scope = Literal["all", "untried", "failed"]
 """Cells without a value that a run tries: all, those that never failed, or only those that failed."""
 
 
-@dataclass
-class Known:
-    """What the store holds when planning begins."""
+@dataclass(frozen=True)
+class Planned:
+    """Something that planning found."""
 
-    inputs: dict[str, tuple[str, str | None]]
-    restorations: dict[str, str]
-    scores: set[str]
-    places: dict[Place, PlaceState]
-    objects: set[str]
-
-
-@dataclass
-class Plan:
-    """What is left to do."""
-
-    jobs: list[Job] = field(default_factory=list)
-    records: list[OutputRecord] = field(default_factory=list)
-    """Rows that need no work: results known under other names, and outputs that cannot be made."""
+    job: Job | None = None
+    record: OutputRecord | None = None
+    """A row that needs no work: results known under another name, or an output that cannot be made."""
     done: int = 0
     """Cells that were there already."""
 
-    @property
-    def cells(self) -> int:
-        """Cells the jobs will measure."""
-        return sum(len(task.metrics) for job in self.jobs for task in job.tasks)
+
+class Inputs(Protocol):
+    """What is known of inputs when planning begins."""
+
+    def key(self, place: InputPlace) -> str:
+        """Input key; '' where the files cannot be read."""
+
+    def error(self, place: InputPlace) -> str:
+        """Why an input could not be prepared; '' if it could."""
 
 
-def plan(
-    experiment: Experiment,
-    known: Known,
-    keys: Mapping[Input, str],
-    errors: Mapping[Input, str],
-    *,
-    scope: Scope = "all",
-) -> Plan:
-    """Compare what the experiment wants with what the store has.
+def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "all") -> Iterator[Planned]:
+    """Compare what the experiment wants with what the store has, image by image: nothing is held of all of them.
 
     Args:
-        keys: input key of every input that could be read.
-        errors: why an input could not be prepared.
         scope: which cells without a value are tried.
     """
-    result = Plan()
     unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
-    folders: dict[tuple[str, str, int], list[Task]] = {}
-    jobs: dict[tuple[str, str, int], Job] = {}
-    for method, seed, dataset, item in experiment.outputs():
-        job = Job(
-            dataset=dataset.name,
-            method=method.name,
-            reference=method.reference,
-            protocol=experiment.protocol.name,
-            scale=experiment.spec.scale,
-            seed=seed,
-            lq_rule=dataset.lq_rule,
-            tasks=(),
-        )
-        task = _task(experiment, job, method, item, known, keys, errors)
-        place = (job.protocol, job.scale, job.dataset, item.image, job.method, job.seed)
-        state = known.places.get(place)
-        if scope == "untried" and state is not None and state.status == "failed":
-            continue
-        if scope == "failed" and (state is None or not state.failed):
-            continue
-        if isinstance(task, OutputRecord):
-            result.records.append(task)
-            continue
-        if scope != "all" and state is not None:
-            wanted = scope == "failed"
-            task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
-        cells = _known_cells(experiment, task, known)
-        result.done += len(cells)
-        cells |= {
-            metric: CellRecord(metric, "unavailable", message=unavailable[metric])
-            for metric in task.metrics
-            if metric not in cells and unavailable[metric]
-        }
-        missing = tuple(metric for metric in task.metrics if metric not in cells)
-        if task.sr is not None and not missing:
-            if not _recorded(state, task, cells):
-                result.records.append(replace(job.record(task), cells=tuple(cells.values())))
-        else:
-            task = replace(task, metrics=missing)
-            group = (job.dataset, job.method, job.seed)
-            if method.entry is not None and method.entry.interface == "folder":
-                jobs[group] = job
-                folders.setdefault(group, []).append(task)
-            else:
-                result.jobs.append(replace(job, tasks=(task,)))
+    folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
+    for stretch in grouped(experiment.outputs(), _STRETCH):
+        jobs: list[Job] = []
+        for method, seed, dataset, item in stretch:
+            blank = Job(
+                dataset=dataset.name,
+                method=method.name,
+                reference=method.reference,
+                protocol=experiment.protocol.name,
+                scale=experiment.spec.scale,
+                seed=seed,
+                lq_rule=dataset.lq_rule,
+                tasks=(),
+            )
+            place = (blank.protocol, blank.scale, blank.dataset, item.image, blank.method, blank.seed)
+            state = store.state_of(place)
+            if scope == "untried" and state is not None and state.status == "failed":
+                continue
+            if scope == "failed" and (state is None or not state.failed):
+                continue
+            task = _task(experiment, blank, method, dataset, item, store, inputs)
+            if isinstance(task, OutputRecord):
+                yield Planned(record=task)
+                continue
+            if scope != "all" and state is not None:
+                wanted = scope == "failed"
+                task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
+            cells = _known_cells(experiment, task, store)
+            yield Planned(done=len(cells))
+            cells |= {
+                metric: CellRecord(metric, "unavailable", message=unavailable[metric])
+                for metric in task.metrics
+                if metric not in cells and unavailable[metric]
+            }
+            missing = tuple(metric for metric in task.metrics if metric not in cells)
+            record = replace(blank.record(task), cells=tuple(cells.values()))
+            if task.sr is not None and not missing:
+                if not _recorded(state, task, cells):
+                    yield Planned(record=record)
+                continue
             if cells:
-                result.records.append(replace(job.record(task), cells=tuple(cells.values())))
-    result.jobs = _joined(result.jobs, experiment)
-    result.jobs += [replace(jobs[group], tasks=tuple(tasks)) for group, tasks in folders.items()]
-    return result
+                yield Planned(record=record)
+            task = replace(task, metrics=missing)
+            if method.entry is not None and method.entry.interface == "folder":
+                folders.setdefault((blank.dataset, blank.method, blank.seed), (blank, []))[1].append(task)
+            else:
+                jobs.append(replace(blank, tasks=(task,)))
+        yield from (Planned(job=job) for job in _joined(jobs, experiment))
+    yield from (Planned(job=replace(job, tasks=tuple(tasks))) for job, tasks in folders.values())
 
 
 def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
@@ -293,13 +288,14 @@ def _task(
     experiment: Experiment,
     job: Job,
     method: PlannedMethod,
+    dataset: Dataset,
     item: Input,
-    known: Known,
-    keys: Mapping[Input, str],
-    errors: Mapping[Input, str],
+    store: Store,
+    inputs: Inputs,
 ) -> Task | OutputRecord:
     """The task of one output, or the row that says why there can be none."""
-    lq, reference = known.inputs.get(keys.get(item, ""), ("", None))
+    place = input_place(dataset, item)
+    lq, reference = store.input_of(inputs.key(place)) or ("", None)
     has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
     is_hr = method.entry is not None and method.entry.interface == "reference"
     metrics = tuple(
@@ -308,28 +304,28 @@ def _task(
         if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds) and (one.bounded or not is_hr)
     )
     blank = Task(item.image, lq, reference, "", None, metrics, item.truths)
-    if item in errors:
-        return job.failed(blank, errors[item])
+    if error := inputs.error(place):
+        return job.failed(blank, error)
     if method.entry is None:
         cells = tuple(CellRecord(metric, "unavailable", message=method.unavailable) for metric in metrics)
         return replace(job.record(blank), status="unavailable", message=method.unavailable, cells=cells)
     try:
         identity = method.entry.identity(item.image, experiment.spec.scale)
-    except (MethodError, OSError) as error:
-        return job.failed(blank, str(error))
+    except (MethodError, OSError) as problem:
+        return job.failed(blank, str(problem))
     if is_hr:
         identity["reference"] = reference
     ours = method.entry.interface == "tensor" and not method.entry.card.deterministic
     key = restoration_key(
         lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed, seeding=SEEDING if ours else None
     )
-    sr = known.restorations.get(key)
-    if sr not in known.objects:
+    sr = store.restoration_of(key)
+    if sr is not None and store.objects.path(sr) is None:
         sr = None
     return replace(blank, restoration=key, sr=sr)
 
 
-def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, CellRecord]:
+def _known_cells(experiment: Experiment, task: Task, store: Store) -> dict[str, CellRecord]:
     """Cells of a task whose scores the store has."""
     if task.sr is None:
         return {}
@@ -338,7 +334,7 @@ def _known_cells(experiment: Experiment, task: Task, known: Known) -> dict[str, 
         for metric in experiment.metrics
         if metric.id in task.metrics
     }
-    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if key in known.scores}
+    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if store.has_score(key)}
 
 
 def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellRecord]) -> bool:
@@ -348,15 +344,3 @@ def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellReco
         and state.restoration == task.restoration
         and all(state.cells.get(id) == (cell.key, cell.status) for id, cell in cells.items())
     )
-
-
-def read_keys(experiment: Experiment) -> tuple[dict[Input, str], dict[Input, str]]:
-    """Input keys, and the inputs whose files cannot be read with the reason."""
-    digests: dict[Path, str] = {}
-    keys, errors = {}, {}
-    for _, item in experiment.inputs():
-        try:
-            keys[item] = item.key(digests)
-        except InputError as error:
-            errors[item] = str(error)
-    return keys, errors

@@ -10,23 +10,20 @@ from functools import partial
 from pathlib import Path
 
 from .executors.choose import choose
-from .executors.executor import Executor, InProcess, TwoHalves, WorkerDied, never
+from .executors.executor import Executor, TwoHalves, WorkerDied, never
 from .halves import begin, finish
-from .inputs import Input
 from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
-from .plan import Experiment, Known, Plan, Scope, find_everything, plan, read_keys
+from .plan import Experiment, Scope, find_everything, plan
+from .preparing import Progress, StoppedError, prepare_inputs
 from .provenance import now, provenance
 from .spec import Spec
+from .spool import Spool
 from .store import OutputRecord, Store, open_store
 from .watch import Watch
-from .worker import Job, perform, prepare
+from .worker import Job, perform
 
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
-
-
-class StoppedError(RuntimeError):
-    """The run was asked to stop before its end; what is finished is stored."""
+_ROWS = 1000
+"""Rows of planning that are stored in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +123,32 @@ def _run(
     for method in experiment.methods:
         if method.entry is not None:
             store.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
-    work = _plan(experiment, store, executor, scope, tell, stop, watch)
-    store.commit(work.records, number)
-    watch.planned(work.records)
-    tally = _Tally()
-    tally.add(work.records)
-    total, done = sum(len(job.tasks) for job in work.jobs), 0
+    tally, jobs = _Tally(), Spool[Job]()
+    total = cells = kept = done = 0
+    inputs = prepare_inputs(experiment, store, executor, tell, stop, watch)
+    rows: list[OutputRecord] = []
+
+    def keep() -> None:
+        store.commit(rows, number)
+        watch.planned(rows)
+        tally.add(rows)
+        rows.clear()
+
+    for found in plan(experiment, store, inputs, scope):
+        kept += found.done
+        if found.job is not None:
+            jobs.append(found.job)
+            total += len(found.job.tasks)
+            cells += sum(len(task.metrics) for task in found.job.tasks)
+        if found.record is not None:
+            rows.append(found.record)
+            if len(rows) == _ROWS:
+                keep()
+    keep()
     stage = "restoring and measuring"
-    watch.stage(stage, work.cells, work.done)
+    watch.stage(stage, cells, kept)
     tell(stage, done, total)
-    with closing(_results(executor, work.jobs, store, experiment.spec.device, stop)) as results:
+    with closing(_results(executor, jobs, store, experiment.spec.device, stop)) as results:
         for job, records in results:
             if isinstance(records, WorkerDied):
                 records = [job.failed(task, records.message) for task in job.tasks]
@@ -147,11 +160,11 @@ def _run(
     if done < total:
         raise StoppedError(f"stopped with {total - done} of {total} images left to do")
     store.finish_run(number, now())
-    return tally.summary(work.done)
+    return tally.summary(kept)
 
 
 def _results(
-    executor: Executor, jobs: list[Job], store: Store, device: str, stop: Callable[[], bool]
+    executor: Executor, jobs: Sequence[Job], store: Store, device: str, stop: Callable[[], bool]
 ) -> Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]:
     """Jobs with their rows, in any order; the images that rows refer to are in the store before them."""
     if executor.shares_files:
@@ -175,47 +188,3 @@ def _results(
                 records, files = result
                 store.objects.write_files(files)
                 yield parcel.job, records
-
-
-def _plan(
-    experiment: Experiment,
-    store: Store,
-    executor: Executor,
-    scope: Scope,
-    tell: Progress,
-    stop: Callable[[], bool],
-    watch: Watch,
-) -> Plan:
-    """Bring every input into the store, then find the jobs."""
-    keys, errors = read_keys(experiment)
-    known = Known(
-        store.inputs(), store.restorations(), store.score_keys(), store.places(), objects=store.objects.known()
-    )
-    missing = {key: item for item, key in keys.items() if not _has_input(known, key)}
-    done = 0
-    watch.stage("preparing images", len(missing))
-    maker = executor if executor.shares_files else InProcess()  # the files are here
-    with closing(maker.map(partial(prepare, objects=store.objects), list(missing.items()), stop)) as work:
-        for (key, item), result in work:
-            error = ""
-            if isinstance(result, WorkerDied) or result.lq is None:
-                error = result.message if isinstance(result, WorkerDied) else result.error
-                errors |= _same_key(keys, key, error)
-            else:
-                store.add_inputs([(key, result.lq, result.reference)])
-                known.inputs[key] = (result.lq, result.reference)
-            done += 1
-            watch.prepared(error, item.image)
-            tell("preparing images", done, len(missing))
-    if done < len(missing):
-        raise StoppedError(f"stopped with {len(missing) - done} of {len(missing)} images left to prepare")
-    return plan(experiment, known, keys, errors, scope=scope)
-
-
-def _has_input(known: Known, key: str) -> bool:
-    lq, reference = known.inputs.get(key, ("", None))
-    return lq in known.objects and (reference is None or reference in known.objects)
-
-
-def _same_key(keys: dict[Input, str], key: str, error: str) -> dict[Input, str]:
-    return {item: error for item, other in keys.items() if other == key}

@@ -203,21 +203,31 @@ class Store:
         """Keys of all scores measured so far."""
         return {key for (key,) in self._rows("SELECT key FROM scores")}
 
-    def places(self) -> dict[Place, PlaceState]:
-        """What is recorded for each output."""
-        found = {
-            tuple(place): PlaceState(restoration, status)
-            for *place, restoration, status in self._rows(
-                "SELECT protocol, scale, dataset, image, method, seed, restoration, status FROM outputs"
-            )
-        }
-        rows = self._rows(
-            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric, c.score, c.status"
-            " FROM outputs o JOIN cells c ON c.output = o.id"
+    def input_of(self, key: str) -> tuple[str, str | None] | None:
+        """Digests of LQ and reference behind an input key."""
+        return self._row("SELECT lq, reference FROM inputs WHERE key = ?", (key,))
+
+    def restoration_of(self, key: str) -> str | None:
+        """Digest of the SR pixels behind a restoration key."""
+        row = self._row("SELECT sr FROM restorations WHERE key = ?", (key,))
+        return None if row is None else row[0]
+
+    def has_score(self, key: str) -> bool:
+        """Whether a score was measured."""
+        return self._row("SELECT 1 FROM scores WHERE key = ?", (key,)) is not None
+
+    def state_of(self, place: Place) -> PlaceState | None:
+        """What is recorded for an output."""
+        row = self._row(
+            "SELECT id, restoration, status FROM outputs WHERE protocol = ? AND scale = ? AND dataset = ?"
+            " AND image = ? AND method = ? AND seed = ?",
+            place,
         )
-        for *place, metric, score, status in rows:
-            found[tuple(place)].cells[metric] = (score, status)
-        return found
+        if row is None:
+            return None
+        number, restoration, status = row
+        cells = self._rows("SELECT metric, score, status FROM cells WHERE output = ?", (number,))
+        return PlaceState(restoration, status, {metric: (score, word) for metric, score, word in cells})
 
     def scores(self) -> pd.DataFrame:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
@@ -309,6 +319,9 @@ class Store:
             for id, start, end, spec, made in rows
         ]
 
+    def _row(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return next(self._rows(query, values), None)
+
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         try:
             yield from self._connection.execute(query, values)
@@ -353,6 +366,8 @@ def open_store(root: Path | str, *, write: bool = False) -> Store:
     except BaseException as error:
         if lock is not None:
             os.close(lock)
+        if isinstance(error, sqlite3.DatabaseError) and not write:
+            raise StoreError(f"{database}: is no store that 'run' wrote, or is damaged ({error})") from error
         if isinstance(error, OSError | sqlite3.Error):
             raise StoreError(f"{root}: cannot open the store ({error}); check the folder's rights and space") from error
         raise

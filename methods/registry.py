@@ -233,7 +233,10 @@ def _entry_of(found: Any, version: str) -> MethodEntry:
     """An entry from an entry, a method, or something to call that returns one of them."""
     made = found
     if isinstance(made, type) or (interface_of(made) is None and not isinstance(made, MethodEntry) and callable(made)):
-        made = made()
+        try:
+            made = made()
+        except Exception as error:
+            raise MethodError(f"{found!r} cannot be made ({type(error).__name__}: {error})") from error
     if isinstance(made, MethodEntry):
         return made
     interface = interface_of(made)

@@ -15,7 +15,8 @@ from ...reports.tables import csv_text
 from ..figures import write_figures
 from ..leaderboard import name_scales, write_reports
 from ..metrics.metric import all_metrics
-from ..runner import Progress, Summary, run
+from ..preparing import Progress
+from ..runner import Summary, run
 from ..store import open_store
 from .effects import Effect, factor_effects
 from .spec import AblationSpec, Arm, arms_of, evaluation_spec

@@ -33,6 +33,10 @@ def restore(
     entry = resolve(method)
     if entry.interface == "finished":
         raise MethodReferenceError(f"'{method}' restores no single images; use it in 'run'")
+    if not source.exists():
+        raise typer.BadParameter(f"{source}: no such image or folder", param_hint="SOURCE")
+    if source.is_file() and target.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{target}: SR images are written as PNG; give NAME.png", param_hint="TARGET")
     work = {source.stem: source} if source.is_file() else image_files(source)
     targets = {stem: target / f"{stem}.png" if source.is_dir() else target for stem in work}
     if dry_run:

@@ -66,7 +66,7 @@ def run(
     Options replace the spec's entries of the same name.
     """
     from ..leaderboard import write_reports
-    from ..runner import StoppedError
+    from ..preparing import StoppedError
     from ..runner import run as execute
     from ..spec import SpecError, load_spec
     from .logs import logging_to

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..watch import RunProgress
 
 
@@ -58,12 +60,10 @@ def status(
         typer.echo("'status --failed' lists each failed cell, 'run SPEC --retry-failed' tries them again")
 
 
-def _tell_progress(console: object, progress: RunProgress) -> None:
-    from rich.console import Console
+def _tell_progress(console: Console, progress: RunProgress) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    assert isinstance(console, Console)
     now = time.time()
     heard = f"last heard of {_duration(now - progress.heard)} ago"
     who = f"process {progress.process} on {progress.host}"

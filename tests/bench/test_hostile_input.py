@@ -104,6 +104,26 @@ def test_odd_names_run_and_are_reported(session: Callable[..., Any], photo: NDAr
         assert {row[0] for row in store.execute("SELECT image FROM outputs")} == set(ODD)
 
 
+def test_wrong_arguments_are_told(session: Callable[..., Any], tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "w.pth").write_bytes(b"abc")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "store.sqlite").write_text("x")
+    for arguments, status, said in (
+        (("restore", "bicubic", "a.png", "o.jpg"), 2, "are written as PNG"),
+        (("restore", "bicubic", "none.png", "o.png"), 2, "no such image or folder"),
+        (("restore", "bicubic", "a.png", "a.png/o.png"), 3, "a.png: File exists"),
+        (("restore", "w.pth", "a.png", "o.png"), 3, "w.pth: damaged or no weight file"),
+        (("restore", "os:system", "a.png", "o.png"), 3, "cannot be made (TypeError"),
+        (("export", "other", "--per-image", "x.csv"), 3, "other/store.sqlite: is no store that 'run' wrote"),
+        ((*RUN, "--dataset", "D=other", "--log", "a.png/l"), 3, "a.png: File exists"),
+    ):
+        told = session(*arguments)
+        assert (told.status, said in " ".join(told.err.split())) == (status, True), told.err
+    (tmp_path / "folder.png").mkdir()
+    assert "folder.png: Is a directory" in session("restore", "bicubic", "a.png", "folder.png").err
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 SIDE = 8192
-CEILING = {"bicubic": 2.0, "compact-gan": 3.0}
+CEILING = {"bicubic": 1.5, "compact-gan": 2.5}
 """GiB of the whole process, libraries included; `docs/architecture.md` states them."""
 
 _RUN = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 from asasr_bench.bench.runner import run
 from asasr_bench.bench.spec import parse_spec
@@ -26,7 +26,7 @@ spec = parse_spec(
                 "metrics": ["psnr_y", "ssim_y"]}), origin="large")
 start = time.perf_counter()
 summary = run(spec, Path(store))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2**20
 print(json.dumps({"cells": summary.measured, "seconds": time.perf_counter() - start, "gib": peak}))
 """
 

@@ -101,3 +101,10 @@ def test_damaged_files_are_read_or_refused_by_name(data: st.DataObject, tmp_path
         pixels = read_image(path)
         assert pixels.dtype == np.uint8
         assert pixels.ndim in (2, 3)
+
+
+def test_a_decoder_that_stumbles_is_our_error(tmp_path: Path) -> None:
+    whole = png_header(4, 4)
+    (tmp_path / "a.png").write_bytes(whole[:8] + b"\0\0\0\5IHDR" + whole[16:])  # Pillow raises ValueError
+    with pytest.raises(ImageError, match=r"a\.png: damaged or truncated image \(Truncated IHDR"):
+        read_image(tmp_path / "a.png")

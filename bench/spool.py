@@ -1,0 +1,50 @@
+"""A list on disk: what is to be done for 100,000 images is not held in memory."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from array import array
+from collections.abc import Sequence
+from typing import Generic, TypeVar, overload
+
+Item = TypeVar("Item")
+
+
+class Spool(Sequence[Item], Generic[Item]):
+    """Items in a temporary file, in the order in which they were appended; memory holds eight bytes for each."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="asasr-bench-")  # noqa: SIM115 - it goes with the list
+        self._starts = array("q")
+        self._end = 0
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def append(self, item: Item) -> None:
+        """Add an item."""
+        content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
+        self._file.seek(self._end)
+        self._file.write(content)
+        self._starts.append(self._end)
+        self._end += len(content)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Item]: ...
+
+    def __getitem__(self, index: int | slice) -> Item | list[Item]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(len(self))[index]]
+        start = self._starts[index]
+        index %= len(self)
+        end = self._starts[index + 1] if index + 1 < len(self) else self._end
+        self._file.seek(start)
+        item: Item = pickle.loads(self._file.read(end - start))
+        return item
