@@ -191,7 +191,7 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     seconds, memory = cost["seconds"].median(), cost["memory"].max()
     devices = cost["device"].unique()
     rows = []
-    for name in _in_order(outputs["method"].unique(), store):
+    for name in in_order(outputs["method"].unique(), store):
         card = cards.get(name, {})
         device = ", ".join(sorted(devices.get(name, []))) if name in devices.index else ""
         rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"),
@@ -200,7 +200,7 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
 
 
-def _in_order(names: Iterable[str], store: Store) -> list[str]:
+def in_order(names: Iterable[str], store: Store) -> list[str]:
     """As the specs list them, the latest first; then what they do not name, numbers in it by their value."""
     listed = [reference for run in reversed(store.runs()) for reference in run["spec"].get("methods", [])]
     places = {name: place for place, name in reversed(list(enumerate(map(name_of, listed))))}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..watch import RunProgress
 
 
+_STATUSES = ("done", "failed", "unavailable")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(status)
@@ -29,6 +32,7 @@ def status(
     from rich.markup import escape
     from rich.table import Table
 
+    from ..leaderboard import in_order
     from ..store import open_store
     from ..watch import read_progress
 
@@ -42,18 +46,22 @@ def status(
                 )
             return
         runs, counts, problems = opened.runs(), opened.counts(), opened.problems()
+        methods = in_order({method for _, _, method in counts}, opened)
     progress = read_progress(store)
     if progress is not None:
         _tell_progress(console, progress)
     ended = runs[-1]["finished"] if runs else None
     last = f"finished {ended}" if ended else "not finished"
-    table = Table(title=escape(f"{store}: {len(runs)} runs, last {last}"))
-    for column in ("protocol", "dataset", "method", "done", "failed", "unavailable"):
-        table.add_column(column, justify="left" if column in ("protocol", "dataset", "method") else "right")
-    for place, by_status in counts.items():
-        numbers = (str(by_status.get(word, 0)) for word in ("done", "failed", "unavailable"))
-        table.add_row(*map(escape, place), *numbers)
-    console.print(table)
+    typer.echo(f"{store}: runs: {len(runs)}, last {last}")
+    for protocol, dataset in dict.fromkeys(place[:2] for place in counts):
+        table = Table(title=escape(f"{dataset}, {protocol}, cells"), title_justify="left", box=None, pad_edge=False)
+        for column in ("method", *_STATUSES):
+            table.add_column(column, justify="left" if column == "method" else "right")
+        for method in methods:
+            by_status = counts.get((protocol, dataset, method))
+            if by_status is not None:
+                table.add_row(escape(method), *(str(by_status.get(word, 0)) for word in _STATUSES))
+        console.print(table)
     for problem in problems:
         typer.echo(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}")
     if any(problem.status == "failed" for problem in problems):
