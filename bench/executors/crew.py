@@ -158,7 +158,8 @@ def _round(
                 case Died(why, killed):
                     false_starts += 1 if killed else _BY_ITSELF
                     if false_starts >= _FALSE_STARTS:
-                        raise ExecutorError(f"workers end as soon as they start ({why}); {crew.remedy}")
+                        remedy = "something kills them: see that there is memory for them" if killed else crew.remedy
+                        raise ExecutorError(f"workers end as soon as they start ({why}); {remedy}")
             if not helped and not isinstance(event, Died):
                 idle.append(worker)
         while idle and waiting and len(helpers) < 2 * count and not stop():

@@ -32,6 +32,8 @@ IMAGES = 2500
 CELLS = IMAGES * len(METHODS) * len(METRICS)
 WORKERS = 2
 SECONDS_BETWEEN_KILLS = (3.0, 9.0)
+AT_WORK = 0.8
+"""Of the kills hit a worker that has started; all others any, which may be starting."""
 GROWTH = 0.10
 """Of the driver's memory, from the second quarter of a run to its last."""
 
@@ -77,6 +79,8 @@ def one_run(hr: Path, store: Path, moments: random.Random) -> tuple[int, list[in
         while driver.poll() is None:
             time.sleep(moments.uniform(*SECONDS_BETWEEN_KILLS))
             workers = chores.workers_of(driver.pid)
+            if moments.random() < AT_WORK:  # on a busy machine a start takes longer than the time between kills
+                workers = [pid for pid in workers if seconds_used(pid) > 1.0]
             if workers:
                 os.kill(moments.choice(workers), signal.SIGKILL)
                 kills += 1
@@ -93,6 +97,15 @@ def resident(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def seconds_used(pid: int) -> float:
+    """Of the processor, by a process; about 0.6 are those of its start."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def check(store: Path) -> None:
