@@ -78,7 +78,7 @@ class RunProgress:
             return None
         try:
             os.kill(self.process, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return False
         except PermissionError:
             return True
@@ -87,11 +87,11 @@ class RunProgress:
 
 def read_progress(root: Path) -> RunProgress | None:
     """What the last run of a store told; None where none did."""
+    from pydantic import TypeAdapter
+
     try:
-        content = json.loads((root / FILE).read_text(encoding="utf-8"))
-        workers = {str(name): WorkerProgress(**one) for name, one in content.pop("workers").items()}
-        return RunProgress(**content, workers=workers)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return TypeAdapter(RunProgress).validate_json((root / FILE).read_bytes())
+    except (OSError, ValueError):
         return None
 
 

@@ -75,7 +75,8 @@ def test_a_clock_that_goes_back_and_a_full_disk_do_not_stop_a_run(tmp_path: Path
     assert watch.progress.seconds_left is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"workers": 3}', '{"workers": {}, "more": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"workers": 3}', '{"workers": {}, "more": 1}', "[" * 100_000,
+                                     '{"run": "x", "process": 1, "host": "h", "started": 1, "heard": 1}'])  # fmt: skip
 def test_a_damaged_file_is_no_progress(content: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(content)
     assert read_progress(tmp_path) is None
