@@ -35,6 +35,8 @@ class Comparison:
     result: Paired
     p: float
     """Adjusted for all rows of the comparison."""
+    wins: float
+    """Share of images on which the first method is better; a tie counts half."""
     better: str
     """The method that is better by the metric's direction; ``-`` where the test cannot tell."""
 
@@ -55,6 +57,8 @@ def compare_methods(
         scores = scores[scores["status"] == "done"]
         known_metrics = metrics_of(scores["metric"])
         payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.combine is not None}
+    if first == second:
+        raise ComparisonError(f"'{first}' is compared with itself; name two methods")
     for name in (first, second):
         if name not in set(scores["method"]):
             known = ", ".join(sorted(scores["method"].unique())) or "none"
@@ -85,7 +89,7 @@ def compare_methods(
         )
     adjusted = holm([result.p for *_, result in found])
     return [
-        Comparison(dataset, protocol, metric.id, metric.digits, result, float(p),
+        Comparison(dataset, protocol, metric.id, metric.digits, result, float(p), _wins(result, metric),
                    better_of(first, second, metric, result, float(p)))
         for (dataset, protocol, metric, result), p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
@@ -114,6 +118,10 @@ def _sets(
     a, b = (loss_of(means[name].to_numpy(), metric) for name in (first, second))
     wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
     return Paired(one.n, difference, float(low), float(high), bootstrap_p(draws), float("nan"), wins)
+
+
+def _wins(result: Paired, metric: Metric) -> float:
+    return result.wins if metric.direction in ("higher", "none") else 1 - result.wins
 
 
 def loss_of(values: np.ndarray, metric: Metric) -> np.ndarray:

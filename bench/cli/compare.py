@@ -55,7 +55,7 @@ def compare(
             one = row.result
             table.add_row(
                 row.metric, *_result(one, row.digits, row.p), f"{one.effect:+.2f}",
-                f"{100 * one.wins:.0f} %", escape(row.better),
+                f"{100 * row.wins:.0f} %", escape(row.better),
             )  # fmt: skip
         _print(table)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from asasr_bench.bench.comparison import ComparisonError, compare_methods
 from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.merging import MergeError, merge_stores
 from asasr_bench.bench.metrics.metric import all_metrics
@@ -189,3 +190,13 @@ run('status', {str(store)!r})
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_wins_follow_the_direction_of_a_metric(store: Path) -> None:
+    with open_store(store) as opened:
+        table = opened.scores().groupby(["metric", "method", "image"])["value"].mean()
+    rows = {row.metric: row for row in compare_methods(store, "net-4", "net-2")}
+    for id, better in (("psnr_y", np.greater), ("lsd", np.less)):
+        assert rows[id].wins == better(table[id, "net-4"].to_numpy(), table[id, "net-2"].to_numpy()).mean()
+    with pytest.raises(ComparisonError, match="with itself"):
+        compare_methods(store, "net-2", "net-2")
