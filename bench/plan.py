@@ -18,15 +18,13 @@ from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
 from ..methods.registry import resolve
 from .inputs import Input
-from .keys import restoration_key
 from .measuring import grouped, images_together
 from .metrics.metric import Metric, get_metric
 from .protocols import Protocol as Conventions
 from .protocols import get_protocol
-from .restoring import SEEDING
 from .spec import DatasetEntry, Spec, SpecError
 from .store import CellRecord, OutputRecord, PlaceState, Store
-from .worker import Job, Task, key_of
+from .worker import Job, Task, key_of, restoration_of
 
 
 @dataclass(frozen=True)
@@ -310,15 +308,9 @@ def _task(
         cells = tuple(CellRecord(metric, "unavailable", message=method.unavailable) for metric in metrics)
         return replace(job.record(blank), status="unavailable", message=method.unavailable, cells=cells)
     try:
-        identity = method.entry.identity(item.image, experiment.spec.scale)
+        key = restoration_of(method.entry, job, blank)
     except (MethodError, OSError) as problem:
         return job.failed(blank, str(problem))
-    if is_hr:
-        identity["reference"] = reference
-    ours = method.entry.interface == "tensor" and not method.entry.card.deterministic
-    key = restoration_key(
-        lq=lq, identity=identity, scale=experiment.spec.scale, seed=job.seed, seeding=SEEDING if ours else None
-    )
     sr = store.restoration_of(key)
     if sr is not None and store.objects.path(sr) is None:
         sr = None

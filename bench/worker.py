@@ -25,7 +25,7 @@ from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
 from .protocols import Protocol, get_protocol
-from .restoring import restore_image, torch_device
+from .restoring import SEEDING, restore_image, torch_device
 from .store import CellRecord, OutputRecord, Status
 
 
@@ -197,8 +197,7 @@ def _require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
     Raises:
         ValueError: they differ.
     """
-    identity = entry.identity(task.image, job.scale)
-    if restoration_key(lq=task.lq, identity=identity, scale=job.scale, seed=job.seed) != task.restoration:
+    if restoration_of(entry, job, task) != task.restoration:
         raise ValueError(
             f"{platform.node()} has other weights, code or files of {job.method} than this run was planned with; make"
             " them the same and run again"
@@ -335,6 +334,21 @@ def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
         metric_version=f"{metric.version} {metric.weights()}".rstrip(),
         protocol=protocol.name,
         version=protocol.version,
+    )
+
+
+def restoration_of(entry: MethodEntry, job: Job, task: Task) -> str:
+    """Key of the SR image that a method makes of a task.
+
+    Raises:
+        MethodError, OSError: a file that determines it cannot be read.
+    """
+    identity = entry.identity(task.image, job.scale)
+    if entry.interface == "reference":
+        identity["reference"] = task.reference
+    seeded = entry.interface == "tensor" and not entry.card.deterministic
+    return restoration_key(
+        lq=task.lq, identity=identity, scale=job.scale, seed=job.seed, seeding=SEEDING if seeded else None
     )
 
 
