@@ -261,7 +261,7 @@ def test_a_step_is_found_where_it_is_and_says_what_changed(lab: Laboratory, monk
     assert step.changed == ("method output",)
     done = command("history", *stores, "--method", "net", "--md", "h.md", "--json", "h.json")
     assert "2 steps in 2 series over 5 stores" in done.stdout
-    assert "| 2024-05-04T00:00:00+00:00 | D, net, psnr_y" in (lab.root / "h.md").read_text()
+    assert "| 2024-05-04T00:00:00+00:00 | D, net, psnr\\_y" in (lab.root / "h.md").read_text()
     assert json.loads((lab.root / "h.json").read_text())["series"][0]["steps"][0]["at"] == 3
 
 
