@@ -100,7 +100,7 @@ class Adapters:
         for name, rank in ranks.items():
             a, b, weight = tensors[name + _A], tensors[name + _B], modules[name].weight
             assert isinstance(weight, Tensor)
-            fits = (a.shape[1:], b.shape[0], b.shape[1:2]) == (weight.shape[1:], weight.shape[0], (rank,))
+            fits = (a.shape[1:], b.shape[:2]) == (weight.shape[1:], (weight.shape[0], rank))
             flat = all(side == 1 for side in b.shape[2:]) and a.ndim == b.ndim
             if rank < 1 or not (fits and flat and a.is_floating_point() and b.is_floating_point()):
                 raise AdapterError(

@@ -44,6 +44,7 @@ def test_a_file_that_fits_acts(tmp_path: Path) -> None:
         ({"unet.block.to_q.lora_A.weight": torch.ones(2, 7)}, r"does not fit this backbone"),
         ({"unet.block.to_q.lora_A.weight": torch.ones(0, 6), "unet.block.to_q.lora_B.weight": torch.ones(4, 0)}, "fit"),
         ({"unet.block.to_q.lora_A.weight": torch.ones(2, 6, dtype=torch.int64)}, "fit"),
+        ({"unet.block.to_q.lora_B.weight": torch.tensor(1.0)}, "fit"),
         ({"unet.block.to_q.lora_A.weight": torch.tensor(1.0)}, "no adapter of this backbone"),
         (
             {"unet.block.norm.lora_A.weight": torch.ones(1, 4), "unet.block.norm.lora_B.weight": torch.ones(4, 1)},
