@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .metrics.metric import Metric, Payload, get_metric, metrics_of
+from .rows import Place
 from .set_values import bootstrap_p, combine
 from .statistics import LEVEL, Paired, holm, paired
-from .store import Place, open_store
+from .store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd

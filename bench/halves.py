@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from .metrics.metric import get_metric
 from .objects import Objects
-from .store import OutputRecord
+from .rows import OutputRecord
 from .worker import Job, Task, perform
 
 

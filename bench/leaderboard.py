@@ -16,9 +16,10 @@ from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
 from .ranking import average_ranks
+from .rows import Place
 from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_cis, holm, least_p, permutation_ps
-from .store import Place, Store, open_store
+from .store import Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3

@@ -11,7 +11,7 @@ from typing import overload
 
 from .halves import Begun, begin, finish
 from .objects import Objects
-from .store import OutputRecord
+from .rows import OutputRecord
 from .worker import Job, perform
 
 Files = dict[str, bytes]

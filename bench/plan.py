@@ -22,8 +22,9 @@ from .measuring import grouped, images_together
 from .metrics.metric import Metric, get_metric
 from .protocols import Protocol as Conventions
 from .protocols import get_protocol
+from .rows import CellRecord, OutputRecord, PlaceState
 from .spec import DatasetEntry, Spec, SpecError
-from .store import CellRecord, OutputRecord, PlaceState, Store
+from .store import Store
 from .worker import Job, Task, key_of, restoration_of
 
 

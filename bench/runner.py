@@ -16,9 +16,10 @@ from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
 from .plan import Experiment, Scope, find_everything, plan
 from .preparing import Progress, StoppedError, prepare_inputs
 from .provenance import now, provenance
+from .rows import OutputRecord
 from .spec import Spec
 from .spool import Spool
-from .store import OutputRecord, Store, open_store
+from .store import Store, open_store
 from .watch import Watch
 from .worker import Job, perform
 

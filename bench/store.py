@@ -10,22 +10,21 @@ import platform
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .objects import Objects, StoreError
 from .provenance import now
+from .rows import FailedCell, OutputRecord, Place, PlaceState, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = "4"
-Status = Literal["done", "failed", "unavailable"]
 
 _PLACES = (
     "SELECT id, protocol, scale, dataset, image, method, seed FROM outputs"
@@ -35,95 +34,6 @@ _REASON = "CASE WHEN o.message = '' THEN c.message ELSE o.message END"
 _CELLS = """
     SELECT c.output, c.metric, s.value, c.status, c.message FROM cells c LEFT JOIN scores s ON s.key = c.score
 """
-
-
-@dataclass(frozen=True)
-class CellRecord:
-    """One metric of one output."""
-
-    metric: str
-    status: Status
-    key: str | None = None
-    """Score key; None where nothing was measured."""
-    value: float | None = None
-    """The score, where this run measured it; None refers to a score that the store has. NaN: it is defined for sets
-    alone, and the payload says what this image adds."""
-    message: str = ""
-    payload: NDArray[Any] | None = field(default=None, compare=False)
-    """What figures and values of sets need beside the value; any numeric type."""
-
-
-@dataclass(frozen=True)
-class OutputRecord:
-    """One image restored by one method, with its metrics."""
-
-    protocol: str
-    scale: int
-    dataset: str
-    image: str
-    method: str
-    seed: int
-    status: Status
-    lq_rule: str
-    """How LQ was made."""
-    lq: str | None = None
-    reference: str | None = None
-    restoration: str | None = None
-    """Restoration key."""
-    sr: str | None = None
-    """Digest of the SR pixels where this run restored them; None refers to a restoration that the store has."""
-    seconds: float | None = None
-    memory: int | None = None
-    device: str = "cpu"
-    parameters: int | None = None
-    """Of the loaded method, where this run restored it."""
-    message: str = ""
-    cells: tuple[CellRecord, ...] = field(default=())
-    worker: str = field(default="", compare=False)
-    """Host and process that made the row, for those who watch; it is not stored."""
-
-
-Place = tuple[str, int, str, str, str, int]
-"""protocol, scale, dataset, image, method, seed"""
-
-
-@dataclass(frozen=True)
-class PlaceState:
-    """What the store has for one output."""
-
-    restoration: str | None
-    status: Status
-    cells: dict[str, tuple[str | None, Status]] = field(default_factory=dict)
-    """Metric to (score key, status)."""
-
-    @property
-    def failed(self) -> frozenset[str]:
-        """Metrics whose cells failed."""
-        return frozenset(metric for metric, (_, status) in self.cells.items() if status == "failed")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A reason for which cells of a dataset and method have no value."""
-
-    status: Status
-    dataset: str
-    method: str
-    message: str
-    count: int
-
-
-@dataclass(frozen=True)
-class FailedCell:
-    """A cell whose measuring failed."""
-
-    protocol: str
-    dataset: str
-    image: str
-    method: str
-    seed: int
-    metric: str
-    message: str
 
 
 class Store:
@@ -190,18 +100,6 @@ class Store:
                 _insert(database, output, run)
 
     # Reading
-
-    def inputs(self) -> dict[str, tuple[str, str | None]]:
-        """Input key to (LQ digest, reference digest)."""
-        return {key: (lq, reference) for key, lq, reference in self._rows("SELECT * FROM inputs")}
-
-    def restorations(self) -> dict[str, str]:
-        """Restoration key to the digest of the SR pixels."""
-        return dict(self._rows("SELECT key, sr FROM restorations"))
-
-    def score_keys(self) -> set[str]:
-        """Keys of all scores measured so far."""
-        return {key for (key,) in self._rows("SELECT key FROM scores")}
 
     def input_of(self, key: str) -> tuple[str, str | None] | None:
         """Digests of LQ and reference behind an input key."""

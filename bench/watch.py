@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from .store import OutputRecord
+from .rows import OutputRecord
 from .worker import Job
 
 FILE = "progress.json"

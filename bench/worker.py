@@ -26,7 +26,7 @@ from .metrics.metric import Metric, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
 from .protocols import Protocol, get_protocol
 from .restoring import SEEDING, restore_image, torch_device
-from .store import CellRecord, OutputRecord, Status
+from .rows import CellRecord, OutputRecord, Status
 
 
 @dataclass(frozen=True)

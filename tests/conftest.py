@@ -119,7 +119,8 @@ def write_store(root: Path, what: Written | None = None) -> Path:
     from asasr_bench.bench.keys import restoration_key
     from asasr_bench.bench.metrics.metric import Pair, get_metric
     from asasr_bench.bench.protocols import get_protocol
-    from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+    from asasr_bench.bench.rows import CellRecord, OutputRecord
+    from asasr_bench.bench.store import open_store
     from asasr_bench.bench.worker import Task, key_of
     from scipy.ndimage import gaussian_filter
 

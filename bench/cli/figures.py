@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from .assignments import assignments
 
 
 def register(app: typer.Typer) -> None:
@@ -33,26 +35,10 @@ def figures(
         folder = out or (store / "figures" if store else None)
         if folder is None:
             raise FormatError("figures: give the folder of a store, --list FILE, or --out for figures without a store")
-        options = {**_given(override), "columns": columns}
+        options = {**assignments(override, "--set"), "columns": columns}
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
         kinds = [name.strip() for name in kind.split(",") if name.strip()]
         paths = write_figures(store, kinds, folder, options)
     for path in paths:
         typer.echo(path)
-
-
-def _given(override: list[str] | None) -> dict[str, Any]:
-    from ...datasets.yaml_text import YamlError, read_yaml
-    from ..leaderboard import FormatError
-
-    options = {}
-    for text in override or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise FormatError(f"--set {text}: write KEY=VALUE")
-        try:
-            options[key] = read_yaml(value, f"--set {key}")
-        except YamlError as error:
-            raise FormatError(str(error)) from None
-    return options

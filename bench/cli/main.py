@@ -43,6 +43,7 @@ _USAGE_ERRORS = {
     "FormatError",
     "LqRuleError",
     "TrainingConfigError",
+    "AssignmentError",
 }
 """Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
 

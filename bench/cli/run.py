@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .assignments import assignments
 from .progress import stage_progress
 from .stopping import Terminated, graceful
 
@@ -74,7 +75,7 @@ def run(
     overrides = _given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
         device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
-        cluster=_mapping(cluster or []),
+        cluster=assignments(cluster, "--cluster"),
     )  # fmt: skip
     if only_missing and retry_failed:
         raise SpecError("--only-missing leaves failed cells alone and --retry-failed tries them; give one of them")
@@ -98,17 +99,6 @@ def run(
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, [], {})}
-
-
-def _mapping(texts: list[str]) -> dict[str, Any]:
-    import yaml
-
-    from ..spec import SpecError
-
-    wrong = [text for text in texts if "=" not in text]
-    if wrong:
-        raise SpecError(f"--cluster {wrong[0]}: give KEY=VALUE")
-    return {key: yaml.safe_load(value) for key, _, value in (text.partition("=") for text in texts)}
 
 
 def _print_result(root: Path, name: str, summary: Summary) -> None:

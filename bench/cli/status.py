@@ -72,6 +72,8 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from ..preparing import STAGE
+
     now = time.time()
     heard = f"last heard of {_duration(now - progress.heard)} ago"
     who = f"process {progress.process} on {progress.host}"
@@ -83,7 +85,7 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
         state = f"was killed ({who}, {heard}); run the same command to go on"
     else:
         state = f"runs since {_duration(now - progress.started)} ({who}, {heard})"
-    what = "images" if progress.stage == "preparing images" else "cells"
+    what = "images" if progress.stage == STAGE else "cells"
     share = f" ({100 * progress.done / progress.total:.1f} %)" if progress.total else ""
     typer.echo(f"run {progress.run} {state}")
     typer.echo(

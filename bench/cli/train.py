@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .assignments import assignments
 from .progress import training_progress
 
 if TYPE_CHECKING:
@@ -115,18 +116,7 @@ def _load(config: str, data: list[Path] | None, override: list[str] | None, arm:
 
 
 def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str, Any]:
-    from ...asasr.errors import TrainingConfigError
-    from ...datasets.yaml_text import YamlError, read_yaml
-
-    values: dict[str, Any] = {}
-    for text in override or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise TrainingConfigError(f"--set {text}: write KEY=VALUE")
-        try:
-            values[key] = read_yaml(value, f"--set {key}")
-        except YamlError as error:
-            raise TrainingConfigError(str(error)) from None
+    values = assignments(override, "--set")
     if data:
         values["data.hq"] = [str(folder) for folder in data]
     return values

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...datasets.images import write_atomically
 from ..metrics.metric import MetricError, get_metric
-from ..store import Place, open_store
+from ..rows import Place
+from ..store import open_store
 from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
 
 FORMAT = 1

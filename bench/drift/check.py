@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ...reports.drift import CellDrift, DriftReport
 from ..metrics.metric import all_metrics
-from ..store import Place, open_store
+from ..rows import Place
+from ..store import open_store
 from .baseline import BaselineError, read_baseline
 from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
 

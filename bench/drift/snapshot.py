@@ -9,7 +9,8 @@ from typing import Any
 
 from ..keys import digest
 from ..metrics.metric import Payload, all_metrics
-from ..store import Place, Store
+from ..rows import Place
+from ..store import Store
 
 WHOLE = "(whole set)"
 """Stands for an image's name where a value belongs to all images of a set."""

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from ..environment import environment
 from .crew import Died, Event, Failed, Ready, attempt, hand_out
 from .executor import ExecutorError, Item, Result, WorkerDied, never
 
@@ -138,21 +139,6 @@ class _Processes:
         process.join()
         code = process.exitcode or 0
         return Died(f"signal {-code}", killed=True) if code < 0 else Died(f"exit status {code}")
-
-
-@contextlib.contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Change the environment for a moment: processes begun in it inherit it."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:

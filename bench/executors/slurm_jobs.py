@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..environment import environment
 from .crew import Done, Failed, attempt
 from .executor import TRIES, ExecutorError, Item, Result, WorkerDied, never
-from .local import environment, threads_each
+from .local import threads_each
 
 JOBS_AT_ONCE = 8
 """Jobs that run at the same time unless the user says otherwise."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...methods.weights import WeightFile, verified, weight_file
+from ..environment import environment
 
 _NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
@@ -58,10 +58,10 @@ def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
             folder.mkdir(parents=True)
             for entry in entries:
                 (folder / entry.file).symlink_to(verified(entry).resolve())
-        environment = {"HOME": name, "TORCH_HOME": name, "http_proxy": _NOWHERE, "https_proxy": _NOWHERE}
+        variables = {"HOME": name, "TORCH_HOME": name, "http_proxy": _NOWHERE, "https_proxy": _NOWHERE}
         if not all(entry.sha256 for entry in entries):
-            environment["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
-        stack.enter_context(_environment(environment))
+            variables["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+        stack.enter_context(environment(variables))
         stack.enter_context(_replaced(download_util, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")))
         # MANIQA's file holds the whole network: the ImageNet weights that it would fetch first are overwritten anyway.
         create = timm.create_model
@@ -69,20 +69,6 @@ def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
             _replaced(timm, "create_model", lambda *args, **more: create(*args, **{**more, "pretrained": False}))
         )
         yield
-
-
-@contextlib.contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -288,7 +288,8 @@ def test_wrong_words_about_clusters_get_one_line(hr: Path, tmp_path: Path, comma
     words = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "bicubic", "--store", tmp_path / "s")
     for more, told in (
         (("--executor", "ray", "--cluster", "cpus=0"), "'cpus': Input should be greater than 0"),
-        (("--cluster", "shared"), "give KEY=VALUE"),
+        (("--cluster", "shared"), "write KEY=VALUE"),
+        (("--cluster", "shared={"), "--cluster shared: not valid YAML"),
     ):
         stderr = command(*words, *more, status=2).stderr
         assert told in stderr

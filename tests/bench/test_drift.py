@@ -17,7 +17,8 @@ from asasr_bench.bench.drift.history import find_steps, history
 from asasr_bench.bench.drift.snapshot import take_snapshot
 from asasr_bench.bench.metrics import fidelity
 from asasr_bench.bench.metrics.metric import Metric, Pair
-from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+from asasr_bench.bench.rows import CellRecord, OutputRecord
+from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods import interpolation
 from asasr_bench.reports import drift as rendering

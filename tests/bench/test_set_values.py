@@ -11,8 +11,9 @@ from asasr_bench.bench import runner, set_values
 from asasr_bench.bench.leaderboard import load_board
 from asasr_bench.bench.metrics import metric as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
+from asasr_bench.bench.rows import CellRecord, OutputRecord
 from asasr_bench.bench.spec import Spec
-from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.datasets.truth import VOID, TruthError, Word, labels_source, read_labels, text_source
 from numpy.typing import NDArray

@@ -16,6 +16,7 @@ from statistics import median
 import chores
 import numpy as np
 import pytest
+import stored
 from asasr_bench.bench import open_store
 from asasr_bench.datasets.images import write_png
 
@@ -123,8 +124,6 @@ def check(store: Path) -> None:
         assert database.execute("SELECT count(*) FROM cells WHERE status = 'done'").fetchone() == (CELLS,)
     with open_store(store) as opened:
         assert opened.scores()["value"].notna().all()
-        restored = set(opened.restorations().values())
-        used = restored | {digest for pair in opened.inputs().values() for digest in pair}
-        assert used == opened.objects.known()
-        for digest in random.Random(0).sample(sorted(restored), 200):
+        assert stored.named(store) == opened.objects.known()
+        for digest in random.Random(0).sample(sorted(stored.restored(store)), 200):
             opened.objects.get(digest)

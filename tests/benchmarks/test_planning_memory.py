@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.plan import Experiment, find_everything
+from asasr_bench.bench.rows import CellRecord, OutputRecord
 from asasr_bench.bench.spec import Spec, parse_spec
-from asasr_bench.bench.store import CellRecord, OutputRecord, open_store
+from asasr_bench.bench.store import open_store
 from asasr_bench.bench.worker import Task, key_of
 from asasr_bench.datasets.images import pixel_digest
 from PIL import Image

@@ -1,0 +1,33 @@
+"""KEY=VALUE as several options of the command line take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class AssignmentError(ValueError):
+    """Text that is no KEY=VALUE; the message names the option."""
+
+
+def assignments(texts: Iterable[str] | None, option: str) -> dict[str, Any]:
+    """Keys with their values, which are read as YAML.
+
+    Args:
+        option: such as ``--set``, for errors.
+
+    Raises:
+        AssignmentError: no ``=``, or a value that is not YAML.
+    """
+    from ...datasets.yaml_text import YamlError, read_yaml
+
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise AssignmentError(f"{option} {text}: write KEY=VALUE")
+        try:
+            values[key] = read_yaml(value, f"{option} {key}")
+        except YamlError as error:
+            raise AssignmentError(str(error)) from None
+    return values

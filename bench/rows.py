@@ -1,0 +1,99 @@
+"""Rows of a store, as a run writes them and as a reader gets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+Status = Literal["done", "failed", "unavailable"]
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One metric of one output."""
+
+    metric: str
+    status: Status
+    key: str | None = None
+    """Score key; None where nothing was measured."""
+    value: float | None = None
+    """The score, where this run measured it; None refers to a score that the store has. NaN: it is defined for sets
+    alone, and the payload says what this image adds."""
+    message: str = ""
+    payload: NDArray[Any] | None = field(default=None, compare=False)
+    """What figures and values of sets need beside the value; any numeric type."""
+
+
+@dataclass(frozen=True)
+class OutputRecord:
+    """One image restored by one method, with its metrics."""
+
+    protocol: str
+    scale: int
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    status: Status
+    lq_rule: str
+    """How LQ was made."""
+    lq: str | None = None
+    reference: str | None = None
+    restoration: str | None = None
+    """Restoration key."""
+    sr: str | None = None
+    """Digest of the SR pixels where this run restored them; None refers to a restoration that the store has."""
+    seconds: float | None = None
+    memory: int | None = None
+    device: str = "cpu"
+    parameters: int | None = None
+    """Of the loaded method, where this run restored it."""
+    message: str = ""
+    cells: tuple[CellRecord, ...] = field(default=())
+    worker: str = field(default="", compare=False)
+    """Host and process that made the row, for those who watch; it is not stored."""
+
+
+Place = tuple[str, int, str, str, str, int]
+"""protocol, scale, dataset, image, method, seed"""
+
+
+@dataclass(frozen=True)
+class PlaceState:
+    """What the store has for one output."""
+
+    restoration: str | None
+    status: Status
+    cells: dict[str, tuple[str | None, Status]] = field(default_factory=dict)
+    """Metric to (score key, status)."""
+
+    @property
+    def failed(self) -> frozenset[str]:
+        """Metrics whose cells failed."""
+        return frozenset(metric for metric, (_, status) in self.cells.items() if status == "failed")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason for which cells of a dataset and method have no value."""
+
+    status: Status
+    dataset: str
+    method: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class FailedCell:
+    """A cell whose measuring failed."""
+
+    protocol: str
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    metric: str
+    message: str
