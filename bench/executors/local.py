@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -23,6 +23,8 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LAST_SECONDS = 2.0
 """What a worker gets to end the programs it started and remove its temporary files."""
 _END = signal.SIGUSR1
+_TO_GROUPS = (signal.SIGINT, signal.SIGTERM)
+"""Terminals and batch systems send these to all processes; the driver alone decides."""
 
 
 class LocalProcesses:
@@ -97,10 +99,10 @@ class _Processes:
             gpu = min(self._gpus, key=taken.count)
             variables["CUDA_VISIBLE_DEVICES"] = gpu
         process = context.Process(target=_serve, args=(theirs, self._function), daemon=False)
-        with environment(variables):  # libraries read it when they are imported, before any line of ours runs
+        with environment(variables), _asking_later():  # libraries read them before any line of ours runs
             process.start()
-        theirs.close()  # so that the pipe ends with the worker
-        self._processes[ours] = process, gpu
+            theirs.close()  # so that the pipe ends with the worker
+            self._processes[ours] = process, gpu
         return ours
 
     def give(self, worker: Connection, item: object) -> None:
@@ -141,11 +143,24 @@ class _Processes:
         return Died(f"signal {-code}", killed=True) if code < 0 else Died(f"exit status {code}")
 
 
+@contextlib.contextmanager
+def _asking_later() -> Iterator[None]:
+    """Let requests to end wait, for us until the block's end, and for processes begun in it until they can answer:
+    Ctrl-C would end a worker that still imports with a traceback."""
+    resource_tracker.ensure_running()  # it is begun with a process, and lets these signals through when it is
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_GROUPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
     """What a worker process does until it is told to end, or the driver is gone."""
-    for signal_number in (signal.SIGINT, signal.SIGTERM):  # these go to whole groups; the driver decides
+    for signal_number in _TO_GROUPS:
         signal.signal(signal_number, _ignore)
     signal.signal(_END, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_GROUPS)  # else programs that the worker starts could not be asked
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the driver is gone
         pipe.send(Ready())

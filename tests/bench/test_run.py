@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import random
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from asasr_bench.bench import open_store
 from asasr_bench.datasets.images import write_png
@@ -98,6 +100,23 @@ def test_control_c_ends_at_once_and_keeps_what_is_done(hr: Path, tmp_path: Path,
     assert "interrupted; what was finished is kept" in errors
     assert "Traceback" not in errors
     assert "36" in command(*options(hr, tmp_path / "s", "--no-report")).stdout
+
+
+def test_workers_leave_control_c_to_the_driver_from_their_first_moment(hr: Path, tmp_path: Path) -> None:
+    """They import for a second before any line of ours could answer it; by default it would end them there."""
+    with start(*options(hr, tmp_path / "s", "--workers", 2, "--no-report")) as process:
+        asked = set()
+        while process.poll() is None:
+            with contextlib.suppress(psutil.Error):  # one that just ended
+                for child in psutil.Process(process.pid).children():
+                    if any("spawn_main" in word for word in child.cmdline()):
+                        asked.add(child.pid)
+                        child.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert len(asked) == 4  # two that prepared, two that restored, and none in their place
+    assert "Traceback" not in errors
 
 
 def test_a_full_disk_is_told_and_what_is_stored_is_kept(hr: Path, tmp_path: Path, command) -> None:
