@@ -88,7 +88,8 @@ def _read_state(path: Path) -> dict[str, Any]:
             " convert it to .safetensors where you trust it"
         ) from None
     except Exception as error:  # unpickling damaged bytes ends in whatever comes up
-        raise MethodError(f"{path}: damaged or no weight file ({type(error).__name__}: {error}); get it again") from None
+        what = f"{type(error).__name__}: {error}"
+        raise MethodError(f"{path}: damaged or no weight file ({what}); get it again") from None
     for key in ("params_ema", "params", "state_dict", "model"):  # where trainers put the tensors
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
