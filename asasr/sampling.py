@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .backbones.backbone import Backbone, Codec, Prompt
+from .backbones.precision import has_bfloat16
 from .colour import ColourFix, fix_colour
 from .flow import Sampler, integrate, interpolate, sampling_sigmas
 from .spectral import SobolevOperator
@@ -42,7 +43,8 @@ class SamplingSettings:
     colored_noise: float = 0.0
     """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
     precision: Precision = "no"
-    """``bf16``: velocities in bfloat16, two to three times as fast on a CPU that has it; the state stays float32."""
+    """``bf16``: velocities in bfloat16 where the device has it, which is two to three times as fast on a CPU, and in
+    float32 elsewhere; the state stays float32."""
     samples: int = 1
     """Average of that many samples: it approaches the posterior's mean, the image of least squared error."""
 
@@ -109,7 +111,8 @@ def tiled_velocity(
 def _velocity(
     backbone: Backbone, state: Tensor, sigma: Tensor, lq: Tensor, settings: SamplingSettings, prompt: Prompt | None
 ) -> Tensor:
-    with torch.autocast(state.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+    device = state.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=settings.precision == "bf16" and has_bfloat16(device)):
         velocity: Tensor = backbone(state, sigma, lq, prompt, settings.guidance)
     return velocity.float()
 

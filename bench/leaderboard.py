@@ -240,7 +240,7 @@ def _provenance(store: Store) -> dict[str, str]:
         "packages": packages,
         "python": made["python"],
         "platform": made["platform"],
-        "device": f"{made['device']}, {made['cores']} cores, {made['dtype']}",
+        "device": ", ".join(filter(None, [made["device"], f"{made['cores']} cores", made.get("processor")])),
     }
 
 

@@ -18,6 +18,9 @@ _PACKAGES = (
 )  # fmt: skip
 """Packages whose version can change a pixel or a score; those not installed are left out."""
 
+_VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd")
+"""Widest first, as the kernel calls them; the rounding of a network's outputs depends on them."""
+
 
 def now() -> str:
     """The present moment as ISO 8601 in UTC."""
@@ -32,9 +35,9 @@ def provenance(device: str) -> dict[str, Any]:
         "packages": _versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processor": _processor(),
         "cores": os.cpu_count(),
         "device": device,
-        "dtype": "float32",
     }
 
 
@@ -47,6 +50,18 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _processor() -> str:
+    """The processor's name and the widest of its vector instructions, by which kernels are chosen."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return platform.processor()
+    values = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = values.get("flags", values.get("Features", "")).split()
+    widest = next((flag for flag in _VECTORS if flag in flags), "")
+    return " ".join(part for part in (values.get("model name", platform.machine()), widest) if part)
 
 
 def _git_commit() -> str:

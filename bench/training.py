@@ -49,16 +49,19 @@ def run_stage(
     Raises:
         TrainingConfigError: the configuration has no such stage.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, PartialState
 
+    from ..asasr.backbones.precision import has_bfloat16
     from ..asasr.errors import TrainingConfigError
     from ..asasr.training.stages import Place
 
     settings: Any = getattr(config, stage)
     if settings is None:
         raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
+    cpu = device == "cpu"
+    imitated = settings.precision == "bf16" and not has_bfloat16(PartialState(cpu=cpu).device.type)
     accelerator = Accelerator(
-        cpu=device == "cpu", mixed_precision=settings.precision, log_with=list(settings.trackers) or None,
+        cpu=cpu, mixed_precision="no" if imitated else settings.precision, log_with=list(settings.trackers) or None,
         project_dir=folder,
     )  # fmt: skip
     path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None))

@@ -127,7 +127,7 @@ def write_store(root: Path, what: Written | None = None) -> Path:
     what = what or Written()
     protocol = get_protocol(what.protocol, 4)
     made = {"packages": dict(what.packages), "command": "test", "git": "", "python": "3.12", "platform": "test",
-            "device": "cpu", "cores": 2, "dtype": "float32"}  # fmt: skip
+            "device": "cpu", "cores": 2}  # fmt: skip
     with open_store(root, write=True) as store:
         run = store.begin_run(what.started, {"name": "test", "methods": list(what.methods)}, made)
         for name in what.methods:

@@ -31,7 +31,7 @@ class TrainingSettings(BaseModel):
     ema: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.0
     """Decay of the exponential moving average of the weights; 0: none."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Of the forward; weights and optimiser stay float32."""
+    """Of the forward, ``bf16`` where the device has it; weights and optimiser stay float32."""
     checkpointing: bool = False
     """Trade time for memory: recompute activations in the backward pass."""
     seed: int = 0

@@ -170,7 +170,7 @@ def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
 
 def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
     """The configured model; what is frozen in the forward's precision, what is trained in float32."""
-    low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(stage.precision, torch.float32)
+    low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(place.accelerator.mixed_precision, torch.float32)
     whole_network = getattr(stage, "what", "") == "network"
     model = build_model(config.model, torch.float32 if whole_network or config.model.family == "small" else low)
     model.to(place.accelerator.device)

@@ -152,6 +152,8 @@ def _differing(one: Origin, other: Origin) -> Packages:
     pairs = {name: (one.packages.get(name, ""), other.packages.get(name, ""))
              for name in sorted({*one.packages, *other.packages})}  # fmt: skip
     pairs |= {"python": (one.python, other.python), "device": (one.device, other.device)}
+    if one.processor and other.processor:  # older baselines do not name it
+        pairs["processor"] = one.processor, other.processor
     pairs["code"] = _commit(one), _commit(other)
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -26,6 +26,7 @@ class Origin:
     packages: Mapping[str, str]
     python: str = ""
     device: str = ""
+    processor: str = ""
     code: str = ""
     """Git commit of the checkout; '' for an installed package."""
 
@@ -152,7 +153,7 @@ def _of_all(digests: Sequence[str]) -> str:
 
 
 def _origin(made: Mapping[str, Any]) -> Origin:
-    texts = (str(made.get(name, "")) for name in ("python", "device", "git"))
+    texts = (str(made.get(name, "")) for name in ("python", "device", "processor", "git"))
     return Origin(dict(made.get("packages", {})), *texts)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from asasr_bench.asasr import sampling
 from asasr_bench.asasr.backbones.backbone import Backbone
 from asasr_bench.asasr.backbones.codec import PixelCodec, VaeCodec
 from asasr_bench.asasr.colour import fix_colour
@@ -164,8 +165,9 @@ def test_a_start_below_noise_keeps_more_of_lq(model: Model) -> None:
     assert apart(0.01) < apart(0.3) < apart(1.0)
 
 
-def test_low_precision_stays_near(model: Model) -> None:
+def test_low_precision_stays_near(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a level of 8 bits on average: velocities are rounded, the state is not."""
+    monkeypatch.setattr(sampling, "has_bfloat16", lambda device: True)
     lq = images(1, 8, 8)
     full, low = (
         restore(model.backbone, model.codec, lq, 4, [0], SamplingSettings(steps=4, precision=precision))
@@ -173,6 +175,17 @@ def test_low_precision_stays_near(model: Model) -> None:
     )
     assert not torch.equal(full, low)
     assert float((full - low).abs().mean()) < 0.5 / 255
+
+
+def test_a_precision_that_is_only_imitated_is_not_used(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processors without AVX-512 take a hundred times as long for bfloat16 as for float32."""
+    monkeypatch.setattr(sampling, "has_bfloat16", lambda device: False)
+    lq = images(1, 8, 8)
+    full, low = (
+        restore(model.backbone, model.codec, lq, 4, [0], SamplingSettings(steps=2, precision=precision))
+        for precision in ("no", "bf16")
+    )
+    assert torch.equal(full, low)
 
 
 def test_colored_noise_changes_the_start_alone(model: Model) -> None:

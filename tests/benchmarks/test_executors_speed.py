@@ -31,7 +31,7 @@ def noise(folder: Path, images: int, size: int) -> Path:
 
 def test_two_workers_against_one(tmp_path: Path) -> None:
     """A network of one thread; starting and loading cancel between few images and many."""
-    few, many = 4, 28
+    few, many = 4, 164
     seconds = {}
     for workers in (1, 2):
         for count in (few, many):

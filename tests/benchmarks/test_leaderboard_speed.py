@@ -29,7 +29,7 @@ print(json.dumps([time.perf_counter() - begin, time.process_time() - cpu, peak])
 
 def test_a_million_scores(tmp_path: Path) -> None:
     provenance = {"packages": {}, "command": "", "git": "", "python": "", "platform": "", "device": "", "cores": 2,
-                  "dtype": ""}  # fmt: skip
+                  "processor": ""}  # fmt: skip
     with open_store(tmp_path / "store", write=True) as store:
         run = store.begin_run("2020-01-01T00:00:00Z", {"name": "benchmark"}, provenance)
         for method in range(METHODS):

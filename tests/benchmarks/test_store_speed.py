@@ -19,7 +19,7 @@ METHODS, IMAGES, METRICS, BATCH = 50, 1000, ("psnr_y", "ssim_y"), 50
 def test_store_at_100_000_cells(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     provenance = {"packages": {}, "command": "", "git": "", "python": "", "platform": "", "device": "", "cores": 2,
-                  "dtype": ""}  # fmt: skip
+                  "processor": ""}  # fmt: skip
     outputs = [
         OutputRecord(
             protocol="asasr", scale=4, dataset="D", image=f"{image:04}", method=f"m{method:02}", seed=0, status="done",

@@ -18,7 +18,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 METHODS, IMAGES, SIDE = 20, 100, 64
 FAMILIES = ("gan", "diffusion", "flow")
 PROVENANCE = {"packages": {}, "command": "", "git": "", "python": "", "platform": "", "device": "", "cores": 2,
-              "dtype": ""}  # fmt: skip
+              "processor": ""}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
