@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 import torch
@@ -37,7 +38,7 @@ class SamplingSettings:
     """Embedded guidance of FLUX."""
     colour_fix: ColourFix = "adain"
     tile: int = 128
-    """Side of a tile of latents; larger images are computed tile by tile at each step."""
+    """Largest side of a tile of latents; larger images are computed tile by tile at each step."""
     overlap: int = 32
     """Latents that neighbouring tiles share."""
     colored_noise: float = 0.0
@@ -98,8 +99,8 @@ def tiled_velocity(
     if height <= tile and width <= tile:
         return _velocity(backbone, state, sigma, lq, settings, prompt)
     total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
-    for rows in _spans(height, tile, overlap):
-        for columns in _spans(width, tile, overlap):
+    for rows in _spans(height, tile, overlap, multiple):
+        for columns in _spans(width, tile, overlap, multiple):
             part = (..., rows, columns)
             velocity = _velocity(backbone, state[part], sigma, lq[part], settings, prompt)
             weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
@@ -117,17 +118,14 @@ def _velocity(
     return velocity.float()
 
 
-def _spans(length: int, tile: int, overlap: int) -> Iterator[slice]:
-    """Tiles along one axis, the last one shifted back to end at the edge."""
+def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[slice]:
+    """As few tiles as cover one axis, equal and evenly spaced; all begin and end at multiples."""
     if length <= tile:
-        yield slice(0, length)
-        return
-    step = max(tile - overlap, 1)
-    for start in range(0, length - overlap, step):
-        end = min(start + tile, length)
-        yield slice(max(end - tile, 0), end)
-        if end == length:
-            return
+        return [slice(0, length)]
+    count = ceil((length - overlap) / max(tile - overlap, multiple))
+    side = min(_whole(ceil((length + (count - 1) * overlap) / count) + multiple - 1, multiple), tile)
+    starts = [_whole(round(number * (length - side) / (count - 1)), multiple) for number in range(count)]
+    return [slice(start, start + side) for start in starts]
 
 
 def _ramp(span: slice, length: int, overlap: int, like: Tensor) -> Tensor:

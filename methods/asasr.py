@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PREFIX = "asasr:"
 SMALL_DIFFUSION = "small-diffusion"
-VERSION = "1"
+VERSION = "2"
 SCALE = 4
 _MODEL_FILE = "model.yaml"
 _STEPS = 28

@@ -59,14 +59,28 @@ def test_any_size_is_restored(model: Model, height: int, width: int) -> None:
     assert bool(((sr >= 0) & (sr <= 1)).all())
 
 
-@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 32), st.integers(0, 7))
+@given(st.integers(4, 30), st.integers(4, 30), st.integers(8, 32), st.integers(0, 7))
 def test_tiles_cover_everything_and_blend_to_one(height: int, width: int, tile: int, overlap: int) -> None:
     """A local field does not notice that it was computed in tiles."""
-    state, lq = torch.randn(2, 3, height, width), torch.randn(2, 3, height, width)
+    state, lq = torch.randn(2, 3, 2 * height, 2 * width), torch.randn(2, 3, 2 * height, 2 * width)
     sigma = torch.tensor([0.2, 0.7])
     whole = Local()(state, sigma, lq)
     tiled = tiled_velocity(Local(), state, sigma, lq, SamplingSettings(tile=tile, overlap=overlap))
     torch.testing.assert_close(tiled, whole, atol=1e-5, rtol=1e-5)
+
+
+def test_tiles_are_few_and_equal() -> None:
+    """Three along 512: each of 192 with two overlaps of 32, not two of 256 and one that repeats the second."""
+    sides = []
+
+    class Watched(Local):
+        def forward(self, state: Tensor, sigma: Tensor, lq: Tensor | None, *rest: object) -> Tensor:
+            sides.append(tuple(state.shape[-2:]))
+            return super().forward(state, sigma, lq)
+
+    state = torch.randn(1, 3, 512, 200)
+    tiled_velocity(Watched(), state, torch.tensor([0.5]), state, SamplingSettings(tile=256, overlap=32))
+    assert sides == 3 * [(192, 200)]
 
 
 def test_seams_of_a_real_network_are_blended(model: Model) -> None:
