@@ -81,6 +81,12 @@ def find_model(reference: str) -> Path:
     return path
 
 
+def shipped_adapter(name: str) -> Path | None:
+    """The file of a shipped adapter that is no model of its own, such as ``small-adversary``; None: there is none."""
+    path = Path(str(dict(_shelves())[PREFIX].joinpath(f"{name}.safetensors")))
+    return path if path.is_file() else None
+
+
 def describe(
     reference: str, sampling_changes: Mapping[str, Any] | None = None
 ) -> tuple[MethodCard, dict[str, object], str]:

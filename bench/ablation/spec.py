@@ -45,6 +45,10 @@ class AblationSpec(_Strict):
     """Preset of ASASR or a YAML file."""
     data: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Folders of HQ images to train on."""
+    prior: str | None = None
+    """``asasr:NAME`` or ``asasr:FOLDER``: the model from which all arms start, instead of a prior trained here."""
+    adversary: str | None = None
+    """File of the adversary of all arms, or ``small-adversary``, instead of one trained here."""
     set: dict[str, Any] = {}
     """Keys of the configuration to replace in all arms, such as ``preference.steps: 100``."""
     arms: dict[str, str | dict[str, Any] | None] = {}
@@ -58,7 +62,8 @@ class AblationSpec(_Strict):
     """Sampling steps at which each arm is evaluated; empty: the configuration's."""
     interaction: Interaction | None = None
     evaluation: dict[str, Any]
-    """Keys of a spec: protocol, datasets, metrics, seeds, lq_rule, and methods to compare with."""
+    """Keys of a spec: protocol, datasets, metrics, seeds, lq_rule, and methods to compare with. The dataset
+    ``held-out`` is the images that training leaves out (``data.held_out``)."""
 
     @model_validator(mode="after")
     def _interaction_has_arms(self) -> AblationSpec:
@@ -127,6 +132,8 @@ def load_ablation(source: str | Path, data: Sequence[Path] = (), datasets: Seque
         changes["evaluation"] = {**spec.evaluation, "datasets": list(datasets)}
     if (base / spec.config).is_file():
         changes["config"] = str(base / spec.config)
+    if spec.adversary is not None and (base / spec.adversary).is_file():
+        changes["adversary"] = str(base / spec.adversary)
     spec = spec.model_copy(update=changes)
     evaluation_spec(spec, [], base)  # its errors are told before anything is trained
     return spec

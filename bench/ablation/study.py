@@ -21,7 +21,7 @@ from ..store import open_store
 from .effects import Effect, factor_effects
 from .spec import AblationSpec, Arm, arms_of, evaluation_spec
 from .tradeoff import Gap, gaps
-from .training import trained_folder
+from .training import HELD_OUT, held_out_images, trained_folder
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ def run_ablation(
         for seed in (spec.training_seeds if arm.reference is None and arm.changes is not None else (0,))
         for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, out, device, train, tell))
     ]
+    datasets = spec.evaluation.get("datasets", ())
+    if HELD_OUT in datasets:
+        kept = {"name": HELD_OUT, "hr": str(held_out_images(spec, out))}
+        datasets = [kept if dataset == HELD_OUT else dataset for dataset in datasets]
+        spec = spec.model_copy(update={"evaluation": {**spec.evaluation, "datasets": datasets}})
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
     summary = run(experiment, out / "store", progress=progress)

@@ -15,6 +15,8 @@ from .spec import AblationSpec, Arm
 if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig
 
+HELD_OUT = "held-out"
+"""Name of the dataset of images that training leaves out."""
 _RECIPE = "recipe.json"
 _DIGITS = 8
 
@@ -34,12 +36,52 @@ def arm_config(spec: AblationSpec, arm: Arm, seed: int) -> AsasrConfig:
     """
     from ...asasr.config import load_config
 
-    overrides: dict[str, Any] = {**spec.set, **({"data.hq": list(spec.data)} if spec.data else {})}
+    overrides: dict[str, Any] = {**_given(spec), **spec.set, **({"data.hq": list(spec.data)} if spec.data else {})}
     overrides |= arm.changes or {}
     config = load_config(spec.config, overrides, arm.config_arm)
     if config.preference is not None:
         config = config.model_copy(update={"preference": config.preference.model_copy(update={"seed": seed})})
     return config
+
+
+def held_out_images(spec: AblationSpec, out: Path) -> Path:
+    """A folder with the images that training leaves out.
+
+    Raises:
+        TrainingError: there are none.
+        TrainingConfigError: the configuration names no folders, or leaves nothing out.
+    """
+    from ...asasr.errors import TrainingConfigError
+    from ...asasr.training.batches import split_files
+
+    data = arm_config(spec, Arm("", None), 0).data
+    if not data.hq or not data.held_out:
+        raise TrainingConfigError(
+            f"{spec.name}: the dataset '{HELD_OUT}' needs HQ folders (--data) of which 'data.held_out' images are kept"
+        )
+    folder = out / HELD_OUT
+    for path in split_files([Path(name) for name in data.hq], data.held_out)[1]:
+        write_atomically(folder / path.name, path.read_bytes())
+    return folder
+
+
+def _given(spec: AblationSpec) -> dict[str, Any]:
+    """Keys that name what is trained already."""
+    from ...asasr.config import load_config
+    from ...asasr.errors import TrainingConfigError
+    from ...methods.asasr import find_model, shipped_adapter
+
+    changes: dict[str, Any] = {}
+    if spec.prior is not None:
+        model = load_config(find_model(spec.prior)).model
+        changes["model.weights"] = model.weights
+        changes |= {f"model.adapters.{role}": path for role, path in model.adapters.items() if role == "sr"}
+    if spec.adversary is not None:
+        path = Path(spec.adversary) if Path(spec.adversary).is_file() else shipped_adapter(spec.adversary)
+        if path is None:
+            raise TrainingConfigError(f"{spec.name}: adversary '{spec.adversary}' is neither a file nor shipped")
+        changes["model.adapters.adv"] = str(path)
+    return changes
 
 
 def trained_folder(

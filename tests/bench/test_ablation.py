@@ -109,6 +109,20 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     study.write_text(yaml.safe_dump(more, sort_keys=False))
     assert [line for line in ablate().splitlines() if "training" in line] == ["training: arm wide, seed 0"]
 
+    # Another study on what this one trained, measured on the photo that is held out.
+    (prior,), (adversary,) = (list((tmp_path / "out" / name).iterdir()) for name in ("priors", "adversaries"))
+    given = {"prior": f"asasr:{prior}", "adversary": f"out/adversaries/{adversary.name}/adv.safetensors"}
+    kept = {**STUDY["evaluation"], "datasets": ["held-out"]}  # type: ignore[dict-item]
+    arms = {"prior": None, "full": {"preference.negatives": [{"kind": "adversary"}]}}
+    second = {**given, "name": "second", "config": "tiny.yaml", "data": ["hq"], "set": {"data.held_out": 1},
+              "arms": arms, "evaluation": kept}  # fmt: skip
+    study.write_text(yaml.safe_dump(second, sort_keys=False))
+    told = ablate("--out", str(tmp_path / "second")).splitlines()
+    assert [line for line in told if "training" in line] == ["training: arm full, seed 0"]
+    with open_store(tmp_path / "second" / "store") as store:
+        assert set(store.scores()["dataset"]) == {"held-out"}
+        assert len(set(store.scores()["image"])) == 1
+
 
 def spec(**changes: object) -> AblationSpec:
     return AblationSpec.model_validate({"name": "t", "config": "small", "evaluation": {}, **changes})
@@ -141,7 +155,7 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
                 assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
         assert load_ablation(name, datasets=["A=b"]).evaluation["datasets"] == ["A=b"]
     with pytest.raises(
-        SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-training\)"
+        SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-sweep, ssr-amg-training\)"
     ):
         load_ablation("none")
 
