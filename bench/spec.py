@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -101,6 +102,13 @@ class Spec(_Strict):
             raise ValueError(f"'{name}' {problem}")
         return name
 
+    @field_validator("device")
+    @classmethod
+    def _is_a_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", device):
+            raise ValueError(f"no device '{device}' (auto, cpu, cuda, cuda:1, mps, xpu)")
+        return device
+
     @field_validator("metrics", "seeds")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -153,7 +161,7 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
     try:
         return Spec.model_validate({**document, **_with_scale(document, dict(overrides or {}))})
     except ValidationError as error:
-        raise SpecError(f"{origin}: {'; '.join(_explain(problem) for problem in error.errors())}") from None
+        raise SpecError(f"{origin}: {'; '.join(_explain(problem) for problem in _causes(error))}") from None
 
 
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -189,6 +197,13 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
         key: [anchor(entry) for entry in value] if key in ("datasets", "methods") and isinstance(value, list) else value
         for key, value in document.items()
     }
+
+
+def _causes(error: ValidationError) -> list[Any]:
+    """The errors less those that follow from others: a list is also too short once its wrong items are dropped."""
+    problems = error.errors()
+    wrong = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
+    return [problem for problem in problems if problem["type"] != "too_short" or problem["loc"][0] not in wrong]
 
 
 def _explain(problem: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.inputs import Input, InputError, load_input
 from asasr_bench.bench.spec import SpecError, parse_spec
@@ -46,6 +47,20 @@ def test_tables_name_the_crop(hr: Path, tmp_path: Path) -> None:
     )
     with open_store(tmp_path / "s") as store:
         assert list(store.scores()["dataset"]) == ["A (crop 24)"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("device", "quantum", r"'device': .*no device 'quantum' \(auto, cpu, cuda, cuda:1, mps, xpu\)$"),
+        ("seeds", [-1], r"'seeds.0': Input should be greater than or equal to 0$"),
+        ("seeds", [], r"'seeds': Tuple should have at least 1 item"),
+    ],
+)
+def test_a_wrong_value_is_told_once(key: str, value: object, told: str) -> None:
+    content = {"name": "x", "protocol": "asasr", "datasets": ["D=d"], "metrics": ["psnr_y"], key: value}
+    with pytest.raises(SpecError, match=rf"^x: {told}"):
+        parse_spec(yaml.safe_dump(content), origin="x")
 
 
 def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
