@@ -147,6 +147,14 @@ def test_a_package_that_changes_nothing_passes_and_is_told(lab: Laboratory, monk
     assert list(report.packages) == ["numpy"]
 
 
+def test_another_processor_is_told_unless_the_baseline_names_none(lab: Laboratory, monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "_processor", lambda: "other avx2")
+    (_, processor), *_ = [pair for name, pair in lab.check().packages.items() if name == "processor"]
+    assert processor == "other avx2"
+    monkeypatch.setattr(provenance, "_processor", lambda: "")
+    assert lab.check("unknown").packages == {}
+
+
 def test_numerical_noise_passes(lab: Laboratory, monkeypatch) -> None:
     changed_psnr(monkeypatch, 0.004)  # less than half of the last printed digit, 0.01 dB
     report = lab.check()
