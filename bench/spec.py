@@ -165,11 +165,11 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
 
 
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Let the protocol follow an overriding scale, and the scale an overriding protocol."""
+    """Let the protocol follow an overriding scale, and the scale the protocol wherever it is not given beside it."""
     if "scale" in overrides and "protocol" not in overrides and "protocol" in document:
         overrides["protocol"] = rescaled(str(document["protocol"]), overrides["scale"])
-    elif "protocol" in overrides and "scale" not in overrides:
-        scale = protocol_scale(overrides["protocol"])
+    elif "scale" not in overrides and ("protocol" in overrides or "scale" not in document):
+        scale = protocol_scale(str(overrides.get("protocol", document.get("protocol", ""))))
         if scale is not None:
             overrides["scale"] = scale
     return overrides

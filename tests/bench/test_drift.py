@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 from asasr_bench.bench import evaluate, provenance
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline, to_json, write_baseline
 from asasr_bench.bench.drift.check import check_store, compare, groups
@@ -297,6 +299,25 @@ def test_steps_do_not_depend_on_the_level(values: list[float], shift: float) -> 
 
 
 # This project's own gate
+
+
+def test_the_documented_workflow_runs(lab: Laboratory, command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its steps as they stand in the documentation, in a checkout with a spec and its baseline."""
+    page = (Path(__file__).parents[2] / "docs" / "drift.md").read_text()
+    block = page.partition("## In GitHub Actions\n\n")[2].partition("\nThis project")[0]
+    workflow = yaml.safe_load(textwrap.dedent(block))
+    steps = [step["run"].split() for step in workflow["jobs"]["check"]["steps"] if "run" in step]
+    run, check = (words[1:] for words in steps if words[0] == "asasr-bench")
+    spec = {"name": "ci", "protocol": "classic-x2", "datasets": [{"name": "D", "hr": str(lab.root / "hr")}],
+            "methods": ["bicubic"], "metrics": ["psnr_y"]}  # fmt: skip
+    (lab.root / "benchmarks").mkdir()
+    (lab.root / "benchmarks" / "spec.yaml").write_text(yaml.safe_dump(spec))
+    monkeypatch.chdir(lab.root)
+    command(*run)
+    command("baseline", "store", "--out", "benchmarks/baseline.json")
+    command(*check)
+    assert "no drift" in Path("drift.md").read_text().lower()
+    assert ElementTree.parse("drift.xml").getroot().get("failures") == "0"
 
 
 def test_the_demo_is_as_its_committed_baseline(tmp_path: Path) -> None:

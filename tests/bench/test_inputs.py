@@ -68,3 +68,17 @@ def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
         load_input(Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=80))
     with pytest.raises(SpecError, match=r"^x: a crop of 30 pixels is no multiple of the scale 4$"):
         parse_spec("{name: a, protocol: asasr, metrics: [psnr_y], crop: 30}", origin="x")
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "scale", "protocol"),
+    [
+        ("protocol: classic-x2", {}, 2, "classic-x2"),
+        ("protocol: osediff-512", {}, 4, "osediff-512"),
+        ("protocol: classic-x2\nscale: 2", {"scale": 3}, 3, "classic-x3"),
+        ("protocol: osediff-512\nscale: 4", {"protocol": "classic-x3-float"}, 3, "classic-x3-float"),
+    ],
+)
+def test_scale_and_protocol_follow_each_other(text: str, overrides: dict, scale: int, protocol: str) -> None:
+    spec = parse_spec(f"name: x\nmetrics: [psnr_y]\n{text}", origin="x", overrides=overrides)
+    assert (spec.scale, spec.protocol) == (scale, protocol)
