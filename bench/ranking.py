@@ -36,7 +36,8 @@ def average_ranks(scores: pd.DataFrame, means: pd.DataFrame, metrics: Sequence[M
 
     Only methods with values of all of a dataset's ranking metrics on all images take part there, and only those that
     take part everywhere in the overall rank. Intervals: percentile bootstrap over images; the same resampled images
-    serve all methods and metrics. Values of sets that are not means of images keep their rank in it.
+    serve all methods and metrics. Values of sets that are not means of images keep their rank in it; where there are no
+    others, ``low`` and ``high`` are NaN.
 
     Args:
         scores: cells, with the names of datasets as in ``means``.
@@ -70,14 +71,15 @@ def _of_dataset(means: pd.DataFrame, cells: pd.DataFrame, ranking: Mapping[str, 
     points = (
         np.stack([ranks(table[id].to_numpy(dtype=np.float64), ranking[id]) for id in here]) if here else np.empty(0)
     )
-    drawn = []
-    for row, id in enumerate(here):
-        metric = ranking[id]
-        values = None if metric.combine is not None else _resampled(cells, methods, metric)
-        drawn.append(np.broadcast_to(points[row], (_RESAMPLES, len(methods))) if values is None
-                     else ranks(values, metric))  # fmt: skip
     if not methods:
         return [], np.empty(0), np.empty((_RESAMPLES, 0))
+    samples = [None if ranking[id].combine is not None else _resampled(cells, methods, ranking[id]) for id in here]
+    if all(values is None for values in samples):
+        return methods, points.mean(0), np.full((_RESAMPLES, len(methods)), np.nan)
+    drawn = [
+        np.broadcast_to(point, (_RESAMPLES, len(methods))) if values is None else ranks(values, ranking[id])
+        for id, point, values in zip(here, points, samples, strict=True)
+    ]
     return methods, points.mean(0), np.mean(drawn, axis=0)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 
 from .board import Board
 
 
 @dataclass(frozen=True)
 class RankCell:
-    """An average rank with its interval; '–' where a method was not measured completely."""
+    """An average rank with its interval, '' where it has none; '–' where a method was not measured completely."""
 
     text: str
     value: float
@@ -62,4 +63,5 @@ def _cell(numbers: tuple[float, float, float] | None, least: float) -> RankCell:
     if numbers is None:
         return RankCell("–", float("nan"), "", False)
     rank, low, high = numbers
-    return RankCell(f"{rank:.1f}", rank, f"{low:.1f} to {high:.1f}", rank == least)
+    interval = "" if isnan(low) else f"{low:.1f} to {high:.1f}"
+    return RankCell(f"{rank:.1f}", rank, interval, rank == least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from asasr_bench.bench import runner, set_values
 from asasr_bench.bench.leaderboard import load_board
 from asasr_bench.bench.metrics import metric as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
+from asasr_bench.bench.ranking import average_ranks
 from asasr_bench.bench.rows import CellRecord, OutputRecord
 from asasr_bench.bench.spec import Spec
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.datasets.truth import VOID, TruthError, Word, labels_source, read_labels, text_source
+from asasr_bench.reports.ranks import rank_grids
 from numpy.typing import NDArray
 
 
@@ -60,7 +63,9 @@ def test_a_set_is_combined_from_payloads_of_images_that_have_no_value(
     assert runner.run(spec, tmp_path / "store").measured == 0
     with open_store(tmp_path / "store") as store:
         payloads = {place[3]: value for place, value in store.payloads("bright") if place[4] == "bicubic"}
-        board = load_board(store, title="t").scores.set_index(["method", "metric"])
+        whole = load_board(store, title="t")
+        store_scores = store.scores()
+    board = whole.scores.set_index(["method", "metric"])
     assert all(value.dtype == np.int64 for value in payloads.values())
     pooled = sum(int(value[0]) for value in payloads.values()) / (32**2 + 64**2 + 96**2 + 48**2)
     row = board.loc[("bicubic", "bright")]
@@ -68,6 +73,11 @@ def test_a_set_is_combined_from_payloads_of_images_that_have_no_value(
     assert row["value"] != pytest.approx(np.mean([value[0] / value[1] for value in payloads.values()]), abs=1e-3)
     assert row["ci_low"] < pooled < row["ci_high"]
     assert row["n"] == 4
+    alone = average_ranks(store_scores, whole.scores[whole.scores["metric"] == "bright"], [POOLED])
+    grids = rank_grids(replace(whole, ranks=alone))
+    assert {(cell.text, cell.interval) for grid in grids for one in grid.rows for cell in one.cells} == {
+        ("1.0", ""), ("2.0", ""),
+    }  # fmt: skip
 
 
 def test_the_shortcut_of_resampling_equals_combining_one_set_at_a_time(rng: np.random.Generator) -> None:
@@ -82,8 +92,6 @@ def test_the_shortcut_of_resampling_equals_combining_one_set_at_a_time(rng: np.r
 
 
 def _without_shortcut(metric: Metric) -> Metric:
-    from dataclasses import replace
-
     return replace(metric, resample=None)
 
 
