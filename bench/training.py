@@ -50,6 +50,7 @@ def run_stage(
         TrainingConfigError: the configuration has no such stage.
     """
     from accelerate import Accelerator, PartialState
+    from accelerate.state import AcceleratorState
 
     from ..asasr.backbones.precision import has_bfloat16
     from ..asasr.errors import TrainingConfigError
@@ -58,6 +59,7 @@ def run_stage(
     settings: Any = getattr(config, stage)
     if settings is None:
         raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
+    AcceleratorState._reset_state()  # it is one for the process, and the last stage may have had another precision
     cpu = device == "cpu"
     imitated = settings.precision == "bf16" and not has_bfloat16(PartialState(cpu=cpu).device.type)
     accelerator = Accelerator(

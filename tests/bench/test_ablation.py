@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from asasr_bench.asasr.backbones import precision
 from asasr_bench.asasr.config import load_config
+from asasr_bench.asasr.training.stages import Place
 from asasr_bench.bench.ablation.effects import factor_effects
 from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation, shipped_studies
 from asasr_bench.bench.ablation.tradeoff import gaps
@@ -17,6 +19,7 @@ from asasr_bench.bench.cli.main import app
 from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store import open_store
+from asasr_bench.bench.training import run_stage
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.registry import resolve
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
@@ -237,3 +240,18 @@ def test_a_curve_above_another_is_that_much_worse_at_equal_distortion(rng: np.ra
     text = gaps_markdown([better, far], {"lsd": 2})
     assert "| 100 % | **-0.400** |" in text
     assert "no overlap" in text
+
+
+def test_stages_of_one_process_have_their_own_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bfloat16 where the device has it, in float32 where it would only imitate it."""
+    seen = []
+
+    def look(place: Place) -> Path:
+        seen.append(place.accelerator.mixed_precision)
+        return tmp_path
+
+    for native in (False, True):
+        monkeypatch.setattr(precision, "has_bfloat16", lambda device, native=native: native)
+        run_stage(look, load_config("small"), "prior", tmp_path, "cpu")
+    run_stage(look, load_config("small", {"prior.precision": "no"}), "prior", tmp_path, "cpu")
+    assert seen == ["no", "bf16", "no"]
