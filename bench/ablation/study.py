@@ -63,6 +63,11 @@ def run_ablation(
     from ...asasr.config import load_config
 
     out = out.resolve()
+    datasets = spec.evaluation.get("datasets", ())
+    if HELD_OUT in datasets:  # before anything is trained
+        kept = {"name": HELD_OUT, "hr": str(held_out_images(spec, out))}
+        datasets = [kept if dataset == HELD_OUT else dataset for dataset in datasets]
+        spec = spec.model_copy(update={"evaluation": {**spec.evaluation, "datasets": datasets}})
     arms = arms_of(spec, list(load_config(spec.config).arms))
     variants = [
         variant
@@ -70,11 +75,6 @@ def run_ablation(
         for seed in (spec.training_seeds if arm.reference is None and arm.changes is not None else (0,))
         for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, out, device, train, tell))
     ]
-    datasets = spec.evaluation.get("datasets", ())
-    if HELD_OUT in datasets:
-        kept = {"name": HELD_OUT, "hr": str(held_out_images(spec, out))}
-        datasets = [kept if dataset == HELD_OUT else dataset for dataset in datasets]
-        spec = spec.model_copy(update={"evaluation": {**spec.evaluation, "datasets": datasets}})
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
     summary = run(experiment, out / "store", progress=progress)

@@ -84,10 +84,11 @@ def test_a_sampled_photo_shows_no_cut(shared: Path) -> None:
         sr = method.restore(lq, 4, [0])
     assert sr.shape == (1, 3, 2048, 2048)
     assert meter.memory is not None
-    ratio = cut_ratio(sr, 2 * SIDE)
+    edges = [edge for start in range(224, 4 * SIDE - 256 + 1, 224) for edge in (start, start + 32)]  # 9 tiles of 256
+    ratio = max(cut_ratio(sr, edge) for edge in edges)
     print(
         f"\nasasr:small-prior, 4 steps, 2048x2048: {meter.seconds:.0f} s, {meter.memory / 2**30:.2f} GiB, curvature at"
-        f" cuts {ratio:.2f}"
+        f" cuts at most {ratio:.2f}"
     )
     assert 0.5 < ratio < 1.5
     assert meter.memory < LIMIT
