@@ -23,5 +23,6 @@ def has_bfloat16(device: str) -> bool:
         device: type of the device: ``cpu``, ``cuda``, ``mps``.
     """
     if device == "cpu":
-        return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return device != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
