@@ -17,12 +17,13 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    spec: Annotated[str, typer.Argument(help="ssr-amg, ssr-amg-training, or a YAML file.")],
+    spec: Annotated[str, typer.Argument(help="ssr-amg, ssr-amg-sweep, ssr-amg-training, or a YAML file.")],
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
     ] = None,
     dataset: Annotated[
-        list[str] | None, typer.Option(help="Evaluate on this card or NAME=HR_DIR, instead of the file's. Repeatable.")
+        list[str] | None,
+        typer.Option(help="Evaluate on this card, NAME=HR_DIR or held-out, instead of the file's. Repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
