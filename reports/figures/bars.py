@@ -58,7 +58,8 @@ def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], look: Mapping[str, 
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high) if isfinite(end)]
     low, high = min(ends), max(ends)
     room = (high - low or abs(high) or 1) * 0.3
-    axes.set_xlim(min(0, low) if low < room else low - room, high + 1.6 * room)  # room for the numbers
+    digits = max(len(bar.text) for bar in bars)
+    axes.set_xlim(min(0, low) if low < room else low - room, high + 0.4 * digits * room)  # room for the numbers
     if label.ideal is not None:
         axes.axvline(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
     axes.set_yticks(list(places), [bar.name for bar in bars])
