@@ -183,6 +183,16 @@ class Adapters:
                 for parameter, flag in flags:
                     parameter.requires_grad_(flag)
 
+    def merge(self) -> None:
+        """Add what acts now to the network's float32 weights, for good: sampling then costs what it costs without.
+
+        Weights of fewer bits keep their adapters beside them, since small changes would be rounded away. Not for
+        backbones in which an adapter sees some of the tokens only.
+        """
+        for layer in self._layers():
+            if not layer.disable_adapters and layer.get_base_layer().weight.dtype == torch.float32:
+                layer.merge()  # type: ignore[operator]
+
     def _layers(self) -> Iterator[LoraLayer]:
         return (module for module in self._network.modules() if isinstance(module, LoraLayer))
 

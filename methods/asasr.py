@@ -164,6 +164,8 @@ def load(
     sampling: dict[str, Any] = config.sampling.model_dump()
     scales = sampling.pop("scales")
     model.adapters.activate(model.adapters.roles, [scales.get(role, 1.0) for role in model.adapters.roles])
+    if wanted.family != "flux":
+        model.adapters.merge()
     model.to(device)
     parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
     return AsasrMethod(replace(card, parameters=parameters), model, SamplingSettings(**sampling), prompt)

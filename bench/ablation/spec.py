@@ -96,12 +96,15 @@ def _studies() -> Any:
     return files(__package__).joinpath("studies")
 
 
-def load_ablation(source: str | Path, data: Sequence[Path] = (), datasets: Sequence[str] = ()) -> AblationSpec:
+def load_ablation(
+    source: str | Path, data: Sequence[Path] = (), datasets: Sequence[str] = (), seeds: Sequence[int] = ()
+) -> AblationSpec:
     """Read a shipped ablation or a YAML file, whose relative folders start from its own.
 
     Args:
         data: folders of HQ images to train on, instead of the file's.
         datasets: what to evaluate on, as the command line names datasets, instead of the file's.
+        seeds: of sampling, instead of the file's.
 
     Raises:
         SpecError: no such file, or a key or value that an ablation cannot have.
@@ -127,9 +130,9 @@ def load_ablation(source: str | Path, data: Sequence[Path] = (), datasets: Seque
         raise SpecError(f"{path}: '{place}': {problem['msg'].removeprefix('Value error, ')}{known}") from None
     base = path.resolve().parent
     folders = [folder.resolve() for folder in data] or [base / folder for folder in spec.data]
-    changes: dict[str, Any] = {"data": tuple(map(str, folders))}
-    if datasets:
-        changes["evaluation"] = {**spec.evaluation, "datasets": list(datasets)}
+    given = {"datasets": list(datasets), "seeds": list(seeds)}
+    evaluation = spec.evaluation | {key: values for key, values in given.items() if values}
+    changes: dict[str, Any] = {"data": tuple(map(str, folders)), "evaluation": evaluation}
     if (base / spec.config).is_file():
         changes["config"] = str(base / spec.config)
     if spec.adversary is not None and (base / spec.adversary).is_file():

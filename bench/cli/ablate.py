@@ -25,6 +25,7 @@ def ablate(
         list[str] | None,
         typer.Option(help="Evaluate on this card, NAME=HR_DIR or held-out, instead of the file's. Repeatable."),
     ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of sampling, instead of the file's. Repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
@@ -33,7 +34,7 @@ def ablate(
     from ..ablation.spec import load_ablation
     from ..ablation.study import run_ablation
 
-    loaded = load_ablation(spec, data or (), dataset or ())
+    loaded = load_ablation(spec, data or (), dataset or (), seed or ())
     with stage_progress() as progress:
         outcome = run_ablation(
             loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, device=device, train=train,

@@ -342,7 +342,7 @@ def test_latents_are_encoded_once(hq: Path, tmp_path: Path, monkeypatch: pytest.
         train_prior(configuration("small", hq, data__cached=70), place(tmp_path / "small"))
 
 
-def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, command) -> None:
+def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, session) -> None:
     with pytest.raises(TrainingConfigError, match="train adversary"):
         train_preference(configuration("small", hq), place(tmp_path))
     with pytest.raises(TrainingConfigError, match="'hub'"):
@@ -355,7 +355,7 @@ def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, command) -> Non
         (("nothing",), "no configuration 'nothing'"),
         (("small", "--set", "prior.steps"), "write KEY=VALUE"),
     ):
-        result = command("train", "prior", *arguments, "--out", tmp_path / "x", status=2)
-        assert message in result.stderr
-    result = command("train", "preference", "small", "--arm", "fulll", "--out", tmp_path / "x", status=2)
-    assert "no arm 'fulll'" in result.stderr
+        told = session("train", "prior", *arguments, "--out", tmp_path / "x")
+        assert (told.status, message in told.err) == (2, True)
+    told = session("train", "preference", "small", "--arm", "fulll", "--out", tmp_path / "x")
+    assert (told.status, "no arm 'fulll'" in told.err) == (2, True)

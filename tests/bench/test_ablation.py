@@ -120,11 +120,12 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     second = {**given, "name": "second", "config": "tiny.yaml", "data": ["hq"], "set": {"data.held_out": 1},
               "arms": arms, "evaluation": kept}  # fmt: skip
     study.write_text(yaml.safe_dump(second, sort_keys=False))
-    told = ablate("--out", str(tmp_path / "second")).splitlines()
+    told = ablate("--out", str(tmp_path / "second"), "--seed", "3").splitlines()
     assert [line for line in told if "training" in line] == ["training: arm full, seed 0"]
     with open_store(tmp_path / "second" / "store") as store:
         assert set(store.scores()["dataset"]) == {"held-out"}
         assert len(set(store.scores()["image"])) == 1
+        assert set(store.scores().query("method != 'bicubic'")["seed"]) == {3}
 
 
 def spec(**changes: object) -> AblationSpec:

@@ -10,8 +10,9 @@ import torch
 import yaml
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.models import build_model
+from asasr_bench.asasr.sampling import SamplingSettings, restore
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.asasr import shipped_names
+from asasr_bench.methods.asasr import find_model, shipped_names
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError, UnknownMethodError
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
 from safetensors.torch import save_file
@@ -72,6 +73,22 @@ def test_sampling_can_be_varied(folder: Path) -> None:
         resolve({"id": "bicubic", "sampling": {"steps": 3}})
 
 
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+def test_samples_are_those_of_adapters_beside_the_weights(weight: float) -> None:
+    """Methods add adapters to the weights, which changes the speed and nothing else."""
+    config = load_config(find_model("asasr:small-full"), {"sampling.steps": 2, "sampling.precision": "no"})
+    beside = build_model(config.model)
+    lq, settings = torch.rand(1, 3, 16, 16), config.sampling.model_dump(exclude={"scales"})
+    sampled = []
+    for scale in (weight, 0.0):
+        beside.adapters.activate(["dpo"], [scale])
+        sampled.append(restore(beside.backbone, beside.codec, lq, 4, [0], SamplingSettings(**settings)))
+    changes = {"steps": 2, "precision": "no", "scales": {"dpo": weight}}
+    method = load_method({"name": "m", "id": "asasr:small-full", "sampling": changes})
+    torch.testing.assert_close(method.restore(lq, 4, [0]), sampled[0], atol=1e-5, rtol=0)
+    assert (sampled[0] - sampled[1]).abs().max() > 0.01
+
+
 def test_what_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownMethodError, match="no ASASR model 'nowhere'"):
         resolve("asasr:nowhere")
@@ -84,9 +101,9 @@ def test_what_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", shipped_names())
-def test_every_shipped_model_restores_or_says_what_is_missing(name: str, command, tmp_path: Path) -> None:
+def test_every_shipped_model_restores_or_says_what_is_missing(name: str, session, tmp_path: Path) -> None:
     assert name in REGISTRY.names()
-    assert name in command("show", name).stdout
+    assert name in session("show", name).out
     write_png(tmp_path / "lq.png", np.full((8, 8, 3), 100, np.uint8))
     try:
         method = load_method(name)
@@ -94,7 +111,9 @@ def test_every_shipped_model_restores_or_says_what_is_missing(name: str, command
         problem = str(error)
     else:
         assert method.restore(torch.rand(1, 3, 8, 8), 4, [0]).shape == (1, 3, 32, 32)
-        command("restore", name, "lq.png", "sr.png", "--device", "cpu")
+        assert session("restore", name, "lq.png", "sr.png", "--device", "cpu").status == 0
+        assert (tmp_path / "sr.png").is_file()
         return
     assert "licence" in problem or "Download" in problem
-    assert "error:" in command("restore", name, "lq.png", "sr.png", "--device", "cpu", status=3).stderr
+    told = session("restore", name, "lq.png", "sr.png", "--device", "cpu")
+    assert (told.status, told.err.startswith("error:")) == (3, True)
