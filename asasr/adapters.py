@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite, nan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
@@ -21,8 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-Role = Literal["sr", "dpo", "adv"]
-ROLES: tuple[Role, ...] = ("sr", "dpo", "adv")
+from .choices import Role
 
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 _LAYERS = (torch.nn.Linear, torch.nn.Conv2d)
@@ -191,7 +190,7 @@ class Adapters:
         """
         for layer in self._layers():
             if not layer.disable_adapters and layer.get_base_layer().weight.dtype == torch.float32:
-                layer.merge()  # type: ignore[operator]
+                layer.merge()
 
     def _layers(self) -> Iterator[LoraLayer]:
         return (module for module in self._network.modules() if isinstance(module, LoraLayer))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-ColourFix = Literal["none", "adain", "wavelet"]
-COLOUR_FIXES: tuple[ColourFix, ...] = ("none", "adain", "wavelet")
+from .choices import ColourFix
 
 _LEVELS = 5
 """Wavelet levels: structure up to 2^5 pixels comes from SR."""

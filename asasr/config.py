@@ -12,15 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..datasets.yaml_text import YamlError, read_yaml
-from .adapters import Role
-from .backbones.flux import LoraScope
-from .backbones.unet import Prediction
-from .colour import ColourFix
+from .choices import Basis, ColourFix, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
 from .errors import TrainingConfigError
-from .flow import Sampler
-from .negatives import Kind
-from .sampling import Precision
-from .spectral import Basis, Weights
 from .training.settings import TrainingSettings
 
 Family = Literal["flux", "sd15", "sdxl", "small"]
@@ -28,7 +21,8 @@ Family = Literal["flux", "sd15", "sdxl", "small"]
 Number = Annotated[float, Field(strict=False)]
 """YAML may write it as an integer."""
 
-
+MODEL_FILE = "model.yaml"
+"""What describes a trained model in its folder."""
 HUB = "hub:"
 """Marks an adapter file on the Hub: ``hub:OWNER/REPO/PATH``."""
 

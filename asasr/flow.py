@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Sampler = Literal["euler", "adams"]
-SAMPLERS: tuple[Sampler, ...] = ("euler", "adams")
+from .choices import Sampler
 
 TRAINING_TIMES = 1000
 """Training sigmas are multiples of 1/1000, the scheduler's steps (FLUX.1-dev; SD3, section 3.1)."""

@@ -10,13 +10,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from .adapters import Adapters, Role
+from .adapters import Adapters
 from .backbones.backbone import Backbone, BackboneError, Codec
 from .backbones.codec import PixelCodec, VaeCodec
 from .backbones.flux import FluxBackbone
 from .backbones.precision import loaded_as
 from .backbones.schedule import VarianceSchedule
 from .backbones.unet import UNetBackbone, widen_input
+from .choices import Role
 from .config import HUB, ModelConfig
 
 

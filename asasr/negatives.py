@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from .choices import Kind
 from .flow import clean_estimate, integrate, interpolate, logit_normal_sigmas, sampling_sigmas, velocity_target
 from .spectral import SobolevOperator
-
-Kind = Literal["adversary", "gradient", "lq", "policy"]
-KINDS: tuple[Kind, ...] = ("adversary", "gradient", "lq", "policy")
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Of a state ``[B, C, h, w]`` and sigma ``[B]``, for the winner's LQ condition."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,11 +12,10 @@ from torch.nn import functional
 
 from .backbones.backbone import Backbone, Codec, Prompt
 from .backbones.precision import has_bfloat16
-from .colour import ColourFix, fix_colour
-from .flow import Sampler, integrate, interpolate, sampling_sigmas
+from .choices import ColourFix, Precision, Sampler
+from .colour import fix_colour
+from .flow import integrate, interpolate, sampling_sigmas
 from .spectral import SobolevOperator
-
-Precision = Literal["no", "bf16"]
 
 _SEED_STRIDE = 1_000_003
 """Between the seeds of an image's samples: larger than any range of seeds that somebody runs."""

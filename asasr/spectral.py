@@ -9,14 +9,12 @@ with ``w`` in cycles per field, after ASASR (arXiv 2605.23264), section on Sobol
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-Basis = Literal["dct", "fft", "rfft2"]
-Weights = Literal["raw", "unit-mean"]
-BASES: tuple[Basis, ...] = ("dct", "fft", "rfft2")
+from .choices import Basis, Weights
 
 
 class SobolevOperator:
@@ -32,8 +30,8 @@ class SobolevOperator:
     """
 
     def __init__(self, s: float, basis: Basis = "dct", weights: Weights = "raw") -> None:
-        if basis not in BASES:
-            raise ValueError(f"unknown basis '{basis}' (known: {', '.join(BASES)})")
+        if basis not in get_args(Basis):
+            raise ValueError(f"unknown basis '{basis}' (known: {', '.join(get_args(Basis))})")
         self.s, self.basis, self.weights = s, basis, weights
         self._weight_cache: dict[tuple[int, int, torch.device, torch.dtype], Tensor] = {}
         self._cosine_cache: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}

@@ -17,8 +17,7 @@ ADVERSARY_FILE = "adv.safetensors"
 
 def after_prior(config: AsasrConfig, folder: Path) -> AsasrConfig:
     """Start from the prior that was trained into a folder, unless the configuration names one or there is none."""
-    from ..asasr.config import load_config
-    from ..asasr.training.stages import MODEL_FILE
+    from ..asasr.config import MODEL_FILE, load_config
 
     trained = folder / MODEL_FILE
     if config.model.weights is not None or "sr" in config.model.adapters or not trained.exists():

@@ -14,6 +14,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..asasr.config import MODEL_FILE, SamplingConfig, load_config
+from ..asasr.errors import TrainingConfigError
 from ..datasets.images import file_digest
 from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
@@ -30,9 +32,6 @@ PREFIX = "asasr:"
 SMALL_DIFFUSION = "small-diffusion"
 VERSION = "2"
 SCALE = 4
-_MODEL_FILE = "model.yaml"
-_STEPS = 28
-"""Where a model does not say: the default of ``SamplingConfig``, which is not imported to describe a model."""
 
 
 class AsasrMethod:
@@ -73,10 +72,10 @@ def find_model(reference: str) -> Path:
         shelf = dict(_shelves())[PREFIX if reference.startswith(PREFIX) else ""]
         return Path(str(shelf.joinpath(f"{name}.yaml")))
     path = Path(name)
-    path = path / _MODEL_FILE if path.is_dir() else path
+    path = path / MODEL_FILE if path.is_dir() else path
     if not path.is_file():
         raise UnknownMethodError(
-            f"no ASASR model '{name}': neither shipped ({', '.join(shipped_names())}) nor a folder with {_MODEL_FILE}"
+            f"no ASASR model '{name}': neither shipped ({', '.join(shipped_names())}) nor a folder with {MODEL_FILE}"
         )
     return path
 
@@ -126,7 +125,7 @@ def describe(
         licence=str(content.get("licence") or ""),
         weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
         parameters=parameters,
-        steps=int(sampling.get("steps", _STEPS)) * int(sampling.get("samples", 1)),
+        steps=int(sampling.get("steps", SamplingConfig().steps)) * int(sampling.get("samples", 1)),
     )
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -144,8 +143,6 @@ def load(
 
     from ..asasr.adapters import AdapterError
     from ..asasr.backbones.backbone import BackboneError
-    from ..asasr.config import load_config
-    from ..asasr.errors import TrainingConfigError
     from ..asasr.models import build_model
     from ..asasr.prompts import empty_prompt
     from ..asasr.sampling import SamplingSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MethodType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from diffusers.models.embeddings import apply_rotary_emb
@@ -12,10 +12,9 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..adapters import acting_only_where
+from ..choices import LoraScope
 from ..flow import resolution_shift
 from .backbone import Backbone, Prompt
-
-LoraScope = Literal["condition", "all"]
 
 PUBLISHED_TARGETS = (
     r"x_embedder"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..choices import Prediction
 from .backbone import Backbone, BackboneError, Prompt
 from .schedule import VarianceSchedule
-
-Prediction = Literal["velocity", "epsilon"]
 
 CONVOLUTIONS_AND_ATTENTION = (
     r"conv_in|.*\.(conv1|conv2|conv_shortcut|to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.2|time_emb_proj)"

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..adapters import Adapters, Role
+from ..adapters import Adapters
 from ..backbones.backbone import Backbone, Codec
+from ..choices import Role
 from ..flow import logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
 from ..objective import (

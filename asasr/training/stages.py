@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 
 from ...datasets.degradation.settings import preset
 from ...datasets.images import write_atomically
-from ..adapters import Role, whole
+from ..adapters import whole
 from ..backbones.codec import VaeCodec
-from ..config import HUB, AsasrConfig, DataConfig, PreferenceStage
+from ..choices import Role
+from ..config import HUB, MODEL_FILE, AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
 
 Section = TypeVar("Section")
-
-MODEL_FILE = "model.yaml"
-"""Names the trained model of a finished stage; ``asasr:FOLDER`` uses it."""
 
 
 @dataclass(frozen=True)

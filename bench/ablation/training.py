@@ -145,7 +145,7 @@ def _start(config: AsasrConfig, out: Path) -> Path:
     """A folder that names the model from which preference training starts."""
     import yaml
 
-    from ...asasr.training.stages import MODEL_FILE
+    from ...asasr.config import MODEL_FILE
 
     model = config.model.model_dump(mode="json")
     model["adapters"] = {role: path for role, path in model["adapters"].items() if role == "sr"}

@@ -1,4 +1,7 @@
-"""``train``: the prior, the adversary and the preference policy of ASASR, the small GAN baseline, small referees."""
+"""``train``: the prior, the adversary and the preference policy of ASASR, the small GAN baseline, small referees.
+
+Configurations are read before torch is loaded, so that a wrong one is told at once.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,9 @@ def prior(
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """Supervised flow matching: the SR adapter, or the whole small network."""
+    loaded = _load(config, data, override)
     from ...asasr.training.stages import train_prior
 
-    loaded = _load(config, data, override)
     _train(lambda place: train_prior(loaded, place), loaded, "prior", out / "prior", device)
 
 
@@ -46,11 +49,12 @@ def adversary(
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """The adversary, on outputs of baseline methods that are made first."""
-    from ...asasr.training.stages import train_adversary
-    from ..artifacts import make_artifacts
     from ..training import after_prior
 
     loaded = after_prior(_load(config, data, override), out / "prior")
+    from ...asasr.training.stages import train_adversary
+    from ..artifacts import make_artifacts
+
     pairs = make_artifacts(loaded, out / "artifacts", device)
     _train(lambda place: train_adversary(loaded, pairs, place), loaded, "adversary", out / "adversary", device)
 
@@ -61,11 +65,12 @@ def preference(
     arm: Annotated[str | None, typer.Option(help="Arm of the ablation.")] = None, device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """AS-DPO of the policy against the prior."""
-    from ...asasr.training.stages import train_preference
     from ..training import after_prior, with_adversary
 
     loaded = after_prior(_load(config, data, override, arm), out / "prior")
     loaded = with_adversary(loaded, out / "adversary")
+    from ...asasr.training.stages import train_preference
+
     _train(lambda place: train_preference(loaded, place), loaded, "preference", out / (arm or "preference"), device)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -359,3 +361,11 @@ def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, session) -> Non
         assert (told.status, message in told.err) == (2, True)
     told = session("train", "preference", "small", "--arm", "fulll", "--out", tmp_path / "x")
     assert (told.status, "no arm 'fulll'" in told.err) == (2, True)
+
+
+def test_a_configuration_is_read_without_torch() -> None:
+    """Wrong ones are told at once."""
+    code = "import sys; from asasr_bench.asasr.config import load_config; load_config('small'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "pydantic" in loaded
+    assert "torch" not in loaded

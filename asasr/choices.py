@@ -1,0 +1,20 @@
+"""The words that a configuration chooses from, apart from the code that they choose: to read one loads no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Basis = Literal["dct", "fft", "rfft2"]
+"""Of the Sobolev operator: Neumann, periodic, and the ASASR authors' one-sided transform."""
+Weights = Literal["raw", "unit-mean"]
+"""Of the Sobolev operator: as the formula has them, or divided by their mean."""
+Sampler = Literal["euler", "adams"]
+Precision = Literal["no", "bf16"]
+ColourFix = Literal["none", "adain", "wavelet"]
+Kind = Literal["adversary", "gradient", "lq", "policy"]
+"""Of a negative: where the loser of a pair comes from."""
+Role = Literal["sr", "dpo", "adv"]
+"""Of an adapter: the prior on a text-to-image backbone, the policy's, the adversary's."""
+LoraScope = Literal["condition", "all"]
+"""What an adapter of FLUX acts on: the LQ tokens, or all."""
+Prediction = Literal["velocity", "epsilon"]
