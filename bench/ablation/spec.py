@@ -176,6 +176,19 @@ def arms_of(spec: AblationSpec, config_arms: list[str]) -> list[Arm]:
     return arms
 
 
+def chosen(arms: Sequence[Arm], names: Sequence[str], origin: str) -> list[Arm]:
+    """The arms of these names; all where there is no name.
+
+    Raises:
+        SpecError: no arm has such a name.
+    """
+    known = [arm.name for arm in arms]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SpecError(f"{origin}: no arm '{unknown[0]}' (arms: {', '.join(known)})")
+    return [arm for arm in arms if not names or arm.name in names]
+
+
 def _arm(name: str, value: str | dict[str, Any] | None, config_arms: list[str]) -> Arm:
     if isinstance(value, str):
         return Arm(name, config_arm=value) if value in config_arms else Arm(name, reference=value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ..preparing import Progress
 from ..runner import Summary, run
 from ..store import open_store
 from .effects import Effect, factor_effects
-from .spec import AblationSpec, Arm, arms_of, evaluation_spec
+from .spec import AblationSpec, Arm, arms_of, chosen, evaluation_spec
 from .tradeoff import Gap, gaps
 from .training import HELD_OUT, held_out_images, trained_folder
 
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run_ablation(
-    spec: AblationSpec, out: Path, base: Path, *, device: str = "auto", train: bool = True,
+    spec: AblationSpec, out: Path, base: Path, *, only: Sequence[str] = (), device: str = "auto", train: bool = True,
     tell: Callable[[str], None] = lambda what: None, progress: Progress | None = None,
 ) -> Outcome:  # fmt: skip
     """Train what is missing, restore and measure what is missing, and report.
@@ -55,6 +55,7 @@ def run_ablation(
     Args:
         out: folder of the study: trained stages, ``store`` and ``report``.
         base: folder from which relative paths of the evaluation start.
+        only: names of the arms to train and measure; empty: all. The report has all arms that are measured.
         train: False: evaluate only; an arm that is not trained is an error.
 
     Raises:
@@ -63,22 +64,27 @@ def run_ablation(
     from ...asasr.config import load_config
 
     out = out.resolve()
+    arms = arms_of(spec, list(load_config(spec.config).arms))
     datasets = spec.evaluation.get("datasets", ())
     if HELD_OUT in datasets:  # before anything is trained
         kept = {"name": HELD_OUT, "hr": str(held_out_images(spec, out))}
         datasets = [kept if dataset == HELD_OUT else dataset for dataset in datasets]
         spec = spec.model_copy(update={"evaluation": {**spec.evaluation, "datasets": datasets}})
-    arms = arms_of(spec, list(load_config(spec.config).arms))
     variants = [
         variant
-        for arm in arms
-        for seed in (spec.training_seeds if arm.reference is None and arm.changes is not None else (0,))
+        for arm in chosen(arms, only, spec.name)
+        for seed in _seeds(spec, arm)
         for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, out, device, train, tell))
     ]
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
     summary = run(experiment, out / "store", progress=progress)
-    return report_ablation(spec, arms, variants, out, summary)
+    return report_ablation(spec, arms, out, summary)
+
+
+def _seeds(spec: AblationSpec, arm: Arm) -> tuple[int, ...]:
+    """Of training: those of the study for what it trains."""
+    return spec.training_seeds if arm.reference is None and arm.changes is not None else (0,)
 
 
 def _reference(
@@ -89,7 +95,7 @@ def _reference(
     return f"asasr:{trained_folder(spec, arm, seed, out, device=device, train=train, tell=tell)}"
 
 
-def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str) -> list[Variant]:
+def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str = "") -> list[Variant]:
     """An arm at each number of steps, named ``arm-STEPS``; a training seed other than the only one is named too."""
     base = arm.name if len(spec.training_seeds) == 1 or arm.changes is None else f"{arm.name}.seed{seed}"
     sampling = {key.removeprefix("sampling."): value for key, value in (arm.changes or {}).items()
@@ -103,14 +109,14 @@ def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str) -> list[Variant]
     return found
 
 
-def report_ablation(
-    spec: AblationSpec, arms: list[Arm], variants: list[Variant], out: Path, summary: Summary
-) -> Outcome:
-    """Tables, effects and figures of a measured study; the same store gives the same bytes."""
+def report_ablation(spec: AblationSpec, arms: list[Arm], out: Path, summary: Summary) -> Outcome:
+    """Tables, effects and figures of the arms that are measured; the same store gives the same bytes."""
     store, report = out / "store", out / "report"
     metrics = all_metrics()
     with open_store(store) as opened:
         scores = name_scales(opened.scores())
+    there = set(scores["method"])
+    variants = [one for arm in arms for seed in _seeds(spec, arm) for one in _variants(spec, arm, seed)]
     paths = write_reports(store, report, ("md", "csv", "tex", "html"), title=spec.name)
     effects: list[Effect] = []
     if spec.interaction is not None:
@@ -136,12 +142,12 @@ def report_ablation(
             found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
             paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
             paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
-            there = set(scores["method"])
             drawn = [variant.name for variant in variants if variant.name in there]
             paths += write_figures(store, ["curves"], report, {"x": x, "y": ys[:3], "columns": 2, "methods": drawn})
     paths += write_figures(store, ["bars"], report, {"columns": 2})
     if len(spec.grid) == 1:
-        paths += _sensitivity(spec, variants, store, report, ids)
+        measured = [variant for variant in variants if variant.name in there]
+        paths += _sensitivity(spec, measured, store, report, ids)
     return Outcome(summary, effects, found, paths)
 
 

@@ -25,6 +25,9 @@ def ablate(
         list[str] | None,
         typer.Option(help="Evaluate on this card, NAME=HR_DIR or held-out, instead of the file's. Repeatable."),
     ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option(help="Run only this arm of the file; others can follow. Repeatable.")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of sampling, instead of the file's. Repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
@@ -37,8 +40,8 @@ def ablate(
     loaded = load_ablation(spec, data or (), dataset or (), seed or ())
     with stage_progress() as progress:
         outcome = run_ablation(
-            loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, device=device, train=train,
-            tell=lambda what: typer.echo(f"training: {what}"), progress=progress,
+            loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
+            train=train, tell=lambda what: typer.echo(f"training: {what}"), progress=progress,
         )  # fmt: skip
     for path in outcome.paths:
         typer.echo(path)

@@ -12,7 +12,7 @@ from asasr_bench.asasr.backbones import precision
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.bench.ablation.effects import factor_effects
-from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, load_ablation, shipped_studies
+from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, chosen, load_ablation, shipped_studies
 from asasr_bench.bench.ablation.tradeoff import gaps
 from asasr_bench.bench.ablation.training import MissingArmError, arm_config
 from asasr_bench.bench.cli.main import app
@@ -85,8 +85,14 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
 
     with pytest.raises(MissingArmError, match=r"prior is not trained .* run without --no-train"):
         ablate("--no-train")
+    part = ablate("--arm", "prior", "--arm", "plain")
+    assert [line for line in part.splitlines() if "training" in line] == [
+        "training: prior",
+        "training: arm plain, seed 0",
+    ]
+    assert set(pd.read_csv(tmp_path / "out" / "report" / "gaps.csv")["arm"]) == {"plain"}
     told = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
-    assert told == ["prior", "arm plain, seed 0", "arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
+    assert told == ["arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
     with open_store(tmp_path / "out" / "store") as store:
         scores = store.scores()
     arms = ("prior", "plain", "ssr", "amg", "full")
@@ -142,6 +148,10 @@ def test_arms_come_from_the_study_its_grid_or_the_configuration() -> None:
     assert [arm.name for arm in grid] == ["s-0_beta-10", "s-1.5_beta-10"]
     assert grid[1].changes == {"preference.sobolev.s": 1.5, "preference.beta": 10}
     assert arms_of(spec(), ["a", "b"]) == [Arm("a", config_arm="a"), Arm("b", config_arm="b")]
+    assert chosen(grid, ["s-0_beta-10"], "t") == grid[:1]
+    assert chosen(grid, [], "t") == grid
+    with pytest.raises(SpecError, match=r"t: no arm 's-2' \\(arms: s-0_beta-10, s-1.5_beta-10\\)"):
+        chosen(grid, ["s-2"], "t")
     with pytest.raises(SpecError, match="two arms are called 's-1'"):
         arms_of(spec(arms={"s-1": {}}, grid={"x.s": [1]}), [])
 
