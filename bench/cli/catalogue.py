@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 listing = typer.Typer(
-    no_args_is_help=True, help="List methods, datasets, metrics, figures, protocols, published tables or specs."
+    no_args_is_help=True,
+    help="List what can be named. Methods, datasets, metrics, figures, protocols, published tables, specs.",
 )
 
 
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 @listing.command()
 def methods() -> None:
-    """Methods by id; weight files, predictions:DIR and module:object work as well."""
+    """Methods by id. Weight files, predictions:DIR and module:object work as well."""
     from ...methods.errors import MethodError
     from ...methods.registry import REGISTRY
 
@@ -98,7 +99,7 @@ def degradations() -> None:
 
 @listing.command()
 def published() -> None:
-    """Published tables, whose values 'report --published' shows beside measured ones."""
+    """Published tables. 'report --published' shows their values beside measured ones."""
     from ...methods.published import published_tables
 
     rows: list[tuple[str, ...]] = [
@@ -163,6 +164,10 @@ def show(
 
 
 def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -172,7 +177,9 @@ def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(*columns)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # addresses and paths are copied from here
     for row in rows:
         table.add_row(*map(escape, row))
     Console().print(table)

@@ -38,7 +38,10 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Paired difference with interval, permutation p-value (Holm-corrected over the table), effect size and wins."""
+    """Compare two methods image by image.
+
+    Paired difference with interval, permutation p-value (Holm-corrected over the table), effect size and wins.
+    """
     if at_equal is not None:
         _compare_curves(first, second, store, metric, dataset, at_equal)
         return

@@ -30,7 +30,7 @@ def baseline(
     metric: Annotated[list[str] | None, typer.Option(help="Metrics to keep; default: all. Repeatable.")] = None,
     tolerance: ToleranceOption = None,
 ) -> None:
-    """Keep a store's values and digests as the baseline of later checks."""
+    """Keep a store's values, to check later ones against them."""
     from ..drift.baseline import write_baseline
 
     kept = write_baseline(
@@ -49,7 +49,7 @@ def check(
     json: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     junit: Annotated[Path | None, typer.Option(help="JUnit XML file to write.")] = None,
 ) -> None:
-    """Compare a store with a baseline; exit 1 where a value drifted beyond its tolerance or is missing."""
+    """Compare a store with a baseline. Exit 1: a value drifted beyond its tolerance, or is missing."""
     from ...datasets.images import write_atomically
     from ...reports.drift import to_json, to_junit, to_markdown, to_text
     from ..drift.baseline import read_baseline
@@ -75,7 +75,7 @@ def history(
     md: Annotated[Path | None, typer.Option(help="Markdown file to write.")] = None,
     json: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
-    """Find the stores at which a value took another level, and what changed there."""
+    """Find where in many stores a value took another level. What changed there is told too."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

@@ -25,7 +25,7 @@ def figures(
     columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or both columns of a paper.")] = 1,
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
-    """Draw figures as PDF and PNG: the same store gives the same bytes."""
+    """Draw figures as PDF and PNG. The same store gives the same bytes."""
     from ..figures import write_figure_list, write_figures
     from ..leaderboard import FormatError
 

@@ -27,7 +27,7 @@ def report(
         bool, typer.Option("--published", help="Add what others published for the same datasets and protocols.")
     ] = False,
 ) -> None:
-    """Write the leaderboard as Markdown, CSV, LaTeX and a self-contained HTML page."""
+    """Write the leaderboard: Markdown, CSV, LaTeX, one HTML page."""
     from ..leaderboard import write_reports
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
@@ -39,7 +39,7 @@ def export(
     store: StoreArgument,
     per_image: Annotated[Path, typer.Option(help="CSV file to write.")],
 ) -> None:
-    """Write every value of every image; cells without a value have an empty one."""
+    """Write every value of every image. Cells without a value have an empty one."""
     from ...datasets.images import write_atomically
     from ...reports.tables import csv_text
     from ..store import open_store

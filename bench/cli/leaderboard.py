@@ -26,7 +26,7 @@ def leaderboard(
         bool, typer.Option("--published", help="Add published values for the same datasets and protocols.")
     ] = False,
 ) -> None:
-    """Write a leaderboard for each protocol, with average ranks, and an index of them."""
+    """Write leaderboards with average ranks. Each protocol has its own; an index links them."""
     from ..pages import write_leaderboards
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
@@ -38,7 +38,7 @@ def merge(
     stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote.")],
     out: Annotated[Path, typer.Option(help="Folder of the merged store; must not have one yet.")],
 ) -> None:
-    """Make one store of several; where they contradict each other, say where and write nothing."""
+    """Make one store of several. Where they contradict each other, it says where and writes nothing."""
     from ..merging import merge_stores
 
     typer.echo(f"{merge_stores(stores, out)} outputs in {out}")

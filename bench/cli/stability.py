@@ -17,7 +17,10 @@ def stability(
     store: Annotated[Path, typer.Argument(help="Folder of results of a run with several seeds.")],
     metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable; default: all.")] = None,
 ) -> None:
-    """Deviation over seeds of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images."""
+    """Tell how much metrics and pixels vary over seeds.
+
+    Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
+    """
     from ..metrics.metric import all_metrics
     from ..stability import stability as measure
     from .catalogue import print_table

@@ -27,7 +27,7 @@ def status(
     store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote, or is writing.")],
     failed: Annotated[bool, typer.Option("--failed", help="List every failed cell with its error.")] = False,
 ) -> None:
-    """Tell what is done, failed and unavailable, and how far a run has come that goes on now."""
+    """Tell what is done and what is missing, and how far a run is."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

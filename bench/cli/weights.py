@@ -79,7 +79,9 @@ def doctor(
     ] = None,
     device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
-    """What is here: versions, devices, extras, weights, datasets; and how to get what is not.
+    """Tell what is here, and how to get what is not.
+
+    Versions, devices, extras, weights, datasets.
 
     With --golden: our value, the authors' and the difference for all eight metrics of OSEDiff's per-image record.
     """
@@ -95,8 +97,9 @@ def doctor(
     from ...methods.weights import WeightsError, find, manifest, own_folder
 
     rows = [("python", platform.python_version(), ""), ("torch", torch.__version__, "")]
+    threads = torch.get_num_threads()
     devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    rows.append(("device", ", ".join(devices) or f"CPU, {torch.get_num_threads()} threads", ""))
+    rows.append(("device", ", ".join(devices) or f"CPU, {threads} thread{'s' * (threads > 1)}", ""))
     extras = {
         "pyiqa": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
         "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
