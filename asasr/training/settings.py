@@ -41,8 +41,12 @@ class TrainingSettings(BaseModel):
     """Processes that make batches ahead."""
     trackers: Annotated[tuple[Literal["tensorboard", "wandb"], ...], Field(strict=False)] = ()
 
+    def determining(self) -> dict[str, Any]:
+        """The keys on which the outcome depends."""
+        return {key: value for key, value in self.model_dump(mode="json").items() if key not in _FREE_TO_CHANGE}
+
     def differences(self, stored: dict[str, Any]) -> list[str]:
         """Keys that would make a resumed training another one than the ``stored`` settings began."""
-        own = self.model_dump(mode="json")
-        free = _FREE_TO_CHANGE | ({"steps"} if self.schedule == "constant" else set())
+        own = self.determining()
+        free = {"steps"} if self.schedule == "constant" else set()
         return [key for key in own if key not in free and own[key] != stored.get(key)]

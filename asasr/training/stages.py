@@ -221,9 +221,11 @@ def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> 
 
 
 def _from_folder(files: Any, folder: Path) -> Any:
-    """Paths as a file in that folder names them, so that a training can be moved as a whole; the Hub's stay."""
+    """Paths as a file in that folder names them: a training can be moved as a whole, and what it found elsewhere stays
+    where it is; the Hub's stay too."""
     if isinstance(files, dict):
         return {name: _from_folder(inner, folder) for name, inner in files.items()}
     if files is None or files.startswith(HUB):
         return files
-    return os.path.relpath(Path(files).resolve(), folder.resolve())
+    path, folder = Path(files).resolve(), folder.resolve()
+    return os.path.relpath(path, folder) if path.is_relative_to(folder.parent.parent) else str(path)

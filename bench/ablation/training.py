@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...datasets.images import write_atomically
+from ...datasets.images import file_digest, write_atomically
 from ..keys import digest
 from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary
 from .spec import AblationSpec, Arm
 
 if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig
+    from ...asasr.training.settings import TrainingSettings
 
 HELD_OUT = "held-out"
 """Name of the dataset of images that training leaves out."""
@@ -104,13 +105,31 @@ def trained_folder(
         return prior if prior is not None else _start(config, out)
     if any(negative.kind == "adversary" for negative in config.preference.negatives):
         config = with_adversary(config, _adversary(config, out, device, train, tell))
+    from ...asasr.config import MODEL_FILE
     from ...asasr.training.stages import train_preference
 
     recipe = _recipe(config, "preference")
     folder = out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"
     _run(lambda place: train_preference(config, place), config, "preference", folder, recipe, device, train,
          tell, f"arm {arm.name}, seed {seed}")  # fmt: skip
+    _find_again(folder / MODEL_FILE, config)
     return folder
+
+
+def _find_again(path: Path, config: AsasrConfig) -> None:
+    """Let the file of a trained arm name what it stands on where that lies now, if it has gone from where it lay."""
+    import yaml
+
+    content = yaml.safe_load(path.read_text())
+    model = content["model"]
+    now: dict[str, str | None] = {"weights": config.model.weights}
+    now |= {str(role): adapter for role, adapter in config.model.adapters.items()}
+    before = {"weights": model["weights"], **model["adapters"]}
+    found = {role: name if name is None or (path.parent / name).exists() else now.get(role, name)
+             for role, name in before.items()}  # fmt: skip
+    if found != before:
+        content["model"] = {**model, "weights": found.pop("weights"), "adapters": found}
+        write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
 
 
 def _prior(config: AsasrConfig, out: Path, device: str, train: bool, tell: Tell) -> Path | None:
@@ -151,20 +170,34 @@ def _start(config: AsasrConfig, out: Path) -> Path:
     model["adapters"] = {role: path for role, path in model["adapters"].items() if role == "sr"}
     content = {"name": config.name, "summary": config.summary, "model": model,
                "sampling": config.sampling.model_dump(mode="json")}  # fmt: skip
-    folder = out / "priors" / digest(content)[:_DIGITS]
+    folder = out / "priors" / digest({**content, "model": _by_content(model)})[:_DIGITS]
     write_atomically(folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())
     return folder
 
 
 def _recipe(config: AsasrConfig, stage: str) -> dict[str, Any]:
     """What determines the outcome of a stage."""
-    sections = {"model": config.model, "data": config.data, stage: getattr(config, stage)}
-    recipe: dict[str, Any] = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    settings: TrainingSettings = getattr(config, stage)
+    recipe: dict[str, Any] = {
+        "model": _by_content(config.model.model_dump(mode="json")),
+        "data": config.data.model_dump(mode="json"),
+        stage: settings.determining(),
+    }
     if stage == "prior" and config.prior is not None and config.prior.what == "network":
         recipe["model"] = {
             key: value for key, value in recipe["model"].items() if key not in ("rank", "alpha", "adapters")
         }
     return recipe
+
+
+def _by_content(model: dict[str, Any]) -> dict[str, Any]:
+    """A model whose files are named by their digests: wherever they lie they are the same, and others are not."""
+    files = {"weights": model["weights"], **model["adapters"]}
+    named = {
+        role: file_digest(Path(name)) if name is not None and Path(name).is_file() else name
+        for role, name in files.items()
+    }
+    return {**model, "weights": named.pop("weights"), "adapters": named}
 
 
 def _run(

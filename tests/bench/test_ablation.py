@@ -23,6 +23,7 @@ from asasr_bench.bench.training import run_stage
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.registry import resolve
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
@@ -132,6 +133,17 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
         assert set(store.scores()["dataset"]) == {"held-out"}
         assert len(set(store.scores()["image"])) == 1
         assert set(store.scores().query("method != 'bicubic'")["seed"]) == {3}
+
+    # What it stands on is known by its content: elsewhere it is the same, and other weights are not.
+    moved = prior.rename(tmp_path / "moved")
+    second |= {"prior": f"asasr:{moved}", "set": {"data.held_out": 1, "preference.log_every": 7}}
+    study.write_text(yaml.safe_dump(second, sort_keys=False))
+    assert "0 cells measured" in ablate("--out", str(tmp_path / "second"), "--seed", "3", "--no-train")
+    ablate("--out", str(tmp_path / "second"), "--seed", "4", "--no-train")
+    weights = moved / "network.safetensors"
+    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, weights)
+    with pytest.raises(MissingArmError, match="arm full, seed 0 is not trained"):
+        ablate("--out", str(tmp_path / "second"), "--no-train")
 
 
 def spec(**changes: object) -> AblationSpec:
