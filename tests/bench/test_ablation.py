@@ -162,7 +162,7 @@ def test_arms_come_from_the_study_its_grid_or_the_configuration() -> None:
     assert arms_of(spec(), ["a", "b"]) == [Arm("a", config_arm="a"), Arm("b", config_arm="b")]
     assert chosen(grid, ["s-0_beta-10"], "t") == grid[:1]
     assert chosen(grid, [], "t") == grid
-    with pytest.raises(SpecError, match=r"t: no arm 's-2' \\(arms: s-0_beta-10, s-1.5_beta-10\\)"):
+    with pytest.raises(SpecError, match=r"t: no arm 's-2' \(arms: s-0_beta-10, s-1.5_beta-10\)"):
         chosen(grid, ["s-2"], "t")
     with pytest.raises(SpecError, match="two arms are called 's-1'"):
         arms_of(spec(arms={"s-1": {}}, grid={"x.s": [1]}), [])
