@@ -17,6 +17,7 @@ from ..leaderboard import name_scales, write_reports
 from ..metrics.metric import all_metrics
 from ..preparing import Progress
 from ..runner import Summary, run
+from ..spec import Spec
 from ..store import open_store
 from .effects import Effect, factor_effects
 from .spec import AblationSpec, Arm, arms_of, chosen, evaluation_spec
@@ -79,7 +80,7 @@ def run_ablation(
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
     summary = run(experiment, out / "store", progress=progress)
-    return report_ablation(spec, arms, out, summary)
+    return report_ablation(spec, arms, experiment, out, summary)
 
 
 def _seeds(spec: AblationSpec, arm: Arm) -> tuple[int, ...]:
@@ -109,7 +110,7 @@ def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str = "") -> list[Var
     return found
 
 
-def report_ablation(spec: AblationSpec, arms: list[Arm], out: Path, summary: Summary) -> Outcome:
+def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: Path, summary: Summary) -> Outcome:
     """Tables, effects and figures of the arms that are measured; the same store gives the same bytes."""
     store, report = out / "store", out / "report"
     metrics = all_metrics()
@@ -131,19 +132,21 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], out: Path, summary: Sum
         paths.append(_write(report / "effects.md", effects_markdown(effects, digits)))
         paths.append(_write(report / "effects.csv", _csv([asdict(effect) for effect in effects])))
     found: list[Gap] = []
-    ids = [str(id) for id in scores["metric"].unique()]
+    ids = [id for id in experiment.metrics if id in set(scores["metric"])]
     if len(spec.steps) > 1:
         curves: dict[str, list[str]] = {}
         for variant in variants:
             curves.setdefault(variant.name.removesuffix(f"-{variant.steps}"), []).append(variant.name)
-        x, ys = _axes(ids)
+        x, others, drawn_ys = _axes(ids)
         reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
         if x is not None and reference in curves:
-            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
+            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in others])
             paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
             paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
             drawn = [variant.name for variant in variants if variant.name in there]
-            paths += write_figures(store, ["curves"], report, {"x": x, "y": ys[:3], "columns": 2, "methods": drawn})
+            paths += write_figures(
+                store, ["curves"], report, {"x": x, "y": drawn_ys[:3], "columns": 2, "methods": drawn}
+            )
     paths += write_figures(store, ["bars"], report, {"columns": 2})
     if len(spec.grid) == 1:
         measured = [variant for variant in variants if variant.name in there]
@@ -164,11 +167,11 @@ def _sensitivity(spec: AblationSpec, variants: list[Variant], store: Path, repor
     return write_figures(store, ["sensitivity"], report, options)
 
 
-def _axes(ids: list[str]) -> tuple[str | None, list[str]]:
-    """Distortion, and the metrics that are drawn against it."""
+def _axes(ids: list[str]) -> tuple[str | None, list[str], list[str]]:
+    """Distortion, the metrics that are compared where it is equal, and those of them that are drawn against it."""
     x = next((id for id in ("psnr_y", "psnr_rgb", "ssim_y") if id in ids), None)
     ranking = [id for id in ids if id != x and all_metrics()[id].direction != "none"]
-    return x, [id for id in ranking if id not in ("psnr_y", "ssim_y")] or ranking
+    return x, ranking, [id for id in ranking if id not in ("psnr_y", "ssim_y")] or ranking
 
 
 def _write(path: Path, text: str) -> Path:
