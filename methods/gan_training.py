@@ -15,7 +15,7 @@ from torch import nn
 
 from ..asasr.config import DataConfig, Number, read_config
 from ..asasr.errors import TrainingError
-from ..asasr.training.loop import train
+from ..asasr.training.loop import train, writing_into
 from ..asasr.training.settings import TrainingSettings
 from ..asasr.training.stages import Place, training_pairs
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
@@ -99,7 +99,9 @@ def train_gan(config: GanConfig, place: Place) -> Path:
     path = place.folder / GENERATOR_FILE
     if place.accelerator.is_main_process:
         temporary = place.folder / f".{GENERATOR_FILE}.tmp"
-        save_file({name: one.detach().cpu().contiguous() for name, one in generator.state_dict().items()}, temporary)
+        weights = {name: one.detach().cpu().contiguous() for name, one in generator.state_dict().items()}
+        with writing_into(place.folder):
+            save_file(weights, temporary)
         temporary.replace(path)
     place.accelerator.wait_for_everyone()
     return path

@@ -14,6 +14,7 @@ from ...datasets.images import write_atomically
 from ..backbones.codec import VaeCodec
 from ..errors import TrainingError
 from .batches import Pairs
+from .loop import writing_into
 from .prior import resized
 
 _SHARD = 64
@@ -79,6 +80,7 @@ def cache_latents(
                     found[f"{which}_{part}"].append(tensor.to("cpu", torch.float16))
             left -= size
         temporary = folder / f".{shard.name}.tmp"
-        save_file({part: torch.cat(tensors).contiguous() for part, tensors in found.items()}, temporary)
+        with writing_into(folder):
+            save_file({part: torch.cat(tensors).contiguous() for part, tensors in found.items()}, temporary)
         temporary.replace(shard)
     return CachedLatents(folder)

@@ -7,11 +7,13 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -254,6 +256,23 @@ def _claim(folder: Path, settings: TrainingSettings, accelerator: Accelerator) -
     accelerator.wait_for_everyone()
 
 
+@contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Name the folder where torch or safetensors cannot write: they say it in words of their own.
+
+    Raises:
+        TrainingError: what is written inside the context could not be.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        free = shutil.disk_usage(folder).free / 2**20
+        raise TrainingError(
+            f"{folder}: cannot be written ({str(error).splitlines()[0]}; {free:.0f} MiB are free there); make room and"
+            " run the same command: what is whole is kept"
+        ) from error
+
+
 def _state(folder: Path, step: int) -> Path:
     return folder / f"state-{step:08d}"
 
@@ -265,7 +284,8 @@ def _save(folder: Path, step: int, accelerator: Accelerator) -> None:
     if accelerator.is_main_process:
         shutil.rmtree(temporary, ignore_errors=True)
     accelerator.wait_for_everyone()
-    accelerator.save_state(str(temporary))
+    with writing_into(folder):
+        accelerator.save_state(str(temporary))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(target, ignore_errors=True)

@@ -23,7 +23,7 @@ from ..negatives import Negative, needs_adversary
 from ..spectral import SobolevOperator
 from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs, split_files
 from .latents import cache_latents
-from .loop import Task, Tell, train, trainable
+from .loop import Task, Tell, train, trainable, writing_into
 from .preference import Preference, PreferenceTask
 from .prior import PriorTask
 from .settings import TrainingSettings
@@ -191,14 +191,16 @@ def _finish(config: AsasrConfig, model: Model, place: Place, trained: Role | Lit
     """Write what was trained: an adapter, or all weights of the network."""
     path = place.folder / f"{trained}.safetensors"
     if trained != "network":
-        model.adapters.save(trained, path, write=place.accelerator.is_main_process)
+        with writing_into(place.folder):
+            model.adapters.save(trained, path, write=place.accelerator.is_main_process)
         files = {**_from_folder(config.model.adapters, place.folder), trained: path.name}
         return _describe(config, place, {"adapters": files})
     weights = {name: whole(one.detach()).cpu().contiguous() for name, one in model.adapters.network_weights().items()}
     if place.accelerator.is_main_process:
         place.folder.mkdir(parents=True, exist_ok=True)
         temporary = place.folder / ".network.tmp"
-        save_file(weights, temporary)
+        with writing_into(place.folder):
+            save_file(weights, temporary)
         temporary.replace(path)
     return _describe(config, place, {"weights": path.name})
 

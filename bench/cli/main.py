@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -34,6 +35,8 @@ EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells say
 
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Errors of writing to an open file, which name none."""
 _USAGE_ERRORS = {
     "SpecError",
     "ProtocolError",
@@ -115,8 +118,9 @@ def main() -> None:
         if ours:
             _tell(f"error: {error}")
             sys.exit(EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA)
-        if isinstance(error, OSError) and error.filename is not None:
-            _tell(f"error: {error.filename}: {error.strerror}; check the path, its rights and the disk's space")
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_ERRORS):
+            where = error.filename or "writing"
+            _tell(f"error: {where}: {error.strerror}; check the path, its rights and the disk's space")
             sys.exit(EXIT_DATA)
         if isinstance(error, MemoryError):
             _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -361,6 +362,21 @@ def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, session) -> Non
         assert (told.status, message in told.err) == (2, True)
     told = session("train", "preference", "small", "--arm", "fulll", "--out", tmp_path / "x")
     assert (told.status, "no arm 'fulll'" in told.err) == (2, True)
+
+
+def test_a_disk_that_takes_no_more_is_told_and_training_goes_on(hq: Path, tmp_path: Path) -> None:
+    """Files may not grow beyond a limit; without it the same call ends as an undisturbed training does."""
+    config, before = configuration("small", hq), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(TrainingError, match=r"prior: cannot be written \(.*MiB are free there\); make room"):
+            train_prior(config, place(tmp_path / "prior"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for name in ("prior", "undisturbed"):
+        train_prior(config, place(tmp_path / name))
+    first, second = (load_file(tmp_path / name / "network.safetensors") for name in ("prior", "undisturbed"))
+    assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_a_configuration_is_read_without_torch() -> None:
