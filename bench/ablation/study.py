@@ -137,16 +137,16 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
         curves: dict[str, list[str]] = {}
         for variant in variants:
             curves.setdefault(variant.name.removesuffix(f"-{variant.steps}"), []).append(variant.name)
-        x, others, drawn_ys = _axes(ids)
+        x, ys = _axes(ids)
         reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
         if x is not None and reference in curves:
-            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in others])
+            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
             paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
             paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
             drawn = [variant.name for variant in variants if variant.name in there]
-            paths += write_figures(
-                store, ["curves"], report, {"x": x, "y": drawn_ys[:3], "columns": 2, "methods": drawn}
-            )
+            perceived = [id for id in ys if id != "ssim_y"] or ys
+            options = {"x": x, "y": perceived[:3], "columns": 2, "methods": drawn}
+            paths += write_figures(store, ["curves"], report, options)
     paths += write_figures(store, ["bars"], report, {"columns": 2})
     if len(spec.grid) == 1:
         measured = [variant for variant in variants if variant.name in there]
@@ -167,11 +167,10 @@ def _sensitivity(spec: AblationSpec, variants: list[Variant], store: Path, repor
     return write_figures(store, ["sensitivity"], report, options)
 
 
-def _axes(ids: list[str]) -> tuple[str | None, list[str], list[str]]:
-    """Distortion, the metrics that are compared where it is equal, and those of them that are drawn against it."""
+def _axes(ids: list[str]) -> tuple[str | None, list[str]]:
+    """Distortion, and the metrics that are compared where it is equal."""
     x = next((id for id in ("psnr_y", "psnr_rgb", "ssim_y") if id in ids), None)
-    ranking = [id for id in ids if id != x and all_metrics()[id].direction != "none"]
-    return x, ranking, [id for id in ranking if id not in ("psnr_y", "ssim_y")] or ranking
+    return x, [id for id in ids if id != x and all_metrics()[id].direction != "none"]
 
 
 def _write(path: Path, text: str) -> Path:

@@ -120,6 +120,9 @@ def _find_again(path: Path, config: AsasrConfig) -> None:
     """Let the file of a trained arm name what it stands on where that lies now, if it has gone from where it lay."""
     import yaml
 
+    from ...asasr.config import load_config
+
+    load_config(path)  # tells what is wrong with a file that somebody changed
     content = yaml.safe_load(path.read_text())
     model = content["model"]
     now: dict[str, str | None] = {"weights": config.model.weights}

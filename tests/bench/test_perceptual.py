@@ -115,7 +115,7 @@ def test_it_is_the_librarys_value(
     with torch.inference_mode():
         expected = float(theirs(*tensors[: 1 if metric.needs == "nothing" else 2]))
     assert np.isfinite(expected)
-    assert value == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert value == pytest.approx(expected, rel=1e-6, abs=5e-7)  # float32 sums of terms near 1 that end near 0
     assert theirs.lower_better == (metric.direction == "lower")
     assert theirs.metric_mode == ("NR" if metric.needs == "nothing" else "FR") or metric.id == "afine_nr"
     assert theirs.score_range == metric.range
