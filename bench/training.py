@@ -36,6 +36,12 @@ def with_adversary(config: AsasrConfig, folder: Path) -> AsasrConfig:
     return config.model_copy(update={"model": config.model.model_copy(update={"adapters": adapters})})
 
 
+def without_adversary(config: AsasrConfig) -> AsasrConfig:
+    """Name no adversary, so that its file can neither be missing nor change what does not use it."""
+    adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
+    return config.model_copy(update={"model": config.model.model_copy(update={"adapters": adapters})})
+
+
 def run_stage(
     run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str,
     tell: Tell | None = None,

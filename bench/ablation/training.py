@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...datasets.images import file_digest, write_atomically
 from ..keys import digest
-from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary
+from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary, without_adversary
 from .spec import AblationSpec, Arm
 
 if TYPE_CHECKING:
@@ -103,10 +103,13 @@ def trained_folder(
         config = after_prior(config, prior)
     if arm.changes is None or config.preference is None:
         return prior if prior is not None else _start(config, out)
-    if any(negative.kind == "adversary" for negative in config.preference.negatives):
-        config = with_adversary(config, _adversary(config, out, device, train, tell))
     from ...asasr.config import MODEL_FILE
     from ...asasr.training.stages import train_preference
+
+    if any(negative.kind == "adversary" for negative in config.preference.negatives):
+        config = with_adversary(config, _adversary(config, out, device, train, tell))
+    else:
+        config = without_adversary(config)
 
     recipe = _recipe(config, "preference")
     folder = out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"

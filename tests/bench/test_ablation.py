@@ -145,6 +145,14 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     with pytest.raises(MissingArmError, match="arm full, seed 0 is not trained"):
         ablate("--out", str(tmp_path / "second"), "--no-train")
 
+    # An arm without the adversary does not ask which one is given.
+    second["arms"] = {"prior": None, "ssr": {}}
+    study.write_text(yaml.safe_dump(second, sort_keys=False))
+    assert "training: arm ssr, seed 0" in ablate("--out", str(tmp_path / "second"))
+    file = tmp_path / "out" / "adversaries" / adversary.name / "adv.safetensors"
+    save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
+    assert "training" not in ablate("--out", str(tmp_path / "second"))
+
 
 def spec(**changes: object) -> AblationSpec:
     return AblationSpec.model_validate({"name": "t", "config": "small", "evaluation": {}, **changes})
