@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -97,14 +97,13 @@ def _studies() -> Any:
 
 
 def load_ablation(
-    source: str | Path, data: Sequence[Path] = (), datasets: Sequence[str] = (), seeds: Sequence[int] = ()
+    source: str | Path, data: Sequence[Path] = (), evaluation: Mapping[str, Any] | None = None
 ) -> AblationSpec:
     """Read a shipped ablation or a YAML file, whose relative folders start from its own.
 
     Args:
         data: folders of HQ images to train on, instead of the file's.
-        datasets: what to evaluate on, as the command line names datasets, instead of the file's.
-        seeds: of sampling, instead of the file's.
+        evaluation: keys of its evaluation to replace, such as ``seeds``.
 
     Raises:
         SpecError: no such file, or a key or value that an ablation cannot have.
@@ -130,9 +129,8 @@ def load_ablation(
         raise SpecError(f"{path}: '{place}': {problem['msg'].removeprefix('Value error, ')}{known}") from None
     base = path.resolve().parent
     folders = [folder.resolve() for folder in data] or [base / folder for folder in spec.data]
-    given = {"datasets": list(datasets), "seeds": list(seeds)}
-    evaluation = spec.evaluation | {key: values for key, values in given.items() if values}
-    changes: dict[str, Any] = {"data": tuple(map(str, folders)), "evaluation": evaluation}
+    measured = {**spec.evaluation, **(evaluation or {})}
+    changes: dict[str, Any] = {"data": tuple(map(str, folders)), "evaluation": measured}
     if (base / spec.config).is_file():
         changes["config"] = str(base / spec.config)
     if spec.adversary is not None and (base / spec.adversary).is_file():

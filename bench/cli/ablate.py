@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .progress import stage_progress
-from .run import EXIT_INCOMPLETE
+from .run import EXIT_INCOMPLETE, given
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,9 @@ def ablate(
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of sampling, instead of the file's. Repeatable.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; default runs/NAME.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Workers that evaluate at once, instead of the file's; no value depends on it.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
 ) -> None:
@@ -37,7 +40,7 @@ def ablate(
     from ..ablation.spec import load_ablation
     from ..ablation.study import run_ablation
 
-    loaded = load_ablation(spec, data or (), dataset or (), seed or ())
+    loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
     with stage_progress() as progress:
         outcome = run_ablation(
             loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,

@@ -72,7 +72,7 @@ def run(
     from ..spec import SpecError, load_spec
     from .logs import logging_to
 
-    overrides = _given(
+    overrides = given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
         device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
         cluster=assignments(cluster, "--cluster"),
@@ -97,7 +97,8 @@ def run(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _given(**options: Any) -> dict[str, Any]:
+def given(**options: Any) -> dict[str, Any]:
+    """The options that somebody gave."""
     return {name: value for name, value in options.items() if value not in (None, [], {})}
 
 

@@ -12,7 +12,15 @@ from asasr_bench.asasr.backbones import precision
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.bench.ablation.effects import factor_effects
-from asasr_bench.bench.ablation.spec import AblationSpec, Arm, arms_of, chosen, load_ablation, shipped_studies
+from asasr_bench.bench.ablation.spec import (
+    AblationSpec,
+    Arm,
+    arms_of,
+    chosen,
+    evaluation_spec,
+    load_ablation,
+    shipped_studies,
+)
 from asasr_bench.bench.ablation.tradeoff import gaps
 from asasr_bench.bench.ablation.training import MissingArmError, arm_config
 from asasr_bench.bench.cli.main import app
@@ -187,7 +195,7 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
                 assert resolve(arm.reference).card.parameters
             else:
                 assert arm_config(study, arm, 0).data.hq == (str(tmp_path),)
-        assert load_ablation(name, datasets=["A=b"]).evaluation["datasets"] == ["A=b"]
+        assert load_ablation(name, evaluation={"datasets": ["A=b"]}).evaluation["datasets"] == ["A=b"]
     with pytest.raises(
         SpecError, match=r"no ablation 'none': neither a file nor shipped \(ssr-amg, ssr-amg-sweep, ssr-amg-training\)"
     ):
@@ -207,6 +215,12 @@ def test_a_bad_study_is_named(study: Path, change: dict[str, object], said: str)
     study.write_text(yaml.safe_dump({**STUDY, **change}))
     with pytest.raises(SpecError, match=said):
         load_ablation(study)
+
+
+def test_options_replace_keys_of_the_evaluation(study: Path) -> None:
+    assert evaluation_spec(load_ablation(study, evaluation={"workers": 3, "seeds": [5]}), []).workers == 3
+    with pytest.raises(SpecError, match=r"workers.*greater than or equal to 1"):
+        CliRunner().invoke(app, ["ablate", str(study), "--workers", "0"], catch_exceptions=False)
 
 
 def frame(values: dict[str, np.ndarray], metric: str) -> pd.DataFrame:
