@@ -150,6 +150,7 @@ class SamplingConfig(_Strict):
     colored_noise: Number = 0.0
     precision: Precision = "no"
     samples: Annotated[int, Field(ge=1)] = 1
+    antithetic: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
     scales: dict[Role, float] = {}
     """Weights of adapters, where they are not 1."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 import torch
 from torch import Tensor
@@ -46,6 +46,9 @@ class SamplingSettings:
     float32 elsewhere; the state stays float32."""
     samples: int = 1
     """Average of that many samples: it approaches the posterior's mean, the image of least squared error."""
+    antithetic: float = 0.0
+    """Correlation, with its sign turned, of each second sample's start noise with that of the one before. 1: its
+    negative, so that their average loses all that is odd in the noise; 0: independent."""
 
 
 @torch.inference_mode()
@@ -76,7 +79,7 @@ def restore(
         return tiled_velocity(backbone, state, sigma, condition, settings, prompt)
 
     def sample(number: int) -> Tensor:
-        noise = _noise(condition, seeds, number)
+        noise = _noise(condition, seeds, number, settings.antithetic)
         if settings.colored_noise:
             noise = SobolevOperator(settings.colored_noise).colored(noise)
         start = interpolate(condition, noise, sigmas[:1].expand(len(noise)))
@@ -138,10 +141,13 @@ def _ramp(span: slice, length: int, overlap: int, like: Tensor) -> Tensor:
     return ramp
 
 
-def _noise(like: Tensor, seeds: Sequence[int], sample: int) -> Tensor:
+def _noise(like: Tensor, seeds: Sequence[int], sample: int, antithetic: float) -> Tensor:
     """Noise of one sample of each image: a function of its seed and the sample's number alone."""
     generators = [torch.Generator().manual_seed(seed + sample * _SEED_STRIDE) for seed in seeds]
-    return torch.stack([torch.randn(like.shape[1:], generator=generator) for generator in generators]).to(like)
+    noise = torch.stack([torch.randn(like.shape[1:], generator=generator) for generator in generators]).to(like)
+    if antithetic and sample % 2:
+        return sqrt(1 - antithetic**2) * noise - antithetic * _noise(like, seeds, sample - 1, 0)
+    return noise
 
 
 def _whole(length: int, multiple: int) -> int:

@@ -33,6 +33,18 @@ class Local(Backbone):
         return 2 * state - lq * sigma.view(-1, 1, 1, 1)
 
 
+class Gaussian(Backbone):
+    """The exact velocity where each pixel is normal about LQ, with deviation 0.05: the posterior's mean is LQ."""
+
+    channels, multiple = 3, 2
+
+    def forward(self, state: Tensor, sigma: Tensor, lq: Tensor | None, *rest: object) -> Tensor:
+        assert lq is not None
+        sigma = sigma.view(-1, 1, 1, 1)
+        gain = (1 - sigma) * 0.05**2 / ((1 - sigma) ** 2 * 0.05**2 + sigma**2)
+        return (state - lq - gain * (state - (1 - sigma) * lq)) / sigma
+
+
 QUICK = SamplingSettings(steps=2, colour_fix="none")
 
 
@@ -164,6 +176,32 @@ def test_a_mean_of_samples_is_their_mean(model: Model) -> None:
     both = restore(model.backbone, model.codec, lq, 4, [1, 2], replace(QUICK, samples=2))
     other = restore(model.backbone, model.codec, lq, 4, [1 + 1_000_003, 2 + 1_000_003], QUICK)
     torch.testing.assert_close(both, (first + other) / 2, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 8])
+def test_antithetic_samples_of_a_gaussian_average_to_its_mean(steps: int) -> None:
+    """A sample is affine in its noise, so that two of opposite noise leave nothing but the posterior's mean."""
+    lq = 0.4 + 0.2 * images(2, 8, 8)
+    enlarged = torch.nn.functional.interpolate(lq, (32, 32), mode="bicubic").clamp(0, 1)
+    wanted = SamplingSettings(steps=steps, colour_fix="none", samples=2)
+
+    def off(antithetic: float) -> Tensor:
+        return restore(Gaussian(), PixelCodec(), lq, 4, [3, 4], replace(wanted, antithetic=antithetic)) - enlarged
+
+    assert float(off(1.0).abs().max()) < 1e-6
+    if steps > 1:
+        assert float(off(0.0).std()) > 1e-3
+        assert float(off(0.5).std() / off(0.0).std()) == pytest.approx(0.5**0.5, abs=0.06)
+
+
+def test_antithetic_noise_is_normal_and_anticorrelated() -> None:
+    like = torch.zeros(1, 3, 128, 128)
+    first, second, third = (sampling._noise(like, [9], number, 0.6) for number in range(3))
+    assert float(second.std()) == pytest.approx(1, abs=0.02)
+    correlation = torch.corrcoef(torch.stack([first.flatten(), second.flatten(), third.flatten()]))
+    assert float(correlation[0, 1]) == pytest.approx(-0.6, abs=0.02)
+    assert float(correlation[1:, 2].sub(torch.tensor([0.0, 1.0])).abs().max()) < 0.02
+    assert torch.equal(first, sampling._noise(like, [9], 0, 0))
 
 
 def test_a_start_below_noise_keeps_more_of_lq(model: Model) -> None:
