@@ -22,7 +22,7 @@ from ..store import open_store
 from .effects import Effect, factor_effects
 from .spec import AblationSpec, Arm, arms_of, chosen, evaluation_spec
 from .tradeoff import Gap, gaps
-from .training import HELD_OUT, held_out_images, trained_folder
+from .training import HELD_OUT, Workshop, held_out_images, trained_folder
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,12 @@ def run_ablation(
         kept = {"name": HELD_OUT, "hr": str(held_out_images(spec, out))}
         datasets = [kept if dataset == HELD_OUT else dataset for dataset in datasets]
         spec = spec.model_copy(update={"evaluation": {**spec.evaluation, "datasets": datasets}})
+    shop = Workshop(out, device, train, tell, progress)
     variants = [
         variant
         for arm in chosen(arms, only, spec.name)
         for seed in _seeds(spec, arm)
-        for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, out, device, train, tell))
+        for variant in _variants(spec, arm, seed, _reference(spec, arm, seed, shop))
     ]
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
@@ -88,12 +89,10 @@ def _seeds(spec: AblationSpec, arm: Arm) -> tuple[int, ...]:
     return spec.training_seeds if arm.reference is None and arm.changes is not None else (0,)
 
 
-def _reference(
-    spec: AblationSpec, arm: Arm, seed: int, out: Path, device: str, train: bool, tell: Callable[[str], None]
-) -> str:
+def _reference(spec: AblationSpec, arm: Arm, seed: int, shop: Workshop) -> str:
     if arm.reference is not None:
         return arm.reference
-    return f"asasr:{trained_folder(spec, arm, seed, out, device=device, train=train, tell=tell)}"
+    return f"asasr:{trained_folder(spec, arm, seed, shop)}"
 
 
 def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str = "") -> list[Variant]:

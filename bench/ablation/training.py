@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...datasets.images import file_digest, write_atomically
 from ..keys import digest
+from ..preparing import Progress
 from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary, without_adversary
 from .spec import AblationSpec, Arm
 
@@ -21,8 +23,20 @@ HELD_OUT = "held-out"
 _RECIPE = "recipe.json"
 _DIGITS = 8
 
-Tell = Callable[[str], None]
-"""Called with what is being trained."""
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how a study trains."""
+
+    out: Path
+    """Folder of the study."""
+    device: str = "auto"
+    train: bool = True
+    """False: a stage that is not trained is an error."""
+    tell: Callable[[str], None] = lambda what: None
+    """Called with what is being trained."""
+    progress: Progress | None = None
+    """Called with that, the steps done and the steps in all."""
 
 
 class MissingArmError(RuntimeError):
@@ -85,36 +99,34 @@ def _given(spec: AblationSpec) -> dict[str, Any]:
     return changes
 
 
-def trained_folder(
-    spec: AblationSpec, arm: Arm, seed: int, out: Path, *, device: str, train: bool, tell: Tell
-) -> Path:  # fmt: skip
+def trained_folder(spec: AblationSpec, arm: Arm, seed: int, shop: Workshop) -> Path:
     """The folder of an arm's model, trained now unless it is there already.
 
     Stages are named by what determines them, so that arms share them and a changed key never meets an old result;
     a stage that was stopped goes on.
 
     Raises:
-        MissingArmError: it is not there and ``train`` is false.
+        MissingArmError: it is not there and may not be trained.
         TrainingError: what training raises.
     """
     config = arm_config(spec, arm, seed)
-    prior = _prior(config, out, device, train, tell)
+    prior = _prior(config, shop)
     if prior is not None:
         config = after_prior(config, prior)
     if arm.changes is None or config.preference is None:
-        return prior if prior is not None else _start(config, out)
+        return prior if prior is not None else _start(config, shop.out)
     from ...asasr.config import MODEL_FILE
     from ...asasr.training.stages import train_preference
 
     if any(negative.kind == "adversary" for negative in config.preference.negatives):
-        config = with_adversary(config, _adversary(config, out, device, train, tell))
+        config = with_adversary(config, _adversary(config, shop))
     else:
         config = without_adversary(config)
 
     recipe = _recipe(config, "preference")
-    folder = out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"
-    _run(lambda place: train_preference(config, place), config, "preference", folder, recipe, device, train,
-         tell, f"arm {arm.name}, seed {seed}")  # fmt: skip
+    folder = shop.out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"
+    what = f"arm {arm.name}, seed {seed}"
+    _run(lambda place: train_preference(config, place), config, "preference", folder, recipe, shop, what)
     _find_again(folder / MODEL_FILE, config)
     return folder
 
@@ -138,31 +150,31 @@ def _find_again(path: Path, config: AsasrConfig) -> None:
         write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
 
 
-def _prior(config: AsasrConfig, out: Path, device: str, train: bool, tell: Tell) -> Path | None:
+def _prior(config: AsasrConfig, shop: Workshop) -> Path | None:
     """The folder of the prior; None where the configuration names a trained one."""
     if config.model.weights is not None or "sr" in config.model.adapters or config.prior is None:
         return None
     from ...asasr.training.stages import train_prior
 
     recipe = _recipe(config, "prior")
-    folder = out / "priors" / digest(recipe)[:_DIGITS]
-    _run(lambda place: train_prior(config, place), config, "prior", folder, recipe, device, train, tell, "prior")
+    folder = shop.out / "priors" / digest(recipe)[:_DIGITS]
+    _run(lambda place: train_prior(config, place), config, "prior", folder, recipe, shop, "prior")
     return folder
 
 
-def _adversary(config: AsasrConfig, out: Path, device: str, train: bool, tell: Tell) -> Path:
+def _adversary(config: AsasrConfig, shop: Workshop) -> Path:
     if "adv" in config.model.adapters or config.adversary is None:
-        return out  # named by the configuration, or missing there, which training tells
+        return shop.out  # named by the configuration, or missing there, which training tells
     from ...asasr.training.stages import train_adversary
     from ..artifacts import make_artifacts
 
     recipe = _recipe(config, "adversary")
-    folder = out / "adversaries" / digest(recipe)[:_DIGITS]
+    folder = shop.out / "adversaries" / digest(recipe)[:_DIGITS]
 
     def run(place: Any) -> Path:
-        return train_adversary(config, make_artifacts(config, folder / "artifacts", device), place)
+        return train_adversary(config, make_artifacts(config, folder / "artifacts", shop.device), place)
 
-    _run(run, config, "adversary", folder, recipe, device, train, tell, "adversary", file=ADVERSARY_FILE)
+    _run(run, config, "adversary", folder, recipe, shop, "adversary", file=ADVERSARY_FILE)
     return folder
 
 
@@ -207,13 +219,18 @@ def _by_content(model: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(
-    run: Callable[[Any], Path], config: AsasrConfig, stage: str, folder: Path, recipe: dict[str, Any], device: str,
-    train: bool, tell: Tell, what: str, file: str = "model.yaml",
+    run: Callable[[Any], Path], config: AsasrConfig, stage: str, folder: Path, recipe: dict[str, Any], shop: Workshop,
+    what: str, file: str = "model.yaml",
 ) -> None:  # fmt: skip
     if (folder / file).is_file():
         return
-    if not train:
+    if not shop.train:
         raise MissingArmError(f"{what} is not trained ({folder / file} is missing); run without --no-train")
-    tell(what)
+    shop.tell(what)
     write_atomically(folder / _RECIPE, (json.dumps(recipe, indent=1) + "\n").encode())
-    run_stage(run, config, stage, folder, device)
+
+    def tell(step: int, steps: int, means: dict[str, float]) -> None:
+        if shop.progress is not None:
+            shop.progress(what, step, steps)
+
+    run_stage(run, config, stage, folder, shop.device, tell)

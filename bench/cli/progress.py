@@ -28,8 +28,8 @@ def stage_progress() -> Iterator[Progress | None]:
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total, rate="")
-            speed = bars.tasks[tasks[stage]].speed
-            bars.update(tasks[stage], completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+            rate = _rate(bars.tasks[tasks[stage]].speed)
+            bars.update(tasks[stage], completed=done, total=total, rate=rate)
 
         yield tell
 
@@ -67,7 +67,12 @@ def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, floa
 
         def tell(step: int, steps: int, means: dict[str, float]) -> None:
             text = " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(shown))
-            speed = bars.tasks[task].speed
-            bars.update(task, completed=step, total=steps, rate=f"{speed:.2f}/s" if speed else "", means=text)
+            bars.update(task, completed=step, total=steps, rate=_rate(bars.tasks[task].speed), means=text)
 
         yield tell
+
+
+def _rate(speed: float | None) -> str:
+    if not speed:
+        return ""
+    return f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each"

@@ -21,6 +21,7 @@ from asasr_bench.bench.ablation.spec import (
     load_ablation,
     shipped_studies,
 )
+from asasr_bench.bench.ablation.study import run_ablation
 from asasr_bench.bench.ablation.tradeoff import gaps
 from asasr_bench.bench.ablation.training import MissingArmError, arm_config
 from asasr_bench.bench.cli.main import app
@@ -156,7 +157,11 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     # An arm without the adversary does not ask which one is given.
     second["arms"] = {"prior": None, "ssr": {}}
     study.write_text(yaml.safe_dump(second, sort_keys=False))
-    assert "training: arm ssr, seed 0" in ablate("--out", str(tmp_path / "second"))
+    seen: list[tuple[str, int, int]] = []
+    run_ablation(
+        load_ablation(study), tmp_path / "second", tmp_path, device="cpu", progress=lambda *step: seen.append(step)
+    )
+    assert [step for step in seen if step[0].startswith("arm")] == [("arm ssr, seed 0", n, 2) for n in (1, 2)]
     file = tmp_path / "out" / "adversaries" / adversary.name / "adv.safetensors"
     save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
     assert "training" not in ablate("--out", str(tmp_path / "second"))
