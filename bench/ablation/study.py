@@ -113,6 +113,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
     """Tables, effects and figures of the arms that are measured; the same store gives the same bytes."""
     store, report = out / "store", out / "report"
     metrics = all_metrics()
+    digits = {id: metric.digits for id, metric in metrics.items()}
     with open_store(store) as opened:
         scores = name_scales(opened.scores())
     there = set(scores["method"])
@@ -127,7 +128,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
             for steps in (spec.steps or (None,))
         }
         effects = factor_effects(scores, metrics, spec.interaction.factors, settings)
-        digits = {id: metric.digits for id, metric in metrics.items()}
+    if effects:  # arms of the design may be missing yet
         paths.append(_write(report / "effects.md", effects_markdown(effects, digits)))
         paths.append(_write(report / "effects.csv", _csv([asdict(effect) for effect in effects])))
     found: list[Gap] = []
@@ -140,8 +141,9 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
         reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
         if x is not None and reference in curves:
             found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
-            paths.append(_write(report / "gaps.md", gaps_markdown(found, {i: m.digits for i, m in metrics.items()})))
-            paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
+            if found:
+                paths.append(_write(report / "gaps.md", gaps_markdown(found, digits)))
+                paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
             drawn = [variant.name for variant in variants if variant.name in there]
             perceived = [id for id in ys if id != "ssim_y"] or ys
             options = {"x": x, "y": perceived[:3], "columns": 2, "methods": drawn}

@@ -101,6 +101,7 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
         "training: arm plain, seed 0",
     ]
     assert set(pd.read_csv(tmp_path / "out" / "report" / "gaps.csv")["arm"]) == {"plain"}
+    assert not (tmp_path / "out" / "report" / "effects.md").exists()  # without all four arms there are none
     told = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
     assert told == ["arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
     with open_store(tmp_path / "out" / "store") as store:
