@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .backbones.backbone import BackboneError, Prompt
-from .backbones.precision import loaded_as
+from .backbones.precision import has_bfloat16, loaded_as
 from .config import ModelConfig
 
 
@@ -24,8 +24,9 @@ def empty_prompt(config: ModelConfig, device: str | torch.device = "cpu") -> Pro
     absent = {"transformer": None} if config.family == "flux" else {"unet": None}
     if config.family == "sd15":
         absent |= {"safety_checker": None, "feature_extractor": None}
+    dtype = torch.bfloat16 if has_bfloat16(torch.device(device).type) else torch.float32
     try:
-        pipeline = kinds[config.family].from_pretrained(config.source, vae=None, **loaded_as(torch.bfloat16), **absent)
+        pipeline = kinds[config.family].from_pretrained(config.source, vae=None, **loaded_as(dtype), **absent)
     except (OSError, ValueError) as error:
         raise BackboneError(f"{config.source}: no text encoders ({str(error).splitlines()[0]})") from None
     pipeline.to(device)
