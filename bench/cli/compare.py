@@ -103,7 +103,10 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
     table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="left" if name in ("metric", "point", "better") else "right", no_wrap=True)
+        if name == "better":  # a method's name may be long; numbers are never cut for it
+            table.add_column(name, overflow="fold", min_width=12)
+        else:
+            table.add_column(name, justify="left" if name in ("metric", "point") else "right", no_wrap=True)
     return table
 
 
