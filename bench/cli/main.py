@@ -102,6 +102,7 @@ def main() -> None:
     try:
         app()
     except _Interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # pressed again while libraries clean up, it ends at once
         print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
     except Terminated:

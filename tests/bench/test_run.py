@@ -102,6 +102,21 @@ def test_control_c_ends_at_once_and_keeps_what_is_done(hr: Path, tmp_path: Path,
     assert "36" in command(*options(hr, tmp_path / "s", "--no-report")).stdout
 
 
+def test_control_c_again_while_leaving_shows_no_traceback() -> None:
+    """The second one comes when Python has begun to end, where libraries clean up."""
+    code = (
+        "import atexit, os, signal\n"
+        "from asasr_bench.bench.cli import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "main.app = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
+        "main.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == -signal.SIGINT
+    assert "interrupted; what was finished is kept" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_workers_leave_control_c_to_the_driver_from_their_first_moment(hr: Path, tmp_path: Path) -> None:
     """They import for a second before any line of ours could answer it; by default it would end them there."""
     with start(*options(hr, tmp_path / "s", "--workers", 2, "--no-report")) as process:
