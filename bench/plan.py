@@ -191,6 +191,8 @@ class Planned:
     job: Job | None = None
     record: OutputRecord | None = None
     """A row that needs no work: results known under another name, or an output that cannot be made."""
+    stored: bool = False
+    """The store has this row already: it is counted alone."""
     done: int = 0
     """Cells that were there already."""
 
@@ -239,7 +241,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             if scope != "all" and state is not None:
                 wanted = scope == "failed"
                 task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
-            cells = _known_cells(experiment, task, store)
+            cells = _known_cells(experiment, task, store, state, unavailable)
             yield Planned(done=len(cells))
             cells |= {
                 metric: CellRecord(metric, "unavailable", message=unavailable[metric])
@@ -249,8 +251,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             missing = tuple(metric for metric in task.metrics if metric not in cells)
             record = replace(blank.record(task), cells=tuple(cells.values()))
             if task.sr is not None and not missing:
-                if not _recorded(state, task, cells):
-                    yield Planned(record=record)
+                yield Planned(record=record, stored=_recorded(state, task, cells))
                 continue
             if cells:
                 yield Planned(record=record)
@@ -318,16 +319,27 @@ def _task(
     return replace(blank, restoration=key, sr=sr)
 
 
-def _known_cells(experiment: Experiment, task: Task, store: Store) -> dict[str, CellRecord]:
-    """Cells of a task whose scores the store has."""
+def _known_cells(
+    experiment: Experiment, task: Task, store: Store, state: PlaceState | None, unavailable: Mapping[str, str]
+) -> dict[str, CellRecord]:
+    """Cells of a task whose scores the store has.
+
+    The key of a metric holds the digests of its weights, which nobody has while they are missing: what was measured on
+    these SR pixels before is kept then.
+    """
     if task.sr is None:
         return {}
-    keys = {
-        metric.id: key_of(metric, task, experiment.protocol)
-        for metric in experiment.metrics
-        if metric.id in task.metrics
-    }
-    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if store.has_score(key)}
+    same = state is not None and state.restoration == task.restoration
+    recorded = state.cells if state is not None and same else {}
+    keys: dict[str, str] = {}
+    for metric in experiment.metrics:
+        if metric.id not in task.metrics:
+            continue
+        if unavailable[metric.id]:
+            keys[metric.id] = recorded.get(metric.id, (None, "failed"))[0] or ""
+        else:
+            keys[metric.id] = key_of(metric, task, experiment.protocol)
+    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if key and store.has_score(key)}
 
 
 def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellRecord]) -> bool:

@@ -61,7 +61,12 @@ class _Tally:
     reasons: Counter[str] = field(default_factory=Counter)
 
     def add(self, outputs: Sequence[OutputRecord]) -> None:
+        """Count rows that this run wrote."""
         self.outputs += len(outputs)
+        self.count(outputs)
+
+    def count(self, outputs: Sequence[OutputRecord]) -> None:
+        """Count what rows have and lack, those that the store had already as well."""
         for output in outputs:
             self.measured += sum(cell.value is not None for cell in output.cells)
             for item in output.cells or (output,):
@@ -141,7 +146,9 @@ def _run(
             jobs.append(found.job)
             total += len(found.job.tasks)
             cells += sum(len(task.metrics) for task in found.job.tasks)
-        if found.record is not None:
+        if found.record is not None and found.stored:
+            tally.count([found.record])
+        elif found.record is not None:
             rows.append(found.record)
             if len(rows) == _ROWS:
                 keep()

@@ -1,0 +1,78 @@
+"""Cells that a machine cannot measure: the run goes on around them, and fills them once it can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import random_weights
+from asasr_bench.bench.metrics.metric import all_metrics
+from asasr_bench.bench.runner import Summary, run
+from asasr_bench.bench.spec import parse_spec
+from asasr_bench.bench.store import open_store
+from asasr_bench.datasets.images import write_png
+
+Run = Callable[..., Summary]
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of weights, and no other that libraries share."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    for name in ("ASASR_BENCH_WEIGHTS", "TORCH_HOME", "HOME"):
+        monkeypatch.setenv(name, str(folder))
+    return folder
+
+
+@pytest.fixture
+def again(tmp_path: Path, photo: np.ndarray) -> Run:
+    """Run with these methods and metrics into one store."""
+    for number in range(2):
+        write_png(tmp_path / "hr" / f"{number}.png", np.ascontiguousarray(photo[64 * number :][:128, :128]))
+
+    def go(methods: list[str], metrics: list[str], **more: Any) -> Summary:
+        content = {"name": "s", "protocol": "classic-x4", "datasets": [f"D={tmp_path / 'hr'}"], "methods": methods,
+                   "metrics": metrics, "device": "cpu", **more}  # fmt: skip
+        return run(parse_spec(json.dumps(content), origin="s"), tmp_path / "store")
+
+    return go
+
+
+def cells(tmp_path: Path) -> pd.DataFrame:
+    with open_store(tmp_path / "store") as store:
+        return store.scores()
+
+
+def test_every_metric_without_its_weights_lets_the_same_command_go_on(again: Run, weights: Path) -> None:
+    metrics = [metric.id for metric in all_metrics().values() if metric.missing()]
+    assert {"lpips_alex", "dists", "niqe"} <= set(metrics)
+    first = again(["bicubic"], ["psnr_y", *metrics])
+    assert (first.measured, first.unavailable) == (2, 2 * len(metrics))
+    second = again(["bicubic"], ["psnr_y", *metrics])
+    assert (second.measured, second.kept, second.unavailable, second.changed) == (0, 2, 2 * len(metrics), False)
+    assert second.messages == first.messages
+    third = again(["bicubic", "nearest"], ["psnr_y", *metrics])
+    assert (third.measured, third.kept, third.unavailable) == (2, 2, 4 * len(metrics))
+
+
+def test_cells_are_filled_once_the_weights_are_there_and_kept_when_they_go(
+    again: Run, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert again(["bicubic"], ["psnr_y", "niqe"]).unavailable == 2
+    random_weights.place(("niqe",), weights, monkeypatch)
+    filled = again(["bicubic"], ["psnr_y", "niqe"])
+    assert (filled.measured, filled.kept, filled.complete) == (2, 2, True)
+    values = cells(tmp_path).query("metric == 'niqe'")["value"]
+    assert np.isfinite(values).all()
+    for path in weights.iterdir():
+        path.unlink()
+    gone = again(["bicubic", "nearest"], ["psnr_y", "niqe"])
+    assert (gone.measured, gone.kept, gone.unavailable) == (2, 4, 2)
+    after = cells(tmp_path).query("metric == 'niqe' and method == 'bicubic'")
+    assert list(after["value"]) == list(values)
