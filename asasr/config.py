@@ -9,8 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from ..datasets.degradation.settings import preset_names as degradation_names
 from ..datasets.yaml_text import YamlError, read_yaml
 from .choices import Basis, ColourFix, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
 from .errors import TrainingConfigError
@@ -61,6 +62,12 @@ class ModelConfig(_Strict):
     """Files of trained adapters; ``hub:OWNER/REPO/PATH`` is one on the Hub."""
 
 
+def _known_degradation(name: str) -> str:
+    if name not in degradation_names():
+        raise ValueError(f"unknown degradation '{name}' (known: {', '.join(degradation_names())})")
+    return name
+
+
 class DataConfig(_Strict):
     """Where training pairs come from: HQ folders with degradation, a prepared pair of folders, or the Hub."""
 
@@ -71,7 +78,7 @@ class DataConfig(_Strict):
     hub: str | None = None
     """Hugging Face dataset with two image columns."""
     columns: Annotated[tuple[str, str], Field(strict=False)] = ("hq", "lq")
-    degradation: str = "seesr-x4"
+    degradation: Annotated[str, AfterValidator(_known_degradation)] = "osediff-x4"
     """Preset; see ``list degradations``."""
     scale: Annotated[int, Field(ge=1)] = 4
     crop: Annotated[int, Field(ge=8)] = 512

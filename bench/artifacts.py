@@ -37,13 +37,13 @@ def make_artifacts(config: AsasrConfig, folder: Path, device: str = "auto") -> P
     files = _training_files(data)
     chosen = files[: max(1, round(stage.share * len(files)))]
     entries = [resolve(method) for method in stage.methods]
+    settings = preset(data.degradation)
     recipe = {
-        "degradation": data.degradation, "seed": stage.seed, "images": len(chosen),
+        "degradation": settings.identity, "seed": stage.seed, "images": len(chosen),
         "seeding": SEEDING,
         "methods": [[entry.card.id, entry.card.version, entry.weights_digest] for entry in entries],
     }  # fmt: skip
     _claim(folder / _RECIPE, recipe)
-    settings = preset(data.degradation)
     for entry in entries:
         place = torch_device(device) if entry.interface == "tensor" else "cpu"
         if entry.interface not in ("tensor", "pixels"):

@@ -60,9 +60,14 @@ def make_lq(hr: NDArray[np.uint8], rule: str, scale: int) -> NDArray[np.uint8]:
 
 
 def rule_version(rule: str) -> int:
-    """Version of the code behind a rule; it is part of what names an LQ image. MATLAB's bicubic cannot change."""
+    """Version of the code and values behind a rule; it is part of what names an LQ image.
+
+    MATLAB's bicubic cannot change. Of a degradation it is the sum of the code's version and the revision of its values:
+    both only grow, so that a sum never returns.
+    """
     if not rule.startswith(_DEGRADATION):
         return 1
     from .degradation.pipeline import VERSION
+    from .degradation.settings import preset
 
-    return VERSION
+    return VERSION + preset(rule.split(":")[1]).revision

@@ -149,7 +149,7 @@ def _pairs(config: AsasrConfig, model: Model, stage: TrainingSettings, place: Pl
     if not isinstance(model.codec, VaeCodec):
         raise TrainingConfigError("data.cached: this family has no VAE, there is nothing to encode")
     recipe: dict[str, object] = {
-        "data": config.data.model_dump(mode="json"),
+        "data": {**config.data.model_dump(mode="json"), "degradation": preset(config.data.degradation).identity},
         "source": config.model.source,
         "vae": config.model.vae,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...datasets.degradation.settings import preset
 from ...datasets.images import file_digest, write_atomically
 from ..keys import digest
 from ..preparing import Progress
@@ -198,7 +199,7 @@ def _recipe(config: AsasrConfig, stage: str) -> dict[str, Any]:
     settings: TrainingSettings = getattr(config, stage)
     recipe: dict[str, Any] = {
         "model": _by_content(config.model.model_dump(mode="json")),
-        "data": config.data.model_dump(mode="json"),
+        "data": {**config.data.model_dump(mode="json"), "degradation": preset(config.data.degradation).identity},
         stage: settings.determining(),
     }
     if stage == "prior" and config.prior is not None and config.prior.what == "network":

@@ -28,8 +28,12 @@ _TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 def jpeg(images: Tensor, quality: Tensor) -> Tensor:
     """Images after JPEG with 4:2:0 chroma.
 
-    As in Real-ESRGAN, ``quality`` is continuous and the scaled quantisation steps are not rounded; images whose sides
-    are no multiple of 16 are continued by their border pixels, as libjpeg does.
+    As in Real-ESRGAN, ``quality`` is continuous and the scaled quantisation steps are not rounded. Real-ESRGAN's own
+    operator, BasicSR's DiffJPEG, differs in two things: its quantisation tables are the transposes of the standard's,
+    so that horizontal and vertical frequencies change places (an image transposed before and after is DiffJPEG's to
+    1e-4 levels where the sides are multiples of 16), and it continues other sides by black. Here the tables are those
+    of ITU-T T.81 and other sides are continued by their border pixels, both as libjpeg. The two differ by 2.0 levels in
+    the mean at quality 30 and by 0.8 at 95 (scikit-image's astronaut, 256x256).
 
     Args:
         images: ``[B, 3, H, W]`` in [0, 1].

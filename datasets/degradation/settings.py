@@ -66,6 +66,14 @@ class DegradationSettings:
     final_sinc: float
     """Share of images with a sinc filter at the end."""
     source: str
+    """Whose values these are, in which of their files, and what of that is left out."""
+    revision: int = 0
+    """Raised with every change of the values under this name; see ``lq.rule_version``."""
+
+    @property
+    def identity(self) -> str:
+        """Name and revision, by which what was made with other values is told from what these make."""
+        return self.name if self.revision == 0 else f"{self.name}, revision {self.revision}"
 
 
 _REALESRGAN = DegradationSettings(
@@ -92,11 +100,33 @@ _REALESRGAN = DegradationSettings(
     source="xinntao/Real-ESRGAN, options/train_realesrgan_x4plus.yml",
 )
 
-_SEESR = replace(
-    _REALESRGAN,
+_OSEDIFF = replace(
+    _REALESRGAN, name="osediff-x4", sharpen=False, source="cswry/OSEDiff, dataloaders/params_realesrgan.yml"
+)
+
+_SEESR = DegradationSettings(
     name="seesr-x4",
+    scale=4,
     sharpen=False,
-    source="cswry/SeeSR, dataloaders/realesrgan.py; cswry/OSEDiff, dataloaders/params_realesrgan.yml",
+    first=replace(
+        _REALESRGAN.first,
+        resize_range=(0.3, 1.5),
+        gaussian_sigma=(1.0, 15.0),
+        poisson_scale=(0.05, 2.0),
+        jpeg=(60.0, 95.0),
+    ),
+    second=replace(
+        _REALESRGAN.second,
+        blur=replace(_REALESRGAN.second.blur, probability=0.5),
+        resize_range=(0.6, 1.2),
+        gaussian_sigma=(1.0, 12.0),
+        poisson_scale=(0.05, 1.0),
+        jpeg=(60.0, 100.0),
+    ),
+    final_sinc=0.8,
+    source="cswry/SeeSR, dataloaders/params_realesrgan.yml; its script that makes training pairs,"
+    " utils_data/make_paired_data.py, has the values of realesrgan-x4 instead",
+    revision=1,  # revision 0 had OSEDiff's values
 )
 
 _STABLESR = DegradationSettings(
@@ -120,10 +150,10 @@ _STABLESR = DegradationSettings(
         jpeg=(60.0, 100.0),
     ),
     final_sinc=0.8,
-    source="IceClear/StableSR, configs/stableSRNew/v2-finetune_text_T_512.yaml",
+    source="IceClear/StableSR, configs/stableSRNew/v2-finetune_text_T_512.yaml (without its no_degradation_prob: 0.01)",
 )
 
-_PRESETS = {settings.name: settings for settings in (_REALESRGAN, _SEESR, _STABLESR)}
+_PRESETS = {settings.name: settings for settings in (_REALESRGAN, _OSEDIFF, _SEESR, _STABLESR)}
 
 
 def preset_names() -> tuple[str, ...]:

@@ -7,11 +7,13 @@ import io
 import numpy as np
 import pytest
 import torch
+from asasr_bench.asasr.config import DataConfig, load_config
+from asasr_bench.asasr.errors import TrainingConfigError
 from asasr_bench.datasets.degradation import kernels, stages
 from asasr_bench.datasets.degradation.jpeg import jpeg
-from asasr_bench.datasets.degradation.pipeline import Recipe, degrade, degrade_image, draw_recipe
+from asasr_bench.datasets.degradation.pipeline import VERSION, Recipe, degrade, degrade_image, draw_recipe
 from asasr_bench.datasets.degradation.settings import KERNEL_SIZES, preset, preset_names
-from asasr_bench.datasets.lq import LqRuleError, parse_lq_rule
+from asasr_bench.datasets.lq import LqRuleError, parse_lq_rule, rule_version
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -137,6 +139,20 @@ def test_jpeg_is_pillows(photo: NDArray[np.uint8], quality: int, least: float) -
     assert lost == pytest.approx(np.abs(theirs - grey).mean(), rel=0.15)
 
 
+def test_jpeg_has_the_tables_of_the_standard_not_their_transposes(photo: NDArray[np.uint8]) -> None:
+    """DiffJPEG's are transposed; a table that is not symmetric shows it at quality 50, where steps are whole."""
+    grey = np.repeat(photo.mean(-1, keepdims=True).round().astype(np.uint8), 3, axis=-1)
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "JPEG", quality=50)
+    theirs = np.asarray(Image.open(file)).astype(float)
+    ours, turned = (
+        (jpeg(images, torch.tensor([50.0]))[0] * 255).movedim(0, -1).numpy()
+        for images in (batch(grey), batch(np.ascontiguousarray(grey.transpose(1, 0, 2))))
+    )
+    assert np.abs(ours - theirs).mean() < 0.3
+    assert np.abs(turned.transpose(1, 0, 2) - theirs).mean() > 3 * np.abs(ours - theirs).mean()
+
+
 def test_jpeg_of_colours_is_close_to_pillows(photo: NDArray[np.uint8]) -> None:
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=50)
@@ -178,6 +194,41 @@ def test_recipes_have_the_published_shares() -> None:
     assert np.mean([one.geometry.jpeg_last for one in drawn]) == pytest.approx(0.5, abs=0.03)
     qualities = np.array([one.quality for one in drawn])
     assert 30 <= qualities.min() < 31 < 94 < qualities.max() <= 95
+
+
+# cswry/SeeSR and cswry/OSEDiff, dataloaders/params_realesrgan.yml, each at its only revision
+_SEESR = {
+    "resize": ((0.3, 1.5), (0.6, 1.2)), "noise": ((1, 15), (1, 12)), "poisson": ((0.05, 2), (0.05, 1)),
+    "jpeg": ((60, 95), (60, 100)), "blurred": (1.0, 0.5),
+}  # fmt: skip
+_OSEDIFF = {
+    "resize": ((0.15, 1.5), (0.3, 1.2)), "noise": ((1, 30), (1, 25)), "poisson": ((0.05, 3), (0.05, 2.5)),
+    "jpeg": ((30, 95), (30, 95)), "blurred": (1.0, 0.8),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "published"), [("seesr-x4", _SEESR), ("osediff-x4", _OSEDIFF)])
+def test_presets_have_the_published_values(name: str, published: dict[str, object]) -> None:
+    passes = preset(name).first, preset(name).second
+    assert published == {
+        "resize": tuple(one.resize_range for one in passes),
+        "noise": tuple(one.gaussian_sigma for one in passes),
+        "poisson": tuple(one.poisson_scale for one in passes),
+        "jpeg": tuple(one.jpeg for one in passes),
+        "blurred": tuple(one.blur.probability for one in passes),
+    }
+    for one, sigma in zip(passes, ((0.2, 3.0), (0.2, 1.5)), strict=True):  # both files
+        assert (one.blur.sigma, one.blur.generalised_beta, one.blur.plateau_beta) == (sigma, (0.5, 4.0), (1.0, 2.0))
+    assert [one.resize for one in passes] == [(0.2, 0.7, 0.1), (0.3, 0.4, 0.3)]
+    assert not preset(name).sharpen  # the line is commented out in both loaders
+    assert "params_realesrgan.yml" in preset(name).source
+
+
+def test_lq_of_another_revision_of_a_preset_is_other_work() -> None:
+    assert rule_version("degradation:seesr-x4:0") > rule_version("degradation:osediff-x4:0") == VERSION
+    assert rule_version("matlab-bicubic") == 1
+    assert preset("seesr-x4").identity != "seesr-x4"  # what was trained or cached with its first values
+    assert preset("osediff-x4").identity == "osediff-x4"
 
 
 @given(seeds=st.lists(st.integers(0, 2**31), min_size=2, max_size=5), name=st.sampled_from(preset_names()))
@@ -234,3 +285,10 @@ def test_lq_rules_are_read_in_full() -> None:
     ):
         with pytest.raises(LqRuleError, match=message):
             parse_lq_rule(rule, scale)
+
+
+def test_training_names_a_degradation_that_exists() -> None:
+    config = load_config("sd15").data
+    assert config.degradation == DataConfig().degradation == "osediff-x4"  # the values that these presets always had
+    with pytest.raises(TrainingConfigError, match=r"unknown degradation 'seesr' \(known: realesrgan-x4, "):
+        load_config("sd15", {"data.degradation": "seesr"})
