@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 
 from ..datasets.images import as_rgb, pixel_digest
 from ..methods.protocol import Method, PixelMethod
-from .metrics.similarity import row_strips
 from .objects import Pixels
-
-# BT.601 studio range, to which MATLAB-era scripts clip a restored Y plane; grey images are clipped alike, which the
-# printed Set14 rows show (bicubic x4: 26.0043 dB, and 26.0053 without).
-_Y_MIN, _Y_MAX = 16.0, 235.0
+from .outputs import array_pixels, tensor_pixels
 
 
 def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str) -> NDArray[np.uint8]:
@@ -31,16 +27,10 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
         uint8 SR image; grey stays grey for a ``PixelMethod`` and is RGB for networks.
 
     Raises:
-        ValueError: the method returned another shape, or values that are not finite.
+        OutputError: the method returned another shape or type, or values out of range.
     """
     if isinstance(method, PixelMethod):
-        resampled = method.restore_pixels(lq, scale)
-        if resampled.dtype == np.uint8:
-            return resampled
-        rounded = np.empty(resampled.shape, np.uint8)
-        for rows in row_strips(*resampled.shape[:2]):
-            rounded[rows] = np.floor(np.clip(resampled[rows], _Y_MIN, _Y_MAX) + 0.5)
-        return rounded
+        return array_pixels(method.restore_pixels(lq, scale), lq, scale, method.card.id)
 
     import torch
 
@@ -48,16 +38,7 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     batch = rgb.to(device=device, dtype=torch.float32).div_(255)
     with torch.inference_mode():
         sr = method.restore(batch, scale, [image_seed(seed, lq)])
-    expected = (1, 3, lq.shape[0] * scale, lq.shape[1] * scale)
-    if tuple(sr.shape) != expected:
-        raise ValueError(f"method {method.card.id} returned shape {tuple(sr.shape)}, expected {expected}")
-    pixels = np.empty((expected[2], expected[3], 3), np.uint8)
-    for rows in row_strips(expected[2], expected[3]):
-        strip = sr[0, :, rows].float()
-        if not bool(torch.isfinite(strip).all()):
-            raise ValueError(f"method {method.card.id} returned values that are not finite")
-        pixels[rows] = strip.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    return pixels
+        return tensor_pixels(sr, lq, scale, method.card.id)
 
 
 SEEDING = 2

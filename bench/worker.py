@@ -24,6 +24,7 @@ from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
 from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
+from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
 from .restoring import SEEDING, restore_image, torch_device
 from .rows import CellRecord, OutputRecord, Status
@@ -214,11 +215,10 @@ def _restore_one(
     lq = objects.get(task.lq)
     if isinstance(method, FinishedImages):
         path = method.image_path(task.image, job.scale)
-        return _Restored(_checked(read_image(path), lq, job.scale, str(path)))
+        return _Restored(read_pixels(read_image(path), lq, job.scale, str(path)))
     on_pixels = isinstance(method, PixelMethod)
     with Meter("cpu" if on_pixels else device) as meter:
         sr = restore_image(method, lq, job.scale, job.seed, device)
-    _checked(sr, lq, job.scale, f"output of {job.method} for {task.image}")
     place = "cpu" if on_pixels else device
     return _Restored(sr, meter.seconds, meter.memory, place, method.card.parameters)
 
@@ -247,20 +247,10 @@ def _restore_folder(
                 if task.image not in outputs:
                     raise ValueError(f"{job.method} wrote no image for '{task.image}'")
                 path = outputs[task.image]
-                sr = _checked(read_image(path), lqs[task.image], job.scale, path.name)
+                sr = read_pixels(read_image(path), lqs[task.image], job.scale, path.name)
                 yield task, _Restored(sr, seconds, children_peak(), "external")
             except Exception as error:
                 yield task, explain(error)
-
-
-def _checked(sr: Pixels, lq: Pixels, scale: int, what: str) -> Pixels:
-    expected = (lq.shape[0] * scale, lq.shape[1] * scale)
-    if sr.shape[:2] != expected:
-        raise ValueError(
-            f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
-            f" (LQ {lq.shape[1]}x{lq.shape[0]} at scale {scale}); nothing is resized to fit"
-        )
-    return sr
 
 
 @dataclass(frozen=True)

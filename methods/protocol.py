@@ -60,7 +60,8 @@ class Method(Protocol):
     def card(self) -> MethodCard: ...
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
-        """``[B, 3, h, w]`` in [0, 1] and one seed per image to ``[B, 3, scale * h, scale * w]``."""
+        """``[B, 3, h, w]`` in [0, 1] and one seed per image to floating point ``[B, 3, scale * h, scale * w]`` in
+        [0, 1]. Values a little outside are clipped; another range, type or shape is refused."""
 
 
 @runtime_checkable
@@ -71,7 +72,10 @@ class PixelMethod(Protocol):
     def card(self) -> MethodCard: ...
 
     def restore_pixels(self, lq: NDArray[Any], scale: int) -> NDArray[Any]:
-        """``[h, w]`` or ``[h, w, 3]``, uint8 or float64 0..255, to ``scale`` times the size in the same dtype."""
+        """``[h, w]`` or ``[h, w, 3]``, uint8 or float64 0..255, to ``scale`` times the size.
+
+        uint8, or floating point in 0..255: a little outside is clipped, a Y plane to 16..235, all else is refused.
+        """
 
 
 @runtime_checkable
