@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..methods.reference import name_of
-from ..reports.board import Board, Example
+from ..reports.board import COST_COLUMNS, Board, Example
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
@@ -54,6 +54,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
             columns=["metric", "title", "unit", "digits", "direction", "note"],
         ),
         provenance=_provenance(store),
+        costs=_costs(outputs),
         ranks=average_ranks(scores, rivals, known),
     )
     return with_published(board, outputs) if published else board
@@ -186,19 +187,24 @@ def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
 
 
 def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
-    """Family, parameters and cost of every method, in the order of tables."""
+    """Family, parameters and steps of every method, in the order of tables."""
     cards = store.methods()
-    cost = outputs.dropna(subset=["seconds"]).groupby("method")
-    seconds, memory = cost["seconds"].median(), cost["memory"].max()
-    devices = cost["device"].unique()
     rows = []
     for name in in_order(outputs["method"].unique(), store):
         card = cards.get(name, {})
-        device = ", ".join(sorted(devices.get(name, []))) if name in devices.index else ""
-        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"),
-                     seconds.get(name, np.nan), memory.get(name, np.nan), device))  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"])
+        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps")))
+    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "steps"])
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
+
+
+def _costs(outputs: pd.DataFrame) -> pd.DataFrame:
+    """What each method took on each dataset under each protocol; larger images elsewhere say nothing of it."""
+    groups = outputs.dropna(subset=["seconds"]).groupby(["protocol", "dataset", "method"], sort=False)
+    rows = [
+        (*place, part["seconds"].median(), part["memory"].max(), ", ".join(sorted(part["device"].unique())))
+        for place, part in groups
+    ]
+    return pd.DataFrame(rows, columns=COST_COLUMNS)
 
 
 def in_order(names: Iterable[str], store: Store) -> list[str]:
@@ -214,7 +220,7 @@ def _natural(name: str) -> list[tuple[str, int]]:
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
     """Images without output and cells without score, counted by reason."""
-    columns = ["dataset", "method", "metric", "status", "message"]
+    columns = ["protocol", "dataset", "method", "metric", "status", "message"]
     lost = outputs[outputs["status"] != "done"].assign(metric="")
     place = ["protocol", "scale", "dataset", "image", "method", "seed"]
     bad = scores[scores["status"] != "done"]

@@ -86,15 +86,16 @@ def _write(store: Store, board: Board, out: Path, formats: Sequence[str], images
 def of_protocol(board: Board, protocol: str) -> Board:
     """The part of a board that belongs to one protocol."""
     scores = board.scores[board.scores["protocol"] == protocol].reset_index(drop=True)
-    methods, datasets = set(scores["method"]), set(scores["dataset"])
-    problems = board.problems
+    methods = set(scores["method"])
+    problems, costs = board.problems, board.costs
     return replace(
         board,
         title=f"{board.title}: {protocol}",
         scores=scores,
         rules={place: rule for place, rule in board.rules.items() if place[0] == protocol},
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
-        problems=problems[problems["dataset"].isin(datasets)].reset_index(drop=True),
+        problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
+        costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
         published=board.published[board.published["protocol"] == protocol].reset_index(drop=True),
         ranks=board.ranks[board.ranks["protocol"] == protocol].reset_index(drop=True),

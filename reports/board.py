@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
+COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
 _RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
 """Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
@@ -28,13 +29,15 @@ class Board:
     untested: frozenset[tuple[str, str]]
     """Protocols and datasets with too few images to tell methods apart by a test."""
     methods: pd.DataFrame
-    """method, family, parameters, steps (evaluations of a sampler), seconds (median of an image), memory (highest peak
-    of an image in bytes, above the loaded model; of external programs all of it), devices."""
+    """method, family, parameters, steps (evaluations of a sampler); in the order of the rows."""
     problems: pd.DataFrame
-    """dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
+    """protocol, dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
     """metric, title, unit, digits, direction, note (what a reader must know); in the order of the columns."""
     provenance: Mapping[str, str]
+    costs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COST_COLUMNS))
+    """What a method took on one dataset under one protocol: protocol, dataset, method, seconds (median of an image),
+    memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices."""
     published: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PUBLISHED_COLUMNS))
     """What others published for the same datasets under the same protocols: dataset, protocol, method, metric, value,
     source (key of ``sources``), disputed (another source says something else)."""

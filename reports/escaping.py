@@ -8,6 +8,7 @@ _MARKDOWN = re.compile(r"([\\`*_|\[\]])")
 _UNPRINTABLE_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "[": "{[}", "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
 })  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import isinf, isnan
+from math import isfinite, isinf, isnan, nan
 from typing import Any, Literal
 
 import pandas as pd
@@ -15,6 +15,8 @@ Mark = Literal["best", "second", ""]
 
 ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "none": ""}
 """What a heading says of a metric's direction."""
+_LONG = 1e6
+"""Beyond this, decimals of a score mean nothing; a network that diverged gives 6e59."""
 _COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"), ("Memory", "memory"))
 
 
@@ -111,32 +113,57 @@ class Grid:
 def grids(board: Board) -> Iterator[Grid]:
     """Every dataset and protocol of a board, never two protocols in one grid."""
     metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in _records(board.metrics)}
-    costs = {row["method"]: row for row in _records(board.methods)}
+    cards = {row["method"]: row for row in _records(board.methods)}
+    costs = {(row["protocol"], row["dataset"], row["method"]): row for row in _records(board.costs)}
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
-        ranked = part[[costs[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
+        ranked = part[[cards[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
         marks = {column.metric: _marks(ranked[ranked["metric"] == column.metric], column, images) for column in columns}
-        bounds = {column.metric: _bounds(part[part["metric"] == column.metric], costs) for column in columns}
+        bounds = {column.metric: _bounds(part[part["metric"] == column.metric], cards) for column in columns}
+        lost = board.problems
+        lost = lost[(lost["protocol"] == protocol) & (lost["dataset"] == dataset)]
         rows = []
         for method, scores in part.groupby("method", sort=False):
             by_metric = {row["metric"]: row for row in _records(scores)}
             cells = tuple(
                 _with_share(
-                    _cell(board, by_metric, column, str(dataset), str(method), images, marks[column.metric]),
+                    _cell(lost, by_metric, column, str(method), images, marks[column.metric]),
                     str(method),
                     bounds[column.metric],
                 )
                 for column in columns
             )
-            cost = costs[method]
-            steps = "" if pd.isna(cost["steps"]) else str(int(cost["steps"]))
-            rows.append(Row(str(method), cost["family"], cells, _count(cost["parameters"]), _seconds(cost["seconds"]),
-                            _bytes(cost["memory"]), steps))  # fmt: skip
+            card, cost = cards[method], costs.get((protocol, dataset, method), {})
+            steps = "" if pd.isna(card["steps"]) else str(int(card["steps"]))
+            rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]),
+                            _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan)), steps))  # fmt: skip
         sources, claims = _published(board, str(protocol), str(dataset), columns)
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
         tested = (str(protocol), str(dataset)) not in board.untested
         yield Grid(str(dataset), str(protocol), lq, images, tested, columns, (*rows, *claims), sources)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason for which a method lacks values."""
+
+    status: str
+    count: int
+    """Images, or cells of one metric."""
+    place: tuple[str, ...]
+    """Protocol where the board has several, dataset, method, and metric where others are not concerned."""
+    message: str
+
+
+def problems(board: Board) -> Iterator[Problem]:
+    """What a board lacks, in words."""
+    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
+    several = board.scores["protocol"].nunique() > 1
+    for row in _records(board.problems):
+        metric = str(titles.get(row["metric"], row["metric"]))
+        parts = (str(row["protocol"]) if several else "", str(row["dataset"]), str(row["method"]), metric)
+        yield Problem(str(row["status"]), int(row["count"]), tuple(filter(None, parts)), str(row["message"]))
 
 
 def _published(
@@ -168,21 +195,21 @@ FLOOR = "bicubic"
 """The method that shows what LQ is worth."""
 
 
-def _bounds(scores: pd.DataFrame, costs: dict[Any, dict[str, Any]]) -> tuple[str, float, float] | None:
+def _bounds(scores: pd.DataFrame, cards: dict[Any, dict[str, Any]]) -> tuple[str, float, float] | None:
     """Name of the ceiling (HR itself), values of floor and ceiling; None where a metric has not both."""
     values = dict(zip(scores["method"], scores["value"], strict=True))
-    ceiling = [str(method) for method in values if costs[method]["family"] == "reference"]
+    ceiling = [str(method) for method in values if cards[method]["family"] == "reference"]
     if not ceiling or FLOOR not in values:
         return None
     low, high = float(values[FLOOR]), float(values[ceiling[0]])
-    return None if isnan(low) or isnan(high) or low == high else (ceiling[0], low, high)
+    return None if not isfinite(low) or not isfinite(high) or low == high else (ceiling[0], low, high)
 
 
 def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None) -> Cell:
-    if bounds is None or isnan(cell.value) or method in (bounds[0], FLOOR):
+    if bounds is None or not isfinite(cell.value) or method in (bounds[0], FLOOR):
         return cell
     _, low, high = bounds
-    return replace(cell, share=f"{100 * (cell.value - low) / (high - low):.0f} %")
+    return replace(cell, share=f"{number(100 * (cell.value - low) / (high - low), 0)} %")
 
 
 def _origin(rule: str) -> str:
@@ -207,10 +234,9 @@ def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]
 
 
 def _cell(
-    board: Board,
+    lost: pd.DataFrame,
     scores: dict[str, dict[str, Any]],
     column: Column,
-    dataset: str,
     method: str,
     images: int,
     marks: dict[str, Mark],
@@ -220,21 +246,25 @@ def _cell(
     score = scores[column.metric]
     value, n = float(score["value"]), int(score["n"])
     if isnan(value):
-        return Cell(_status(board.problems, dataset, method), value)
+        return Cell(_status(lost, method, column.metric), value)
     text, low, high = (number(float(score[name]), column.digits) for name in ("value", "ci_low", "ci_high"))
     return Cell(text, value, low, high, n, n < images, marks.get(method, ""), bool(score.get("tied", False)))
 
 
-def _status(problems: pd.DataFrame, dataset: str, method: str) -> str:
-    found = problems[(problems["dataset"] == dataset) & (problems["method"] == method)]["status"]
-    return str(found.iloc[0]) if len(found) else "–"
+def _status(lost: pd.DataFrame, method: str, metric: str) -> str:
+    """Why a method has no value of a metric: what most of its images met, as a whole or in this metric."""
+    own = lost[(lost["method"] == method) & lost["metric"].isin(["", metric])]
+    counts = own.groupby("status")["count"].sum()
+    return str(counts.idxmax()) if len(counts) else "–"
 
 
 def number(value: float, digits: int) -> str:
-    """Fixed decimals; ∞ for the PSNR of equal images, nothing for NaN."""
+    """Fixed decimals, as a power of ten where they would fill the page; ∞ for equal images, nothing for NaN."""
     if isnan(value):
         return ""
-    return ("∞" if value > 0 else "-∞") if isinf(value) else f"{value:.{digits}f}"
+    if isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.2e}" if abs(value) >= _LONG else f"{value:z.{digits}f}"  # z: no -0.00
 
 
 def _count(value: object) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .board import Board, Example, Link, Shown, Spectrum
-from .grid import grids, number
+from .grid import grids, number, problems
 from .ranks import rank_grids
 from .svg import spectrum_svg
 
@@ -45,7 +45,7 @@ def to_html(
         grids=list(grids(board)),
         ranks=list(rank_grids(board)),
         families=[*dict.fromkeys(board.methods["family"]), *(["published"] if len(board.published) else [])],
-        problems=list(board.problems.itertuples()),
+        problems=list(problems(board)),
         links=links,
         spectra=[(one.dataset, Markup(spectrum_svg(one)), list(one.ratios)) for one in spectra],
         images="data: file: 'self'" if linked else "data:",

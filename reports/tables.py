@@ -8,7 +8,7 @@ import pandas as pd
 
 from .board import Board
 from .escaping import csv, markdown, markdown_code, tex
-from .grid import Cell, Grid, Row, grids
+from .grid import Cell, Grid, Row, grids, problems
 from .ranks import rank_grids
 
 CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
@@ -58,10 +58,8 @@ def to_markdown(board: Board) -> str:
             parts += [*(f"{number}. {markdown(note)}" for number, note in enumerate(grid.sources, 1)), ""]
     if len(board.problems):
         parts += ["## Not measured", ""]
-        parts += [
-            f"- {row.status}, {row.count} of {markdown(row.dataset)}, {markdown(row.method)}: {markdown(row.message)}"
-            for row in board.problems.itertuples()
-        ]
+        parts += [f"- {problem.status}, {problem.count} of {', '.join(map(markdown, problem.place))}:"
+                  f" {markdown(problem.message)}" for problem in problems(board)]  # fmt: skip
         parts.append("")
     parts += ["## Provenance", "", *(f"- {name}: {markdown(text)}" for name, text in board.provenance.items()), ""]
     return "\n".join(parts)

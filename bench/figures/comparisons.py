@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -32,8 +33,10 @@ _COSTS = {
 
 
 def sensitivity(material: Material, options: SensitivityOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol."""
+    """One figure for each dataset and protocol; a line joins settings of one model, as in ``curves``, and no others."""
     metrics = [material.metric(id) for id in options.y]
+    models = groups(material.names)
+    look = looks(list(models))
     places = {name: at for name in material.names if (at := _parameter(material, name, options)) is not None}
     if len(places) < 2:
         raise StoreError(
@@ -42,16 +45,26 @@ def sensitivity(material: Material, options: SensitivityOptions) -> Iterator[tup
         )
     for part in material.parts(options):
         values = [part.values(metric.id) for metric in metrics]
-        names = [name for name in part.methods if name in places and all(name in one for one in values)]
-        names.sort(key=lambda name: places[name])
-        if len(names) < 2:
+        drawn = [
+            Curve(model, ("",) * len(names), tuple(places[name] for name in names),
+                  tuple(tuple(one[name] for name in names) for one in values))
+            for model, members in models.items()
+            if (names := _by_parameter(members.values(), part, places, values))
+        ]  # fmt: skip
+        if sum(len(curve.x) for curve in drawn) < 2:
             continue
-        curve = Curve("value", ("",) * len(names), tuple(places[name] for name in names),
-                      tuple(tuple(one[name] for name in names) for one in values))  # fmt: skip
-        look = {"value": next(iter(material.looks.values()))}
         labels = AxisLabel(options.parameter), [axis_label(metric) for metric in metrics]
-        figure = curves_figure([curve], *labels, part.title, look, options.columns, options.height, legend=False)
+        legend = len(drawn) > 1
+        figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height, legend=legend)
         yield f"sensitivity-{part.dataset}-{part.protocol}", figure
+
+
+def _by_parameter(
+    members: Iterable[str], part: Part, places: Mapping[str, float], values: Sequence[Mapping[str, float]]
+) -> list[str]:
+    """Those of a model's methods that can be drawn, in the order of the parameter."""
+    names = [name for name in members if name in part.methods and name in places and all(name in v for v in values)]
+    return sorted(names, key=lambda name: places[name])
 
 
 def _parameter(material: Material, name: str, options: SensitivityOptions) -> float | None:
@@ -93,10 +106,8 @@ def cost(material: Material, options: CostOptions) -> Iterator[tuple[str, Figure
     """One figure for each dataset and protocol."""
     metric = material.metric(options.y)
     label, unit = _COSTS[options.x]
-    methods = material.board.methods
-    costs = {str(name): float(value) / unit for name, value in zip(methods["method"], methods[options.x], strict=True)
-             if value == value and value is not None and float(value) > 0}  # fmt: skip
     for part in material.parts(options):
+        costs = {name: cost / unit for name, cost in _costs(material, part, options.x).items()}
         values = part.values(metric.id)
         points = [CostPoint(name, costs[name], values[name]) for name in values if name in costs]
         if points:
@@ -104,6 +115,16 @@ def cost(material: Material, options: CostOptions) -> Iterator[tuple[str, Figure
                 points, label, axis_label(metric), part.title, material.looks, options.columns, options.height
             )
             yield f"cost-{part.dataset}-{part.protocol}", figure
+
+
+def _costs(material: Material, part: Part, x: str) -> dict[str, float]:
+    """A cost above 0 of each method; seconds and memory are those of this part."""
+    frame = material.board.methods
+    if x != "parameters":
+        frame = material.board.costs
+        frame = frame[(frame["protocol"] == part.protocol) & (frame["dataset"] == part.dataset)]
+    rows = zip(frame["method"], frame[x], strict=True)
+    return {str(name): float(cost) for name, cost in rows if not pd.isna(cost) and float(cost) > 0}
 
 
 def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figure]]:

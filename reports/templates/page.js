@@ -46,6 +46,7 @@ if (gallery.length) {
   const at = (id) => document.getElementById(id);
   const [image, left, right, stage, slider, lens, crops, thumbnails, zoomer] =
     ["image", "left", "right", "stage", "slider", "lens", "crops", "thumbnails", "zoom"].map(at);
+  const WHOLE = 256; // pixels of a side at magnification 1
   let seen = false; // full images are fetched when the gallery comes into view
   let place = [0.5, 0.5];
   at("gallery").hidden = false;
@@ -94,7 +95,7 @@ if (gallery.length) {
   }
   function zoom(x, y) {
     place = [Math.min(Math.max(x, 0), 1), Math.min(Math.max(y, 0), 1)];
-    const { width, height } = now(), side = Math.min(+zoomer.value, width, height), w = side / width, h = side / height;
+    const { width, height } = now(), side = Math.min(WHOLE / zoomer.value, width, height), w = side / width, h = side / height;
     const cx = Math.min(Math.max(x, w / 2), 1 - w / 2), cy = Math.min(Math.max(y, h / 2), 1 - h / 2);
     Object.assign(lens.style, { left: `${(cx - w / 2) * 100}%`, top: `${(cy - h / 2) * 100}%`,
       width: `${w * 100}%`, height: `${h * 100}%` });

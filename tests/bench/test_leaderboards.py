@@ -152,7 +152,10 @@ def test_leaderboards_repeat_byte_by_byte(store: Path, tmp_path: Path, command) 
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
-def test_latex_compiles_as_it_is(store: Path, tmp_path: Path) -> None:
+def test_latex_compiles_as_it_is(tmp_path: Path, make_store) -> None:
+    """A row that begins with a bracket or an asterisk is no argument of the line break before it."""
+    names = ("bicubic", "[ours] net", "*net", "a_b & 50% #1 {x} ~ ^ $ \\ <y>")
+    store = make_store(tmp_path / "s", methods=names, datasets=("[D]",))
     write_reports(store, tmp_path, ("tex",))
     lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}",
              r"\input{leaderboard}", r"\end{document}"]  # fmt: skip

@@ -27,11 +27,8 @@ def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
         scores=pd.DataFrame(rows, columns=columns),
         rules={(protocol, dataset): "files"},
         untested=frozenset(),
-        methods=pd.DataFrame(
-            [("ours", "gan", 1_000, None, 0.5, 2.0**30, "cpu")],
-            columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"],
-        ),
-        problems=pd.DataFrame(columns=["dataset", "method", "metric", "status", "message", "count"]),
+        methods=pd.DataFrame([("ours", "gan", 1_000, None)], columns=["method", "family", "parameters", "steps"]),
+        problems=pd.DataFrame(columns=["protocol", "dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(
             [("psnr_y", "PSNR-Y", "dB", 2, "higher"), ("ssim_y", "SSIM-Y", "", 4, "higher")],
             columns=["metric", "title", "unit", "digits", "direction"],

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.reports.board import Board, Example
+from asasr_bench.reports.board import COST_COLUMNS, Board, Example
+from asasr_bench.reports.grid import number
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
 from asasr_bench.reports.terminal import to_terminal
@@ -29,7 +30,9 @@ def board(
     ]
     columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
     lost = [
-        ("Set", name, "", status, "weights are missing", 1) for name, (value, _) in values.items() if value != value
+        ("asasr", "Set", name, "", status, "weights are missing", 1)
+        for name, (value, _) in values.items()
+        if value != value
     ]
     return Board(
         title="T",
@@ -37,10 +40,10 @@ def board(
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         untested=untested,
         methods=pd.DataFrame(
-            [(name, "gan", 1_200_000, 28, 0.5, 2.0**30, "cpu") for name in values],
-            columns=["method", "family", "parameters", "steps", "seconds", "memory", "devices"],
+            [(name, "gan", 1_200_000, 28) for name in values], columns=["method", "family", "parameters", "steps"]
         ),
-        problems=pd.DataFrame(lost, columns=["dataset", "method", "metric", "status", "message", "count"]),
+        costs=pd.DataFrame([("asasr", "Set", name, 0.5, 2.0**30, "cpu") for name in values], columns=COST_COLUMNS),
+        problems=pd.DataFrame(lost, columns=["protocol", "dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(
             [("psnr_y", "PSNR-Y", "dB", 2, "higher")], columns=["metric", "title", "unit", "digits", "direction"]
         ),
@@ -106,6 +109,22 @@ def test_csv_has_the_promised_header_and_full_precision() -> None:
     assert lines[1].split(",")[4] == repr(30.123456789012345)
 
 
+@pytest.mark.parametrize(
+    ("value", "digits", "shown"),
+    [(-0.001, 2, "0.00"), (-0.0, 4, "0.0000"), (-0.005, 2, "-0.01"), (6e59, 2, "6.00e+59"), (-2.5e7, 0, "-2.50e+07"),
+     (999999.4, 2, "999999.40"), (float("-inf"), 2, "-∞"), (float("nan"), 2, "")],
+)  # fmt: skip
+def test_no_number_is_minus_nothing_or_fills_the_page(value: float, digits: int, shown: str) -> None:
+    assert number(value, digits) == shown
+
+
+def test_a_share_of_a_network_that_diverged_fills_no_page_either() -> None:
+    one = board({"hr": (31.0, 5), "bicubic": (30.0, 5), "net": (6e59, 5)})
+    one.methods.loc[0, "family"] = "reference"
+    assert len(max(to_markdown(one).splitlines(), key=len)) < 300
+    assert "(6.00e+61 %)" in to_markdown(one)
+
+
 def test_equal_images_print_infinity() -> None:
     assert "∞" in to_markdown(board({"a": (float("inf"), 5)}))
     assert r"$\infty$" in to_latex(board({"a": (float("inf"), 5)}))
@@ -128,4 +147,5 @@ def test_gallery_names_cannot_leave_their_script_element(rng: np.random.Generato
 def test_latex_escapes_every_special_sign() -> None:
     text = to_latex(board({"a_b & 50% #1 {x} ~ ^ $ \\": (30.0, 5)}))
     assert r"a\_b \& 50\% \#1 \{x\} \textasciitilde{} \textasciicircum{} \$ \textbackslash{}" in text
+    assert r"{*}a{[}b] &" in to_latex(board({"*a[b]": (30.0, 5)}))  # \\* and \\[ are commands
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
