@@ -150,12 +150,13 @@ def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = 
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file, read once as long as it does not change."""
-    return _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+    """SHA-256 of a file, read once in a process as long as it does not change."""
+    state = path.stat()
+    return _digest(path, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
 
 
-@lru_cache(maxsize=256)
-def _digest(path: Path, changed: int, size: int) -> str:
+@lru_cache(maxsize=2**16)  # of code, too: packages have thousands of files
+def _digest(path: Path, state: tuple[int, ...]) -> str:
     return file_digest(path)
 
 
