@@ -34,7 +34,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def again(tmp_path: Path, photo: np.ndarray) -> Run:
     """Run with these methods and metrics into one store."""
     for number in range(2):
-        write_png(tmp_path / "hr" / f"{number}.png", np.ascontiguousarray(photo[64 * number :][:128, :128]))
+        write_png(tmp_path / "hr" / f"{number}.png", np.ascontiguousarray(photo[56 * number :][:200, :200]))
 
     def go(methods: list[str], metrics: list[str], **more: Any) -> Summary:
         content = {"name": "s", "protocol": "classic-x4", "datasets": [f"D={tmp_path / 'hr'}"], "methods": methods,
