@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .metrics.metric import Metric, Payload, get_metric, metrics_of
+from .ranking import per_image
 from .rows import Place
 from .set_values import bootstrap_p, combine
 from .statistics import LEVEL, Paired, holm, paired
@@ -47,7 +48,7 @@ def compare_methods(
 ) -> list[Comparison]:
     """Paired comparisons of two methods of a store; seeds are averaged within an image.
 
-    Metrics whose best value is 1 are compared by their distance from it.
+    Metrics whose best value is 0 are compared by their size (``Metric.compared``).
 
     Raises:
         ComparisonError: a method, metric or dataset that the store does not have for both.
@@ -76,13 +77,9 @@ def compare_methods(
             if both is not None:
                 found.append((str(dataset), str(protocol), metric, both))
             continue
-        means = group.groupby(["method", "image"])["value"].mean()
-        a, b = (means.get(name) for name in (first, second))
-        if a is None or b is None:
-            continue
-        images = a.index.intersection(b.index)
-        one, other = (loss_of(series.loc[images].to_numpy(), metric) for series in (a, b))
-        if len(images) > 1 and np.isfinite(one).all() and np.isfinite(other).all():
+        shared = per_image(group, metric).reindex(columns=[first, second]).dropna()
+        one, other = (shared[name].to_numpy() for name in (first, second))
+        if len(shared) > 1 and np.isfinite(one).all() and np.isfinite(other).all():
             found.append((str(dataset), str(protocol), metric, paired(one, other)))
     if not found:
         raise ComparisonError(
@@ -112,22 +109,17 @@ def _sets(
     one, other = values
     if one.images != other.images or one.n < 2 or np.isnan(one.value) or np.isnan(other.value):
         return None
-    draws = loss_of(one.draws, metric) - loss_of(other.draws, metric)
+    draws = metric.compared(one.draws) - metric.compared(other.draws)
     low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    difference = float(loss_of(np.array(one.value), metric) - loss_of(np.array(other.value), metric))
-    means = group.groupby(["method", "image"])["value"].mean().unstack("method")[[first, second]].dropna()
-    a, b = (loss_of(means[name].to_numpy(), metric) for name in (first, second))
+    difference = float(metric.compared(np.array(one.value)) - metric.compared(np.array(other.value)))
+    shared = per_image(group, metric)[[first, second]].dropna()
+    a, b = (shared[name].to_numpy() for name in (first, second))
     wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
     return Paired(one.n, difference, float(low), float(high), bootstrap_p(draws), float("nan"), wins)
 
 
 def _wins(result: Paired, metric: Metric) -> float:
     return result.wins if metric.direction in ("higher", "none") else 1 - result.wins
-
-
-def loss_of(values: np.ndarray, metric: Metric) -> np.ndarray:
-    """What is compared: the values, or their distance from 1 where that is best."""
-    return np.abs(values - 1) if metric.direction == "one" else values
 
 
 def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:

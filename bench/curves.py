@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .comparison import ComparisonError, better_of, loss_of
-from .metrics.metric import Metric, all_metrics
+from .comparison import ComparisonError, better_of
+from .metrics.metric import Metric, all_metrics, get_metric
+from .ranking import per_image
 from .statistics import Paired, holm, paired
 from .store import open_store
 
@@ -95,7 +96,11 @@ def compare_curves(
     names = {name: _points(scores, name) for name in (first, second)}
     found = []
     for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
-        tables = {str(id): _table(group) for id, group in part.groupby("metric", sort=False)}
+        tables = {
+            str(id): per_image(group, get_metric(str(id)))
+            for id, group in part.groupby("metric", sort=False)
+            if id in (*wanted, distortion)
+        }
         for id in wanted:
             if id in tables and distortion in tables:
                 for point, mean, result in _compare(tables, names, first, second, known[id], distortion):
@@ -120,7 +125,7 @@ def _compare(
     chosen = sorted(images)
     if len(chosen) < 2:
         return []
-    values = {name: loss_of(tables[metric.id].loc[chosen, name].to_numpy(), metric) for name in both}
+    values = {name: tables[metric.id].loc[chosen, name].to_numpy() for name in both}
     means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in both}
     rows: list[tuple[str, float, Paired | None]] = []
     for point in names[first]:
@@ -134,8 +139,3 @@ def _points(scores: pd.DataFrame, name: str) -> list[str]:
     """Methods that are points of a curve, by the setting's value."""
     matches = (re.fullmatch(rf"{re.escape(name)}-(\d+(?:\.\d+)?)", method) for method in scores["method"].unique())
     return [match[0] for match in sorted((one for one in matches if one), key=lambda match: float(match[1]))]
-
-
-def _table(group: pd.DataFrame) -> pd.DataFrame:
-    """Images by methods; seeds are averaged within an image."""
-    return group.pivot_table(index="image", columns="method", values="value", aggfunc="mean")

@@ -15,7 +15,7 @@ from ..reports.board import COST_COLUMNS, Board, Example
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
-from .ranking import average_ranks
+from .ranking import average_ranks, per_image
 from .rows import Place
 from .set_values import SetValue, combine, tied_with_best
 from .statistics import bootstrap_cis, holm, least_p, permutation_ps
@@ -99,22 +99,18 @@ def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: 
 
 def _means(group: pd.DataFrame, metric: Metric) -> list[tuple[object, ...]]:
     """Method, mean over images with interval, images, tied; seeds are averaged within an image first."""
-    per_image = group.groupby(["method", "image"], sort=False)["value"].mean().dropna()
-    values = {str(method): part.droplevel("method").sort_index() for method, part in per_image.groupby(level="method")}
-    values = {str(method): values.get(str(method), _NOTHING) for method in sorted(group["method"].unique())}
+    table = per_image(group, metric)
+    values = {str(method): table[method].dropna() for method in table}
     tied = _tied_with_best(values, metric)
-    bounds = _intervals(values, metric)
+    bounds = _intervals(values)
     found: list[tuple[object, ...]] = []
     for method, one in values.items():
-        value = float(getattr(np, metric.aggregate)(one.to_numpy())) if one.size else float("nan")
+        value = float(one.to_numpy().mean()) if one.size else float("nan")
         found.append((method, value, *bounds[method], one.size, method in tied))
     return found
 
 
-_NOTHING = pd.Series([], dtype=np.float64)
-
-
-def _intervals(values: Mapping[str, pd.Series], metric: Metric) -> dict[str, tuple[float, float]]:
+def _intervals(values: Mapping[str, pd.Series]) -> dict[str, tuple[float, float]]:
     """Bootstrap intervals; methods with the same number of images see the same resampled sets at once."""
     sizes: dict[int, list[str]] = {}
     for method, one in values.items():
@@ -122,7 +118,7 @@ def _intervals(values: Mapping[str, pd.Series], metric: Metric) -> dict[str, tup
     bounds = {}
     for names in sizes.values():
         table = np.stack([values[name].to_numpy() for name in names])
-        for name, (low, high) in zip(names, bootstrap_cis(table, aggregate=metric.aggregate), strict=True):
+        for name, (low, high) in zip(names, bootstrap_cis(table), strict=True):
             bounds[name] = float(low), float(high)
     return bounds
 
@@ -148,16 +144,13 @@ def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
     full = {name: one.sort_index() for name, one in values.items() if one.size == images}
     if metric.direction == "none" or len(full) < 2 or not _can_tell(images, len(full)):
         return set()
-    loss = {
-        name: (one - 1).abs() if metric.direction == "one" else one * (-1 if metric.direction == "higher" else 1)
-        for name, one in full.items()
-    }
+    loss = {name: pd.Series(metric.losses(one.to_numpy()), index=one.index) for name, one in full.items()}
     best = min(loss, key=lambda name: float(loss[name].mean()))
     others = [name for name in loss if name != best and loss[name].index.equals(loss[best].index)]
     if not others:
         return set()
     with np.errstate(invalid="ignore"):  # two identical images: both infinitely good
-        differences = np.stack([(loss[name] - loss[best]).fillna(0.0).to_numpy() for name in others])
+        differences = np.stack([(loss[name] - loss[best]).fillna(0.0) for name in others], dtype=np.float64)
     finite = np.isfinite(differences).all(1)
     p_values = np.zeros(len(others))
     if finite.any():

@@ -16,16 +16,18 @@ COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 _RESAMPLES = 1_000
 
 
-def losses(values: Floats, metric: Metric) -> Floats:
-    """Smaller is better, whatever the metric's direction; 0 where it ranks nobody."""
-    if metric.direction == "none":
-        return np.zeros_like(values)
-    return np.abs(values - 1) if metric.direction == "one" else values * (-1 if metric.direction == "higher" else 1)
+def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """What is compared of one metric's cells (``Metric.compared``), images by methods; NaN where a method has none.
+
+    Seeds are averaged within an image.
+    """
+    values = pd.Series(metric.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
+    return values.groupby([scores["image"], scores["method"]]).mean().unstack("method")
 
 
 def ranks(values: Floats, metric: Metric) -> Floats:
     """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
-    own = np.round(losses(values, metric), metric.digits)
+    own = np.round(metric.losses(values), metric.digits)
     better = (own[..., None, :] < own[..., :, None]).sum(-1)
     equal = (own[..., None, :] == own[..., :, None]).sum(-1)
     return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
@@ -86,21 +88,16 @@ def _of_dataset(means: pd.DataFrame, cells: pd.DataFrame, ranking: Mapping[str, 
 def _resampled(cells: pd.DataFrame, methods: Sequence[str], metric: Metric) -> Floats | None:
     """The metric's value of resampled sets, ``[R, methods]``; None where there are too few images or some infinite."""
     ours = cells[(cells["metric"] == metric.id) & cells["method"].isin(methods)]
-    table = ours.groupby(["image", "method"])["value"].mean().unstack().reindex(columns=list(methods))
-    values = table.dropna().to_numpy(dtype=np.float64)
+    values = per_image(ours, metric).reindex(columns=list(methods)).dropna().to_numpy(dtype=np.float64)
     if len(values) < 2 or not np.isfinite(values).all():
         return None
-    return resampled(values, metric, _RESAMPLES)
+    return resampled(values, _RESAMPLES)
 
 
-def resampled(values: Floats, metric: Metric, resamples: int) -> Floats:
-    """The value of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
-    weights = resampling_weights(len(values), resamples)
-    if metric.aggregate == "mean":
-        mean: Floats = weights @ values / len(values)
-        return mean
-    places = np.stack([np.repeat(np.arange(len(values)), row) for row in weights.astype(np.int64)])
-    return np.stack([np.median(column[places], axis=1) for column in values.T], axis=1)
+def resampled(values: Floats, resamples: int) -> Floats:
+    """Means of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
+    means: Floats = resampling_weights(len(values), resamples) @ values / len(values)
+    return means
 
 
 def _overall(parts: Sequence[Ranked]) -> Ranked:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .metrics.metric import Floats, Metric, Payload
-from .ranking import losses
 from .statistics import LEVEL, holm, resampling_weights
 
 RESAMPLES_SLOW = 1_000
@@ -77,7 +76,7 @@ def tied_with_best(values: Mapping[str, SetValue], metric: Metric) -> set[str]:
     full = {name: one for name, one in values.items() if one.n == images and one.draws.size}
     if metric.direction == "none" or len(full) < 2:
         return set()
-    loss = {name: losses(np.append(one.draws, one.value), metric) for name, one in full.items()}
+    loss = {name: metric.losses(np.append(one.draws, one.value)) for name, one in full.items()}
     best = min(loss, key=lambda name: float(loss[name][-1]))
     others = [name for name in loss if name != best and full[name].images == full[best].images]
     adjusted = holm([bootstrap_p(loss[name][:-1] - loss[best][:-1]) for name in others])

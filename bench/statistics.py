@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +13,10 @@ RESAMPLES = 10_000
 LEVEL = 0.95
 
 Floats = NDArray[np.float64]
-Aggregate = Literal["mean", "median"]
 
 
-def bootstrap_ci(
-    values: ArrayLike, *, aggregate: Aggregate = "mean", level: float = LEVEL, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a set's value over its images (Efron, 1979), with a fixed seed.
+def bootstrap_ci(values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean over its images (Efron, 1979), with a fixed seed.
 
     Args:
         values: one value per image, seeds already averaged.
@@ -28,14 +24,12 @@ def bootstrap_ci(
     Returns:
         Lower and upper bound; NaN for fewer than two images or values that are not finite.
     """
-    low, high = bootstrap_cis(np.atleast_2d(np.asarray(values, dtype=np.float64)), aggregate=aggregate, level=level,
-                              resamples=resamples)[0]  # fmt: skip
+    table = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    low, high = bootstrap_cis(table, level=level, resamples=resamples)[0]
     return float(low), float(high)
 
 
-def bootstrap_cis(
-    values: Floats, *, aggregate: Aggregate = "mean", level: float = LEVEL, resamples: int = RESAMPLES
-) -> Floats:
+def bootstrap_cis(values: Floats, *, level: float = LEVEL, resamples: int = RESAMPLES) -> Floats:
     """Intervals of many methods on the same images: ``[methods, images]`` to ``[methods, 2]``.
 
     Every method sees the same resampled sets of images.
@@ -45,10 +39,7 @@ def bootstrap_cis(
     finite = np.isfinite(values).all(1)
     if images < 2 or not finite.any():
         return bounds
-    if aggregate == "mean":
-        drawn = resampling_weights(images, resamples) @ values[finite].T / images
-    else:
-        drawn = np.stack([np.median(row[_resampling_indices(images, resamples)], axis=1) for row in values[finite]], 1)
+    drawn = resampling_weights(images, resamples) @ values[finite].T / images
     bounds[finite] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0).T
     return bounds
 
@@ -140,11 +131,6 @@ def resampling_weights(size: int, resamples: int) -> Floats:
     generator = np.random.default_rng(0)
     drawn: Floats = generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(np.float64)
     return drawn
-
-
-@lru_cache(maxsize=2)
-def _resampling_indices(size: int, resamples: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(size, size=(resamples, size))
 
 
 @lru_cache(maxsize=4)

@@ -22,8 +22,8 @@ class Board:
 
     title: str
     scores: pd.DataFrame
-    """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher, lower, one: nearest
-    to 1, none), tied (a paired test cannot tell it from the best)."""
+    """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher, lower, zero: nearest
+    to 0, none), tied (a paired test cannot tell it from the best)."""
     rules: Mapping[tuple[str, str], str]
     """How LQ was made, by protocol and dataset; ``files``: it was given."""
     untested: frozenset[tuple[str, str]]

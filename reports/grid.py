@@ -13,7 +13,7 @@ from .board import Board
 
 Mark = Literal["best", "second", ""]
 
-ARROWS = {"higher": "↑", "lower": "↓", "one": "→ 1", "none": ""}
+ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "none": ""}
 """What a heading says of a metric's direction."""
 _LONG = 1e6
 """Beyond this, decimals of a score mean nothing; a network that diverged gives 6e59."""
@@ -226,8 +226,8 @@ def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]
         return {}
     full = scores[(scores["n"] == images) & scores["value"].notna()]
     printed = full.set_index("method")["value"].round(column.digits)
-    if column.direction == "one":
-        printed = (printed - 1).abs().round(column.digits)
+    if column.direction == "zero":
+        printed = printed.abs()
     ranks = printed.rank(method="dense", ascending=column.direction != "higher")
     words: dict[int, Mark] = {1: "best", 2: "second"}
     return {str(method): words.get(int(rank), "") for method, rank in ranks.items()}

@@ -128,7 +128,7 @@ def _latex_row(row: Row, grid: Grid) -> str:
 
 
 def _tex_heading(title: str, direction: str) -> str:
-    arrow = {"higher": r"\uparrow", "lower": r"\downarrow", "one": r"\to 1", "none": ""}[direction]
+    arrow = {"higher": r"\uparrow", "lower": r"\downarrow", "zero": r"\to 0", "none": ""}[direction]
     return f"{tex(title)} ${arrow}$"
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..comparison import loss_of
 from ..metrics.metric import Metric
+from ..ranking import per_image
 from ..statistics import bootstrap_ci, holm, permutation_p
 
 
@@ -27,7 +27,7 @@ class Effect:
     n: int
     """Images."""
     difference: float
-    """Mean over images; of the distance from 1 where that is a metric's best value."""
+    """Mean over images; of the size where 0 is a metric's best value."""
     low: float
     high: float
     """95 % bootstrap interval over images."""
@@ -56,11 +56,11 @@ def factor_effects(
         metric = metrics.get(str(id))
         if metric is None:
             continue
-        table = group.groupby(["image", "method"])["value"].mean().unstack()
+        table = per_image(group, metric)
         for setting, methods in arms.items():
             if not all(name in table.columns for names in methods for name in names):
                 continue
-            values = np.stack([loss_of(table[list(names)].to_numpy(), metric).mean(1) for names in methods])
+            values = np.stack([table[list(names)].to_numpy().mean(1) for names in methods])
             y00, y10, y01, y11 = values[:, np.isfinite(values).all(0)]
             contrasts = {
                 first: (y10 - y00 + y11 - y01) / 2,

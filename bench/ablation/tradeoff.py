@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..metrics.metric import Metric
-from ..ranking import losses, resampled
+from ..ranking import per_image, resampled
 from ..statistics import LEVEL
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,7 @@ class Gap:
     overlap: float
     """Share of the reference's range of ``x`` that both curves cover; 0: they cannot be compared."""
     gap: float
-    """Mean over that range, in units of ``y``, of its distance from 1 where that is best; below 0 the arm is better."""
+    """Mean over that range, in units of ``y``, of its size where 0 is best; below 0 the arm is better."""
     low: float
     high: float
     """95 % bootstrap interval over images."""
@@ -48,8 +48,9 @@ def gaps(
     found = []
     for (protocol, dataset), part in scores.dropna(subset=["value"]).groupby(["protocol", "dataset"], sort=False):
         tables = {
-            str(id): group.groupby(["image", "method"])["value"].mean().unstack()
-            for id, group in part.groupby("metric")
+            metric.id: per_image(part[part["metric"] == metric.id], metric)
+            for metric in (x, *ys)
+            if metric.id in set(part["metric"])
         }
         for y in ys:
             if x.id not in tables or y.id not in tables:
@@ -77,8 +78,7 @@ def _drawn(tables: Mapping[str, pd.DataFrame], x: Metric, y: Metric, methods: li
     columns = []
     for metric in (x, y):
         values = tables[metric.id].loc[images, methods].to_numpy(dtype=np.float64)
-        whole = getattr(np, metric.aggregate)(values, axis=0)[None]
-        columns.append(losses(np.concatenate([whole, resampled(values, metric, _RESAMPLES)]), metric))
+        columns.append(metric.losses(np.concatenate([values.mean(axis=0)[None], resampled(values, _RESAMPLES)])))
     return np.stack(columns, axis=-1)
 
 

@@ -105,13 +105,9 @@ def _means(snapshot: Snapshot) -> dict[Group, float]:
                 continue  # the whole set has the value that counts
             if score.value is not None:
                 images = found.setdefault((protocol, dataset, method, metric), {})
-                images.setdefault(image, []).append(score.value)
-    means = {}
-    for group, images in found.items():
-        values = [float(np.mean(seeds)) for seeds in images.values()]
-        median = group[3] in known and known[group[3]].aggregate == "median"
-        means[group] = float(np.median(values) if median else np.mean(values))
-    return means
+                value = np.array(score.value) if own is None else own.compared(np.array(score.value))
+                images.setdefault(image, []).append(float(value))
+    return {group: float(np.mean([np.mean(seeds) for seeds in images.values()])) for group, images in found.items()}
 
 
 def _step(before: Snapshot, after: Snapshot, at: int, group: Group, old: float, new: float) -> Step:

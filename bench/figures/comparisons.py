@@ -19,7 +19,6 @@ from ...reports.figures.style import looks
 from ...reports.grid import number
 from ..metrics.metric import Metric
 from ..objects import StoreError
-from ..ranking import losses
 from ..ranking import ranks as ranks_of
 from .curves import groups
 from .material import Material, Part, axis_label
@@ -86,7 +85,7 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
         panels = []
         for metric in _metrics(material, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
-            distances = {name: float(losses(np.array([row["value"]]), metric)[0]) for name, row in rows.items()}
+            distances = {name: float(metric.losses(np.array([row["value"]]))[0]) for name, row in rows.items()}
             best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:
@@ -164,7 +163,7 @@ def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figu
 
 def _share(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
     """1 for the best, 0 for the worst, 1 for all where they are equal."""
-    distances = losses(np.asarray(values), metric)
+    distances = metric.losses(np.asarray(values))
     low, high = distances.min(), distances.max()
     return np.ones_like(distances) if high == low else (high - distances) / (high - low)
 

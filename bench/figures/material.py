@@ -128,4 +128,4 @@ def axis_label(metric: Metric) -> AxisLabel:
     """Title, unit and better direction of a metric."""
     unit = f" [{metric.unit}]" if metric.unit else ""
     text = f"{metric.title}{unit} {ARROWS[metric.direction]}".rstrip()
-    return AxisLabel(text, 1.0 if metric.direction == "one" else None)
+    return AxisLabel(text, 0.0 if metric.direction == "zero" else None)

@@ -137,10 +137,7 @@ def _captions(
         }
         if method not in printed:
             continue
-        losses = {
-            name: {"higher": -value, "lower": value, "one": abs(value - 1), "none": 0.0}[metric.direction]
-            for name, value in printed.items()
-        }
+        losses = {name: float(metric.losses(np.array(value))) for name, value in printed.items()}
         best = metric.direction != "none" and losses[method] == min(losses.values()) and len(losses) > 1
         captions.append((f"{metric.title} {number(values[method, metric.id], metric.digits)}", best))
     return tuple(captions)

@@ -22,8 +22,8 @@ Payload = NDArray[Any]
 """What is stored beside the value of one image; any numeric type."""
 Need = Literal["reference", "lq", "nothing", "text", "instances", "labels"]
 """HR, LQ, SR alone, or ground truth of one kind."""
-Direction = Literal["higher", "lower", "one", "none"]
-"""Which values are better: the greater, the smaller, those near 1; or a description that ranks nobody."""
+Direction = Literal["higher", "lower", "zero", "none"]
+"""Which values are better: the greater, the smaller, those near 0; or a description that ranks nobody."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,6 @@ class Metric:
     """What it compares SR with."""
     lq_rules: tuple[str, ...] = ()
     """Rules of making LQ for which it is defined; empty: all."""
-    aggregate: Literal["mean", "median"] = "mean"
-    """From values of images to that of a set."""
     payload: Callable[[Pair], Payload] | None = None
     """What ``combine`` or figures need beside the value; stored with it."""
     combine: Callable[[Sequence[Payload]], float] | None = None
@@ -149,6 +147,20 @@ class Metric:
     """Values of several pairs of one size on a device; None for a metric that goes image by image on the CPU."""
     tolerance: float = 0.0
     """Relative difference that batch size, threads and device may make to its value."""
+
+    def compared(self, values: Floats) -> Floats:
+        """What sets, tests and ranks take of the values of outputs: their size where 0 is best, else themselves.
+
+        It comes before every mean, over seeds too: otherwise two opposite errors would make a perfect value. So the
+        value of a set is the mean of what is compared, and the smaller is better where 0 is best.
+        """
+        return np.abs(values) if self.direction == "zero" else values
+
+    def losses(self, values: Floats) -> Floats:
+        """The same with the sign by which smaller is better, whatever the direction; 0 where it ranks nobody."""
+        if self.direction == "none":
+            return np.zeros_like(values)
+        return -values if self.direction == "higher" else self.compared(values)
 
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float64]
 
 FLOOR = 1e-12
-"""Added to powers before a logarithm: far below the noise of 8-bit rounding, 1.3e-6 a pixel."""
+"""Added to powers before a logarithm: far below the noise of 8-bit rounding."""
+ROUNDING = (1 / 255) ** 2 / 12
+"""Power of the error of rounding to eight bits, at every frequency alike: variance of a uniform error of one level."""
 
 
 def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = True) -> Plane:
@@ -20,8 +22,13 @@ def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = Tru
         remove_mean: subtract the mean first, so that only structure counts.
         window: weigh by a Hann window, without which the jump at the border leaks into every frequency; the result is
             scaled so that white noise keeps its power.
+
+    Raises:
+        ValueError: a side of one pixel, which the window would blot out.
     """
     height, width = plane.shape
+    if min(height, width) < 2:
+        raise ValueError(f"an image of {width}x{height} pixels has no spectrum; it takes two pixels on either side")
     values = plane - plane.mean() if remove_mean else plane
     if window:
         hann = np.outer(_hann(height), _hann(width))
@@ -41,6 +48,12 @@ def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float6
     size = min(power.shape) // 2 + 1
     sums = np.bincount(rings.ravel(), weights=power.ravel(), minlength=size)[:size]
     return np.arange(size) / (size - 1), sums / counts[:size]
+
+
+def high_frequency_power(power: Plane) -> float:
+    """Mean power over all frequencies above half of Nyquist, in the corners of the plane too."""
+    down, across = (2 * (np.arange(length) - length // 2) / length for length in power.shape)
+    return float(power[np.hypot(down[:, None], across) > 0.5].mean())
 
 
 def _hann(length: int) -> NDArray[np.float64]:

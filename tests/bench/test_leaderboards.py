@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.bench.comparison import ComparisonError, compare_methods
-from asasr_bench.bench.leaderboard import load_board, write_reports
+from asasr_bench.bench.leaderboard import load_board, name_scales, write_reports
 from asasr_bench.bench.merging import MergeError, merge_stores
 from asasr_bench.bench.metrics.metric import all_metrics
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
-from asasr_bench.bench.ranking import ranks
+from asasr_bench.bench.ranking import average_ranks, ranks
 from asasr_bench.bench.statistics import permutation_p, permutation_ps
 from asasr_bench.bench.store import open_store
 from asasr_bench.reports.board import PUBLISHED_COLUMNS
+from asasr_bench.reports.grid import grids
 
 
 def change(root: Path, statement: str) -> None:
@@ -98,7 +100,7 @@ def test_ranks_share_places_and_follow_the_direction() -> None:
     metrics, nan = all_metrics(), float("nan")
     np.testing.assert_array_equal(ranks(np.array([30.0, 30.001, 31.0, nan]), metrics["psnr_y"]), [2.5, 2.5, 1, nan])
     np.testing.assert_array_equal(ranks(np.array([3.0, 1.0, 2.0]), metrics["lsd"]), [3, 1, 2])
-    np.testing.assert_array_equal(ranks(np.array([0.5, 1.4, 1.0]), metrics["hf_ratio"]), [3, 2, 1])
+    np.testing.assert_array_equal(ranks(np.array([-20.0, 6.2, 0.1]), metrics["hf_ratio"]), [3, 2, 1])
 
 
 def test_average_ranks_are_means_of_ranks_with_their_interval(store: Path) -> None:
@@ -193,6 +195,47 @@ run('status', {str(store)!r})
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_where_zero_is_best_table_marks_ranks_and_tests_judge_the_same(
+    make_store: Callable[..., Path], tmp_path: Path
+) -> None:
+    """``net-2`` blurs every second image as much as it invents in the others; both count, in one seed or in two."""
+    ratios = {"bicubic": (-20.0, -20.0), "net-2": (-7.0, 7.0), "net-4": (6.2, 6.1)}
+    root = make_store(tmp_path / "s", images=12, seeds=(0, 1))
+    for method, by_seed in ratios.items():
+        for seed in (0, 1):
+            for number in range(12):
+                value = by_seed[(seed + number) % 2]
+                change(root, f"UPDATE scores SET value = {value} WHERE key = (SELECT score FROM cells JOIN outputs ON"
+                             f" output = id WHERE metric = 'hf_ratio' AND method = '{method}' AND seed = {seed}"
+                             f" AND image = 'image{number}')")  # fmt: skip
+    with open_store(root) as opened:
+        board = load_board(opened, title="t")
+    rows = board.scores[board.scores["metric"] == "hf_ratio"].set_index("method")
+    assert rows["value"].to_dict() == pytest.approx({"bicubic": 20, "net-2": 7, "net-4": 6.15})
+    assert not rows["tied"].any()
+    (grid,) = grids(board)
+    (place,) = (place for place, column in enumerate(grid.columns) if column.metric == "hf_ratio")
+    assert grid.columns[place].heading == "HF ratio [dB] → 0"
+    assert {row.method: row.cells[place].mark for row in grid.rows} == {
+        "bicubic": "",
+        "net-2": "second",
+        "net-4": "best",
+    }
+    assert all(float(row.cells[place].low) >= 0 for row in grid.rows)
+    ranking = average_ranks(
+        *(one[one["metric"] == "hf_ratio"] for one in (opened_scores(root), board.scores)), [all_metrics()["hf_ratio"]]
+    )
+    assert ranking.set_index("method")["rank"].to_dict() == {"bicubic": 3, "net-2": 2, "net-4": 1}
+    assert (ranking["low"] == ranking["high"]).all()
+    (row,) = compare_methods(root, "net-2", "net-4", metrics=["hf_ratio"])
+    assert (row.better, row.result.difference, row.wins) == ("net-4", pytest.approx(0.85), 0)
+
+
+def opened_scores(root: Path) -> pd.DataFrame:
+    with open_store(root) as store:
+        return name_scales(store.scores())
 
 
 def test_wins_follow_the_direction_of_a_metric(store: Path) -> None:

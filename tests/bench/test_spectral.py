@@ -69,7 +69,7 @@ def pair(sr: np.ndarray, hr: np.ndarray, lq: np.ndarray | None = None) -> Pair:
 def test_an_image_has_no_distance_to_itself(photo: np.ndarray) -> None:
     same = pair(photo, photo)
     assert lsd(same) == lsd_2d(same) == lsd_dc(same) == sobolev_residual(same) == 0
-    assert high_frequency_ratio(same) == 1
+    assert high_frequency_ratio(same) == 0
     assert profiles(same).shape == (2, 129)
     assert slope(Pair(photo, None, PROTOCOL)) == slope(same)
     assert -4 < slope(same) < -1
@@ -85,15 +85,45 @@ def test_contrast_and_brightness(photo: np.ndarray) -> None:
     assert lsd_2d(grey) == pytest.approx(20 * np.log10(2), abs=1e-6)
     assert lsd_dc(grey) == pytest.approx(0, abs=1e-6)
     assert lsd(halved) == pytest.approx(20 * np.log10(2), abs=1e-6)
-    assert high_frequency_ratio(halved) == pytest.approx(0.25, abs=1e-9)
+    assert high_frequency_ratio(halved) == pytest.approx(-20 * np.log10(2), abs=0.05)  # rounding is in both
 
 
 def test_blur_and_noise_are_told_apart(photo: np.ndarray) -> None:
     lq = imresize(photo, 0.25)
     blurred = imresize(lq, 4)
     noisy = np.clip(photo + np.random.default_rng(3).normal(0, 20, photo.shape), 0, 255).astype(np.uint8)
-    assert high_frequency_ratio(pair(blurred, photo)) < 0.1 < 1 < high_frequency_ratio(pair(noisy, photo))
+    assert high_frequency_ratio(pair(blurred, photo)) < -10 < 0 < high_frequency_ratio(pair(noisy, photo))
     assert lsd(pair(blurred, photo)) > lsd(pair(noisy, photo)) > 0
+
+
+def test_an_image_without_structure_has_finite_ratios(photo: np.ndarray) -> None:
+    """White noise of 3 levels on grey: its variance against that of rounding, 1/12 of a level^2, at every frequency."""
+    flat = np.full((128, 128), 100, np.uint8)
+    protocol = get_protocol("classic-x4", 4)  # grey is Y as it is
+    for level in (0, 255):
+        assert high_frequency_ratio(Pair(flat * 0 + level, flat, protocol)) == 0
+    noisy = np.rint(flat + np.random.default_rng(4).normal(0, 3, flat.shape)).astype(np.uint8)
+    invented = high_frequency_ratio(Pair(noisy, flat, protocol))
+    assert invented == pytest.approx(10 * np.log10((9 + 1 / 12 + 1 / 12) / (1 / 12)), abs=0.15)
+    assert high_frequency_ratio(Pair(flat, noisy, protocol)) == pytest.approx(-invented)
+    black = pair(photo, np.zeros_like(photo))
+    assert 20 < high_frequency_ratio(black) < 60
+    with pytest.raises(ValueError, match="1x1 pixels has no spectrum"):
+        high_frequency_ratio(pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)))
+
+
+def test_the_ratio_is_that_of_energies_in_the_plane(photo: np.ndarray) -> None:
+    """An independent sum over frequencies from ``fftfreq``, on an oblong image of odd height."""
+    hr = photo[:101, :160]
+    sr = imresize(imresize(photo, 0.5), 2)[:101, :160]
+    energies = []
+    for image in (sr, hr):
+        y = image @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+        hann = np.outer(*(np.sin(np.pi * np.arange(length) / length) ** 2 for length in y.shape))
+        power = np.abs(np.fft.fft2((y - y.mean()) * hann)) ** 2 / (y.size * (hann**2).mean())
+        v, u = np.meshgrid(*(np.fft.fftfreq(length) for length in y.shape), indexing="ij")
+        energies.append(power[v**2 + u**2 > 0.25**2].mean() + 1 / 12)
+    assert high_frequency_ratio(pair(sr, hr)) == pytest.approx(10 * np.log10(energies[0] / energies[1]), abs=1e-9)
 
 
 def test_the_residual_weighs_high_frequencies_more(photo: np.ndarray) -> None:
