@@ -16,6 +16,7 @@ from ..methods import ceiling
 from ..methods.entry import MethodEntry
 from ..methods.errors import MethodError, MissingWeightsError
 from ..methods.protocol import MethodCard
+from ..methods.reference import anchored
 from ..methods.registry import resolve
 from .inputs import Input
 from .measuring import grouped, images_together
@@ -123,7 +124,7 @@ def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], s
 
 
 def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
-    text = json.dumps(reference, sort_keys=True)
+    text = json.dumps(anchored(reference, Path.cwd()), sort_keys=True)
     try:
         entry = resolve(reference)
     except MissingWeightsError as error:

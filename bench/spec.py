@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..datasets.names import name_problem
 from ..datasets.yaml_text import YamlError, read_yaml
+from ..methods.reference import anchored
 from .protocols import protocol_scale, rescaled
 
 _MAX_WORKERS = 256
@@ -186,15 +187,19 @@ _FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels", "predictions", "weigh
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the relative paths of dataset and method mappings absolute."""
+    """Make the relative paths of dataset and method mappings absolute, and those of methods in files of code."""
 
-    def anchor(entry: Any) -> Any:
+    def anchor(entry: Any, key: str) -> Any:
+        if key == "methods" and isinstance(entry, str | dict):
+            entry = anchored(entry, base)
         if not isinstance(entry, dict):
             return entry
         return {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
 
     return {
-        key: [anchor(entry) for entry in value] if key in ("datasets", "methods") and isinstance(value, list) else value
+        key: [anchor(entry, key) for entry in value]
+        if key in ("datasets", "methods") and isinstance(value, list)
+        else value
         for key, value in document.items()
     }
 

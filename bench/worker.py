@@ -8,7 +8,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..methods.entry import MethodEntry
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
 from .inputs import Input, store_input
-from .keys import restoration_key, score_key
+from .keys import digest, restoration_key, score_key
 from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
 from .metering import Meter, children_peak
 from .metrics.metric import Metric, Pair, get_metric
@@ -174,7 +174,7 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
         if entry.interface != "finished":  # what identifies those is another file for each image
             _require_planned(entry, job, new[0])
         target = torch_device(device) if entry.interface == "tensor" else "cpu"
-        method = _loaded(job.reference, target)
+        method = _method(entry, job, target)
     except Exception as error:
         yield from ((task, explain(error)) for task in new)
         return
@@ -342,9 +342,24 @@ def restoration_of(entry: MethodEntry, job: Job, task: Task) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Loading:
+    """A method on a device. Two are the same where their pixels are, whatever they are called."""
+
+    identity: str
+    device: str
+    entry: MethodEntry = field(compare=False)
+
+
+def _method(entry: MethodEntry, job: Job, device: str) -> AnyMethod:
+    if entry.interface == "finished":
+        return entry.load(device)
+    return _loaded(_Loading(digest(entry.identity(job.tasks[0].image, job.scale)), device, entry))
+
+
 @lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time
-def _loaded(reference: str, device: str) -> AnyMethod:
-    return resolve(json.loads(reference)).load(device)
+def _loaded(wanted: _Loading) -> AnyMethod:
+    return wanted.entry.load(wanted.device)
 
 
 def explain(error: Exception) -> str:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..asasr.config import MODEL_FILE, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
-from ..datasets.images import file_digest
 from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .protocol import MethodCard
+from .weights import digest_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,7 @@ def describe(
                 reference, f"{reference}: {path.parent / name} is missing; train or copy it there"
             )
         else:
-            digests.append(f"{role}:{file_digest(path.parent / name)}")
+            digests.append(f"{role}:{digest_of(path.parent / name)}")
             if role == "weights":
                 parameters = _parameters(path.parent / name)
     card = MethodCard(

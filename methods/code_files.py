@@ -128,7 +128,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 def is_library(file: str) -> bool:
     """Whether a path is in a folder for installed packages."""
-    return bool(_LIBRARIES & set(Path(file).parts))
+    return any(f"{os.sep}{name}{os.sep}" in file for name in _LIBRARIES)
 
 
 def _is_installed(spec: ModuleSpec | None) -> bool:

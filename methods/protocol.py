@@ -2,13 +2,23 @@
 
 A third party's method needs no base class::
 
+    from asasr_bench.methods.protocol import MethodCard
+
     class Sharper:
         card = MethodCard(id="sharper", family="regression", summary="My network", scales=(4,))
+
+        def __init__(self, weights="sharper.pth"):
+            self.weight_files = (weights,)  # every file that it reads: results belong to their content
+            self.network = ...
+
+        def to(self, device):  # where it needs one
+            self.network.to(device)
+            return self
 
         def restore(self, lq, scale, seeds):  # [B, 3, h, w] in [0, 1]
             return self.network(lq)
 
-and joins through an entry point of group ``asasr_bench.methods`` or as ``module:Sharper``.
+and joins as ``./file.py:Sharper``, as ``module:Sharper`` or through an entry point of group ``asasr_bench.methods``.
 """
 
 from __future__ import annotations
@@ -23,7 +33,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-Family = Literal["interpolation", "regression", "gan", "diffusion", "flow", "external", "published", "reference"]
+Family = Literal[
+    "interpolation", "regression", "gan", "diffusion", "flow", "network", "external", "published", "reference"
+]
+"""``network``: a network of which nobody says how it was trained."""
 Interface = Literal["tensor", "pixels", "folder", "finished", "reference"]
 """How a method takes images; ``reference``: it is HR itself."""
 
@@ -50,6 +63,8 @@ class MethodCard:
     """Of all its networks together."""
     steps: int | None = None
     """Times that a sampler evaluates its network for one image."""
+    incomplete: str = ""
+    """What is not known of that which determines its pixels, for tables; filled in when it is resolved."""
 
 
 @runtime_checkable

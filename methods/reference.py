@@ -48,7 +48,11 @@ class MethodReference(BaseModel):
     """Raise it when the program behind ``command`` changes."""
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     object: str | None = None
-    """``module:attribute``."""
+    """``module:attribute`` or ``FILE.py:attribute``."""
+    args: dict[str, Any] = {}
+    """What ``object``, a class or a function, is called with."""
+    path: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Folders in which the module of ``object`` is looked for, beside the working folder and Python's path."""
     sampling: dict[str, Any] = {}
     """Of an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
     folder: str | None = None
@@ -60,8 +64,8 @@ class MethodReference(BaseModel):
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     """Read a reference.
 
-    Strings: registry id, weight file, ``predictions:DIR``, ``recipe:NAME@CLONE``, ``module:object``; each may follow
-    ``NAME=``.
+    Strings: registry id, weight file, ``predictions:DIR``, ``recipe:NAME@CLONE``, ``module:object``,
+    ``FILE.py:object``; each may follow ``NAME=``.
 
     Raises:
         MethodReferenceError: an unknown key, or not exactly one kind of method.
@@ -81,12 +85,33 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
         ("folder", recipe or parsed.id in pipeline_ids(), f"an id that begins with '{RECIPE}' or names a pipeline"),
         ("python", recipe, f"an id that begins with '{RECIPE}'"),
+        ("args", parsed.object is not None, "'object'"),
+        ("path", parsed.object is not None, "'object'"),
     ):
         if getattr(parsed, key) and not fits:
             raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed
+
+
+def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[str, Any]:
+    """The same reference, with objects of code in files of this folder: what a job elsewhere can resolve.
+
+    A reference that says nothing sensible stays as it is.
+    """
+    try:
+        parsed = parse_reference(reference)
+    except MethodReferenceError:
+        return reference
+    if parsed.object is None:
+        return reference
+    file, _, attribute = parsed.object.rpartition(":")
+    if file.endswith(".py"):
+        changes: dict[str, Any] = {"object": f"{folder.absolute() / file}:{attribute}"}
+    else:
+        changes = {"path": [*dict.fromkeys([*parsed.path, str(folder.absolute())])]}
+    return {**parsed.model_dump(exclude_unset=True), **changes}
 
 
 def name_of(reference: str | Mapping[str, Any]) -> str:

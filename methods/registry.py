@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from . import asasr, ceiling
 from .command import ExternalCommand
@@ -23,13 +20,15 @@ from .errors import (
 )
 from .interpolation import KERNELS, interpolation
 from .networks import COMPACT_GAN, compact_gan_file, network_cards
+from .object_method import object_entry
 from .pipelines import pipeline_entry, pipeline_ids
 from .predictions import open_predictions
-from .protocol import AnyMethod, Family, MethodCard, interface_of
+from .protocol import AnyMethod, Family, MethodCard
 from .recipes import PREFIX as RECIPE
 from .recipes import recipe_entry, recipe_ids
 from .reference import MethodReference, parse_reference
 from .spandrel_network import OVERLAP, TILE, blend_of, load_network
+from .third_party import import_object
 from .weights import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
@@ -78,18 +77,18 @@ class Registry:
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
         if id in plugins:
             try:
-                found = plugins[id].load()
-                return _entry_of(found, _version(plugins[id]))
-            except MethodError:
-                raise
-            except Exception as error:
+                entry = object_entry(import_object(f"{plugins[id].module}:{plugins[id].attr}"))
+            except MissingWeightsError as error:
+                raise MissingWeightsError(id, str(error)) from error
+            except MethodError as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
+            return replace(entry, card=replace(entry.card, id=id))  # tables show what was asked for
         known = self.names()
         nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
         hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
             f"unknown method '{id}'{hint} (known: {', '.join(known)};"
-            " also a weight file, predictions:DIR, recipe:NAME@CLONE, module:object)"
+            " also a weight file, predictions:DIR, recipe:NAME@CLONE, module:object, ./FILE.py:object)"
         )
 
     def names(self) -> list[str]:
@@ -97,10 +96,6 @@ class Registry:
         networks = (COMPACT_GAN.id, *network_cards())
         ours = (*self._entries, *networks, *pipeline_ids(), *asasr.shipped_names(), *recipe_ids())
         return [*ours, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))]
-
-
-def _version(point: EntryPoint) -> str:
-    return point.dist.version if point.dist is not None else ""
 
 
 def _interpolation_entry(name: str) -> MethodEntry:
@@ -136,7 +131,7 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
     elif wanted.command is not None:
         entry = _command(wanted, wanted.command)
     elif wanted.object is not None:
-        entry = _object(wanted.object)
+        entry = _object(wanted, wanted.object)
     else:
         assert wanted.id is not None
         if wanted.id.startswith(RECIPE):
@@ -178,7 +173,10 @@ def _network(
     def load(device: str) -> AnyMethod:
         if path is None:
             raise MissingWeightsError(card.id, missing)
-        return load_network(path, card, device=device, tile=tile, overlap=overlap)
+        network = load_network(path, card, device=device, tile=tile, overlap=overlap)
+        if digest_of(path) != digest:
+            raise MethodError(f"{path} was replaced while it was read; run again")
+        return network
 
     settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
     digest = "" if path is None else digest_of(path)
@@ -211,43 +209,14 @@ def _command(wanted: MethodReference, command: str) -> MethodEntry:
     )
 
 
-def _object(text: str) -> MethodEntry:
-    module, _, attribute = text.partition(":")
+def _object(wanted: MethodReference, text: str) -> MethodEntry:
+    folders = dict.fromkeys([*(Path(folder).absolute() for folder in wanted.path), Path.cwd()])
     try:
-        found = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise MethodError(f"method '{text}' cannot be imported ({type(error).__name__}: {error})") from error
-    return _entry_of(found, hashlib.sha256(_source(found).encode()).hexdigest()[:16])
-
-
-def _source(found: object) -> str:
-    try:
-        return inspect.getsource(inspect.getmodule(found if inspect.isclass(found) else type(found)))  # type: ignore[arg-type]
-    except (OSError, TypeError):
-        return ""
-
-
-def _entry_of(found: Any, version: str) -> MethodEntry:
-    """An entry from an entry, a method, or something to call that returns one of them."""
-    made = found
-    if isinstance(made, type) or (interface_of(made) is None and not isinstance(made, MethodEntry) and callable(made)):
-        try:
-            made = made()
-        except Exception as error:
-            raise MethodError(f"{found!r} cannot be made ({type(error).__name__}: {error})") from error
-    if isinstance(made, MethodEntry):
-        return made
-    interface = interface_of(made)
-    if interface is None or not isinstance(getattr(made, "card", None), MethodCard):
-        raise MethodError(f"{found!r} is no method: it needs a MethodCard named 'card' and 'restore'")
-
-    def load(device: str) -> AnyMethod:
-        move = getattr(made, "to", None)
-        return cast(AnyMethod, made if move is None else move(device))
-
-    return MethodEntry(made.card, interface, load, settings={"code": version})
+        return object_entry(import_object(text, tuple(folders)), wanted.args)
+    except MissingWeightsError as error:
+        raise MissingWeightsError(wanted.name or error.method, str(error)) from error
+    except MethodError as error:
+        raise MethodError(f"method '{text}': {error}") from error
 
 
 def load_method(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
