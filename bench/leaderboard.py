@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..datasets.images import write_atomically
 from ..methods.reference import name_of
-from ..reports.board import COST_COLUMNS, Board, Example
+from ..reports.board import COST_COLUMNS, Board, Example, RunRecord
+from ..reports.escaping import without_folders
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
 from .published import no_published, with_published
@@ -219,28 +221,29 @@ def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
     bad = scores[scores["status"] != "done"]
     bad = bad[~pd.MultiIndex.from_frame(bad[place]).isin(pd.MultiIndex.from_frame(lost[place]))]
     rows = pd.concat([lost[columns], bad[columns]])
+    rows["message"] = rows["message"].map({text: without_folders(text) for text in rows["message"].unique()})
     return rows.groupby(columns, sort=False).size().rename("count").reset_index()
 
 
-def _provenance(store: Store) -> dict[str, str]:
+def _provenance(store: Store) -> list[RunRecord]:
+    """The runs that restored or measured what is shown; where none did, the latest one."""
+    restored, measured = store.work()
     runs = store.runs()
-    if not runs:
-        return {}
-    latest = runs[-1]
-    made = latest["provenance"]
-    packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
-    return {
-        "spec": latest["spec"]["name"],
-        "command": made["command"],
-        "started": latest["started"],
-        "finished": latest["finished"] or "not finished",
-        "runs": str(len(runs)),
-        "code": made["git"] or "installed package",
-        "packages": packages,
-        "python": made["python"],
-        "platform": made["platform"],
-        "device": ", ".join(filter(None, [made["device"], f"{made['cores']} cores", made.get("processor")])),
-    }
+    ours = [run for run in runs if run["id"] in restored or run["id"] in measured] or runs[-1:]
+    return [_run_record(run, restored.get(run["id"], {}), measured.get(run["id"], {})) for run in ours]
+
+
+def _run_record(run: Mapping[str, Any], restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
+    made = run["provenance"]
+    cores = f"{made['cores']} cores" if made.get("cores") else ""
+    device = ", ".join(filter(None, [made.get("device"), cores, made.get("processor")]))
+    return RunRecord(
+        spec=without_folders(run["spec"].get("name", "")), command=without_folders(made.get("command", "")),
+        started=run["started"], finished=run["finished"] or "", outputs=restored, values=measured,
+        packages=made.get("packages", {}),
+        surroundings={"code": made.get("git") or "installed package", "python": made.get("python", ""),
+                      "platform": made.get("platform", ""), "device": device},
+    )  # fmt: skip
 
 
 def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:

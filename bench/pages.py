@@ -88,6 +88,8 @@ def of_protocol(board: Board, protocol: str) -> Board:
     scores = board.scores[board.scores["protocol"] == protocol].reset_index(drop=True)
     methods = set(scores["method"])
     problems, costs = board.problems, board.costs
+    runs = [replace(run, outputs=_only(run.outputs, protocol), values=_only(run.values, protocol))
+            for run in board.provenance]  # fmt: skip
     return replace(
         board,
         title=f"{board.title}: {protocol}",
@@ -97,9 +99,14 @@ def of_protocol(board: Board, protocol: str) -> Board:
         problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
         costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
+        provenance=[run for run in runs if run.outputs or run.values],
         published=board.published[board.published["protocol"] == protocol].reset_index(drop=True),
         ranks=board.ranks[board.ranks["protocol"] == protocol].reset_index(drop=True),
     )
+
+
+def _only(counts: dict[str, int], protocol: str) -> dict[str, int]:
+    return {protocol: counts[protocol]} if protocol in counts else {}
 
 
 def _entry(board: Board, protocol: str, formats: Sequence[str]) -> IndexEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ def now() -> str:
 def provenance(device: str) -> dict[str, Any]:
     """Command line, code version, package versions, interpreter and device."""
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "git": _git_commit(),
         "packages": _versions(),
         "python": platform.python_version(),

@@ -204,6 +204,22 @@ class Store:
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric"
         )
 
+    def work(self) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
+        """Who made what readers see: run to protocol to outputs that it restored, and the same for its cells."""
+        restored = (
+            "SELECT r.run, o.protocol, count(*) FROM outputs o JOIN restorations r ON r.key = o.restoration"
+            " WHERE o.status = 'done' GROUP BY r.run, o.protocol"
+        )
+        measured = (
+            "SELECT s.run, o.protocol, count(*) FROM outputs o JOIN cells c ON c.output = o.id"
+            " JOIN scores s ON s.key = c.score WHERE c.status = 'done' GROUP BY s.run, o.protocol"
+        )
+        found: tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]] = {}, {}
+        for counts, query in zip(found, (restored, measured), strict=True):
+            for run, protocol, count in self._rows(query):
+                counts.setdefault(run, {})[protocol] = count
+        return found
+
     def methods(self) -> dict[str, dict[str, Any]]:
         """Method name to its card, with ``weights_digest``."""
         rows = self._rows("SELECT name, card, weights FROM methods ORDER BY name")

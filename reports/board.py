@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,28 @@ COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
 _RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
 """Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run, and what it did of what a board shows. No text has a folder of the machine in it."""
+
+    spec: str
+    command: str
+    started: str
+    """ISO 8601, UTC."""
+    finished: str
+    """'' where it was stopped or still runs."""
+    outputs: dict[str, int]
+    """Images restored, by protocol."""
+    values: dict[str, int]
+    """Values measured, by protocol."""
+    surroundings: dict[str, str]
+    """Code, interpreter, platform and device, by their names in words."""
+    packages: dict[str, str]
+    """Versions that can change a pixel or a score."""
+    count: int = 1
+    """Runs that are told as this one."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +56,8 @@ class Board:
     """protocol, dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
     """metric, title, unit, digits, direction, note (what a reader must know); in the order of the columns."""
-    provenance: Mapping[str, str]
+    provenance: Sequence[RunRecord]
+    """The runs that made what is shown, oldest first."""
     costs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COST_COLUMNS))
     """What a method took on one dataset under one protocol: protocol, dataset, method, seconds (median of an image),
     memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices."""

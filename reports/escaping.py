@@ -6,6 +6,15 @@ import re
 
 _MARKDOWN = re.compile(r"([\\`*_|\[\]])")
 _UNPRINTABLE_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_QUOTED = re.compile(r"(?<!\w)'[^'\n]*'|(?<!\w)\"[^\"\n]*\"")
+_PATH, _SPACED_PATH = (
+    re.compile(
+        r"(?P<web>\b(?!file:)[A-Za-z][\w+.-]+://[^\s'\"]*)"
+        r"|(?<![^\s=,:;('\"\[<|@])(?:file://)?(?:~[\w.-]+(?=/)|[A-Za-z]:(?=[/\\])|(?=/|\\\\))"
+        rf"(?P<path>[/\\]+[^{space},;:'\"()\[\]<>|/\\][^{space},;:'\"()\[\]<>|]*)"
+    )
+    for space in (r"\s", r"\n")
+)  # fmt: skip
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "[": "{[}", "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
@@ -38,6 +47,21 @@ def csv(value: object) -> object:
         return value
     text = " ".join(value.split("\r"))  # pandas does not quote it
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
+
+
+def without_folders(text: str) -> str:
+    """Text whose absolute paths are their last names: a page tells nobody the folders and users of a machine.
+
+    A home folder itself becomes ``~``. Web addresses and relative paths stay. Paths with spaces are seen within quotes.
+    """
+    return _PATH.sub(_last_name, _QUOTED.sub(lambda match: _SPACED_PATH.sub(_last_name, match[0]), text))
+
+
+def _last_name(match: re.Match[str]) -> str:
+    if match["web"]:
+        return match[0]
+    parts = [part for part in re.split(r"[/\\]", match["path"]) if part]
+    return "~" if len(parts) < 3 and parts[0] in ("home", "Users", "root") else parts[-1]
 
 
 def xml(text: str) -> str:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from .board import Board, Example, Link, Shown, Spectrum
 from .grid import grids, number, problems
+from .provenance import provenance_lines
 from .ranks import rank_grids
 from .svg import spectrum_svg
 
@@ -46,6 +47,7 @@ def to_html(
         ranks=list(rank_grids(board)),
         families=[*dict.fromkeys(board.methods["family"]), *(["published"] if len(board.published) else [])],
         problems=list(problems(board)),
+        provenance=list(provenance_lines(board)),
         links=links,
         spectra=[(one.dataset, Markup(spectrum_svg(one)), list(one.ratios)) for one in spectra],
         images="data: file: 'self'" if linked else "data:",

@@ -9,6 +9,7 @@ import pandas as pd
 from .board import Board
 from .escaping import csv, markdown, markdown_code, tex
 from .grid import Cell, Grid, Row, grids, problems
+from .provenance import provenance_lines
 from .ranks import rank_grids
 
 CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
@@ -61,7 +62,7 @@ def to_markdown(board: Board) -> str:
         parts += [f"- {problem.status}, {problem.count} of {', '.join(map(markdown, problem.place))}:"
                   f" {markdown(problem.message)}" for problem in problems(board)]  # fmt: skip
         parts.append("")
-    parts += ["## Provenance", "", *(f"- {name}: {markdown(text)}" for name, text in board.provenance.items()), ""]
+    parts += ["## Provenance", "", *(f"- {term}: {markdown(text)}" for term, text in provenance_lines(board)), ""]
     return "\n".join(parts)
 
 

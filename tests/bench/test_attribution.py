@@ -10,12 +10,13 @@ import pytest
 from asasr_bench.bench.figures.comparisons import cost, sensitivity
 from asasr_bench.bench.figures.material import Material
 from asasr_bench.bench.figures.options import parse_options
-from asasr_bench.bench.leaderboard import load_board
+from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.merging import merge_stores
-from asasr_bench.bench.pages import of_protocol
+from asasr_bench.bench.pages import of_protocol, write_leaderboards
 from asasr_bench.bench.store import open_store
 from asasr_bench.reports.board import Board
 from asasr_bench.reports.grid import grids
+from asasr_bench.reports.provenance import provenance_lines
 from asasr_bench.reports.tables import to_latex, to_markdown
 
 
@@ -124,3 +125,64 @@ def test_no_line_of_sensitivity_joins_two_models(tmp_path: Path, make_store) -> 
     for model, line in lines.items():
         assert list(line.get_xdata()) == [2, 4, 8]
         assert list(line.get_ydata()) == pytest.approx([means[f"{model}-{steps}"] for steps in (2, 4, 8)])
+
+
+def begin(root: Path, command: str, spec: str, **made: object) -> None:
+    """A run that did nothing."""
+    with open_store(root, write=True) as store:
+        provenance = {**store.runs()[0]["provenance"], "command": command, **made}
+        store.finish_run(
+            store.begin_run("2024-06-01T00:00:00+00:00", {"name": spec}, provenance), "2024-06-01T00:01:00"
+        )
+
+
+def terms(board: Board) -> dict[str, str]:
+    return dict(provenance_lines(board))
+
+
+def test_a_run_that_did_nothing_hides_no_other(store: Path) -> None:
+    before = terms(board_of(store))
+    begin(store, "-c", "noop")
+    assert terms(board_of(store)) == before
+    assert "spec test; test; 2024-05-01" in before["run"]
+    assert "18 images restored, 72 values measured" in before["run"]
+
+
+def test_a_page_names_the_run_that_made_it(tmp_path: Path, make_store) -> None:  # type: ignore[no-untyped-def]
+    for name, protocol, command in (("a", "asasr", "run first"), ("b", "osediff-512", "run realsr")):
+        make_store(tmp_path / name, protocol=protocol, size=48 if name == "a" else 64, methods=("bicubic",))
+        change(tmp_path / name, f"UPDATE runs SET provenance = json_set(provenance, '$.command', '{command}')")
+    merge_stores([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    board = board_of(tmp_path / "both")
+    assert "run first" in terms(board)["run 1"]
+    assert "run realsr" in terms(board)["run 2"]
+    assert "run first" in terms(of_protocol(board, "asasr"))["run"]
+    assert "run realsr" in terms(of_protocol(board, "osediff-512"))["run"]
+
+
+def test_runs_that_shared_the_work_are_told_with_what_differs(store: Path) -> None:
+    begin(store, "run again", "again", packages={"numpy": "2.0", "torch": "2.12"})
+    change(store, "UPDATE scores SET run = 2 WHERE key IN (SELECT score FROM cells WHERE metric = 'lsd')")
+    told = terms(board_of(store))
+    assert told["run 1"].endswith("18 images restored, 54 values measured; packages torch 2.11")
+    assert told["run 2"].startswith("spec again; run again; 2024-06-01")
+    assert told["run 2"].endswith("0 images restored, 18 values measured; packages torch 2.12")
+    assert told["packages"] == "numpy 2.0"
+    change(
+        store, 'UPDATE runs SET provenance = (SELECT provenance FROM runs WHERE id = 1), spec = \'{"name": "test"}\''
+    )
+    together = terms(board_of(store))["run"]  # stopped, and went on
+    assert "2024-05-01T10:00:00+00:00 to 2024-06-01T00:01:00 in 2 runs" in together
+    assert "18 images restored, 72 values measured" in together
+
+
+def test_no_file_of_a_report_names_a_folder_of_the_machine(store: Path, tmp_path: Path) -> None:
+    command = "asasr-bench run /home/zoe-lee/spec.yaml --dataset D=/home/zoe-lee/HR"
+    change(store, f"UPDATE runs SET provenance = json_set(provenance, '$.command', '{command}')")
+    lose(store, "net-2", "lsd", "failed", "/home/zoe-lee/HR/a.png: no such file")
+    paths = write_reports(store, tmp_path / "report", ("md", "html", "tex", "csv"))
+    paths += write_leaderboards([store], tmp_path / "site")
+    for path in paths:
+        assert "zoe-lee" not in path.read_text(), path
+        assert str(tmp_path) not in path.read_text(), path
+    assert "asasr-bench run spec.yaml --dataset D=HR" in (tmp_path / "report" / "leaderboard.md").read_text()

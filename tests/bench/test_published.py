@@ -33,7 +33,7 @@ def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
             [("psnr_y", "PSNR-Y", "dB", 2, "higher"), ("ssim_y", "SSIM-Y", "", 4, "higher")],
             columns=["metric", "title", "unit", "digits", "direction"],
         ),
-        provenance={},
+        provenance=[],
     )
 
 

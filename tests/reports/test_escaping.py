@@ -16,7 +16,7 @@ from asasr_bench.bench.leaderboard import load_board
 from asasr_bench.bench.pages import write_leaderboards
 from asasr_bench.bench.store import open_store
 from asasr_bench.reports.board import Example, Spectrum
-from asasr_bench.reports.escaping import csv, markdown, markdown_code, tex, xml
+from asasr_bench.reports.escaping import csv, markdown, markdown_code, tex, without_folders, xml
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import csv_text
 from hypothesis import given, settings
@@ -104,6 +104,32 @@ def test_latex_commands_in_names_are_text() -> None:
     assert tex("\\input{/etc/passwd} 100%\n$x_1$") == (
         r"\textbackslash{}input\{/etc/passwd\} 100\% \$x\_1\$"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("asasr-bench run /home/ann/s.yaml --dataset D=/data/LQ,/data/HR", "asasr-bench run s.yaml --dataset D=LQ,HR"),
+        ("--method predictions:/home/ann/out/", "--method predictions:out"),
+        ("--method 'Net=/home/ann lee/my nets/a b.pth' -x", "--method 'Net=a b.pth' -x"),
+        ("/home/ann/a.png: no such file; see https://ann.org/a/b", "a.png: no such file; see https://ann.org/a/b"),
+        ("file:///home/ann/a.png", "a.png"),
+        (r"C:\Users\ann\net.pth and D:/sets/HR", "net.pth and HR"),
+        ("in /home/ann, /Users/ann or ~ann/x", "in ~, ~ or x"),
+        ("runs/a/b ./c/d ../e {lq}/x 3/4 km / h and/or ~/x", "runs/a/b ./c/d ../e {lq}/x 3/4 km / h and/or ~/x"),
+        ("it isn't '/a/b' or can't be \"/c/d e\"", "it isn't 'b' or can't be \"d e\""),
+    ],
+)  # fmt: skip
+def test_no_text_tells_the_folders_of_a_machine(text: str, shown: str) -> None:
+    assert without_folders(text) == shown
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.from_regex(r"[a-z][a-z0-9_.-]{0,8}", fullmatch=True), min_size=2, max_size=5), st.sampled_from(" =:,('")
+)
+def test_an_absolute_path_becomes_its_last_name(names: list[str], before: str) -> None:
+    assert without_folders(f"set{before}/srv/{'/'.join(names)} y") == f"set{before}{names[-1]} y"
 
 
 @settings(max_examples=100)

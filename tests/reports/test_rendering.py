@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.reports.board import COST_COLUMNS, Board, Example
+from asasr_bench.reports.board import COST_COLUMNS, Board, Example, RunRecord
 from asasr_bench.reports.grid import number
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -47,7 +47,7 @@ def board(
         metrics=pd.DataFrame(
             [("psnr_y", "PSNR-Y", "dB", 2, "higher")], columns=["metric", "title", "unit", "digits", "direction"]
         ),
-        provenance={"command": HOSTILE},
+        provenance=[RunRecord("t", HOSTILE, "2024", "2025", {}, {}, {}, {})],
     )
 
 
