@@ -8,15 +8,19 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables inside of the block; processes begun in it inherit them."""
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set variables inside of the block, None removes them; processes begun in it inherit them."""
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

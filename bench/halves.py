@@ -18,7 +18,7 @@ class Begun:
     rest: Job
 
 
-def begin(job: Job, *, objects: Objects, device: str) -> Begun:
+def begin(job: Job, *, objects: Objects, device: str, threads: int = 1) -> Begun:
     """Restore the images of a job, and measure what networks measure.
 
     Raises:
@@ -28,7 +28,7 @@ def begin(job: Job, *, objects: Objects, device: str) -> Begun:
     quick = replace(job, tasks=tuple(_only(task, networks=True) for task in job.tasks))
     records: list[OutputRecord] = []
     rest: list[Task] = []
-    for record in perform(quick, objects=objects, device=device):
+    for record in perform(quick, objects=objects, device=device, threads=threads):
         task = whole[record.image]
         if record.status != "done":
             records.append(job.failed(task, record.message))
@@ -40,9 +40,9 @@ def begin(job: Job, *, objects: Objects, device: str) -> Begun:
     return Begun(tuple(records), replace(job, tasks=tuple(rest)))
 
 
-def finish(begun: Begun, *, objects: Objects) -> list[OutputRecord]:
+def finish(begun: Begun, *, objects: Objects, threads: int = 1) -> list[OutputRecord]:
     """Measure the rest, on cores."""
-    measured = perform(begun.rest, objects=objects, device="cpu")
+    measured = perform(begun.rest, objects=objects, device="cpu", threads=threads)
     cells = {record.image: record.cells for record in measured}
     return [replace(record, cells=(*record.cells, *cells.get(record.image, ()))) for record in begun.records]
 

@@ -236,7 +236,8 @@ def _provenance(store: Store) -> list[RunRecord]:
 def _run_record(run: Mapping[str, Any], restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
     made = run["provenance"]
     cores = f"{made['cores']} cores" if made.get("cores") else ""
-    device = ", ".join(filter(None, [made.get("device"), cores, made.get("processor")]))
+    threads = f"threads: {made['threads']}" if made.get("threads") else ""
+    device = ", ".join(filter(None, [made.get("device"), cores, threads, made.get("processor")]))
     return RunRecord(
         spec=without_folders(run["spec"].get("name", "")), command=without_folders(made.get("command", "")),
         started=run["started"], finished=run["finished"] or "", outputs=restored, values=measured,

@@ -50,14 +50,14 @@ class Parcels(Sequence[Parcel]):
         return Parcel(job, self._objects.read_files(digests))
 
 
-def perform_parcel(parcel: Parcel, *, device: str) -> tuple[list[OutputRecord], Files]:
+def perform_parcel(parcel: Parcel, *, device: str, threads: int) -> tuple[list[OutputRecord], Files]:
     """Do the job of a parcel in a folder of the worker's own.
 
     Returns:
         The rows, and the images that they refer to and the parcel did not hold.
     """
     with _unpacked(parcel) as objects:
-        records = perform(parcel.job, objects=objects, device=device)
+        records = perform(parcel.job, objects=objects, device=device, threads=threads)
         return records, _new_files(records, parcel, objects)
 
 
@@ -70,18 +70,18 @@ class BegunParcel:
     files: Files
 
 
-def begin_parcel(parcel: Parcel, *, device: str) -> BegunParcel:
+def begin_parcel(parcel: Parcel, *, device: str, threads: int) -> BegunParcel:
     """The first half of ``perform_parcel``."""
     with _unpacked(parcel) as objects:
-        begun = begin(parcel.job, objects=objects, device=device)
+        begun = begin(parcel.job, objects=objects, device=device, threads=threads)
         new = _new_files(begun.records, parcel, objects)
     return BegunParcel(begun, new, parcel.files | new)
 
 
-def finish_parcel(half: BegunParcel) -> tuple[list[OutputRecord], Files]:
+def finish_parcel(half: BegunParcel, *, threads: int) -> tuple[list[OutputRecord], Files]:
     """The second half of ``perform_parcel``."""
     with _unpacked(Parcel(half.begun.rest, half.files)) as objects:
-        return finish(half.begun, objects=objects), half.new
+        return finish(half.begun, objects=objects, threads=threads), half.new
 
 
 @contextmanager

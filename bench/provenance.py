@@ -28,7 +28,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def provenance(device: str) -> dict[str, Any]:
+def provenance(device: str, threads: int) -> dict[str, Any]:
     """Command line, code version, package versions, interpreter and device."""
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -39,6 +39,7 @@ def provenance(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "device": device,
+        "threads": threads,
     }
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .executors.choose import choose
 from .executors.executor import Executor, TwoHalves, WorkerDied, never
@@ -110,7 +111,7 @@ def run(
     tell = progress or (lambda stage, done, total: None)
     with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
-        number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device))
+        number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device, spec.threads))
         watch = Watch(store, number)
         try:
             summary = _run(experiment, opened, executor, number, scope, tell, stop, watch)
@@ -156,7 +157,7 @@ def _run(
     stage = "restoring and measuring"
     watch.stage(stage, cells, kept)
     tell(stage, done, total)
-    with closing(_results(executor, jobs, store, experiment.spec.device, stop)) as results:
+    with closing(_results(executor, jobs, store, experiment.spec, stop)) as results:
         for job, records in results:
             if isinstance(records, WorkerDied):
                 records = [job.failed(task, records.message) for task in job.tasks]
@@ -172,22 +173,27 @@ def _run(
 
 
 def _results(
-    executor: Executor, jobs: Sequence[Job], store: Store, device: str, stop: Callable[[], bool]
+    executor: Executor, jobs: Sequence[Job], store: Store, spec: Spec, stop: Callable[[], bool]
 ) -> Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]:
     """Jobs with their rows, in any order; the images that rows refer to are in the store before them."""
+    settings: dict[str, Any] = {"device": spec.device, "threads": spec.threads}
     if executor.shares_files:
         objects = store.objects
         yield from executor.map(
             TwoHalves(
-                partial(perform, objects=objects, device=device),
-                partial(begin, objects=objects, device=device),
-                partial(finish, objects=objects),
+                partial(perform, objects=objects, **settings),
+                partial(begin, objects=objects, **settings),
+                partial(finish, objects=objects, threads=spec.threads),
             ),
             jobs,
             stop,
         )
         return
-    parcelled = TwoHalves(partial(perform_parcel, device=device), partial(begin_parcel, device=device), finish_parcel)
+    parcelled = TwoHalves(
+        partial(perform_parcel, **settings),
+        partial(begin_parcel, **settings),
+        partial(finish_parcel, threads=spec.threads),
+    )
     with closing(executor.map(parcelled, Parcels(jobs, store.objects), stop)) as results:
         for parcel, result in results:
             if isinstance(result, WorkerDied):

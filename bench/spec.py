@@ -82,6 +82,9 @@ class Spec(_Strict):
     """``auto`` (first GPU, else CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     workers: Annotated[int, Field(ge=1, le=_MAX_WORKERS)] | None = None
     """Workers at once; default: one on this machine, every GPU (else every CPU) of a Ray cluster, 8 Slurm jobs."""
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Threads with which methods and metrics compute. Other numbers of them sum in another order, which can move the
+    last digits; so it is a setting, and does not follow from cores or workers."""
     executor: Literal["local", "ray", "slurm"] = "local"
     """Where the work is done; no value depends on it."""
     cluster: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from ..datasets.truth import Truth, TruthSource
 from ..methods.entry import MethodEntry
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
+from .environment import environment
 from .inputs import Input, store_input
 from .keys import digest, restoration_key, score_key
 from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
@@ -28,6 +29,7 @@ from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
 from .restoring import SEEDING, restore_image, torch_device
 from .rows import CellRecord, OutputRecord, Status
+from .threads import fixed_threads
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def prepare(work: tuple[str, Input], *, objects: Objects) -> InputResult:
     """Load or make the LQ and HR of one (key, input) and keep both in the store."""
     key, item = work
     try:
-        lq, reference = store_input(item, objects)
+        with fixed_threads(1):
+            lq, reference = store_input(item, objects)
     except StoreError:
         raise
     except Exception as error:
@@ -105,17 +108,25 @@ def prepare(work: tuple[str, Input], *, objects: Objects) -> InputResult:
     return InputResult(key, lq, reference)
 
 
-def perform(job: Job, *, objects: Objects, device: str) -> list[OutputRecord]:
+def perform(job: Job, *, objects: Objects, device: str, threads: int = 1) -> list[OutputRecord]:
     """Do a job; an image that fails costs its own cells alone.
+
+    Args:
+        threads: with which methods and metrics compute; external programs have those of the user's environment.
 
     Raises:
         StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
+    with fixed_threads(threads) as usual:
+        return _perform(job, objects, device, usual)
+
+
+def _perform(job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]) -> list[OutputRecord]:
     tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
     job = replace(job, tasks=tuple(tasks))
     references = ahead(partial(_references, objects), tasks, 2 * GPU_BATCH)
     records = []
-    for group in grouped(zip(_restore(job, objects, device), references, strict=True), GPU_BATCH):
+    for group in grouped(zip(_restore(job, objects, device, usual), references, strict=True), GPU_BATCH):
         finished: list[_Finished] = []
         made: list[OutputRecord] = []
         for (task, outcome), (hr, lq) in group:
@@ -153,7 +164,9 @@ class _Restored:
     parameters: int | None = None
 
 
-def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _Restored | str]]:
+def _restore(
+    job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]
+) -> Iterator[tuple[Task, _Restored | str]]:
     """SR pixels of every task, or the reason why there are none."""
     new: list[Task] = []
     known: list[Task] = []
@@ -179,7 +192,7 @@ def _restore(job: Job, objects: Objects, device: str) -> Iterator[tuple[Task, _R
         yield from ((task, explain(error)) for task in new)
         return
     if isinstance(method, FolderMethod):
-        yield from _restore_folder(method, job, new, objects)
+        yield from _restore_folder(method, job, new, objects, usual)
         return
     for task in new:
         try:
@@ -224,7 +237,7 @@ def _restore_one(
 
 
 def _restore_folder(
-    method: FolderMethod, job: Job, tasks: list[Task], objects: Objects
+    method: FolderMethod, job: Job, tasks: list[Task], objects: Objects, usual: Mapping[str, str | None]
 ) -> Iterator[tuple[Task, _Restored | str]]:
     """Run an external program once over a folder with the LQ of all tasks."""
     with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name:
@@ -236,7 +249,8 @@ def _restore_folder(
             write_png(lq_dir / f"{image}.png", pixels)
         start = time.perf_counter()
         try:
-            method.restore_folder(lq_dir, sr_dir, job.scale, job.seed)
+            with environment(usual):
+                method.restore_folder(lq_dir, sr_dir, job.scale, job.seed)
         except Exception as error:
             yield from ((task, explain(error)) for task in tasks)
             return

@@ -47,6 +47,9 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
     workers: Annotated[int | None, typer.Option(help="Workers at once; default 1, or all of a Ray cluster.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of each, 1 unless given; last digits depend on it.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="Where they work: local, ray or slurm.")] = None,
     cluster: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE, an option of ray or slurm; see docs/clusters.md. Repeatable.")
@@ -74,7 +77,7 @@ def run(
 
     overrides = given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
+        threads=threads, device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
         cluster=assignments(cluster, "--cluster"),
     )  # fmt: skip
     if only_missing and retry_failed:

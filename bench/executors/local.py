@@ -1,4 +1,4 @@
-"""Worker processes of this machine: each with its share of the cores, or a GPU of its own."""
+"""Worker processes of this machine, each with a GPU of its own where there are several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from ..environment import environment
 from .crew import Died, Event, Failed, Ready, attempt, hand_out
 from .executor import ExecutorError, Item, Result, WorkerDied, never
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LAST_SECONDS = 2.0
 """What a worker gets to end the programs it started and remove its temporary files."""
 _END = signal.SIGUSR1
@@ -41,19 +40,7 @@ class LocalProcesses:
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
         """See ``Executor.map``."""
         gpus = gpus_to_share(self._device) if self.workers > 1 else ()
-        yield from hand_out(_Processes(function, threads_each(self.workers), gpus), self.workers, items, stop)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def threads_each(workers: int) -> int:
-    """Threads of one of several workers: its share of the cores, and never more than the user allows."""
-    share = max(1, cores() // workers)
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return min(share, int(allowed)) if allowed.isdecimal() and int(allowed) > 0 else share
+        yield from hand_out(_Processes(function, gpus), self.workers, items, stop)
 
 
 def gpus_to_share(device: str) -> tuple[str, ...]:
@@ -82,9 +69,8 @@ class _Processes:
         "a script of your own needs the line \"if __name__ == '__main__':\" before what it runs; else try one worker"
     )
 
-    def __init__(self, function: Callable[[Any], Any], threads: int, gpus: Sequence[str]) -> None:
+    def __init__(self, function: Callable[[Any], Any], gpus: Sequence[str]) -> None:
         self._function = function
-        self._threads = threads
         self._gpus = gpus
         self._processes: dict[Connection, tuple[SpawnProcess, str]] = {}
 
@@ -92,7 +78,7 @@ class _Processes:
         """See ``Crew``; of several GPUs the worker gets the one with the fewest workers."""
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        variables = dict.fromkeys(_THREADS, str(self._threads))
+        variables: dict[str, str] = {}
         gpu = ""
         if self._gpus:
             taken = [name for _, name in self._processes.values()]

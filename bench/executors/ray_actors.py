@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..threads import cores
 from .crew import Died, Event, Failed, Passed, Ready, attempt, hand_out
 from .executor import ExecutorError, Item, Result, TwoHalves, WorkerDied, never
-from .local import cores
 
 
 class RayOptions(BaseModel):

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..environment import environment
 from .crew import Done, Failed, attempt
 from .executor import TRIES, ExecutorError, Item, Result, WorkerDied, never
-from .local import threads_each
 
 JOBS_AT_ONCE = 8
 """Jobs that run at the same time unless the user says otherwise."""
@@ -91,9 +89,8 @@ class SlurmJobs:
 
         if not parts:
             return {}
-        threads = threads_each(self._workers) if self._engine == "local" else None
         try:
-            with environment({} if threads is None else {"OMP_NUM_THREADS": str(threads)}), submitter.batch():
+            with submitter.batch():
                 jobs = [submitter.submit(PartOfWork(function, list(part.items))) for part in parts]
         except submitit.core.utils.FailedJobError as error:
             raise ExecutorError(f"Slurm refuses the jobs: {' '.join(str(error).split())}") from error

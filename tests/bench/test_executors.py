@@ -14,7 +14,7 @@ from pathlib import Path
 import chores
 import pytest
 from asasr_bench.bench.executors.executor import ExecutorError, InProcess, WorkerDied
-from asasr_bench.bench.executors.local import LocalProcesses, cores, threads_each
+from asasr_bench.bench.executors.local import LocalProcesses
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -123,19 +123,9 @@ def test_a_script_without_its_main_line_is_told(tmp_path: Path) -> None:
     assert "if __name__ == '__main__':" in result.stderr.splitlines()[-1]
 
 
-def test_workers_share_cores_and_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+def test_workers_share_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b")
     seen = {result for _, result in LocalProcesses(4, "auto").map(chores.surroundings, range(30))}
-    assert {threads for _, threads, _ in seen} == {str(max(1, cores() // 4))}
-    assert sorted(gpu for _, _, gpu in seen) == ["GPU-a", "GPU-a", "GPU-b", "GPU-b"]
-    chosen = {gpu for _, (_, _, gpu) in LocalProcesses(2, "cuda:1").map(chores.surroundings, range(2))}
+    assert sorted(gpu for _, gpu in seen) == ["GPU-a", "GPU-a", "GPU-b", "GPU-b"]
+    chosen = {gpu for _, (_, gpu) in LocalProcesses(2, "cuda:1").map(chores.surroundings, range(2))}
     assert chosen == {"GPU-a,GPU-b"}  # the user chose one: nothing is divided
-
-
-def test_nobody_gets_more_threads_than_the_user_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert threads_each(1) == 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "1000")
-    assert threads_each(1) == cores()
-    assert threads_each(1000) == 1

@@ -52,10 +52,10 @@ class Killed:
         return number * number
 
 
-def surroundings(number: int) -> tuple[int, str, str]:
-    """Process, threads and GPU of the worker."""
+def surroundings(number: int) -> tuple[int, str]:
+    """Process and GPU of the worker."""
     time.sleep(0.2)
-    return os.getpid(), os.environ["OMP_NUM_THREADS"], os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "")
 
 
 def external(folder: Path) -> None:
