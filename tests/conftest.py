@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test downloads, and none waits for a hub that is not there
 
+pytest_plugins = ["explained_skips"]
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 # Continuous integration repeats the same examples; at a desk hypothesis searches on. No test is timed.
