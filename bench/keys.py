@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from ..datasets.images import READING
+
 
 def digest(parts: Mapping[str, object]) -> str:
     """Hex SHA-256 of a JSON-able mapping, independent of key order."""
@@ -20,6 +22,7 @@ def input_key(
     """Names the LQ and HR pixels that come from these file digests by this rule."""
     parts: dict[str, object] = {
         "hr": hr_file, "lq": lq_file, "rule": [lq_rule, rule_version], "scale": scale, "luma": on_luma,
+        "reading": READING,
     }  # fmt: skip
     return digest(parts if crop is None else {**parts, "crop": crop})
 

@@ -97,20 +97,30 @@ def image_files(folder: Path) -> dict[str, Path]:
     """Stem to image file of one folder; hidden files and sub-folders do not count.
 
     Raises:
-        DatasetError: the folder is missing or empty, or two files have one stem.
+        DatasetError: the folder is missing or empty, two files have one stem, or an image's name belongs to something
+            that is no file: a set must not shrink silently.
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; check the path")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
             continue
+        if not path.is_file():
+            raise DatasetError(f"{path}: {_what(path)}; remove it, or put the image in its place")
         if path.stem in found:
             raise DatasetError(f"{folder}: {found[path.stem].name} and {path.name} have one name; keep one of them")
         found[path.stem] = path
     if not found:
         raise DatasetError(f"{folder}: no images here (known: {', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def _what(path: Path) -> str:
+    """What has an image's name without being a file."""
+    if path.is_symlink() and not path.exists():
+        return f"is a link to {path.readlink()}, which leads to no file"
+    return "is a folder" if path.is_dir() else "is no ordinary file (a pipe, socket or device)"
 
 
 def _suffix(lq: Mapping[str, Path], hr: Mapping[str, Path], suffix: str) -> str:

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+READING = 2
+"""Version of what pixels ``read_image`` makes of a file; part of what names an input."""
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """File suffixes (lower case) that count as images in a folder."""
@@ -28,6 +32,10 @@ LIMIT = "ASASR_BENCH_MAX_PIXELS"
 _pillow_limit = threading.Lock()
 
 _LOSSLESS_TO_RGB = {"1": "L", "P": "RGB", "RGBA": "RGB", "LA": "L"}
+_BITS_PER_SAMPLE = 258
+"""Tag of TIFF."""
+_CORRUPT = ("Corrupt JPEG data", "Premature end of JPEG")
+"""How libjpeg's warnings of damaged data begin; it has others, of headers, that leave the pixels what they were."""
 
 
 class ImageError(ValueError):
@@ -61,15 +69,16 @@ def check_size(width: int, height: int, what: object) -> None:
 
 @contextmanager
 def opened_image(path: Path) -> Iterator[Image.Image]:
-    """An image whose header was read and whose size is within the limit; its pixels are decoded by ``load()``.
+    """An image whose header was read and whose size is within the limit; its pixels are decoded by ``load_upright``.
 
     Raises:
-        ImageError: the file is missing, damaged, of another format, or declares too many pixels; whatever goes wrong
-            inside the block as well.
+        ImageError: the file is missing, damaged, of another format, holds several images, or declares too many pixels;
+            whatever goes wrong inside the block as well.
     """
     try:
         with _open(path) as image:
             check_size(*image.size, path)
+            _refuse_several(image, path)
             yield image
     except ImageError:
         raise
@@ -93,28 +102,75 @@ def _open(path: Path) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
+def load_upright(image: Image.Image) -> None:
+    """Decode an opened image and turn it as its EXIF orientation says, as viewers and ``cv2.imread`` do."""
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+
+
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Read one 8-bit image.
 
-    Returns RGB ``[H, W, 3]`` or, for grey files, ``[H, W]``, uint8 0..255. Palette images and fully opaque alpha
-    channels are expanded, which loses nothing. Whatever would lose something is refused.
+    Returns RGB ``[H, W, 3]`` or, for grey files, ``[H, W]``, uint8 0..255, upright (see ``load_upright``). Palette
+    images and fully opaque alpha channels are expanded, which loses nothing. Whatever would lose something is refused.
+    Colour profiles are ignored, as in the field's code: values are taken as they are stored.
 
     Raises:
         ImageError: the file is missing, truncated, not an image, too large (see ``most_pixels``), has more than 8 bits,
-            transparency, or is not RGB.
+            transparency, several images, or is not RGB; a JPEG whose data are corrupt.
     """
     with opened_image(path) as image:
-        image.load()
+        deep = _has_more_than_8_bits(image)  # known before decoding only: Pillow cuts three channels of 16 bits to 8
+        load_upright(image)
         mode = image.mode
         transparent = _is_transparent(image)
         target = _LOSSLESS_TO_RGB.get(mode, mode)
         pixels = np.array(image.convert(target) if target != mode else image)
+        if image.format in ("JPEG", "MPO") and mode in ("RGB", "L"):
+            _refuse_corrupt_jpeg(path, mode)
     if transparent:
         raise ImageError(f"{path}: has transparent pixels; flatten it onto a background and save it as RGB")
-    if target not in ("RGB", "L"):
-        kind = "16-bit or floating-point" if mode.startswith(("I", "F")) else f"colour mode {mode}"
+    if deep or target not in ("RGB", "L"):
+        kind = "16-bit or floating-point" if deep or mode.startswith(("I", "F")) else f"colour mode {mode}"
         raise ImageError(f"{path}: {kind} image; this benchmark scores 8-bit RGB and grey images, convert it first")
     return np.ascontiguousarray(pixels, dtype=np.uint8)
+
+
+def _refuse_several(image: Image.Image, path: Path) -> None:
+    """Refuse animations and files of several pages; a JPEG has one primary image, its others are previews."""
+    if image.format not in ("PNG", "WEBP", "TIFF"):
+        return
+    try:
+        image.seek(1)
+    except EOFError:
+        image.seek(0)
+        return
+    raise ImageError(
+        f"{path}: holds several images (an animation, or pages); save the wanted image alone, as 8-bit PNG"
+    )
+
+
+def _has_more_than_8_bits(image: Image.Image) -> bool:
+    """Whether an image that is not decoded yet stores samples of more than 8 bits."""
+    if image.format == "TIFF":
+        bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))
+        return bool(np.max(bits) > 8)
+    return image.format == "PNG" and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _refuse_corrupt_jpeg(path: Path, mode: str) -> None:
+    """Refuse data that libjpeg decodes with a warning, which Pillow does not tell.
+
+    It is decoded at an eighth of the size, which reads all data and costs little. JPEG has no checksum: damage after
+    which the data are valid again cannot be noticed.
+    """
+    try:
+        simplejpeg.decode_jpeg(
+            path.read_bytes(), "GRAY" if mode == "L" else "RGB", min_height=1, min_width=1, min_factor=8, strict=True
+        )
+    except ValueError as error:
+        if str(error).startswith(_CORRUPT):
+            raise ImageError(f"{path}: damaged image ({error}); copy or download the file again") from None
 
 
 def _is_transparent(image: Image.Image) -> bool:

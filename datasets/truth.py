@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .images import ImageError, file_digest, opened_image
+from .images import ImageError, file_digest, load_upright, opened_image
 
 Kind = Literal["text", "instances", "labels"]
 VOID = 255
@@ -144,7 +144,7 @@ def read_labels(path: Path, *, void: tuple[int, ...] = (VOID,), zero_is_void: bo
     """
     try:
         with opened_image(path) as image:
-            image.load()
+            load_upright(image)
             mode, raw = image.mode, np.array(image)
     except ImageError as error:
         raise TruthError(f"label map {error}") from None

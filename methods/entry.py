@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..datasets.images import file_digest
+from ..datasets.images import READING, file_digest
 from .predictions import Predictions
 from .protocol import AnyMethod, Interface, MethodCard
 
@@ -43,4 +43,5 @@ class MethodEntry:
             method = self.load("cpu")
             assert isinstance(method, Predictions)
             identity["file"] = file_digest(method.image_path(image, scale))
+            identity["reading"] = READING
         return identity

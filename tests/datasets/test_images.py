@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.inputs import Input
+from asasr_bench.datasets.dataset import DatasetError, folder_dataset, image_files
 from asasr_bench.datasets.images import LIMIT, ImageError, pixel_digest, read_image, write_atomically
 from asasr_bench.datasets.truth import TruthError, read_labels
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
 from refusals import read_or_refused
 
 
@@ -108,3 +113,158 @@ def test_a_decoder_that_stumbles_is_our_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(whole[:8] + b"\0\0\0\5IHDR" + whole[16:])  # Pillow raises ValueError
     with pytest.raises(ImageError, match=r"a\.png: damaged or truncated image \(Truncated IHDR"):
         read_image(tmp_path / "a.png")
+
+
+# Each file shows one picture, in 8 bits, upright
+
+
+def _picture() -> Image.Image:
+    y, x = np.mgrid[:24, :40]
+    return Image.fromarray(np.stack([6 * x, 10 * y, 3 * (x + y)], axis=-1).astype(np.uint8))
+
+
+def _png_16(pixels: NDArray[np.uint16], colour: int) -> bytes:
+    """A PNG of 16 bits a sample, which Pillow writes for grey alone; ``pixels`` is ``[H, W, channels]``."""
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def _tiff_16(pixels: NDArray[np.uint16]) -> bytes:
+    """An RGB TIFF of 16 bits a sample, in one strip without compression."""
+    height, width, channels = pixels.shape
+    data = pixels.astype("<u2").tobytes()
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8 + len(data)), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, 1, 8), (277, 3, 1, channels), (278, 3, 1, height), (279, 4, 1, len(data))]  # fmt: skip
+    bits = struct.pack("<HHH", 16, 16, 16)
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    start = 8 + len(data) + len(bits)
+    return b"II*\0" + struct.pack("<I", start) + data + bits + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_more_than_8_bits_are_refused_in_colour_too(tmp_path: Path, rng: np.random.Generator) -> None:
+    deep = rng.integers(0, 65536, (6, 5, 4), dtype=np.uint16)
+    deep[..., 3] = 65535
+    files = {"rgb.png": _png_16(deep[..., :3], 2), "rgba.png": _png_16(deep, 6), "grey.png": _png_16(deep[..., :1], 0),
+             "greyalpha.png": _png_16(deep[..., 2:], 4), "rgb.tif": _tiff_16(deep[..., :3])}  # fmt: skip
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with Image.open(tmp_path / name) as image:
+            image.load()  # a whole file
+        with pytest.raises(ImageError, match=rf"{name}: 16-bit"):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA"])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_8_bits_and_less_are_read(mode: str, suffix: str, tmp_path: Path) -> None:
+    image = _picture().convert("L").convert(mode) if mode in ("1", "LA") else _picture().convert(mode)
+    image.save(tmp_path / f"a.{suffix}")
+    wanted = np.asarray(image.convert("RGB" if mode in ("P", "RGBA") else "L"))
+    np.testing.assert_array_equal(read_image(tmp_path / f"a.{suffix}"), wanted)
+
+
+_TURNED = {  # EXIF 2.3, tag 274: where the stored rows and columns lie in the picture
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored.transpose(1, 0, 2)[:, ::-1],
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: stored.transpose(1, 0, 2)[::-1],
+}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_upright(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    picture = _picture()
+    picture.save(tmp_path / "a.png", exif=exif)
+    wanted = _TURNED[orientation](np.asarray(picture))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), wanted)
+    picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    picture.save(tmp_path / "plain.jpg", quality=95)
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.jpg"), _TURNED[orientation](read_image(tmp_path / "plain.jpg"))
+    )
+    picture.convert("L").save(tmp_path / "labels.png", exif=exif)
+    np.testing.assert_array_equal(
+        read_labels(tmp_path / "labels.png"), _TURNED[orientation](np.asarray(picture.convert("L"))[..., None])[..., 0]
+    )
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tif"])
+def test_several_images_in_a_file_are_refused(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    _picture().save(path, save_all=True, append_images=[_picture().rotate(180)])
+    with pytest.raises(ImageError, match=rf"a\.{suffix}: holds several images"):
+        read_image(path)
+    _picture().save(path)
+    assert read_image(path).shape == (24, 40, 3)
+
+
+def test_the_primary_image_of_a_camera_counts(tmp_path: Path) -> None:
+    picture = _picture()
+    picture.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[picture.resize((10, 6))])
+    picture.save(tmp_path / "alone.jpg", format="JPEG")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), read_image(tmp_path / "alone.jpg"))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_corrupt_jpeg_data_are_refused(mode: str, progressive: bool, tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(photo).convert(mode).save(path, quality=90, progressive=progressive)
+    whole = path.read_bytes()
+    assert read_image(path).shape[:2] == photo.shape[:2]
+    middle = whole.index(b"\xff\xda") + len(whole) // 3
+    path.write_bytes(whole[:middle] + whole[middle + 200 :])  # Pillow decodes it without a word
+    with Image.open(path) as image:
+        image.load()
+    with pytest.raises(ImageError, match=r"a\.jpg: damaged image \(Corrupt JPEG data"):
+        read_image(path)
+
+
+def test_a_colour_profile_changes_no_value(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    _picture().save(tmp_path / "a.png", icc_profile=profile)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(_picture()))
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.symlink_to("gone.png"), "is a link to gone.png, which leads to no file"),
+        (lambda path: path.symlink_to(path.name), "which leads to no file"),
+        (_pipe, "is no ordinary file"),
+        (Path.mkdir, "is a folder"),
+    ],
+)
+def test_a_set_does_not_shrink_silently(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+    _picture().save(tmp_path / "a.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "sub").mkdir()
+    assert list(image_files(tmp_path)) == ["a", "link"]
+    make(tmp_path / "b.png")
+    with pytest.raises(DatasetError, match=rf"b\.png: {said}|b\.png: .*{said}"):
+        image_files(tmp_path)
+
+
+def test_an_input_read_by_other_rules_is_another_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _picture().save(tmp_path / "a.png")
+    sample = folder_dataset("D", hr=tmp_path, scale=4).samples[0]
+    now = Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
+    assert now == Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
+    monkeypatch.setattr("asasr_bench.bench.keys.READING", 1)
+    assert now != Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
