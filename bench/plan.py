@@ -347,6 +347,6 @@ def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellReco
     return (
         state is not None
         and state.status == "done"
-        and state.restoration == task.restoration
+        and (state.restoration, state.lq, state.reference) == (task.restoration, task.lq, task.reference)
         and all(state.cells.get(id) == (cell.key, cell.status) for id, cell in cells.items())
     )

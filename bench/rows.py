@@ -22,6 +22,8 @@ class CellRecord:
     """The score, where this run measured it; None refers to a score that the store has. NaN: it is defined for sets
     alone, and the payload says what this image adds."""
     message: str = ""
+    detail: str = ""
+    """Traceback of a user's code that failed; it is shown on demand alone."""
     payload: NDArray[Any] | None = field(default=None, compare=False)
     """What figures and values of sets need beside the value; any numeric type."""
 
@@ -51,9 +53,66 @@ class OutputRecord:
     parameters: int | None = None
     """Of the loaded method, where this run restored it."""
     message: str = ""
+    detail: str = ""
+    """Traceback of a user's code that failed; it is shown on demand alone."""
     cells: tuple[CellRecord, ...] = field(default=())
     worker: str = field(default="", compare=False)
     """Host and process that made the row, for those who watch; it is not stored."""
+
+
+@dataclass(frozen=True)
+class MetricCard:
+    """What tables, figures and comparisons need of a metric without its code."""
+
+    id: str
+    title: str
+    unit: str = ""
+    digits: int = 4
+    direction: Literal["higher", "lower", "one", "zero", "none"] = "none"
+    note: str = ""
+    range: str = ""
+    needs: str = "reference"
+    aggregate: Literal["mean", "median"] = "mean"
+    combined: bool = False
+    """The value of a set is no aggregate of its images' values: it takes the metric's code."""
+    payload: bool = False
+    bounded: bool = False
+    tolerance: float = 0.0
+    version: str = ""
+    """Of the implementation and its weights; '': not known."""
+
+
+@dataclass(frozen=True)
+class SetImage:
+    """One image of a dataset as a run planned it."""
+
+    dataset: str
+    image: str
+    luma: bool
+    lq_rule: str
+    """With the version of the rule."""
+    lq: str
+    """'' where the files cannot be read."""
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Results that are in a store and in no table, because they are out of date."""
+
+    protocol: str
+    dataset: str
+    method: str
+    metric: str
+    """'' where whole images are left out."""
+    reason: str
+    """In words, with what to do."""
+    count: int
+    total: int
+
+    def __str__(self) -> str:
+        what = f"values of {self.metric} of " if self.metric else "images of "
+        return f"{self.count} of {self.total} {what}{self.method} on {self.dataset} ({self.protocol}) {self.reason}"
 
 
 Place = tuple[str, int, str, str, str, int]
@@ -66,6 +125,8 @@ class PlaceState:
 
     restoration: str | None
     status: Status
+    lq: str | None = None
+    reference: str | None = None
     cells: dict[str, tuple[str | None, Status]] = field(default_factory=dict)
     """Metric to (score key, status)."""
 
@@ -97,3 +158,4 @@ class FailedCell:
     seed: int
     metric: str
     message: str
+    detail: str = ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .declaring import declare_images, declare_methods, declare_metrics
 from .executors.choose import choose
 from .executors.executor import Executor, TwoHalves, WorkerDied, never
 from .halves import begin, finish
@@ -17,7 +18,7 @@ from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
 from .plan import Experiment, Scope, find_everything, plan
 from .preparing import Progress, StoppedError, prepare_inputs
 from .provenance import now, provenance
-from .rows import OutputRecord
+from .rows import OutputRecord, Place
 from .spec import Spec
 from .spool import Spool
 from .store import Store, open_store
@@ -127,15 +128,18 @@ def _run(
     experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, tell: Progress,
     stop: Callable[[], bool], watch: Watch,
 ) -> Summary:  # fmt: skip
-    for method in experiment.methods:
-        if method.entry is not None:
-            store.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest)
+    declare_metrics(experiment, store)
+    declare_methods(experiment, store)
     tally, jobs = _Tally(), Spool[Job]()
     total = cells = kept = done = 0
     inputs = prepare_inputs(experiment, store, executor, tell, stop, watch)
+    declare_images(experiment, store, inputs, number)
     rows: list[OutputRecord] = []
+    wanted: list[tuple[Place, str]] = []
 
     def keep() -> None:
+        store.want(wanted)
+        wanted.clear()
         store.commit(rows, number)
         watch.planned(rows)
         tally.add(rows)
@@ -145,14 +149,15 @@ def _run(
         kept += found.done
         if found.job is not None:
             jobs.append(found.job)
+            wanted += [(found.job.place(task), task.restoration) for task in found.job.tasks if task.sr is None]
             total += len(found.job.tasks)
             cells += sum(len(task.metrics) for task in found.job.tasks)
         if found.record is not None and found.stored:
             tally.count([found.record])
         elif found.record is not None:
             rows.append(found.record)
-            if len(rows) == _ROWS:
-                keep()
+        if len(rows) + len(wanted) >= _ROWS:
+            keep()
     keep()
     stage = "restoring and measuring"
     watch.stage(stage, cells, kept)

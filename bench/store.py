@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import platform
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.names import printable
+from .currency import left_out
 from .objects import Objects, StoreError
-from .provenance import now
-from .rows import FailedCell, OutputRecord, Place, PlaceState, Problem
+from .opening import DATABASE, SCHEMA_VERSION, acquire_lock, open_to_read, open_to_write
+from .recording import insert_metric, insert_output, insert_set
+from .rows import FailedCell, LeftOut, MetricCard, OutputRecord, Place, PlaceState, Problem, SetImage
+from .stored_text import DamagedRowError, metric_card, parsed, payload
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = "4"
+__all__ = ["SCHEMA_VERSION", "Store", "open_store"]
 
-_PLACES = (
-    "SELECT id, protocol, scale, dataset, image, method, seed FROM outputs"
-    " ORDER BY protocol, scale, dataset, image, method, seed"
-)
+_PLACE = "protocol, scale, dataset, image, method, seed"
+_PLACES = f"SELECT id, {_PLACE} FROM current_outputs ORDER BY {_PLACE}"
 _REASON = "CASE WHEN o.message = '' THEN c.message ELSE o.message END"
-_CELLS = """
-    SELECT c.output, c.metric, s.value, c.status, c.message FROM cells c LEFT JOIN scores s ON s.key = c.score
-"""
+_CELLS = "SELECT output, metric, value, status, message FROM current_cells"
 
 
 class Store:
@@ -75,8 +71,11 @@ class Store:
         with self._transaction() as database:
             database.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
-    def add_method(self, name: str, card: Mapping[str, Any], weights: str) -> None:
-        """Record what stands behind a method's name; a number of parameters counted before is kept with its weights."""
+    def add_method(self, name: str, card: Mapping[str, Any], weights: str, identity: str = "") -> None:
+        """Record what stands behind a method's name; a number of parameters counted before is kept with its weights.
+
+        ``identity`` is the digest of what determines its pixels beside the image; '' if it is not known.
+        """
         with self._transaction() as database:
             if card.get("parameters") is None:
                 row = database.execute(
@@ -85,7 +84,31 @@ class Store:
                 ).fetchone()
                 card = {**card, "parameters": None if row is None else row[0]}
             database.execute(
-                "INSERT OR REPLACE INTO methods VALUES (?, ?, ?)", (name, json.dumps(card, sort_keys=True), weights)
+                "INSERT OR REPLACE INTO methods (name, card, weights, identity) VALUES (?, ?, ?, ?)",
+                (name, json.dumps(card, sort_keys=True), weights, identity),
+            )
+
+    def add_metrics(self, cards: Iterable[MetricCard]) -> None:
+        """Record what the metrics of a run are; values of former versions are out of date from now on."""
+        with self._transaction() as database:
+            for card in cards:
+                insert_metric(database, card)
+
+    def add_set(self, protocol: str, scale: int, images: Iterable[SetImage], run: int) -> None:
+        """Record which images the datasets of a run have, all of each; outputs of others are out of date from now on.
+
+        What is known of an image taken in another way (as a Y plane) is kept while HR and the rule of LQ are the same.
+        """
+        with self._transaction() as database:
+            insert_set(database, protocol, scale, images, run)
+
+    def want(self, restorations: Iterable[tuple[Place, str]]) -> None:
+        """Record which restoration keys a run plans; outputs with others are out of date until they are replaced."""
+        with self._transaction() as database:
+            database.executemany(
+                "UPDATE outputs SET wanted = ? WHERE protocol = ? AND scale = ? AND dataset = ? AND image = ?"
+                " AND method = ? AND seed = ?",
+                ((key, *place) for place, key in restorations),
             )
 
     def add_inputs(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
@@ -97,7 +120,7 @@ class Store:
         """Write finished outputs with their cells in one transaction."""
         with self._transaction() as database:
             for output in outputs:
-                _insert(database, output, run)
+                insert_output(database, output, run)
 
     # Reading
 
@@ -111,21 +134,32 @@ class Store:
         return None if row is None else row[0]
 
     def has_score(self, key: str) -> bool:
-        """Whether a score was measured."""
-        return self._row("SELECT 1 FROM scores WHERE key = ?", (key,)) is not None
+        """Whether a score was measured, and it and what belongs to it are as they were written."""
+        return self._row(
+            "SELECT 1 FROM scores s LEFT JOIN payloads p ON p.key = s.key WHERE s.key = ?"
+            " AND s.checksum = score_checksum(s.key, s.value)"
+            " AND (p.key IS NULL OR p.checksum = payload_checksum(p.key, p.dtype, p.shape, p.content))",
+            (key,),
+        ) is not None  # fmt: skip
 
     def state_of(self, place: Place) -> PlaceState | None:
         """What is recorded for an output."""
         row = self._row(
-            "SELECT id, restoration, status FROM outputs WHERE protocol = ? AND scale = ? AND dataset = ?"
-            " AND image = ? AND method = ? AND seed = ?",
+            "SELECT id, restoration, status, lq, reference FROM outputs WHERE protocol = ? AND scale = ?"
+            " AND dataset = ? AND image = ? AND method = ? AND seed = ?",
             place,
         )
         if row is None:
             return None
-        number, restoration, status = row
+        number, restoration, status, lq, reference = row
         cells = self._rows("SELECT metric, score, status FROM cells WHERE output = ?", (number,))
-        return PlaceState(restoration, status, {metric: (score, word) for metric, score, word in cells})
+        return PlaceState(restoration, status, lq, reference, {metric: (score, word) for metric, score, word in cells})
+
+    def outputs_of(self, method: str) -> Iterator[tuple[Place, str | None, str | None, str | None]]:
+        """Every output under a method's name, out of date or not: place, LQ, reference, restoration key."""
+        rows = self._rows(f"SELECT {_PLACE}, lq, reference, restoration FROM outputs WHERE method = ?", (method,))
+        for *place, lq, reference, restoration in rows:
+            yield tuple(place), lq, reference, restoration
 
     def scores(self) -> pd.DataFrame:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
@@ -135,6 +169,8 @@ class Store:
         columns = list(zip(*self._rows(_CELLS), strict=True)) or [()] * 5
         # Texts repeat thousands of times: places are read once for each output, the others become codes at once.
         at = pd.Index(places.pop("id")).get_indexer(np.asarray(columns[0], dtype=np.int64))
+        current = at >= 0
+        at, columns = at[current], [np.asarray(column, dtype=object)[current] for column in columns]
         codes, texts = pd.factorize(np.asarray(columns[1], dtype=object), sort=True)
         order = np.lexsort((codes, at))
         frame = places.take(at[order]).reset_index(drop=True)
@@ -149,19 +185,23 @@ class Store:
         """What a metric stored beside its values, by place."""
         rows = self._rows(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.dtype, p.shape, p.content"
-            " FROM outputs o"
-            " JOIN cells c ON c.output = o.id JOIN payloads p ON p.key = c.score WHERE c.metric = ?"
+            " FROM current_outputs o"
+            " JOIN current_cells c ON c.output = o.id JOIN payloads p ON p.key = c.score"
+            " WHERE c.metric = ? AND c.status = 'done'"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed",
             (metric,),
         )
         for *place, dtype, shape, content in rows:
-            yield tuple(place), np.frombuffer(zlib.decompress(content), dtype=dtype).reshape(json.loads(shape))
+            with self._reading(f"what {metric} stored for {place[3]} of {place[4]}", "; run again to measure it again"):
+                array = payload(dtype, shape, content)
+            yield tuple(place), array
 
     def counts(self) -> dict[tuple[str, str, str], dict[str, int]]:
         """(protocol, dataset, method) to status to number of cells."""
         found: dict[tuple[str, str, str], dict[str, int]] = {}
         for protocol, dataset, method, status, count in self._rows(
-            "SELECT o.protocol, o.dataset, o.method, c.status, count(*) FROM outputs o JOIN cells c ON c.output = o.id"
+            "SELECT o.protocol, o.dataset, o.method, c.status, count(*)"
+            " FROM current_outputs o JOIN current_cells c ON c.output = o.id"
             " GROUP BY o.protocol, o.dataset, o.method, c.status ORDER BY o.protocol, o.dataset, o.method"
         ):
             found.setdefault((protocol, dataset, method), {})[status] = count
@@ -171,7 +211,7 @@ class Store:
         """Why cells have no value, the most frequent reason first."""
         return [Problem(*row) for row in self._rows(
             f"SELECT c.status, o.dataset, o.method, {_REASON} AS reason, count(*) AS cells"
-            " FROM outputs o JOIN cells c ON c.output = o.id WHERE c.status != 'done'"
+            " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status != 'done'"
             " GROUP BY c.status, o.dataset, o.method, reason ORDER BY c.status, cells DESC, o.dataset, o.method"
         )]  # fmt: skip
 
@@ -179,7 +219,7 @@ class Store:
         """Every failed cell with its error."""
         for row in self._rows(
             f"SELECT o.protocol, o.dataset, o.image, o.method, o.seed, c.metric, {_REASON}"
-            " FROM outputs o JOIN cells c ON c.output = o.id WHERE c.status = 'failed'"
+            " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status = 'failed'"
             " ORDER BY o.protocol, o.dataset, o.image, o.method, o.seed, c.metric"
         ):
             yield FailedCell(*row)
@@ -189,7 +229,7 @@ class Store:
         return self._frame(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.status, o.message, o.lq_rule, o.lq,"
             " o.reference, r.sr, o.restoration, r.seconds, r.memory, r.device"
-            " FROM outputs o LEFT JOIN restorations r ON r.key = o.restoration"
+            " FROM current_outputs o LEFT JOIN restorations r ON r.key = o.restoration"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed"
         )
 
@@ -198,21 +238,20 @@ class Store:
         restored, status and message of the output; metric, score key, value, run that measured, status and message."""
         return self._rows(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.lq, o.reference, o.restoration, r.sr,"
-            " r.run, o.status, o.message, c.metric, c.score, s.value, s.run, c.status, c.message FROM outputs o"
-            " LEFT JOIN cells c ON c.output = o.id LEFT JOIN restorations r ON r.key = o.restoration"
-            " LEFT JOIN scores s ON s.key = c.score"
+            " r.run, o.status, o.message, c.metric, c.score, c.value, c.run, c.status, c.message FROM current_outputs o"
+            " LEFT JOIN current_cells c ON c.output = o.id LEFT JOIN restorations r ON r.key = o.restoration"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric"
         )
 
     def work(self) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
         """Who made what readers see: run to protocol to outputs that it restored, and the same for its cells."""
         restored = (
-            "SELECT r.run, o.protocol, count(*) FROM outputs o JOIN restorations r ON r.key = o.restoration"
+            "SELECT r.run, o.protocol, count(*) FROM current_outputs o JOIN restorations r ON r.key = o.restoration"
             " WHERE o.status = 'done' GROUP BY r.run, o.protocol"
         )
         measured = (
-            "SELECT s.run, o.protocol, count(*) FROM outputs o JOIN cells c ON c.output = o.id"
-            " JOIN scores s ON s.key = c.score WHERE c.status = 'done' GROUP BY s.run, o.protocol"
+            "SELECT c.run, o.protocol, count(*) FROM current_outputs o JOIN current_cells c ON c.output = o.id"
+            " WHERE c.status = 'done' GROUP BY c.run, o.protocol"
         )
         found: tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]] = {}, {}
         for counts, query in zip(found, (restored, measured), strict=True):
@@ -220,18 +259,47 @@ class Store:
                 counts.setdefault(run, {})[protocol] = count
         return found
 
+    def left_out(self) -> list[LeftOut]:
+        """What no reader gives, because it is out of date."""
+        try:
+            return list(left_out(self._connection))
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{self.root}: cannot read the store ({error})") from error
+
+    def metrics(self) -> dict[str, MetricCard]:
+        """Metric id to what the store knows of it; no metric's code is needed."""
+        found = {}
+        for id, version, card in self._rows("SELECT id, version, card FROM metrics ORDER BY id"):
+            with self._reading(f"the card of metric '{id}'"):
+                found[str(id)] = metric_card(id, version, card)
+        return found
+
     def methods(self) -> dict[str, dict[str, Any]]:
-        """Method name to its card, with ``weights_digest``."""
-        rows = self._rows("SELECT name, card, weights FROM methods ORDER BY name")
-        return {name: {**json.loads(card), "weights_digest": weights} for name, card, weights in rows}
+        """Method name to its card, with ``weights_digest`` and ``identity`` ('' if it is not known)."""
+        found = {}
+        for name, text, weights, identity in self._rows("SELECT name, card, weights, identity FROM methods"):
+            with self._reading(f"the card of method '{name}'"):
+                found[str(name)] = {**parsed(text), "weights_digest": weights, "identity": identity}
+        return dict(sorted(found.items()))
 
     def runs(self) -> list[dict[str, Any]]:
         """Every run, oldest first: id, started, finished, spec, provenance."""
-        rows = self._rows("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id")
-        return [
-            {"id": id, "started": start, "finished": end, "spec": json.loads(spec), "provenance": json.loads(made)}
-            for id, start, end, spec, made in rows
-        ]
+        found = []
+        for id, start, end, spec, made in self._rows("SELECT id, started, finished, spec, provenance FROM runs"):
+            with self._reading(f"what is recorded of run {id}"):
+                found.append(
+                    {"id": id, "started": start, "finished": end, "spec": parsed(spec), "provenance": parsed(made)}
+                )
+        return sorted(found, key=lambda run: run["id"])
+
+    @contextlib.contextmanager
+    def _reading(self, what: str, remedy: str = "") -> Iterator[None]:
+        try:
+            yield
+        except DamagedRowError as error:
+            raise StoreError(
+                f"{self.root / DATABASE}: {printable(what)} {error}: the store is damaged{remedy}"
+            ) from None
 
     def _row(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return next(self._rows(query, values), None)
@@ -264,19 +332,22 @@ class Store:
 def open_store(root: Path | str, *, write: bool = False) -> Store:
     """Open a store folder for reading, or for writing (made if missing).
 
+    A store of version 4 is upgraded where it is opened for writing, with a copy of its database beside it; readers of
+    one see it upgraded and write nothing.
+
     Raises:
         StoreError: there is no store, it is not writable, another process is writing, or another version made it.
     """
     root = Path(root)
-    database = root / "store.sqlite"
+    database = root / DATABASE
     if not write and not database.is_file():
-        raise StoreError(f"{root}: no store here (no store.sqlite); give the folder that 'run' wrote")
+        raise StoreError(f"{root}: no store here (no {DATABASE}); give the folder that 'run' wrote")
     lock = None
     try:
         if write:
             root.mkdir(parents=True, exist_ok=True)
-            lock = _acquire_lock(root)
-        connection = _connect(database, write=write)
+            lock = acquire_lock(root)
+        connection = open_to_write(database) if write else open_to_read(database)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
@@ -286,80 +357,3 @@ def open_store(root: Path | str, *, write: bool = False) -> Store:
             raise StoreError(f"{root}: cannot open the store ({error}); check the folder's rights and space") from error
         raise
     return Store(root, connection, lock)
-
-
-def _acquire_lock(root: Path) -> int:
-    """Hold the store for one writer; the kernel lets go when the process ends, however it ends."""
-    lock = os.open(root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on {platform.node()} since {now()}\n".encode(), 0)
-    except BlockingIOError:
-        holder = os.pread(lock, 256, 0).decode(errors="replace").strip() or "another process"
-        os.close(lock)
-        raise StoreError(f"{root}: {holder} is writing this store; wait for its end or choose another store") from None
-    except OSError:
-        os.close(lock)
-        raise
-    return lock
-
-
-def _connect(database: Path, *, write: bool) -> sqlite3.Connection:
-    if write:
-        connection = sqlite3.connect(database, timeout=30)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            schema = files(__package__).joinpath("schema.sql").read_text()
-            stamp = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}')"
-            connection.executescript(f"BEGIN IMMEDIATE; {schema}; {stamp}; COMMIT;")
-    else:
-        connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-    (version,) = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() or ("",)
-    if version != SCHEMA_VERSION:
-        connection.close()
-        raise StoreError(
-            f"{database}: made with store version {version or 'unknown'}, this program writes {SCHEMA_VERSION};"
-            " use the program that made it, or run into a new folder"
-        )
-    return connection
-
-
-def _insert(database: sqlite3.Connection, output: OutputRecord, run: int) -> None:
-    if output.sr is not None:
-        database.execute(
-            "INSERT OR REPLACE INTO restorations VALUES (?, ?, ?, ?, ?, ?)",
-            (output.restoration, output.sr, output.seconds, output.memory, output.device, run),
-        )
-    if output.parameters is not None:
-        database.execute(
-            "UPDATE methods SET card = json_set(card, '$.parameters', ?)"
-            " WHERE name = ? AND json_extract(card, '$.parameters') IS NULL",
-            (output.parameters, output.method),
-        )
-    (id,) = database.execute(
-        "INSERT INTO outputs (protocol, scale, dataset, image, method, seed, lq_rule, lq, reference, restoration,"
-        " status, message)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (protocol, scale, dataset, image, method, seed) DO UPDATE SET lq_rule = excluded.lq_rule,"
-        " lq = excluded.lq, reference = excluded.reference, restoration = excluded.restoration,"
-        " status = excluded.status, message = excluded.message RETURNING id",
-        (
-            output.protocol, output.scale, output.dataset, output.image, output.method, output.seed,
-            output.lq_rule, output.lq, output.reference, output.restoration, output.status, output.message,
-        ),
-    ).fetchone()  # fmt: skip
-    for cell in output.cells:
-        if cell.value is not None:
-            database.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (cell.key, cell.value, run))
-        if cell.payload is not None:
-            little = np.ascontiguousarray(cell.payload, dtype=cell.payload.dtype.newbyteorder("<"))
-            content = zlib.compress(little.tobytes(), level=1)  # confusion matrices are mostly zeros
-            row = (cell.key, little.dtype.str, json.dumps(cell.payload.shape), content)
-            database.execute("INSERT OR REPLACE INTO payloads VALUES (?, ?, ?, ?)", row)
-        database.execute(
-            "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?)",
-            (id, cell.metric, cell.key, cell.status, cell.message),
-        )

@@ -28,7 +28,7 @@ from .objects import Objects, Pixels, StoreError
 from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
 from .restoring import SEEDING, restore_image, torch_device
-from .rows import CellRecord, OutputRecord, Status
+from .rows import CellRecord, OutputRecord, Place, Status
 from .threads import fixed_threads
 
 
@@ -61,6 +61,10 @@ class Job:
     seed: int
     lq_rule: str
     tasks: tuple[Task, ...]
+
+    def place(self, task: Task) -> Place:
+        """Where the output of one of the tasks belongs."""
+        return self.protocol, self.scale, self.dataset, task.image, self.method, self.seed
 
     def record(self, task: Task) -> OutputRecord:
         """The row of one of the tasks, as if done."""

@@ -27,18 +27,22 @@ class MethodEntry:
     origin: str = ""
     """Id under which it is registered, whatever a spec calls it."""
 
-    def identity(self, image: str, scale: int) -> dict[str, object]:
-        """What determines its pixels, apart from LQ, scale and seed. Names and paths do not.
-
-        Raises:
-            MethodError: a finished image is missing.
-        """
-        identity: dict[str, object] = {
+    def identity_of_all(self) -> dict[str, object]:
+        """What determines the pixels of all its images; names and paths do not."""
+        return {
             "origin": self.origin or self.card.id,
             "version": self.card.version,
             "weights": self.weights_digest,
             "settings": dict(self.settings),
         }
+
+    def identity(self, image: str, scale: int) -> dict[str, object]:
+        """What determines its pixels, apart from LQ, scale and seed.
+
+        Raises:
+            MethodError: a finished image is missing.
+        """
+        identity = self.identity_of_all()
         if self.interface == "finished":
             method = self.load("cpu")
             assert isinstance(method, Predictions)
