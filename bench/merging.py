@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from .contradictions import contradictions
 from .objects import StoreError, is_object
-from .store import open_store
+from .opening import DATABASE
+from .store import Store, open_store
 
 _SHOWN = 5
-"""Conflicts named in a message."""
+"""Contradictions named in a message."""
 
 
 class MergeError(StoreError):
@@ -25,23 +25,21 @@ class MergeError(StoreError):
 def merge_stores(roots: Sequence[Path], out: Path) -> int:
     """Write one store with everything of several; images are linked where the disk allows it, else copied.
 
-    What stores say in the same way is kept once. Nothing is written where they contradict each other.
+    What stores say in the same way is kept once; what is out of date in a store is left there. Nothing is written where
+    they contradict each other.
 
     Returns:
         Outputs in the merged store.
 
     Raises:
-        MergeError: a conflict, or a folder that has a store already.
+        MergeError: a contradiction, or a folder that has a store already.
         StoreError: a store that cannot be read.
     """
-    if (out / "store.sqlite").exists():
+    if (out / DATABASE).exists():
         raise MergeError(f"{out}: has a store already; merge into a new folder")
-    for root in roots:
-        with open_store(root):
-            pass  # the right version, and readable
     with contextlib.ExitStack() as stack:
-        sources = [stack.enter_context(_reading(root)) for root in roots]
-        conflicts = list(_conflicts(roots, sources))
+        sources = [stack.enter_context(open_store(root)) for root in roots]
+        conflicts = list(contradictions(sources))
         if conflicts:
             more = f"; and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
             raise MergeError(f"cannot merge: {'; '.join(conflicts[:_SHOWN])}{more}")
@@ -49,58 +47,12 @@ def merge_stores(roots: Sequence[Path], out: Path) -> int:
             pass
         for root in roots:
             _link_objects(root / "objects", out / "objects")
-        with contextlib.closing(sqlite3.connect(out / "store.sqlite")) as target:
+        with contextlib.closing(sqlite3.connect(out / DATABASE)) as target:
             with target:
                 for source in sources:
                     _copy(source, target)
             (count,) = target.execute("SELECT count(*) FROM outputs").fetchone()
     return int(count)
-
-
-@contextlib.contextmanager
-def _reading(root: Path) -> Iterator[sqlite3.Connection]:
-    address = f"{(root / 'store.sqlite').resolve().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
-        yield connection
-
-
-_PLACE = "protocol, scale, dataset, image, method, seed"
-_FACTS: tuple[tuple[str, str, int], ...] = (
-    ("method '{0}': other card or weights", "SELECT name, card, weights FROM methods", 1),
-    ("output {0}, x{1}, {2}/{3}, {4}, seed {5}: other LQ, HR or method",
-     f"SELECT {_PLACE}, lq, reference, restoration FROM outputs WHERE status = 'done'", 6),
-    ("image {0}, x{1}, {2}/{3}: other HR", "SELECT DISTINCT protocol, scale, dataset, image, reference FROM outputs"
-     " WHERE status = 'done' AND reference IS NOT NULL", 4),
-    ("output {0}, x{1}, {2}/{3}, {4}, seed {5}: other pixels from the same work",
-     f"SELECT {_PLACE}, r.sr FROM outputs o JOIN restorations r ON r.key = o.restoration", 6),
-    ("score {0}, x{1}, {2}/{3}, {4}, seed {5}, {6}: other value or version of the metric",
-     f"SELECT {_PLACE}, c.metric, c.score, s.value FROM outputs o JOIN cells c ON c.output = o.id"
-     " JOIN scores s ON s.key = c.score WHERE c.status = 'done'", 7),
-)  # fmt: skip
-"""What a conflict is called, a query, and how many of its columns name a thing; the others are said of it."""
-
-
-def _conflicts(roots: Sequence[Path], sources: Sequence[sqlite3.Connection]) -> Iterator[str]:
-    with contextlib.closing(sqlite3.connect("")) as known:  # a temporary file: stores may be larger than memory
-        for text, query, names in _FACTS:
-            known.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, said TEXT, root INTEGER) WITHOUT ROWID")
-            for number, (root, source) in enumerate(zip(roots, sources, strict=True)):
-                for row in source.execute(query):
-                    name, said = json.dumps(row[:names]), row[names:]
-                    fact = (name, json.dumps(said), number)
-                    if known.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", fact).rowcount:
-                        continue
-                    before, at = known.execute("SELECT said, root FROM facts WHERE name = ?", (name,)).fetchone()
-                    if not all(map(_same, json.loads(before), said)):
-                        yield f"{text.format(*row[:names])} in {root} than in {roots[at]}"
-            known.execute("DROP TABLE facts")
-
-
-def _same(one: object, other: object) -> bool:
-    """Equal; numbers as far as the last digits, which differ from one processor to the next."""
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
-    return one == other
 
 
 def _link_objects(source: Path, target: Path) -> None:
@@ -122,10 +74,21 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+_PLACE = "protocol, scale, dataset, image, method, seed"
+_TABLES = (
+    ("inputs", "key, lq, reference", ""),
+    ("restorations", "run, key, sr, seconds, memory, device", ""),
+    ("scores", "run, key, value, version, checksum", "WHERE checksum = score_checksum(key, value)"),
+    ("payloads", "key, dtype, shape, content, checksum",
+     "WHERE checksum = payload_checksum(key, dtype, shape, content)"),
+)  # fmt: skip
+"""Tables of which rows with the same key say the same: name, columns, and which rows are sound."""
+
+
+def _copy(source: Store, target: sqlite3.Connection) -> None:
     """Add a store's rows; runs and outputs get new numbers, a run that is there already keeps its own."""
     runs = {}
-    for number, *rest in source.execute("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id"):
+    for number, *rest in source.query("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id"):
         known = target.execute(
             "SELECT id FROM runs WHERE started = ? AND finished IS ? AND spec = ? AND provenance = ?", rest
         ).fetchone()
@@ -134,29 +97,68 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
                 "INSERT INTO runs (started, finished, spec, provenance) VALUES (?, ?, ?, ?) RETURNING id", rest
             ).fetchone()
         (runs[number],) = known
-    for table, at in (("methods", None), ("inputs", None), ("restorations", 5), ("scores", 2), ("payloads", None)):
-        rows = source.execute(f"SELECT * FROM {table}")
-        width = len(rows.description)
-        renamed = (row if at is None else (*row[:at], runs[row[at]], *row[at + 1 :]) for row in rows)
-        target.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * width)})", renamed)
-    for number, *rest in source.execute(
-        f"SELECT id, {_PLACE}, lq_rule, lq, reference, restoration, status, message FROM outputs ORDER BY id"
+    _copy_cards(source, target)
+    for table, columns, sound in _TABLES:
+        rows = source.query(f"SELECT {columns} FROM {table} {sound}")
+        renamed = ((runs[row[0]], *row[1:]) for row in rows) if columns.startswith("run") else rows
+        marks = ", ".join("?" * len(columns.split(",")))
+        target.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", renamed)
+    _copy_sets(source, target, runs)
+    for number, *rest in source.query(
+        f"SELECT id, {_PLACE}, restoration, lq_rule, lq, reference, status, message, detail FROM current_outputs"
+        " ORDER BY id"
     ):
+        changed = ("lq_rule", "lq", "reference", "restoration", "wanted", "message", "detail", "status")
         (new,) = target.execute(
-            f"INSERT INTO outputs ({_PLACE}, lq_rule, lq, reference, restoration, status, message)"
-            f" VALUES ({', '.join('?' * len(rest))}) ON CONFLICT ({_PLACE}) DO UPDATE SET"  # what is done wins
-            " lq_rule = CASE WHEN excluded.status = 'done' THEN excluded.lq_rule ELSE lq_rule END,"
-            " lq = CASE WHEN excluded.status = 'done' THEN excluded.lq ELSE lq END,"
-            " reference = CASE WHEN excluded.status = 'done' THEN excluded.reference ELSE reference END,"
-            " restoration = CASE WHEN excluded.status = 'done' THEN excluded.restoration ELSE restoration END,"
-            " message = CASE WHEN excluded.status = 'done' THEN excluded.message ELSE message END,"
-            " status = CASE WHEN excluded.status = 'done' THEN excluded.status ELSE status END RETURNING id",
+            f"INSERT INTO outputs ({_PLACE}, restoration, wanted, lq_rule, lq, reference, status, message, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+            f" ON CONFLICT ({_PLACE}) DO UPDATE SET {_done_wins(changed)} RETURNING id",
             rest,
         ).fetchone()
         target.executemany(
-            f"INSERT INTO cells VALUES ({new}, ?, ?, ?, ?) ON CONFLICT (output, metric) DO UPDATE SET"
-            " score = CASE WHEN excluded.status = 'done' THEN excluded.score ELSE score END,"
-            " message = CASE WHEN excluded.status = 'done' THEN excluded.message ELSE message END,"
-            " status = CASE WHEN excluded.status = 'done' THEN excluded.status ELSE status END",
-            source.execute("SELECT metric, score, status, message FROM cells WHERE output = ?", (number,)).fetchall(),
+            f"INSERT INTO cells (output, metric, score, status, message, detail) VALUES ({new}, ?, ?, ?, ?, ?)"
+            f" ON CONFLICT (output, metric) DO UPDATE SET {_done_wins(('score', 'message', 'detail', 'status'))}",
+            source.query(
+                "SELECT metric, score, status, message, detail FROM current_cells WHERE output = ?", (number,)
+            ),
+        )
+
+
+def _done_wins(columns: Sequence[str]) -> str:
+    """Assignments of an upsert: what is done replaces what is not."""
+    return ", ".join(
+        f"{name} = CASE excluded.status WHEN 'done' THEN excluded.{name} ELSE {name} END" for name in columns
+    )
+
+
+def _copy_cards(source: Store, target: sqlite3.Connection) -> None:
+    """Cards of methods and metrics; of two that agree, the one that tells more of the version."""
+    target.executemany(
+        "INSERT INTO methods (name, card, weights, identity) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+        " SET card = excluded.card, identity = excluded.identity WHERE identity = ''",
+        source.query("SELECT name, card, weights, identity FROM methods"),
+    )
+    target.executemany(
+        "INSERT INTO metrics (id, version, card) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+        " SET card = excluded.card, version = excluded.version WHERE length(version) < length(excluded.version)",
+        source.query("SELECT id, version, card FROM metrics"),
+    )
+
+
+def _copy_sets(source: Store, target: sqlite3.Connection, runs: dict[int, int]) -> None:
+    """Images of sets. Stores of version 4 number the ways to take an image anew: another LQ gets another number."""
+    for *image, luma, rule, lq, reference, run in source.query(
+        "SELECT protocol, scale, dataset, image, luma, lq_rule, lq, reference, run FROM sets"
+    ):
+        rows = target.execute(
+            "SELECT luma, lq, reference FROM sets WHERE protocol = ? AND scale = ? AND dataset = ? AND image = ?", image
+        ).fetchall()
+        if any(row[1:] == (lq, reference) for row in rows):
+            continue
+        taken = {row[0] for row in rows}
+        number = luma if luma not in taken else max(1, *taken) + 1
+        target.execute(
+            "INSERT INTO sets (protocol, scale, dataset, image, luma, lq_rule, lq, reference, run)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*image, number, rule, lq, reference, runs.get(run, 0)),
         )

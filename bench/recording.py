@@ -12,6 +12,7 @@ import numpy as np
 
 from .checksums import payload_checksum, score_checksum
 from .rows import CellRecord, MetricCard, OutputRecord, SetImage
+from .upgrading import code_version
 
 _PLACE = "protocol, scale, dataset, image, method, seed"
 
@@ -80,7 +81,7 @@ def insert_metric(database: sqlite3.Connection, card: MetricCard) -> None:
     """
     fields = {name: value for name, value in asdict(card).items() if name not in ("id", "version")}
     row = database.execute("SELECT version FROM metrics WHERE id = ?", (card.id,)).fetchone()
-    if row is not None and row[0] != card.version and row[0] != _code_version(card.version):
+    if row is not None and row[0] != card.version and row[0] != code_version(card.version):
         database.execute(
             "UPDATE scores SET version = ? WHERE version = '' AND key IN (SELECT score FROM cells WHERE metric = ?)",
             (row[0], card.id),
@@ -89,11 +90,6 @@ def insert_metric(database: sqlite3.Connection, card: MetricCard) -> None:
         "INSERT OR REPLACE INTO metrics (id, version, card) VALUES (?, ?, ?)",
         (card.id, card.version, json.dumps(fields, sort_keys=True)),
     )
-
-
-def _code_version(version: str) -> str:
-    """``2`` of ``2, library 1.0 digest``."""
-    return version.replace(",", " ").split()[0] if version.strip() else ""
 
 
 def insert_set(database: sqlite3.Connection, protocol: str, scale: int, images: Iterable[SetImage], run: int) -> None:

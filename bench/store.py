@@ -152,12 +152,12 @@ class Store:
         if row is None:
             return None
         number, restoration, status, lq, reference = row
-        cells = self._rows("SELECT metric, score, status FROM cells WHERE output = ?", (number,))
+        cells = self.query("SELECT metric, score, status FROM cells WHERE output = ?", (number,))
         return PlaceState(restoration, status, lq, reference, {metric: (score, word) for metric, score, word in cells})
 
     def outputs_of(self, method: str) -> Iterator[tuple[Place, str | None, str | None, str | None]]:
         """Every output under a method's name, out of date or not: place, LQ, reference, restoration key."""
-        rows = self._rows(f"SELECT {_PLACE}, lq, reference, restoration FROM outputs WHERE method = ?", (method,))
+        rows = self.query(f"SELECT {_PLACE}, lq, reference, restoration FROM outputs WHERE method = ?", (method,))
         for *place, lq, reference, restoration in rows:
             yield tuple(place), lq, reference, restoration
 
@@ -166,7 +166,7 @@ class Store:
         import pandas as pd
 
         places = self._frame(_PLACES)
-        columns = list(zip(*self._rows(_CELLS), strict=True)) or [()] * 5
+        columns = list(zip(*self.query(_CELLS), strict=True)) or [()] * 5
         # Texts repeat thousands of times: places are read once for each output, the others become codes at once.
         at = pd.Index(places.pop("id")).get_indexer(np.asarray(columns[0], dtype=np.int64))
         current = at >= 0
@@ -183,7 +183,7 @@ class Store:
 
     def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[Any]]]:
         """What a metric stored beside its values, by place."""
-        rows = self._rows(
+        rows = self.query(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.dtype, p.shape, p.content"
             " FROM current_outputs o"
             " JOIN current_cells c ON c.output = o.id JOIN payloads p ON p.key = c.score"
@@ -199,7 +199,7 @@ class Store:
     def counts(self) -> dict[tuple[str, str, str], dict[str, int]]:
         """(protocol, dataset, method) to status to number of cells."""
         found: dict[tuple[str, str, str], dict[str, int]] = {}
-        for protocol, dataset, method, status, count in self._rows(
+        for protocol, dataset, method, status, count in self.query(
             "SELECT o.protocol, o.dataset, o.method, c.status, count(*)"
             " FROM current_outputs o JOIN current_cells c ON c.output = o.id"
             " GROUP BY o.protocol, o.dataset, o.method, c.status ORDER BY o.protocol, o.dataset, o.method"
@@ -209,7 +209,7 @@ class Store:
 
     def problems(self) -> list[Problem]:
         """Why cells have no value, the most frequent reason first."""
-        return [Problem(*row) for row in self._rows(
+        return [Problem(*row) for row in self.query(
             f"SELECT c.status, o.dataset, o.method, {_REASON} AS reason, count(*) AS cells"
             " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status != 'done'"
             " GROUP BY c.status, o.dataset, o.method, reason ORDER BY c.status, cells DESC, o.dataset, o.method"
@@ -217,7 +217,7 @@ class Store:
 
     def failed_cells(self) -> Iterator[FailedCell]:
         """Every failed cell with its error."""
-        for row in self._rows(
+        for row in self.query(
             f"SELECT o.protocol, o.dataset, o.image, o.method, o.seed, c.metric, {_REASON}"
             " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status = 'failed'"
             " ORDER BY o.protocol, o.dataset, o.image, o.method, o.seed, c.metric"
@@ -236,7 +236,7 @@ class Store:
     def ledger(self) -> Iterator[tuple[Any, ...]]:
         """Every cell with what determined it: the place's six parts, LQ, reference, restoration key, SR, run that
         restored, status and message of the output; metric, score key, value, run that measured, status and message."""
-        return self._rows(
+        return self.query(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.lq, o.reference, o.restoration, r.sr,"
             " r.run, o.status, o.message, c.metric, c.score, c.value, c.run, c.status, c.message FROM current_outputs o"
             " LEFT JOIN current_cells c ON c.output = o.id LEFT JOIN restorations r ON r.key = o.restoration"
@@ -269,7 +269,7 @@ class Store:
     def metrics(self) -> dict[str, MetricCard]:
         """Metric id to what the store knows of it; no metric's code is needed."""
         found = {}
-        for id, version, card in self._rows("SELECT id, version, card FROM metrics ORDER BY id"):
+        for id, version, card in self.query("SELECT id, version, card FROM metrics ORDER BY id"):
             with self._reading(f"the card of metric '{id}'"):
                 found[str(id)] = metric_card(id, version, card)
         return found
@@ -277,7 +277,7 @@ class Store:
     def methods(self) -> dict[str, dict[str, Any]]:
         """Method name to its card, with ``weights_digest`` and ``identity`` ('' if it is not known)."""
         found = {}
-        for name, text, weights, identity in self._rows("SELECT name, card, weights, identity FROM methods"):
+        for name, text, weights, identity in self.query("SELECT name, card, weights, identity FROM methods"):
             with self._reading(f"the card of method '{name}'"):
                 found[str(name)] = {**parsed(text), "weights_digest": weights, "identity": identity}
         return dict(sorted(found.items()))
@@ -285,7 +285,7 @@ class Store:
     def runs(self) -> list[dict[str, Any]]:
         """Every run, oldest first: id, started, finished, spec, provenance."""
         found = []
-        for id, start, end, spec, made in self._rows("SELECT id, started, finished, spec, provenance FROM runs"):
+        for id, start, end, spec, made in self.query("SELECT id, started, finished, spec, provenance FROM runs"):
             with self._reading(f"what is recorded of run {id}"):
                 found.append(
                     {"id": id, "started": start, "finished": end, "spec": parsed(spec), "provenance": parsed(made)}
@@ -302,9 +302,14 @@ class Store:
             ) from None
 
     def _row(self, query: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        return next(self._rows(query, values), None)
+        return next(self.query(query, values), None)
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    def query(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of the database; ``current_outputs`` and ``current_cells`` are what readers may show.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
         try:
             yield from self._connection.execute(query, values)
         except sqlite3.DatabaseError as error:

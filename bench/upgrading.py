@@ -78,6 +78,11 @@ def versioned_rule(rule: str) -> str:
     return f"{rule} {rule_version(rule)}"
 
 
+def code_version(version: str) -> str:
+    """``2`` of ``2, library 1.0 digest``: all that a store of version 4 tells of a metric."""
+    return version.replace(",", " ").split()[0] if version.strip() else ""
+
+
 def _card_of_version_4(id: str, known: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
     """The metric as the program of that version showed it, since its values have that meaning."""
     measure, _, engine = id.partition(":")
