@@ -26,7 +26,6 @@ def card_of(metric: Metric, known: MetricCard | None = None) -> MetricCard:
         note=metric.note,
         range=metric.range,
         needs=metric.needs,
-        aggregate=metric.aggregate,
         combined=metric.combine is not None,
         payload=metric.payload is not None,
         bounded=metric.bounded,

@@ -73,6 +73,7 @@ class MetricCard:
     range: str = ""
     needs: str = "reference"
     aggregate: Literal["mean", "median"] = "mean"
+    """Median: of the HF ratio of version 4 alone; every metric is averaged now."""
     combined: bool = False
     """The value of a set is no aggregate of its images' values: it takes the metric's code."""
     payload: bool = False

@@ -255,7 +255,7 @@ class Store:
         )
         found: tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]] = {}, {}
         for counts, query in zip(found, (restored, measured), strict=True):
-            for run, protocol, count in self._rows(query):
+            for run, protocol, count in self.query(query):
                 counts.setdefault(run, {})[protocol] = count
         return found
 
