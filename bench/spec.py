@@ -186,7 +186,7 @@ def _read_text(path: Path) -> str:
         raise SpecError(f"{path}: cannot be read ({error})") from None
 
 
-_FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels", "predictions", "weights", "cwd", "folder")
+_FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels")
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
@@ -194,7 +194,10 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
 
     def anchor(entry: Any, key: str) -> Any:
         if key == "methods" and isinstance(entry, str | dict):
-            entry = anchored(entry, base)
+            placed = anchored(entry, base)
+            # A text is relative to the working folder, as on the command line; but code is looked for beside the spec.
+            is_code = isinstance(placed, Mapping) and "object" in placed
+            return placed if is_code or isinstance(entry, dict) else entry
         if not isinstance(entry, dict):
             return entry
         return {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
@@ -60,21 +60,34 @@ def code_files(module: ModuleType, also: Iterable[str] = ()) -> CodeFiles:
     unit = _unit(top, _spec_of(module), ".")
     if unit is None:
         return CodeFiles({}, {}, (f"the source of module '{module.__name__}' is not in a file here",))
+    return _followed(unit, {top}, also, _resolve)
+
+
+def script_files(script: Path) -> Mapping[str, Path]:
+    """A file that another Python runs, with all that it imports from its own folder."""
+    unit = _Unit(script.stem, {f".{script.suffix}": script}, script.parent, frozenset())
+    return _followed(unit, {script.stem}, (), _beside).files
+
+
+def _followed(
+    unit: _Unit, known: set[str], also: Iterable[str], resolve: Callable[[str, _Unit], _Unit | frozenset[str]]
+) -> CodeFiles:
+    """A unit and everything that it imports, at any depth."""
     files: dict[str, Path] = {}
     libraries: dict[str, str] = {}
     unknown: list[str] = []
-    waiting, known, root = [unit], {top}, unit
+    waiting = [unit]
 
     def follow(names: Iterable[str], importer: _Unit) -> None:
         for name in sorted({*names} - known):
             known.add(name)
-            found = _resolve(name, importer)
+            found = resolve(name, importer)
             if isinstance(found, _Unit):
                 waiting.append(found)
             else:
                 libraries.update({each: version(each) for each in found - _RECORDED})
 
-    follow(also, root)
+    follow(also, unit)
     while waiting:
         unit = waiting.pop()
         files |= unit.files
@@ -110,13 +123,21 @@ def _resolve(name: str, importer: _Unit) -> _Unit | frozenset[str]:
     installed = _distributions(name)
     if installed and not installed & importer.distributions and _is_installed(_spec(name)):
         return installed
-    beside = None if importer.distributions else PathFinder.find_spec(name, [str(importer.folder)])
+    beside = None if importer.distributions else _spec_beside(name, importer)
     if beside is not None and beside.origin:
         return _unit(name, beside, name) or frozenset()
     elsewhere = _spec(name)
     if elsewhere is not None and (elsewhere.origin or beside is None):
         return _unit(name, elsewhere, name) or frozenset()
     return _unit(name, beside, name) or frozenset()  # a folder without __init__.py
+
+
+def _beside(name: str, importer: _Unit) -> _Unit | frozenset[str]:
+    return _unit(name, _spec_beside(name, importer), name) or frozenset()
+
+
+def _spec_beside(name: str, importer: _Unit) -> ModuleSpec | None:
+    return PathFinder.find_spec(name, [str(importer.folder)])
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -145,7 +166,9 @@ def _unit(name: str, spec: ModuleSpec | None, label: str) -> _Unit | None:
     folders = [Path(place) for place in _places(spec)]
     installed = _distributions(name) if _is_installed(spec) else frozenset()
     if folders:
-        files = {f"{label}/{path.relative_to(folder).as_posix()}": path for folder in folders for path in _code(folder)}
+        files = {
+            f"{label}/{path.relative_to(folder).as_posix()}": path for folder in folders for path in code_below(folder)
+        }
         return _Unit(name, files, folders[0].parent, installed)
     file = Path(spec.origin or "")
     if not file.is_file():
@@ -153,7 +176,7 @@ def _unit(name: str, spec: ModuleSpec | None, label: str) -> _Unit | None:
     return _Unit(name, {label + file.suffix: file}, file.parent, installed)
 
 
-def _code(folder: Path) -> Iterator[Path]:
+def code_below(folder: Path) -> Iterator[Path]:
     """Files of code below a folder, without environments and hidden folders in it."""
     seen: set[str] = set()  # links may lead back
     count = 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .command import filled, run_program
 from .entry import MethodEntry
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
+from .program_files import changed_files, declared_digest, git
 from .protocol import AnyMethod, MethodCard
 
 PREFIX = "recipe:"
@@ -194,13 +194,7 @@ def head_of(clone: Path) -> str:
     """The commit that a clone has checked out; '' where git does not say."""
     if not (clone / ".git").exists():  # git would answer for a repository around it
         return ""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
+    return (git(clone, "rev-parse", "HEAD") or "").strip()
 
 
 def recipe_entry(
@@ -230,5 +224,10 @@ def recipe_entry(
     method = RecipeMethod(card, recipe, clone, interpreter(clone, python), timeout, env or {})
     settings["commit"] = head_of(clone)
     wrong = problems(recipe, clone, method.python)
-    missing = f"{id}: {'; '.join(wrong)}" if wrong else ""
-    return MethodEntry(card, "folder", lambda device: method, settings, missing=missing, origin=id)
+    if wrong:
+        return MethodEntry(
+            card, "folder", lambda device: method, settings, missing=f"{id}: {'; '.join(wrong)}", origin=id
+        )
+    settings["changed"] = changed_files(clone)
+    weights = declared_digest(id, {path: clone / path for path in recipe.files})
+    return MethodEntry(card, "folder", lambda device: method, settings, weights, origin=id)

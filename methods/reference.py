@@ -45,7 +45,9 @@ class MethodReference(BaseModel):
     env: dict[str, str] = {}
     seeded: bool = False
     version: str = "1"
-    """Raise it when the program behind ``command`` changes."""
+    """Raise it when the program behind ``command`` changes in a way that no file of it tells."""
+    files: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    """Files and folders that the program behind ``command`` reads beside its code, such as weights; ``[]``: none."""
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     object: str | None = None
     """``module:attribute`` or ``FILE.py:attribute``."""
@@ -87,6 +89,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         ("python", recipe, f"an id that begins with '{RECIPE}'"),
         ("args", parsed.object is not None, "'object'"),
         ("path", parsed.object is not None, "'object'"),
+        ("files", parsed.command is not None, "'command'"),
     ):
         if getattr(parsed, key) and not fits:
             raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
@@ -96,7 +99,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
 
 
 def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[str, Any]:
-    """The same reference, with objects of code in files of this folder: what a job elsewhere can resolve.
+    """The same reference with paths that are relative to a folder made absolute, and with its modules looked for there.
 
     A reference that says nothing sensible stays as it is.
     """
@@ -104,14 +107,19 @@ def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[
         parsed = parse_reference(reference)
     except MethodReferenceError:
         return reference
-    if parsed.object is None:
-        return reference
-    file, _, attribute = parsed.object.rpartition(":")
-    if file.endswith(".py"):
-        changes: dict[str, Any] = {"object": f"{folder.absolute() / file}:{attribute}"}
-    else:
-        changes = {"path": [*dict.fromkeys([*parsed.path, str(folder.absolute())])]}
-    return {**parsed.model_dump(exclude_unset=True), **changes}
+    given = parsed.model_dump(exclude_unset=True)
+    for key in ("predictions", "weights", "cwd", "folder"):
+        if given.get(key) is not None:
+            given[key] = str(folder.absolute() / given[key])
+    if parsed.files is not None:
+        given["files"] = [str(folder.absolute() / file) for file in parsed.files]
+    if parsed.object is not None:
+        file, _, attribute = parsed.object.rpartition(":")
+        if file.endswith(".py"):
+            given["object"] = f"{folder.absolute() / file}:{attribute}"
+        else:
+            given["path"] = [*dict.fromkeys([*parsed.path, str(folder.absolute())])]
+    return reference if given == {"id": reference} else given
 
 
 def name_of(reference: str | Mapping[str, Any]) -> str:

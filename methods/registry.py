@@ -23,6 +23,7 @@ from .networks import COMPACT_GAN, compact_gan_file, network_cards
 from .object_method import object_entry
 from .pipelines import pipeline_entry, pipeline_ids
 from .predictions import open_predictions
+from .program_files import program_identity
 from .protocol import AnyMethod, Family, MethodCard
 from .recipes import PREFIX as RECIPE
 from .recipes import recipe_entry, recipe_ids
@@ -200,13 +201,15 @@ def _weight_file(wanted: MethodReference, path: Path) -> MethodEntry:
 
 def _command(wanted: MethodReference, command: str) -> MethodEntry:
     name = wanted.name or "command"
+    cwd = Path(wanted.cwd) if wanted.cwd else None
+    program = program_identity(name, command, cwd, wanted.env, wanted.files)
     card = MethodCard(
-        name, "external", command, tuple(wanted.scales), deterministic=not wanted.seeded, version=wanted.version
-    )
-    method = ExternalCommand(card, command, wanted.timeout, Path(wanted.cwd) if wanted.cwd else None, wanted.env)
-    return MethodEntry(
-        card, "folder", lambda device: method, settings={"command": command, "env": dict(wanted.env)}, origin="command"
-    )
+        name, "external", command, tuple(wanted.scales), deterministic=not wanted.seeded, version=wanted.version,
+        incomplete=program.incomplete,
+    )  # fmt: skip
+    method = ExternalCommand(card, command, wanted.timeout, cwd, wanted.env)
+    settings = {"command": list(program.arguments), "code": program.code, "env": dict(wanted.env)}
+    return MethodEntry(card, "folder", lambda device: method, settings, program.weights, origin="command")
 
 
 def _object(wanted: MethodReference, text: str) -> MethodEntry:
