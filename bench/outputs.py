@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.images import as_rgb
 from .metrics.similarity import row_strips
 from .objects import Pixels
 
@@ -117,7 +118,7 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArr
 
 
 def read_pixels(sr: NDArray[np.uint8], lq: Pixels, scale: int, what: str) -> NDArray[np.uint8]:
-    """A restored image that was read from a file, if it is one of this LQ.
+    """A restored image that was read from a file, if it is one of this LQ; RGB where LQ has three channels.
 
     Raises:
         OutputError: it has another size, or is grey where LQ has colours; ``what`` names it.
@@ -128,9 +129,14 @@ def read_pixels(sr: NDArray[np.uint8], lq: Pixels, scale: int, what: str) -> NDA
             f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
             f" (LQ {lq.shape[1]}x{lq.shape[0]} at scale {scale}); nothing is resized to fit"
         )
-    if sr.ndim == 2 and lq.ndim == 3 and not (lq == lq[..., :1]).all():
+    if sr.ndim < lq.ndim and has_colours(lq):
         raise OutputError(f"{what} is grey, its LQ has colours; write RGB")
-    return sr
+    return as_rgb(sr) if lq.ndim == 3 else sr
+
+
+def has_colours(image: Pixels) -> bool:
+    """Whether any pixel of ``[H, W]`` or ``[H, W, 3]`` is not grey."""
+    return image.ndim == 3 and not (image == image[..., :1]).all()
 
 
 def _kind(value: object) -> str:

@@ -10,6 +10,7 @@ from ..datasets.dataset import Sample, folder_dataset
 from ..datasets.images import crop_to_multiple, read_image
 from .measuring import ahead, grouped, images_together, measure_each
 from .metrics.metric import MetricError, Pair, Pixels, get_metric
+from .outputs import has_colours
 from .protocols import Protocol
 from .restoring import torch_device
 
@@ -70,7 +71,7 @@ def score_folders(
                 f"{sample.lq} is {_size(pixels)} pixels, but {sample.hr} is {_size(reference)};"
                 " nothing is resized to fit"
             )
-        if pixels.ndim < reference.ndim:
+        if pixels.ndim < reference.ndim and has_colours(reference):
             raise ScoreError(f"{sample.lq} is grey, but {sample.hr} has colours; save the restored image as RGB")
         return Pair(pixels, reference, protocol)
 

@@ -32,6 +32,8 @@ class Picture:
     lq: Pixels
     hr: Pixels | None
     restored: dict[str, Pixels]
+    lqs: dict[str, NDArray[np.generic]]
+    """What each method was given: RGB, grey, or a float Y plane."""
 
 
 def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figure]]:
@@ -65,7 +67,7 @@ def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple
     """One figure for each image."""
     for part, picture in _pictures(material, options):
         protocol = get_protocol(part.protocol, None)
-        pairs = {name: Pair(sr, picture.hr, protocol) for name, sr in picture.restored.items()}
+        pairs = {name: Pair(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()}
         planes = {name: pair.sr_luma for name, pair in pairs.items()}
         if picture.hr is not None:
             planes = {"HR": next(iter(pairs.values())).luma[1], **planes}
@@ -95,16 +97,18 @@ def _pictures(
                 continue
             found.add(str(image))
             objects = material.store.objects
-            by_method = dict(zip(ours["method"], ours["sr"], strict=True))
+            by_method = ours.set_index("method")
+            names = [name for name in part.methods if name in by_method.index]
             reference = ours["reference"].iloc[0]
-            lqs = [objects.get(str(digest)) for digest in ours["lq"].unique()]
+            lqs = {digest: objects.get(str(digest)) for digest in ours["lq"].unique()}
             yield (
                 part,
                 Picture(
                     str(image),
-                    _eight_bit(max(lqs, key=lambda pixels: pixels.ndim)),
+                    _eight_bit(max(lqs.values(), key=lambda pixels: pixels.ndim)),
                     None if reference is None else objects.get(str(reference)),
-                    {name: objects.get(str(by_method[name])) for name in part.methods if name in by_method},
+                    {name: objects.get(str(by_method.loc[name, "sr"])) for name in names},
+                    {name: lqs[by_method.loc[name, "lq"]] for name in names},
                 ),
             )
     lost = [image for image in options.images if image not in found]

@@ -38,8 +38,7 @@ def rgb_tensors(pairs: Sequence[Pair], needs: Need) -> list[torch.Tensor]:
     groups = [[pair.sr for pair in pairs]]
     if needs == "reference":
         for pair in pairs:
-            if pair.hr is not None and pair.sr.ndim < pair.hr.ndim:
-                raise ValueError(f"protocol {pair.protocol.name} restores Y alone here; this metric needs RGB")
+            pair.require_colours()
         groups.append([pair.hr for pair in pairs if pair.hr is not None])
     border = pairs[0].protocol.shave
     return [

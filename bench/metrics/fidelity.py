@@ -7,7 +7,7 @@ import numpy as np
 from .metric import Metric, Pair
 from .similarity import Plane, Rows, psnr, psnr_of_rows, round_half_up, ssim_of_rows
 
-VERSION = "1"
+VERSION = "2"  # 1 took every grey SR of a colour HR for a Y plane
 
 
 def psnr_y(pair: Pair) -> float:

@@ -66,10 +66,7 @@ class Pair:
 
     @cached_property
     def luma(self) -> tuple[Plane, Plane]:
-        """Y of SR and HR in 0..255, shaved, not rounded.
-
-        A grey SR of a colour HR is a Y plane: the classic bicubic row is computed on Y from end to end.
-        """
+        """Y of SR and HR in 0..255, shaved, not rounded."""
         assert self.hr is not None
         return self.sr_luma, self._luma(self.hr, self._hr_is_y)
 
@@ -77,14 +74,27 @@ class Pair:
     def rgb(self) -> tuple[Pixels, Pixels]:
         """SR and HR as RGB, shaved."""
         assert self.hr is not None
-        if self.sr.ndim < self.hr.ndim:
-            raise ValueError(f"protocol {self.protocol.name} restores Y alone here; RGB metrics do not apply")
+        self.require_colours()
         return as_rgb(shave(self.sr, self.protocol.shave)), as_rgb(shave(self.hr, self.protocol.shave))
+
+    def require_colours(self) -> None:
+        """For metrics of RGB.
+
+        Raises:
+            ValueError: SR is the Y plane of a colour image.
+        """
+        if self._made_on_y and self.hr is not None and self.hr.ndim == 3:
+            raise ValueError(f"protocol {self.protocol.name} restores Y alone here; RGB metrics do not apply")
+
+    @property
+    def _made_on_y(self) -> bool:
+        """The classic bicubic row is computed on Y from end to end: its LQ is a float plane. Any other grey is grey."""
+        return self.sr.ndim == 2 and self.lq is not None and self.lq.dtype != np.uint8
 
     @property
     def _sr_is_y(self) -> bool:
-        coloured = self.hr is not None and self.hr.ndim == 3
-        return self.sr.ndim == 2 and (not self.protocol.grey_as_rgb or coloured)
+        grey = self.sr.ndim == 2 and (self.hr is None or self.hr.ndim == 2)
+        return self._made_on_y or (grey and not self.protocol.grey_as_rgb)
 
     @property
     def _hr_is_y(self) -> bool:
@@ -209,11 +219,12 @@ def all_metrics() -> dict[str, Metric]:
         faithfulness,
         fidelity,
         frechet,
+        lattice,
         naturalness,
         perceptual,
         spectral,
         structural,
     )
 
-    rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, faithfulness)
+    rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, lattice, faithfulness)
     return {metric.id: metric for room in rooms for metric in room.METRICS}

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from .metric import Metric, Pair
 from .spectrum import ROUNDING, high_frequency_power, log_distance, power_spectrum, radial_profile, spectral_slope
 
-VERSION = "1"
+VERSION = "2"  # 1 left out the corners of the plane, and took every grey SR of a colour HR for a Y plane
 SMOOTHNESS = 1.5
 """``s`` of the residual energy: the ASASR paper's."""
+_LSD_NOTE = (
+    "energy alone, not where it is: copied pixels (nearest neighbour) come out far above bicubic, whose spectrum ends"
+)
 _HF_NOTE = (
     "the mean over images of the size of each image's ratio in dB, by which it is ranked and tested too: blur in an"
     " image does not make up for invented detail in another. HF bias is the mean with its sign"
@@ -21,8 +24,9 @@ _HF_NOTE = (
 
 
 def profiles(pair: Pair) -> NDArray[np.float32]:
-    """Radial profiles of SR and HR ``[2, R]``, from which spectral figures are drawn."""
-    return np.stack([radial_profile(power_spectrum(plane / 255))[1] for plane in pair.luma]).astype(np.float32)
+    """Radial profiles of SR and HR ``[2, R]`` from 0 to Nyquist, from which spectral figures are drawn."""
+    spectra = (radial_profile(power_spectrum(plane / 255)) for plane in pair.luma)
+    return np.stack([powers[frequencies <= 1] for frequencies, powers in spectra]).astype(np.float32)
 
 
 def lsd(pair: Pair) -> float:
@@ -59,7 +63,11 @@ def high_frequency_ratio(pair: Pair) -> float:
 
 
 def sobolev_residual(pair: Pair) -> float:
-    """``H^s`` energy of the residual in levels^2, s = 1.5, DCT, weights of mean 1: the operator that trains ASASR."""
+    """``H^s`` energy of the residual in levels^2, s = 1.5, DCT, weights of mean 1: the operator that trains ASASR.
+
+    Its frequencies are cycles per field, as the paper's: on 320x480 pixels a grating along the longer side costs 1.5^3
+    times what the same one along the shorter side does.
+    """
     import torch
 
     from ...asasr.spectral import SobolevOperator
@@ -69,11 +77,11 @@ def sobolev_residual(pair: Pair) -> float:
 
 
 METRICS = (
-    Metric("lsd", "LSD", "dB", 2, "lower", VERSION, lsd, payload=profiles),
+    Metric("lsd", "LSD", "dB", 2, "lower", VERSION, lsd, payload=profiles, note=_LSD_NOTE),
     Metric("lsd_2d", "LSD-2D", "dB", 2, "lower", VERSION, lsd_2d),
     Metric("lsd_dc", "LSD-DC", "dB", 2, "lower", VERSION, lsd_dc),
     Metric("spectral_slope", "Spectral slope", "", 2, "none", VERSION, slope, needs="nothing"),
-    Metric("hf_ratio", "HF ratio", "dB", 2, "zero", "2", high_frequency_ratio, note=_HF_NOTE),
-    Metric("hf_bias", "HF bias", "dB", 2, "none", "1", high_frequency_ratio),
+    Metric("hf_ratio", "HF ratio", "dB", 2, "zero", VERSION, high_frequency_ratio, note=_HF_NOTE),
+    Metric("hf_bias", "HF bias", "dB", 2, "none", VERSION, high_frequency_ratio),
     Metric("hs_residual", "H^1.5 residual", "", 1, "lower", VERSION, sobolev_residual),
 )

@@ -11,6 +11,7 @@ Plane = NDArray[np.float64]
 
 FLOOR = 1e-12
 """Added to powers before a logarithm: far below the noise of 8-bit rounding."""
+_LEAST_RINGS = 8
 ROUNDING = (1 / 255) ** 2 / 12
 """Power of the error of rounding to eight bits, at every frequency alike: variance of a uniform error of one level."""
 
@@ -39,15 +40,16 @@ def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = Tru
 
 
 def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean power in rings of one frequency step of the shorter side, from 0 to Nyquist.
+    """Mean power in rings of one frequency step of the shorter side, from 0 into the corners of the plane.
 
     Returns:
-        Frequencies relative to Nyquist ``[R]`` and mean powers ``[R]``; frequencies in the corners are left out.
+        Frequencies relative to Nyquist ``[R]``, up to about 1.41 where a checkerboard has its own, and mean powers
+        ``[R]``.
     """
     rings, counts = _rings(*power.shape)
-    size = min(power.shape) // 2 + 1
-    sums = np.bincount(rings.ravel(), weights=power.ravel(), minlength=size)[:size]
-    return np.arange(size) / (size - 1), sums / counts[:size]
+    sums = np.bincount(rings.ravel(), weights=power.ravel(), minlength=counts.size)
+    filled = counts > 0
+    return np.flatnonzero(filled) / (min(power.shape) // 2), sums[filled] / counts[filled]
 
 
 def high_frequency_power(power: Plane) -> float:
@@ -68,7 +70,7 @@ def _rings(height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     down = (np.arange(height) - height // 2) * (shorter / height)
     across = (np.arange(width) - width // 2) * (shorter / width)
     rings = np.rint(np.hypot(down[:, None], across)).astype(np.int64)
-    return rings, np.bincount(rings.ravel(), minlength=shorter // 2 + 1)
+    return rings, np.bincount(rings.ravel())
 
 
 def log_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -80,7 +82,18 @@ def log_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
 def spectral_slope(
     frequencies: NDArray[np.float64], powers: NDArray[np.float64], band: tuple[float, float] = (0.05, 0.8)
 ) -> float:
-    """Exponent of a power law fitted to a profile: log power over log frequency, by least squares within a band."""
+    """Exponent of a power law fitted to a profile: log power over log frequency, by least squares within a band.
+
+    Raises:
+        ValueError: the image is flat, or too small for a fit.
+    """
     inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    if inside.sum() < _LEAST_RINGS:
+        raise ValueError(
+            f"a spectral slope needs {_LEAST_RINGS} rings between {band[0]} and {band[1]} of Nyquist, this image has"
+            f" {inside.sum()}; its shorter side should be 20 pixels or more"
+        )
+    if powers[inside].max() < FLOOR:
+        raise ValueError("the image is flat: it has no spectral slope")
     slope, _ = np.polyfit(np.log(frequencies[inside]), np.log(powers[inside] + FLOOR), 1)
     return float(slope)

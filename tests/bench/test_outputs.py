@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench import open_store
+from asasr_bench.bench.evaluation import evaluate
+from asasr_bench.bench.metrics.fidelity import psnr_rgb, psnr_y
+from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.similarity import luma
 from asasr_bench.bench.outputs import OutputError, read_pixels
+from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.bench.restoring import restore_image
 from asasr_bench.bench.runner import run
+from asasr_bench.bench.scoring import score_folders
 from asasr_bench.bench.spec import parse_spec
-from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.images import as_rgb, write_png
 from asasr_bench.methods.protocol import MethodCard
 
 
@@ -121,7 +127,40 @@ def test_a_grey_file_for_a_coloured_image_is_refused(lq: np.ndarray) -> None:
     grey = np.zeros((12, 10), np.uint8)
     with pytest.raises(OutputError, match=r"a\.png is grey, its LQ has colours; write RGB"):
         read_pixels(grey, lq, 2, "a.png")
-    assert read_pixels(grey, lq[..., :1].repeat(3, 2), 2, "a.png") is grey
+    np.testing.assert_array_equal(read_pixels(grey, lq[..., :1].repeat(3, 2), 2, "a.png"), as_rgb(grey))
+
+
+@pytest.mark.parametrize("protocol", ["osediff-512", "classic-x2"])
+@pytest.mark.parametrize("lq_files", [False, True])
+def test_a_grey_file_counts_as_the_same_picture_in_rgb(
+    protocol: str, lq_files: bool, photo: np.ndarray, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """HR is RGB without colours; LQ is made from it, or grey files. A grey SR is no Y plane, in ``score`` too."""
+    grey = photo[:64, :64, 1]
+    sr = np.clip(grey + rng.normal(0, 5, grey.shape), 0, 255).astype(np.uint8)
+    images = {"hr": as_rgb(grey), "lq": np.ascontiguousarray(grey[::2, ::2]), "grey": sr, "rgb": as_rgb(sr)}
+    for folder, pixels in images.items():
+        write_png(tmp_path / folder / "a.png", pixels)
+    where = f"{tmp_path / 'lq'},{tmp_path / 'hr'}" if lq_files else str(tmp_path / "hr")
+    methods = [{"name": name, "predictions": str(tmp_path / name)} for name in ("grey", "rgb")]
+    metrics = ["psnr_y", "ssim_y", "psnr_rgb", "gmsd", "lsd", "hs_residual"]
+    board = evaluate("classic-x2", tmp_path / "s", protocol=protocol, datasets=[f"D={where}"], methods=methods,
+                     metrics=metrics, workers=1)  # fmt: skip
+    values = board.pivot(index="metric", columns="method", values="value")
+    assert values.index.size == len(metrics)
+    assert (values["grey"] == values["rgb"]).all()
+    for name in ("grey", "rgb"):
+        for row in score_folders(tmp_path / name, tmp_path / "hr", get_protocol(protocol, 2), metrics):
+            assert row.value == values.loc[row.metric, name]
+
+
+def test_a_y_plane_is_read_as_such(photo: np.ndarray) -> None:
+    """What was restored from a float plane is Y already; it has no colours to compare."""
+    protocol = get_protocol("classic-x2", 2)
+    sr = np.floor(luma(photo) + 0.5).astype(np.uint8)
+    assert psnr_y(Pair(sr, photo, protocol, np.zeros((128, 128)))) == np.inf
+    with pytest.raises(ValueError, match="restores Y alone"):
+        psnr_rgb(Pair(sr, photo, protocol, np.zeros((128, 128))))
 
 
 class NextToBicubic(Pixels):

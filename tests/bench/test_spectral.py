@@ -20,6 +20,7 @@ from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.imresize import imresize
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.fft import dctn
 
 PROTOCOL = get_protocol("osediff-512", 4)
 
@@ -124,6 +125,52 @@ def test_the_ratio_is_that_of_energies_in_the_plane(photo: np.ndarray) -> None:
         v, u = np.meshgrid(*(np.fft.fftfreq(length) for length in y.shape), indexing="ij")
         energies.append(power[v**2 + u**2 > 0.25**2].mean() + 1 / 12)
     assert high_frequency_ratio(pair(sr, hr)) == pytest.approx(10 * np.log10(energies[0] / energies[1]), abs=1e-9)
+
+
+def test_copied_pixels_have_energy_where_bicubic_has_none(photo: np.ndarray) -> None:
+    """What the note of LSD says."""
+    lq = imresize(photo, 0.25)
+    assert 2 * lsd(pair(lq.repeat(4, 0).repeat(4, 1), photo)) < lsd(pair(imresize(lq, 4), photo))
+
+
+def test_corners_of_the_plane_count(photo: np.ndarray) -> None:
+    """A checkerboard of 8 levels: its frequency, Nyquist both ways, lies outside of all full rings."""
+    i, j = np.indices(photo.shape[:2])
+    hr = np.clip(photo, 8, 247)
+    board = pair((hr + np.where((i + j) % 2, 8, -8)[..., None]).astype(np.uint8), hr)
+    assert lsd(board) > 3
+    assert lsd_dc(board) > 3
+    assert high_frequency_ratio(board) > 3
+    assert profiles(board).shape == (2, 129)
+
+
+def test_what_has_no_slope_is_an_error() -> None:
+    for flat in (np.zeros((64, 64, 3), np.uint8), np.full((64, 48, 3), 200, np.uint8)):
+        with pytest.raises(ValueError, match="flat"):
+            slope(Pair(flat, None, PROTOCOL))
+    for size in ((5, 5), (12, 17), (19, 64)):
+        noise = np.random.default_rng(5).integers(0, 256, (*size, 3)).astype(np.uint8)
+        with pytest.raises(ValueError, match="20 pixels or more"):
+            slope(Pair(noise, None, PROTOCOL))
+    noise = np.random.default_rng(5).integers(0, 256, (20, 64, 3)).astype(np.uint8)
+    assert slope(Pair(noise, None, PROTOCOL)) == pytest.approx(0, abs=0.5)
+
+
+def test_the_residual_counts_cycles_per_field() -> None:
+    """One grating of 16 pixels on 320x480: the same weights by an independent DCT; 480/320 to the power 2 s = 3."""
+    shape = (320, 480)
+    energies = []
+    for axis in (0, 1):
+        wave = np.cos(2 * np.pi * (np.arange(shape[axis]) + 0.5) / 16)
+        grating = np.broadcast_to(wave[:, None] if axis == 0 else wave, shape)
+        sr = np.rint(128 + 20 * grating).astype(np.uint8)
+        hr = np.full(shape, 128, np.uint8)
+        energies.append(sobolev_residual(Pair(sr, hr, get_protocol("classic-x4", 4))))  # shaved: 312x472
+        spectrum = dctn((sr.astype(float) - 128)[4:-4, 4:-4], norm="ortho") ** 2
+        down, across = np.indices(spectrum.shape)
+        weights = (1 + (down**2 + across**2) / 4) ** 1.5
+        assert energies[-1] == pytest.approx((weights * spectrum).mean() / weights.mean(), rel=1e-6)
+    assert energies[1] / energies[0] == pytest.approx((472 / 312) ** 3, rel=0.02)
 
 
 def test_the_residual_weighs_high_frequencies_more(photo: np.ndarray) -> None:
