@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .metrics.metric import Metric, Payload, get_metric, metrics_of
+from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .ranking import per_image
 from .rows import Place
 from .set_values import bootstrap_p, combine
@@ -65,7 +65,10 @@ def compare_methods(
         if name not in set(scores["method"]):
             known = ", ".join(sorted(scores["method"].unique())) or "none"
             raise ComparisonError(f"{root}: has no scores of '{name}' (methods with scores: {known})")
-    wanted = scores[scores["metric"].isin([get_metric(id).id for id in metrics or known_metrics])]
+    ids = [stored_id(id, known_metrics) for id in metrics or known_metrics]
+    if absent := [id for id in ids if id not in known_metrics]:
+        raise ComparisonError(f"{root}: has no values of metric '{absent[0]}' (it has: {', '.join(known_metrics)})")
+    wanted = scores[scores["metric"].isin(ids)]
     if datasets:
         wanted = wanted[wanted["dataset"].isin(datasets)]
     found = []

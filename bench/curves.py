@@ -16,12 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .comparison import ComparisonError, better_of
-from .metrics.metric import Metric, all_metrics, get_metric
+from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .ranking import per_image
-from .statistics import Paired, holm, paired
+from .rows import Place
+from .set_values import bootstrap_p, combine
+from .statistics import LEVEL, Paired, holm, paired
 from .store import open_store
 
 Floats = NDArray[np.float64]
+_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ def compare_curves(
 ) -> list[CurveComparison]:  # fmt: skip
     """Compare every point of one curve with the other curve at the mean distortion of the point, image by image.
 
+    Values of whole sets (mIoU, AP, FID) are taken on the straight line between two neighbouring points, by a paired
+    bootstrap over images.
+
     Args:
         first, second: names of the curves, without the setting's value.
         distortion: metric at which they are made equal, such as ``psnr_y``.
@@ -83,28 +89,40 @@ def compare_curves(
         StoreError: no store there.
     """
     with open_store(root) as store:
-        scores = store.scores().dropna(subset=["value"])
+        scores = store.scores()
+        scores = scores[scores["status"] == "done"]
+        known = metrics_of(scores["metric"].unique())
+        distortion = stored_id(distortion, known)
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
     for name in (first, second):
         if len(_points(scores, name)) < 2:
             raise ComparisonError(f"{root}: has no curve '{name}': no two methods named {name}-NUMBER with scores")
-    if distortion not in set(scores["metric"]):
-        raise ComparisonError(f"{root}: has no scores of '{distortion}'")
-    known = all_metrics()
-    wanted = [id for id in known if id in (metrics or known) and id != distortion]
+    chosen = [stored_id(id, known) for id in metrics or known]
+    for id in (distortion, *chosen):
+        if id not in known:
+            raise ComparisonError(f"{root}: has no scores of '{id}' (it has: {', '.join(known)})")
+    if known[distortion].combine is not None:
+        raise ComparisonError(f"'{distortion}' is a value of whole sets; curves are made equal in a metric of images")
+    wanted = [id for id in known if id in chosen and id != distortion]
     if datasets:
         scores = scores[scores["dataset"].isin(datasets)]
     names = {name: _points(scores, name) for name in (first, second)}
     found = []
     for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
         tables = {
-            str(id): per_image(group, get_metric(str(id)))
+            str(id): per_image(group, known[str(id)])
             for id, group in part.groupby("metric", sort=False)
             if id in (*wanted, distortion)
         }
         for id in wanted:
-            if id in tables and distortion in tables:
-                for point, mean, result in _compare(tables, names, first, second, known[id], distortion):
-                    found.append((str(dataset), str(protocol), known[id], point, mean, result))
+            if id not in tables or distortion not in tables:
+                continue
+            if known[id].combine is None:
+                results = _compare(tables, names, first, second, known[id], distortion)
+            else:
+                rows = part[part["metric"] == id]
+                results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id])
+            found += [(str(dataset), str(protocol), known[id], *each) for each in results]
     adjusted = holm([np.nan if result is None else result.p for *_, result in found])
     return [
         CurveComparison(
@@ -133,6 +151,37 @@ def _compare(
         other = None if place is None else place.values([values[name] for name in names[second]])
         rows.append((point, means[point], None if other is None else paired(values[point], other)))
     return rows
+
+
+def _compare_sets(
+    scores: pd.DataFrame, payloads: Mapping[Place, Payload], distortions: pd.DataFrame,
+    names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
+) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    """The same for a metric of sets, on the images that all points have."""
+    both = [*names[first], *names[second]]
+    complete = set(distortions.reindex(columns=both).dropna().index)
+    rows = scores[scores["method"].isin(both) & scores["image"].isin(complete)]
+    shared = set.intersection(*(set(rows["image"][rows["method"] == name]) for name in both))
+    parts: dict[str, dict[tuple[str, int], Payload]] = {name: {} for name in both}
+    for place in rows[rows["image"].isin(shared)][list(_OUTPUT)].itertuples(index=False, name=None):
+        if place in payloads:
+            parts[place[4]][place[3], place[5]] = payloads[place]
+    sets = {name: combine(metric, part) for name, part in parts.items()}
+    if len({one.images for one in sets.values()}) > 1 or any(one.n < 2 or np.isnan(one.value) for one in sets.values()):
+        return []
+    means = {name: float(distortions.loc[sorted(shared), name].mean()) for name in both}
+    values = {name: metric.compared(np.append(one.draws, one.value)) for name, one in sets.items()}
+    found: list[tuple[str, float, Paired | None]] = []
+    for point in names[first]:
+        mixture = partner([means[name] for name in names[second]], means[point])
+        result = None
+        if mixture is not None:
+            difference = values[point] - mixture.values([values[name] for name in names[second]])
+            low, high = np.nanquantile(difference[:-1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            p = bootstrap_p(difference[:-1])
+            result = Paired(sets[point].n, float(difference[-1]), float(low), float(high), p, np.nan, np.nan)
+        found.append((point, means[point], result))
+    return found
 
 
 def _points(scores: pd.DataFrame, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .metrics.metric import get_metric
+from .metrics.metric import MetricError
 from .objects import Objects
 from .rows import OutputRecord
 from .worker import Job, Task, perform
@@ -25,7 +25,7 @@ def begin(job: Job, *, objects: Objects, device: str, threads: int = 1) -> Begun
         StoreError: see ``perform``.
     """
     whole = {task.image: task for task in job.tasks}
-    quick = replace(job, tasks=tuple(_only(task, networks=True) for task in job.tasks))
+    quick = replace(job, tasks=tuple(_only(job, task, networks=True) for task in job.tasks))
     records: list[OutputRecord] = []
     rest: list[Task] = []
     for record in perform(quick, objects=objects, device=device, threads=threads):
@@ -34,7 +34,7 @@ def begin(job: Job, *, objects: Objects, device: str, threads: int = 1) -> Begun
             records.append(job.failed(task, record.message))
             continue
         records.append(record)
-        left = replace(_only(task, networks=False), sr=record.sr or task.sr)
+        left = replace(_only(job, task, networks=False), sr=record.sr or task.sr)
         if left.metrics:
             rest.append(left)
     return Begun(tuple(records), replace(job, tasks=tuple(rest)))
@@ -47,6 +47,12 @@ def finish(begun: Begun, *, objects: Objects, threads: int = 1) -> list[OutputRe
     return [replace(record, cells=(*record.cells, *cells.get(record.image, ()))) for record in begun.records]
 
 
-def _only(task: Task, *, networks: bool) -> Task:
-    chosen = tuple(id for id in task.metrics if (get_metric(id).measure_many is not None) == networks)
-    return replace(task, metrics=chosen)
+def _only(job: Job, task: Task, *, networks: bool) -> Task:
+    return replace(task, metrics=tuple(id for id in task.metrics if _is_network(job, id) == networks))
+
+
+def _is_network(job: Job, id: str) -> bool:
+    try:
+        return job.metric(id).measure_many is not None
+    except MetricError:  # measuring says so for each image
+        return False

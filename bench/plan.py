@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -90,6 +91,9 @@ def find_everything(spec: Spec) -> Experiment:
     """
     protocol = get_protocol(spec.protocol, spec.scale)
     metrics = tuple(get_metric(id) for id in spec.metrics)
+    repeated = [id for id, count in Counter(metric.id for metric in metrics).items() if count > 1]
+    if repeated:
+        raise SpecError(f"metric '{repeated[0]}' is there twice")
     methods = _with_bounds(tuple(_planned(reference) for reference in spec.methods), metrics)
     datasets = _with_truth(tuple(_dataset(entry, spec) for entry in spec.datasets), spec)
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
@@ -215,6 +219,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         scope: which cells without a value are tried.
     """
     unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
+    code = tuple((metric.id, metric.code) for metric in experiment.metrics if metric.code)
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
     for stretch in grouped(experiment.outputs(), _STRETCH):
         jobs: list[Job] = []
@@ -228,6 +233,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 seed=seed,
                 lq_rule=dataset.lq_rule,
                 tasks=(),
+                code=code,
             )
             place = (blank.protocol, blank.scale, blank.dataset, item.image, blank.method, blank.seed)
             state = store.state_of(place)

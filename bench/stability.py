@@ -6,7 +6,7 @@ G-STD and L-STD of Sun et al., "Improving the stability of diffusion models for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.images import as_rgb
-from .metrics.metric import all_metrics
+from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .objects import Objects
-from .statistics import bootstrap_ci
+from .rows import Place
+from .set_values import combine
+from .statistics import LEVEL, bootstrap_ci
 from .store import open_store
 
 PIXELS = "L-STD"
 """In place of a metric's id: every pixel, in levels of 255."""
 _PLACE = ["protocol", "scale", "dataset", "method"]
+_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
 
 
 class StabilityError(ValueError):
@@ -38,47 +41,100 @@ class Stability:
     metric: str
     """A metric's id (G-STD), or ``L-STD``."""
     value: float
-    """Standard deviation over seeds (population), mean over images."""
+    """Standard deviation over seeds (population): mean over images, or of the set's value where only sets have it."""
     low: float
     high: float
     """Bootstrap interval over images."""
     seeds: int
     images: int
+    title: str
+    """What tables call it."""
+    digits: int
 
 
 def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool = True) -> list[Stability]:
     """How every seeded method of a store varies over its seeds, on the images that have all of them.
 
     Args:
-        metrics: ids; default: all that the store has.
+        metrics: ids; default: all that the store has. Of metrics of sets (mIoU, AP, FID) it is the set's value.
         pixels: read the images and tell the deviation of each pixel as well.
 
     Raises:
-        StabilityError: no method has an image with two seeds.
+        StabilityError: no method has an image with two seeds, or the store has not such a metric.
         StoreError: no store there.
     """
     with open_store(root) as store:
         scores, outputs = store.scores(), store.outputs()
         objects = store.objects
-    scores = scores[(scores["status"] == "done") & scores["metric"].isin(metrics or all_metrics())]
+        scores = scores[scores["status"] == "done"]
+        known = _chosen(root, metrics_of(scores["metric"].unique()), metrics)
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
     rows = []
     for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):
         table = group.pivot(index="image", columns="seed", values="sr").dropna()
         if table.shape[1] < 2 or table.empty:
             continue
         here = scores[(scores[_PLACE] == [protocol, scale, dataset, method]).all(axis=1)]
-        found = {str(id): _by_seed(part) for id, part in here.groupby("metric", sort=False)}
+        found: list[tuple[str, str, int, Deviation | None]] = []
+        for id, part in here.groupby("metric", sort=False):
+            if id not in known:
+                continue
+            metric = known[str(id)]
+            if metric.combine is None:
+                deviation = _of_images(_by_seed(part))
+            else:
+                deviation = _of_sets(part, metric, payloads[metric.id])
+            found.append((metric.id, f"G-STD {metric.title}", metric.digits + 1, deviation))
         if pixels:
-            found[PIXELS] = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
-        for id, deviations in found.items():
-            if deviations.size:
-                low, high = bootstrap_ci(deviations)
-                value = float(deviations.mean())
-                rows.append(Stability(str(dataset), str(protocol), str(method), id, value, low, high,
-                                      table.shape[1], deviations.size))  # fmt: skip
+            levels = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
+            found.append((PIXELS, PIXELS, 3, _of_images(levels)))
+        for id, title, digits, one in found:
+            if one is not None:
+                rows.append(Stability(str(dataset), str(protocol), str(method), id, one.value, one.low, one.high,
+                                      table.shape[1], one.images, title, digits))  # fmt: skip
     if not rows:
         raise StabilityError(f"{root}: no method has an image restored with two seeds; run with --seed 0 --seed 1 ...")
     return rows
+
+
+def _chosen(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
+    ids = [stored_id(id, known) for id in wanted or known]
+    for id in ids:
+        if id not in known:
+            raise StabilityError(f"{root}: has no values of metric '{id}' (it has: {', '.join(known)})")
+    return {id: known[id] for id in ids}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A deviation over seeds with its bootstrap interval over images."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+def _of_images(deviations: np.ndarray) -> Deviation | None:
+    if not deviations.size:
+        return None
+    return Deviation(float(deviations.mean()), *bootstrap_ci(deviations), deviations.size)
+
+
+def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Deviation | None:
+    """Deviation of the set's value over seeds, on the images that have all of them."""
+    table = scores.pivot(index="image", columns="seed", values="status").dropna()
+    places = scores[scores["image"].isin(table.index)][list(_OUTPUT)].itertuples(index=False, name=None)
+    by_seed: dict[int, dict[tuple[str, int], Payload]] = {}
+    for place in places:
+        if place in payloads:
+            by_seed.setdefault(place[5], {})[place[3], place[5]] = payloads[place]
+    sets = [combine(metric, one) for one in by_seed.values()]
+    if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
+        return None
+    draws = np.std([one.draws for one in sets], axis=0)
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if draws.size else (np.nan, np.nan)
+    return Deviation(float(np.std([one.value for one in sets])), float(low), float(high), sets[0].n)
 
 
 def _by_seed(scores: pd.DataFrame) -> np.ndarray:

@@ -23,7 +23,7 @@ from .inputs import Input, store_input
 from .keys import digest, restoration_key, score_key
 from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
 from .metering import Meter, children_peak
-from .metrics.metric import Metric, Pair, get_metric
+from .metrics.metric import Metric, MetricError, Pair, get_metric
 from .objects import Objects, Pixels, StoreError
 from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
@@ -61,6 +61,16 @@ class Job:
     seed: int
     lq_rule: str
     tasks: tuple[Task, ...]
+    code: tuple[tuple[str, str], ...] = ()
+    """Metrics of other people: id, and where their code is."""
+
+    def metric(self, id: str) -> Metric:
+        """The metric of an id in its tasks.
+
+        Raises:
+            MetricError: its code is not there.
+        """
+        return get_metric(dict(self.code).get(id, id))
 
     def place(self, task: Task) -> Place:
         """Where the output of one of the tasks belongs."""
@@ -147,7 +157,7 @@ def _perform(job: Job, objects: Objects, device: str, usual: Mapping[str, str | 
                 task = replace(task, sr=sr)
             made.append(record)
             finished.append(_finished(job, task, outcome.pixels, hr, lq))
-        cells = _measure(finished, device)
+        cells = _measure(job, finished, device)
         records += [replace(record, cells=found) for record, found in zip(made, cells, strict=True)]
     return records
 
@@ -292,11 +302,16 @@ def _finished(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels | 
     return _Finished(task, Pair(sr, hr, get_protocol(job.protocol, job.scale), lq, truths), broken)
 
 
-def _measure(images: Sequence[_Finished], device: str) -> list[tuple[CellRecord, ...]]:
+def _measure(job: Job, images: Sequence[_Finished], device: str) -> list[tuple[CellRecord, ...]]:
     """The missing cells of each image, metric by metric, so that networks take images together."""
     cells: list[dict[str, CellRecord]] = [{} for _ in images]
     for id in dict.fromkeys(id for image in images for id in image.task.metrics):
-        metric = get_metric(id)
+        try:
+            metric = job.metric(id)
+        except MetricError as error:
+            for cell in cells:
+                cell[id] = CellRecord(id, "failed", message=explain(error))
+            continue
         chosen = []
         for index, image in enumerate(images):
             if metric.needs in image.broken:

@@ -114,6 +114,7 @@ class Written:
     packages: Mapping[str, str] = field(default_factory=lambda: {"numpy": "2.0", "torch": "2.11"})
     started: str = "2024-05-01T10:00:00+00:00"
     families: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ("psnr_y", "ssim_y", "lsd", "hf_ratio")
 
 
 def write_store(root: Path, what: Written | None = None) -> Path:
@@ -151,7 +152,7 @@ def write_store(root: Path, what: Written | None = None) -> Path:
                         task = Task(f"image{number}", *digests, key, store.objects.put(sr), ())
                         pair = Pair(sr, hr, protocol, lq)
                         cells = []
-                        for id in ("psnr_y", "ssim_y", "lsd", "hf_ratio"):
+                        for id in what.metrics:
                             metric = get_metric(id)
                             payload = metric.payload(pair) if metric.payload else None
                             cells.append(CellRecord(id, "done", key_of(metric, task, protocol), metric.measure(pair),
@@ -171,7 +172,7 @@ def store(tmp_path: Path) -> Path:
     return write_store(tmp_path / "store")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_store() -> Callable[..., Path]:
     """Write a store with fields of ``Written`` of one's own."""
     return lambda root, **fields: write_store(root, Written(**fields))

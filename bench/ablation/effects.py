@@ -43,7 +43,7 @@ def factor_effects(
 
     With arms ``00`` (neither), ``10``, ``01`` and ``11`` (both), per image and averaged over seeds of sampling and of
     training: the first factor's effect is ``(y10 - y00 + y11 - y01) / 2``, the interaction ``y11 - y10 - y01 + y00``.
-    Values of sets that no image has (mAP, FID) are left out.
+    Values of whole sets (mIoU, AP, FID) are left out: they are no mean over images.
 
     Args:
         arms: setting to the methods (one for each training seed) of neither, first, second, both.
@@ -54,7 +54,7 @@ def factor_effects(
         ["protocol", "dataset", "metric"], sort=False
     ):
         metric = metrics.get(str(id))
-        if metric is None:
+        if metric is None or metric.combine is not None:
             continue
         table = per_image(group, metric)
         for setting, methods in arms.items():

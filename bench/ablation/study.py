@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ...reports.ablation import effects_markdown, gaps_markdown
 from ...reports.tables import csv_text
 from ..figures import write_figures
 from ..leaderboard import name_scales, write_reports
-from ..metrics.metric import all_metrics
+from ..metrics.metric import Metric, metrics_of, stored_id
 from ..preparing import Progress
 from ..runner import Summary, run
 from ..spec import Spec
@@ -112,10 +112,10 @@ def _variants(spec: AblationSpec, arm: Arm, seed: int, id: str = "") -> list[Var
 def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: Path, summary: Summary) -> Outcome:
     """Tables, effects and figures of the arms that are measured; the same store gives the same bytes."""
     store, report = out / "store", out / "report"
-    metrics = all_metrics()
-    digits = {id: metric.digits for id, metric in metrics.items()}
     with open_store(store) as opened:
         scores = name_scales(opened.scores())
+    metrics = metrics_of(scores["metric"].unique())
+    digits = {id: metric.digits for id, metric in metrics.items()}
     there = set(scores["method"])
     variants = [one for arm in arms for seed in _seeds(spec, arm) for one in _variants(spec, arm, seed)]
     paths = write_reports(store, report, ("md", "csv", "tex", "html"), title=spec.name)
@@ -132,15 +132,17 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
         paths.append(_write(report / "effects.md", effects_markdown(effects, digits)))
         paths.append(_write(report / "effects.csv", _csv([asdict(effect) for effect in effects])))
     found: list[Gap] = []
-    ids = [id for id in experiment.metrics if id in set(scores["metric"])]
+    ids = [id for text in experiment.metrics if (id := stored_id(text, metrics)) in metrics]
     if len(spec.steps) > 1:
         curves: dict[str, list[str]] = {}
         for variant in variants:
             curves.setdefault(variant.name.removesuffix(f"-{variant.steps}"), []).append(variant.name)
-        x, ys = _axes(ids)
+        x, ys = _axes(ids, metrics)
         reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
         if x is not None and reference in curves:
-            found = gaps(scores, curves, reference, metrics[x], [metrics[id] for id in ys])
+            found = gaps(
+                scores, curves, reference, metrics[x], [metrics[id] for id in ys if metrics[id].combine is None]
+            )
             if found:
                 paths.append(_write(report / "gaps.md", gaps_markdown(found, digits)))
                 paths.append(_write(report / "gaps.csv", _csv([asdict(gap) for gap in found])))
@@ -168,10 +170,10 @@ def _sensitivity(spec: AblationSpec, variants: list[Variant], store: Path, repor
     return write_figures(store, ["sensitivity"], report, options)
 
 
-def _axes(ids: list[str]) -> tuple[str | None, list[str]]:
+def _axes(ids: list[str], metrics: Mapping[str, Metric]) -> tuple[str | None, list[str]]:
     """Distortion, and the metrics that are compared where it is equal."""
     x = next((id for id in ("psnr_y", "psnr_rgb", "ssim_y") if id in ids), None)
-    return x, [id for id in ids if id != x and all_metrics()[id].direction != "none"]
+    return x, [id for id in ids if id != x and metrics[id].direction != "none"]
 
 
 def _write(path: Path, text: str) -> Path:

@@ -44,6 +44,7 @@ def gaps(
 
     Args:
         curves: arm to its methods in order of steps.
+        x, ys: metrics of images; values of whole sets are no mean over images.
     """
     found = []
     for (protocol, dataset), part in scores.dropna(subset=["value"]).groupby(["protocol", "dataset"], sort=False):

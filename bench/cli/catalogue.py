@@ -51,17 +51,19 @@ def datasets() -> None:
 @listing.command()
 def metrics() -> None:
     """Metrics by id."""
-    from ..metrics.metric import all_metrics
+    from ..metrics.metric import get_metric, shipped_metrics
+    from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
     from ..tasks.catalogue import measures
 
     rows = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
-            for m in all_metrics().values()]  # fmt: skip
+            for m in (*shipped_metrics().values(), *map(get_metric, installed_metrics()))]  # fmt: skip
     print_table(("metric", "title", "better", "range", "state"), rows)
     print_table(
         ("metric of a task", "engines"),
         [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
     )
     typer.echo("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
+    typer.echo(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
 
 
 @listing.command()
@@ -126,7 +128,8 @@ def show(
     from ...datasets.card import card_ids, load_card
     from ...methods.published import published_tables
     from ...methods.registry import REGISTRY, resolve
-    from ..metrics.metric import all_metrics, get_metric
+    from ..metrics.metric import get_metric, shipped_metrics
+    from ..metrics.third_party import installed_metrics
     from ..protocols import get_protocol, protocol_names
     from ..spec import load_spec, shipped_specs
     from ..tasks.catalogue import is_task_id
@@ -136,7 +139,7 @@ def show(
         found.append(("spec", load_spec(name).model_dump(mode="json")))
     if name in card_ids():
         found.append(("dataset", load_card(name).model_dump(mode="json")))
-    if name in all_metrics() or is_task_id(name):
+    if name in (*shipped_metrics(), *installed_metrics()) or is_task_id(name):
         metric = get_metric(name)
         keys = ("id", "title", "unit", "direction", "range", "version", "needs", "note")
         facts = {key: getattr(metric, key) for key in keys}

@@ -21,16 +21,12 @@ def stability(
 
     Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
     """
-    from ..metrics.metric import all_metrics
     from ..stability import stability as measure
     from .catalogue import print_table
 
-    metrics = all_metrics()
     rows = []
     for row in measure(store, metrics=metric):
-        digits = metrics[row.metric].digits + 1 if row.metric in metrics else 3
-        interval = f"{row.low:.{digits}f} … {row.high:.{digits}f}"
-        kind = f"G-STD {metrics[row.metric].title}" if row.metric in metrics else row.metric
-        rows.append((row.dataset, row.method, kind, f"{row.value:.{digits}f}", interval, str(row.seeds),
+        interval = f"{row.low:.{row.digits}f} … {row.high:.{row.digits}f}"
+        rows.append((row.dataset, row.method, row.title, f"{row.value:.{row.digits}f}", interval, str(row.seeds),
                      str(row.images)))  # fmt: skip
     print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...datasets.images import write_atomically
-from ..metrics.metric import MetricError, get_metric
+from ..metrics.metric import stored_id
 from ..rows import Place
 from ..store import open_store
 from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
@@ -32,18 +32,29 @@ def write_baseline(
         BaselineError: nothing to keep, or a tolerance of a metric that does not exist.
         StoreError: no store there.
     """
-    for metric in tolerances or {}:
-        try:
-            get_metric(metric)
-        except MetricError as error:
-            raise BaselineError(f"tolerance: {error}") from None
     with open_store(root) as store:
         snapshot = take_snapshot(store, methods=methods, datasets=datasets, metrics=metrics)
     if not any(output.scores for output in snapshot.outputs.values()):
         raise BaselineError(f"{root}: has no cells of these methods, datasets and metrics to keep as a baseline")
-    snapshot = _used(replace(snapshot, tolerances=dict(tolerances or {})))
+    snapshot = _used(replace(snapshot, tolerances=known_tolerances(tolerances or {}, snapshot)))
     write_atomically(path, to_json(snapshot).encode())
     return snapshot
+
+
+def known_tolerances(tolerances: Mapping[str, float], *snapshots: Snapshot) -> dict[str, float]:
+    """Tolerances by the ids that the snapshots have.
+
+    Raises:
+        BaselineError: one is of a metric that none of them has.
+    """
+    ids = {metric for snapshot in snapshots for output in snapshot.outputs.values() for metric in output.scores}
+    found = {stored_id(metric, ids): value for metric, value in tolerances.items()}
+    for metric in found:
+        if metric not in ids:
+            raise BaselineError(
+                f"tolerance: no values of metric '{metric}' here (there are: {', '.join(sorted(ids)) or 'none'})"
+            )
+    return found
 
 
 def read_baseline(path: Path) -> Snapshot:

@@ -8,10 +8,10 @@ from math import inf, isinf
 from pathlib import Path
 
 from ...reports.drift import CellDrift, DriftReport
-from ..metrics.metric import all_metrics
+from ..metrics.metric import Metric, metrics_of
 from ..rows import Place
 from ..store import open_store
-from .baseline import BaselineError, read_baseline
+from .baseline import known_tolerances, read_baseline
 from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
 
 INPUT, METHOD, MEASUREMENT = "input", "method output", "measurement"
@@ -28,18 +28,19 @@ def check_store(root: Path, baseline: Path, tolerances: Mapping[str, float] | No
         BaselineError, StoreError: one of the two cannot be read.
     """
     before = read_baseline(baseline)
-    unknown = sorted(set(tolerances or {}) - set(all_metrics()))
-    if unknown:
-        raise BaselineError(f"tolerance: unknown metric '{unknown[0]}'")
     with open_store(root) as store:
         after = take_snapshot(store)
-    return compare(before, after, tolerances or {}, names=(baseline.name, root.name))
+    return compare(before, after, known_tolerances(tolerances or {}, before, after), names=(baseline.name, root.name))
 
 
-def default_tolerance(metric: str) -> float:
-    """Half a unit of the last printed digit: below it, no table changes by more than its rounding."""
-    known = all_metrics().get(metric)
-    return 0.5 * 10.0 ** -(known.digits if known else 6)
+def default_tolerance(metric: str, *known: Mapping[str, Metric]) -> float:
+    """Half a unit of the last printed digit: below it, no table changes by more than its rounding.
+
+    Args:
+        known: what snapshots know of their metrics.
+    """
+    one = next((each[metric] for each in known if metric in each), None) or metrics_of([metric])[metric]
+    return 0.5 * 10.0**-one.digits
 
 
 def compare(
@@ -51,7 +52,7 @@ def compare(
     for place, old in before.outputs.items():
         new = after.outputs.get(place)
         for metric, score in old.scores.items():
-            tolerance = tolerances.get(metric, before.tolerances.get(metric, default_tolerance(metric)))
+            tolerance = tolerances.get(metric, before.tolerances.get(metric, default_tolerance(metric, after.metrics)))
             now = None if new is None else new.scores.get(metric)
             if score.value is None:
                 continue  # it had no value then; if it has one now, all the better

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from ...reports.history import HistoryReport, Series, Step
-from ..metrics.metric import all_metrics
 from ..store import open_store
-from .baseline import BaselineError
+from .baseline import BaselineError, known_tolerances
 from .check import compare, default_tolerance
 from .snapshot import WHOLE, Snapshot, take_snapshot
 
@@ -42,10 +41,12 @@ def history(
             snapshots.append(take_snapshot(store, methods=methods, datasets=datasets, metrics=metrics))
     order = sorted(range(len(roots)), key=lambda number: (snapshots[number].started, number))
     snapshots = [snapshots[number] for number in order]
+    allowed = known_tolerances(tolerances or {}, *snapshots)
     means = [_means(snapshot) for snapshot in snapshots]
     found = []
     for group in dict.fromkeys(group for one in means for group in one):
-        tolerance = (tolerances or {}).get(group[3], default_tolerance(group[3]))
+        known = [snapshot.metrics for snapshot in snapshots]
+        tolerance = allowed.get(group[3], default_tolerance(group[3], *known))
         points = [(number, one[group]) for number, one in enumerate(means) if isfinite(one.get(group, float("nan")))]
         values = [value for _, value in points]
         steps = []
@@ -96,12 +97,11 @@ def find_steps(values: Sequence[float], tolerance: float) -> list[int]:
 
 def _means(snapshot: Snapshot) -> dict[Group, float]:
     """The value of each set: over images, after the mean over seeds of an image."""
-    known = all_metrics()
     found: dict[Group, dict[str, list[float]]] = {}
     for (protocol, _, dataset, image, method, _), output in snapshot.outputs.items():
         for metric, score in output.scores.items():
-            own = known.get(metric)
-            if own is not None and own.combine is not None and image != WHOLE:
+            own = snapshot.metrics[metric]
+            if own.combine is not None and image != WHOLE:
                 continue  # the whole set has the value that counts
             if score.value is not None:
                 images = found.setdefault((protocol, dataset, method, metric), {})

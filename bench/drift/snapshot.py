@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any
 
 from ..keys import digest
-from ..metrics.metric import Payload, all_metrics
+from ..metrics.metric import Metric, Payload, metrics_of
 from ..rows import Place
 from ..store import Store
 
@@ -71,6 +71,8 @@ class Snapshot:
     outputs: Mapping[Place, OutputState]
     tolerances: Mapping[str, float] = field(default_factory=dict)
     """Metric to the difference that is still no drift, where it is not the metric's default."""
+    metrics: Mapping[str, Metric] = field(default_factory=dict, compare=False)
+    """What the store says of its metrics; a baseline says nothing."""
 
 
 def take_snapshot(
@@ -105,8 +107,8 @@ def take_snapshot(
                 value if done else None, _short(key) if done else "", number.get(measured) if done else None,
                 "" if done else reason or message or cell_status,
             )  # fmt: skip
-    wanted = {metric for output in outputs.values() for metric in output.scores}
-    for place, state in _sets(store, outputs, wanted).items():
+    known = metrics_of({metric for output in outputs.values() for metric in output.scores})
+    for place, state in _sets(store, outputs, known).items():
         outputs[place] = state
     cards = {
         name: {"version": str(card.get("version", "")), "weights": _short(card["weights_digest"])}
@@ -119,16 +121,17 @@ def take_snapshot(
         tuple(origins),
         {name: card for name, card in cards.items() if name in there},
         outputs,
+        metrics=known,
     )
 
 
-def _sets(store: Store, outputs: Mapping[Place, OutputState], metrics: Collection[str]) -> dict[Place, OutputState]:
+def _sets(
+    store: Store, outputs: Mapping[Place, OutputState], metrics: Mapping[str, Metric]
+) -> dict[Place, OutputState]:
     """Values that only whole sets have (mAP, mIoU, FID), as one output more of each method; its digests are of all."""
     found: dict[Place, OutputState] = {}
-    known = all_metrics()
-    for id in metrics:
-        metric = known.get(id)
-        if metric is None or metric.combine is None:
+    for id, metric in metrics.items():
+        if metric.combine is None:
             continue
         sets: dict[Place, dict[Place, Payload]] = {}
         for place, payload in store.payloads(id):
@@ -139,6 +142,8 @@ def _sets(store: Store, outputs: Mapping[Place, OutputState], metrics: Collectio
             keys = [member.scores[id].key for member in members]
             value = float(metric.combine(list(payloads.values())))
             score = ScoreState(value, _of_all(keys), members[-1].scores[id].origin)
+            if isnan(value):
+                score = ScoreState(None, message="not defined for these images, or its code is not here")
             before = found.get(whole)
             found[whole] = replace(before, scores={**before.scores, id: score}) if before else OutputState(
                 _of_all([one.lq for one in members]), _of_all([one.reference for one in members]),

@@ -39,15 +39,15 @@ def curves(material: Material, options: CurvesOptions) -> Iterator[tuple[str, Fi
     families = groups(material.names)
     look = looks(list(families))
     for part in material.parts(options):
-        drawn = list(_curves(part, options, families))
+        drawn = list(_curves(part, [x.id, *(metric.id for metric in y)], families))
         if drawn:
             labels = axis_label(x), [axis_label(metric) for metric in y]
             figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height)
             yield f"curves-{part.dataset}-{part.protocol}", figure
 
 
-def _curves(part: Part, options: CurvesOptions, families: dict[str, dict[str, str]]) -> Iterator[Curve]:
-    values = [part.values(id) for id in (options.x, *options.y)]
+def _curves(part: Part, ids: Sequence[str], families: dict[str, dict[str, str]]) -> Iterator[Curve]:
+    values = [part.values(id) for id in ids]
     complete = {name for name in part.methods if all(name in one for one in values)}
     for group, members in families.items():
         points = {setting: name for setting, name in members.items() if name in complete}

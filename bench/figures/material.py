@@ -15,7 +15,7 @@ from ...reports.figures.curves import AxisLabel
 from ...reports.figures.style import Look, looks
 from ...reports.grid import ARROWS
 from ..leaderboard import load_board, name_scales
-from ..metrics.metric import Metric, all_metrics
+from ..metrics.metric import Metric, metrics_of, stored_id
 from ..objects import StoreError
 from ..store import Store
 from .options import FigureOptions
@@ -54,6 +54,11 @@ class Material:
     def board(self) -> Board:
         """Means with intervals."""
         return load_board(self.store, title="")
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics of the store by id, in the order of tables."""
+        return metrics_of(map(str, self.board.metrics["metric"]))
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -117,11 +122,10 @@ class Material:
         Raises:
             StoreError: it has none.
         """
-        known = all_metrics()
-        there = [str(one) for one in self.board.metrics["metric"]]
-        if id not in there:
-            raise StoreError(f"{self.store.root}: has no values of metric '{id}' (it has: {', '.join(there)})")
-        return known[id]
+        found = self.metrics.get(stored_id(id, self.metrics))
+        if found is None:
+            raise StoreError(f"{self.store.root}: has no values of metric '{id}' (it has: {', '.join(self.metrics)})")
+        return found
 
 
 def axis_label(metric: Metric) -> AxisLabel:

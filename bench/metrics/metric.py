@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -149,6 +150,9 @@ class Metric:
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digests of its weight files, which every score key carries; '' without any."""
 
+    code: str = field(default="", compare=False)
+    """Where somebody else's metric comes from, as a worker finds it; '' for the package's own."""
+
     note: str = ""
     """What a reader of its values must know."""
     range: str = ""
@@ -182,38 +186,65 @@ class MetricError(ValueError):
     """Unknown metric."""
 
 
-def get_metric(id: str) -> Metric:
-    """The metric of this id.
+def get_metric(reference: str) -> Metric:
+    """The metric to measure with: the only way from a name to a metric's code.
+
+    Args:
+        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, or somebody's own (``third_party``).
 
     Raises:
-        MetricError: no metric has it; the message names the nearest ones.
+        MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
     """
+    metrics = shipped_metrics()
+    if reference in metrics:
+        return metrics[reference]
     from ..tasks.catalogue import is_task_id, measures, task_metric
+    from .third_party import installed_metrics, is_code, metric_from_code
 
-    metrics = all_metrics()
-    if is_task_id(id):
-        return task_metric(id)
-    if id not in metrics:
-        nearest = difflib.get_close_matches(id.lower(), [*metrics, *measures()], n=2, cutoff=0.4)
-        hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
-        raise MetricError(f"unknown metric '{id}'{hint} (known: {', '.join(metrics)}; {', '.join(measures())})")
-    return metrics[id]
+    if is_task_id(reference):
+        return task_metric(reference)
+    known = [*metrics, *measures(), *installed_metrics()]
+    nearest = difflib.get_close_matches(reference.partition(":")[0].lower(), known, n=2, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
+    if reference in installed_metrics() or is_code(reference):
+        return metric_from_code(reference, hint)
+    raise MetricError(
+        f"unknown metric '{reference}'{hint} (known: {', '.join(known)}; also your own: FILE.py:NAME, module:NAME)"
+    )
 
 
 def metrics_of(ids: Iterable[str]) -> dict[str, Metric]:
-    """The metrics of these ids, in the order in which tables show them: task metrics last.
+    """The metrics behind values that were stored, in the order in which tables show them: task metrics last.
 
-    Raises:
-        MetricError: see ``get_metric``.
+    Whatever the store says, no code is imported but that of this package and of installed plug-ins. An id that they do
+    not know can be shown and compared all the same.
     """
     wanted = set(ids)
-    known = all_metrics()
-    rest = sorted(wanted - set(known))
-    return {id: known.get(id) or get_metric(id) for id in (*(id for id in known if id in wanted), *rest)}
+    shipped = shipped_metrics()
+    rest = sorted(wanted - set(shipped))
+    return {
+        id: shipped[id] if id in shipped else _unknown(id) for id in (*(id for id in shipped if id in wanted), *rest)
+    }
 
 
-def all_metrics() -> dict[str, Metric]:
-    """All metrics of images by id, in the order in which tables show them; those of tasks are made by their id."""
+def stored_id(text: str, ids: Collection[str]) -> str:
+    """What a store calls a metric that a user names; the text itself where it has no such metric."""
+    if text in ids:
+        return text
+    from ..tasks.catalogue import is_task_id, task_metric
+
+    if is_task_id(text):
+        with contextlib.suppress(MetricError):
+            return task_metric(text).id
+    return text
+
+
+def shipped_metrics() -> dict[str, Metric]:
+    """The package's metrics of images by id, in the order in which tables and lists show them.
+
+    Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
+    a store ``metrics_of``.
+    """
     from . import (
         deep_features,
         faithfulness,
@@ -228,3 +259,17 @@ def all_metrics() -> dict[str, Metric]:
 
     rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, lattice, faithfulness)
     return {metric.id: metric for room in rooms for metric in room.METRICS}
+
+
+def _unknown(id: str) -> Metric:
+    from ..tasks.catalogue import is_task_id
+    from .third_party import installed_metrics
+
+    if is_task_id(id) or id in installed_metrics():
+        with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
+            return get_metric(id)
+
+    def measure(pair: Pair) -> float:
+        raise MetricError(f"metric '{id}' is not installed here")
+
+    return Metric(id, id, "", 4, "none", "", measure, note="this installation does not know it")

@@ -25,7 +25,7 @@ from asasr_bench.bench.ablation.study import run_ablation
 from asasr_bench.bench.ablation.tradeoff import gaps
 from asasr_bench.bench.ablation.training import MissingArmError, arm_config
 from asasr_bench.bench.cli.main import app
-from asasr_bench.bench.metrics.metric import all_metrics
+from asasr_bench.bench.metrics.metric import shipped_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store import open_store
 from asasr_bench.bench.training import run_stage
@@ -241,7 +241,7 @@ def test_effects_and_interaction_are_those_that_were_put_in(rng: np.random.Gener
     put = {"plain": 0.0, "ssr": 0.5, "amg": -0.2, "full": 0.8}  # interaction: 0.8 - 0.5 + 0.2 = 0.5
     values = {name: images + put[name] + noise[name] for name in put}
     arms = {"": [["plain"], ["ssr"], ["amg"], ["full"]]}
-    found = factor_effects(frame(values, "psnr_y"), all_metrics(), ("SSR", "AMG"), arms)
+    found = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("SSR", "AMG"), arms)
     effects = {effect.factor: effect for effect in found}
     assert effects["SSR"].difference == pytest.approx((0.5 + 1.0) / 2, abs=0.03)
     assert effects["AMG"].difference == pytest.approx((-0.2 + 0.3) / 2, abs=0.03)
@@ -257,7 +257,7 @@ def test_without_effect_the_test_says_so(rng: np.random.Generator) -> None:
     wrong = 0
     for _ in range(40):
         values = {name: rng.normal(25, 1, 20) for name in "abcd"}
-        found = factor_effects(frame(values, "psnr_y"), all_metrics(), ("A", "B"), arms)
+        found = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("A", "B"), arms)
         wrong += any(effect.p < 0.05 for effect in found)
     assert wrong <= 6  # Holm keeps it at 5 % of the tables: 2 expected
 
@@ -266,7 +266,7 @@ def test_training_seeds_are_averaged_and_size_counts_for_metrics_best_at_zero() 
     ones = np.ones(10)
     values = {"a": -0.5 * ones, "b": 0.5 * ones, "c.seed0": -0.1 * ones, "c.seed1": 0.3 * ones, "d": 0 * ones}
     arms = {"": [["a"], ["b"], ["c.seed0", "c.seed1"], ["d"]]}
-    effects = factor_effects(frame(values, "hf_ratio"), all_metrics(), ("A", "B"), arms)
+    effects = factor_effects(frame(values, "hf_ratio"), shipped_metrics(), ("A", "B"), arms)
     assert {one.factor: round(one.difference, 12) for one in effects} == {
         "A": -0.1, "B": -0.4, "A x B": -0.2,
     }  # fmt: skip
@@ -282,7 +282,7 @@ def test_a_curve_above_another_is_that_much_worse_at_equal_distortion(rng: np.ra
             lsd[f"{arm}-{steps}"] = 3 + 0.5 * (x - 22) + shift + images / 10
     scores = pd.concat([frame(psnr, "psnr_y"), frame(lsd, "lsd")])
     curves = {arm: [f"{arm}-{steps}" for steps in (4, 8, 16)] for arm in ("prior", "better", "far")}
-    metrics = all_metrics()
+    metrics = shipped_metrics()
     better, far = gaps(scores, curves, "prior", metrics["psnr_y"], [metrics["lsd"]])
     assert better.gap == pytest.approx(-0.4, abs=1e-9)
     assert better.low <= -0.4 + 1e-9 <= better.high + 2e-9

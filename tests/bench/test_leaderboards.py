@@ -18,7 +18,7 @@ from asasr_bench.bench.checksums import score_checksum
 from asasr_bench.bench.comparison import ComparisonError, compare_methods
 from asasr_bench.bench.leaderboard import load_board, name_scales, write_reports
 from asasr_bench.bench.merging import MergeError, merge_stores
-from asasr_bench.bench.metrics.metric import all_metrics
+from asasr_bench.bench.metrics.metric import shipped_metrics
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
 from asasr_bench.bench.ranking import average_ranks, ranks
 from asasr_bench.bench.statistics import permutation_p, permutation_ps
@@ -103,7 +103,7 @@ def test_what_failed_in_one_store_and_is_done_in_another_is_done(store: Path, tm
 
 
 def test_ranks_share_places_and_follow_the_direction() -> None:
-    metrics, nan = all_metrics(), float("nan")
+    metrics, nan = shipped_metrics(), float("nan")
     np.testing.assert_array_equal(ranks(np.array([30.0, 30.001, 31.0, nan]), metrics["psnr_y"]), [2.5, 2.5, 1, nan])
     np.testing.assert_array_equal(ranks(np.array([3.0, 1.0, 2.0]), metrics["lsd"]), [3, 1, 2])
     np.testing.assert_array_equal(ranks(np.array([-20.0, 6.2, 0.1]), metrics["hf_ratio"]), [3, 2, 1])
@@ -113,7 +113,7 @@ def test_average_ranks_are_means_of_ranks_with_their_interval(store: Path) -> No
     with open_store(store) as opened:
         board = load_board(opened, title="t")
     table = board.scores.pivot(index="method", columns="metric", values="value")
-    own = [ranks(table[id].to_numpy(), all_metrics()[id]) for id in table.columns]
+    own = [ranks(table[id].to_numpy(), shipped_metrics()[id]) for id in table.columns]
     expected = dict(zip(table.index, np.mean(own, axis=0), strict=True))
     found = board.ranks.set_index("method")
     assert dict(found["rank"]) == expected
@@ -231,7 +231,8 @@ def test_where_zero_is_best_table_marks_ranks_and_tests_judge_the_same(
     }
     assert all(float(row.cells[place].low) >= 0 for row in grid.rows)
     ranking = average_ranks(
-        *(one[one["metric"] == "hf_ratio"] for one in (opened_scores(root), board.scores)), [all_metrics()["hf_ratio"]]
+        *(one[one["metric"] == "hf_ratio"] for one in (opened_scores(root), board.scores)),
+        [shipped_metrics()["hf_ratio"]],
     )
     assert ranking.set_index("method")["rank"].to_dict() == {"bicubic": 3, "net-2": 2, "net-4": 1}
     assert (ranking["low"] == ranking["high"]).all()

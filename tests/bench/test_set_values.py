@@ -39,8 +39,8 @@ POOLED = Metric(
 
 
 def _with(monkeypatch: pytest.MonkeyPatch, *metrics: Metric) -> None:
-    known = {**metric_module.all_metrics(), **{metric.id: metric for metric in metrics}}
-    monkeypatch.setattr(metric_module, "all_metrics", lambda: known)
+    known = {**metric_module.shipped_metrics(), **{metric.id: metric for metric in metrics}}
+    monkeypatch.setattr(metric_module, "shipped_metrics", lambda: known)
 
 
 @pytest.fixture

@@ -1,0 +1,166 @@
+"""Metrics of other people: a function with a small card, or a ``Metric``, found by a name that holds its place.
+
+Three ways lead to them: the name of an entry point of the group ``asasr_bench.metrics``, ``module:object``, and
+``FILE.py:object``. What begins with a measure of tasks and a colon (``miou:camvid``) is never taken for one of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from ...datasets.images import as_rgb
+from ...datasets.names import name_problem
+from ...methods.errors import MissingWeightsError
+from ...methods.third_party import CodeError, Identity, Imported, identity_of, import_object
+from .metric import Direction, Metric, MetricError, Pair, shipped_metrics
+from .similarity import shave
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ENTRY_POINT_GROUP = "asasr_bench.metrics"
+_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_OBJECT = re.compile(rf"(?P<place>.+\.py|{_DOTTED}):(?P<object>{_DOTTED})")
+
+Function = Callable[..., float]
+
+
+def installed_metrics() -> dict[str, EntryPoint]:
+    """Entry points by the id of the metric; none of this package's ids, and none of a measure of tasks."""
+    from ..tasks.catalogue import measures
+
+    taken = {*shipped_metrics(), *measures()}
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in taken}
+
+
+def is_code(reference: str) -> bool:
+    """Whether a reference has the form ``FILE.py:object`` or ``module:object``; measures of tasks are asked before."""
+    return _OBJECT.fullmatch(reference) is not None
+
+
+def anchored(reference: str, folder: Path) -> str:
+    """The same metric for whoever works elsewhere: a file or module of this folder by its absolute path."""
+    from ..tasks.catalogue import is_task_id
+
+    match = _OBJECT.fullmatch(reference)
+    if match is None or is_task_id(reference):
+        return reference
+    place = match["place"]
+    if place.endswith(".py"):
+        return f"{(folder / place).resolve()}:{match['object']}"
+    beside = folder.joinpath(*place.split("."))
+    for file in (beside.with_suffix(".py"), beside / "__init__.py"):
+        if file.is_file():
+            return f"{file.resolve()}:{match['object']}"
+    return reference
+
+
+def metric_from_code(reference: str, hint: str = "") -> Metric:
+    """Import a metric and make it one of ours.
+
+    Args:
+        hint: what to say beside the reason where it cannot be imported.
+
+    Raises:
+        MetricError: it cannot be imported, or is no metric.
+    """
+    points = installed_metrics()
+    point = points.get(reference)
+    where = point.value if point is not None else anchored(reference, Path.cwd())
+    try:
+        imported = import_object(where)
+        instance = imported.value() if isinstance(imported.value, type) else imported.value
+        metric = instance if isinstance(instance, Metric) else _of_function(instance, reference)
+        metric = _identified(metric, imported, instance)
+    except (CodeError, MetricError) as error:
+        raise MetricError(f"metric '{reference}': {error}{hint}") from error
+    except Exception as error:  # its class may do anything
+        raise MetricError(f"metric '{reference}' cannot be made ({type(error).__name__}: {error})") from error
+    if point is None and metric.combine is not None:
+        raise MetricError(
+            f"metric '{reference}' has values of whole sets, which reports compute anew: install it as an entry point"
+            f" of the group '{ENTRY_POINT_GROUP}', so that they find it"
+        )
+    if point is not None and metric.id != reference:
+        raise MetricError(f"entry point '{reference}' is the metric '{metric.id}'; give both the same name")
+    return replace(metric, code=where if point is None else reference)
+
+
+def _identified(metric: Metric, imported: Imported, instance: object) -> Metric:
+    """With the identity of its code as version, and of its files as weights."""
+    if metric.id in shipped_metrics() or ":" in metric.id or name_problem(metric.id):
+        problem = name_problem(metric.id) or "is an id of asasr-bench's own; choose another"
+        raise MetricError(f"the id '{metric.id}' {problem}")
+    own, absent = metric.missing, ""
+    try:
+        identity = identity_of(imported, instance=instance if instance is not imported.value else None)
+    except MissingWeightsError as error:
+        identity, absent = Identity("", "", ""), str(error)
+    return replace(
+        metric,
+        version=f"{metric.version} {identity.code}".lstrip(),
+        weights=lambda: identity.weights,
+        missing=lambda: absent or own(),
+        note="; ".join(filter(None, (metric.note, identity.incomplete))),
+    )
+
+
+def _of_function(function: object, reference: str) -> Metric:
+    """The metric of a function of SR and what it is compared with, described by its attribute ``card``."""
+    card = getattr(function, "card", None)
+    if not callable(function) or not isinstance(card, Mapping):
+        raise MetricError(
+            "is no metric: it needs to be a Metric, or a function with a mapping 'card', such as"
+            " {'id': 'mae', 'direction': 'lower', 'needs': 'reference'}"
+        )
+    facts = _card(card, reference)
+    return Metric(
+        facts["id"], facts["title"] or facts["id"], facts["unit"], facts["digits"], cast(Direction, facts["direction"]),
+        "", lambda pair: _value(cast(Function, function), pair, facts["needs"]), needs=facts["needs"],
+        note=facts["note"], range=facts["range"],
+    )  # fmt: skip
+
+
+def _value(function: Function, pair: Pair, needs: str) -> float:
+    """Copies go to code that may write into them: other metrics share the pair."""
+    if needs == "reference":
+        sr, hr = pair.rgb
+        return float(function(sr.copy(), hr.copy()))
+    if needs == "lq":
+        assert pair.lq is not None
+        return float(function(pair.sr.copy(), pair.lq.copy()))
+    return float(function(as_rgb(shave(pair.sr, pair.protocol.shave)).copy()))
+
+
+def _card(card: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    from pydantic import ValidationError
+
+    try:
+        return _model().model_validate(dict(card)).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise MetricError(f"its card is wrong: '{where}': {first['msg']}") from None
+
+
+def _model() -> type[BaseModel]:
+    from pydantic import BaseModel, ConfigDict, Field
+
+    class Card(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True)
+
+        id: str
+        title: str = ""
+        unit: str = ""
+        digits: int = Field(4, ge=0, le=12)
+        direction: Literal["higher", "lower", "none"]
+        needs: Literal["reference", "lq", "nothing"] = "reference"
+        note: str = ""
+        range: str = ""
+
+    return Card
