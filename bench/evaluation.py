@@ -23,7 +23,8 @@ def evaluate(spec: str | Path, store: str | Path, **overrides: Any) -> pd.DataFr
         overrides: keys of the spec to replace, such as ``methods=["bicubic"]``, ``scale=2``.
 
     Returns:
-        Columns dataset, method, metric, protocol, value, ci_low, ci_high, n, direction.
+        Columns dataset, method, metric, protocol, value, ci_low, ci_high, n, direction, and what
+        ``Board.scores`` has beside them.
 
     Raises:
         What ``runner.run`` raises.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..datasets.card import card_ids, load_card
 from ..datasets.images import write_atomically
 from ..methods.reference import name_of
-from ..reports.board import COST_COLUMNS, Board, Example, RunRecord
+from ..reports.board import COST_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
 from ..reports.escaping import without_folders
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
@@ -25,7 +27,9 @@ from .store import Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3
-_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
+_COLUMNS = [
+    "dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied", "infinite",
+]  # fmt: skip
 _SIGNIFICANT = 0.05
 
 
@@ -42,7 +46,9 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     outputs = name_scales(store.outputs())
     methods = _methods(store, outputs)
     known = list(metrics_of(scores["metric"].unique()).values())
+    scores, infinite = leave_out_infinite(scores)
     values = _values(store, scores, methods, known)
+    values["infinite"] = [infinite[place] for place in values[_VALUE].itertuples(index=False, name=None)]
     rivals = values[~values["method"].isin(_ceilings(methods))]
     board = Board(
         title=title,
@@ -57,6 +63,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         ),
         provenance=_provenance(store),
         costs=_costs(outputs),
+        whole=_whole(outputs),
         ranks=average_ranks(scores, rivals, known),
     )
     return with_published(board, outputs) if published else board
@@ -68,6 +75,26 @@ def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
     frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
     return frame
+
+
+_VALUE = ["protocol", "dataset", "metric", "method"]
+
+
+def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tuple[str, ...]]]:
+    """Scores without those of infinite images, and how many images that were, by protocol, dataset, metric, method.
+
+    One image that equals HR would make a mean PSNR infinite, and its method the winner, whatever the other images are.
+    They are left out as if they had not been measured, for this method alone; a method that has no others keeps them.
+    """
+    infinite = scores[np.isinf(scores["value"].to_numpy())]
+    if infinite.empty:
+        return scores, Counter()
+    per_image = [*_VALUE, "image"]
+    places = pd.MultiIndex.from_frame(infinite[per_image]).unique()
+    bad = pd.MultiIndex.from_frame(scores[per_image]).isin(places)  # all seeds of an image
+    others = (scores["value"].notna() & ~bad).groupby([scores[name] for name in _VALUE]).transform("any")
+    counts: Counter[tuple[str, ...]] = Counter(tuple(place[:-1]) for place in places)
+    return scores.assign(value=scores["value"].mask(bad & others)), counts
 
 
 def _ceilings(methods: pd.DataFrame) -> set[str]:
@@ -87,7 +114,9 @@ def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: 
         found = (
             _means(group, metric) if metric.combine is None else _combined(group, metric, combined[metric.id], ceilings)
         )
-        rows += [(dataset, method, id, protocol, *numbers, metric.direction, tied) for method, *numbers, tied in found]
+        rows += [
+            (dataset, method, id, protocol, *numbers, metric.direction, tied, 0) for method, *numbers, tied in found
+        ]
     frame = pd.DataFrame(rows, columns=_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
              "metric": {id: rank for rank, id in enumerate(known)}}  # fmt: skip
@@ -171,6 +200,17 @@ def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
     return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
 
 
+def _whole(outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Images of each set as its card counts them, for sets that are named as a card; else those that were tried."""
+    known = set(card_ids())
+    groups = outputs.groupby(["protocol", "dataset"], sort=False)
+    return {
+        (str(protocol), str(dataset)): load_card(name).count if name in known else int(part["image"].nunique())
+        for (protocol, dataset), part in groups
+        for name in part["set"].unique()
+    }
+
+
 def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
     """Protocols and datasets with too few images for a test."""
     groups = scores[scores["status"] == "done"].groupby(["protocol", "dataset"], sort=False)
@@ -187,8 +227,9 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name in in_order(outputs["method"].unique(), store):
         card = cards.get(name, {})
-        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps")))
-    frame = pd.DataFrame(rows, columns=["method", "family", "parameters", "steps"])
+        incomplete = without_folders(str(card.get("incomplete") or ""))
+        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"), incomplete))
+    frame = pd.DataFrame(rows, columns=METHOD_COLUMNS)
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
 
 
@@ -303,20 +344,25 @@ def write_reports(
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
-    from ..reports.page import to_html
-    from ..reports.tables import to_csv, to_latex, to_markdown
-
     with open_store(root) as store:
         board = load_board(store, title=title or root.resolve().name, published=published)
         if published and board.published.empty:
             raise StoreError(f"{root}: {no_published(board)}")
-        paths = []
-        for name in formats:
-            if name == "html":
-                text = to_html(board, load_examples(store, board))
-            else:
-                text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
-            path = out / f"leaderboard.{name}"
-            write_atomically(path, text.encode())
-            paths.append(path)
+        return write_board(store, board, out, formats)
+
+
+def write_board(store: Store, board: Board, out: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` of a board and return the paths; images come from the board's store."""
+    from ..reports.page import to_html
+    from ..reports.tables import to_csv, to_latex, to_markdown
+
+    paths = []
+    for name in formats:
+        if name == "html":
+            text = to_html(board, load_examples(store, board))
+        else:
+            text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
+        path = out / f"leaderboard.{name}"
+        write_atomically(path, text.encode())
+        paths.append(path)
     return paths

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..datasets.images import write_atomically, write_png
-from ..reports.board import Board, Example, Link, Spectrum
+from ..reports.board import Board, Example, Link, Spectrum, images_text
 from ..reports.page import IndexEntry, to_html, to_index
 from ..reports.tables import to_csv, to_latex, to_markdown
 from .leaderboard import FORMATS, FormatError, load_board, name_scales, shown_pixels
@@ -95,6 +95,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
         title=f"{board.title}: {protocol}",
         scores=scores,
         rules={place: rule for place, rule in board.rules.items() if place[0] == protocol},
+        whole={place: count for place, count in board.whole.items() if place[0] == protocol},
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
         problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
         costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
@@ -113,7 +114,9 @@ def _entry(board: Board, protocol: str, formats: Sequence[str]) -> IndexEntry:
     datasets = tuple(str(name) for name in board.scores["dataset"].unique())
     overall = board.ranks[board.ranks["dataset"] == ("" if len(datasets) > 1 else datasets[0])]
     best = "" if len(overall) < 2 else str(overall["method"].iloc[int(overall["rank"].to_numpy().argmin())])
-    images = int(board.scores.groupby("dataset")["n"].max().sum())
+    counts = {str(dataset): int(n) for dataset, n in board.scores.groupby("dataset")["n"].max().items()}
+    whole = sum(board.whole.get((protocol, dataset), count) for dataset, count in counts.items())
+    images = images_text(sum(counts.values()), whole)
     return IndexEntry(
         protocol, f"{_stem(protocol)}.html", datasets, len(board.methods), images,
         tuple(str(title) for title in board.metrics["title"]), best,

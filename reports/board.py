@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
+METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
 COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
 _RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
@@ -45,13 +46,15 @@ class Board:
     title: str
     scores: pd.DataFrame
     """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher, lower, zero: nearest
-    to 0, none), tied (a paired test cannot tell it from the best)."""
+    to 0, none), tied (a paired test cannot tell it from the best), infinite (images of infinite value, SR equals HR:
+    the mean leaves them out where there are others)."""
     rules: Mapping[tuple[str, str], str]
     """How LQ was made, by protocol and dataset; ``files``: it was given."""
     untested: frozenset[tuple[str, str]]
     """Protocols and datasets with too few images to tell methods apart by a test."""
     methods: pd.DataFrame
-    """method, family, parameters, steps (evaluations of a sampler); in the order of the rows."""
+    """method, family, parameters, steps (evaluations of a sampler), incomplete (what of its code or weights is not part
+    of its identity, so that a change of it goes unnoticed; '': nothing); in the order of the rows."""
     problems: pd.DataFrame
     """protocol, dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
@@ -61,6 +64,8 @@ class Board:
     costs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COST_COLUMNS))
     """What a method took on one dataset under one protocol: protocol, dataset, method, seconds (median of an image),
     memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices."""
+    whole: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Images of the whole set, by protocol and dataset: as its card says, else those that the store has outputs of."""
     published: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PUBLISHED_COLUMNS))
     """What others published for the same datasets under the same protocols: dataset, protocol, method, metric, value,
     source (key of ``sources``), disputed (another source says something else)."""
@@ -68,6 +73,13 @@ class Board:
     """Where published values are from, in words."""
     ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
     """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
+
+
+def images_text(images: int, whole: int) -> str:
+    """How many images were measured, and of how many."""
+    if images == whole:
+        return f"{images} images"
+    return f"{images} of {whole} images" if images < whole else f"{images} images, its card says {whole}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _PATH, _SPACED_PATH = (
 )  # fmt: skip
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "[": "{[}", "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
+    "†": r"\dag{}", "[": "{[}", "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
 })  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from .board import Board
+from .board import Board, images_text
 
 Mark = Literal["best", "second", ""]
 
@@ -70,6 +70,10 @@ class Row:
     seconds: str = ""
     memory: str = ""
     steps: str = ""
+    notes: tuple[str, ...] = ()
+    """What a reader of its numbers must know; the first begins with the sign after its name, where it has one."""
+    sign: str = ""
+    """After the method's name: what of it is not part of its identity stands in a note."""
     source: int = 0
     """Number of the note that names its source; 0: it was measured here."""
 
@@ -83,6 +87,8 @@ class Grid:
     lq: str
     """Where LQ comes from, in words."""
     images: int
+    whole: int
+    """Images of the whole set."""
     tested: bool
     """There are images enough for the marks of paired tests."""
     columns: tuple[Column, ...]
@@ -98,16 +104,17 @@ class Grid:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of some columns, and of percentages in parentheses, must know."""
+        """What a reader of some columns, of percentages in parentheses, and of some rows must know."""
         notes = [f"{column.title}: {column.note}." for column in self.columns if column.note]
         if any(cell.share for row in self.rows for cell in row.cells):
             notes.append(f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %).")
+        notes += [note for row in self.rows for note in row.notes]
         return tuple(notes)
 
     @property
     def size(self) -> str:
-        """How many images, and whether that suffices for tests."""
-        return f"{self.images} images" + ("" if self.tested else ", too few for significance tests")
+        """How many images, of how many, and whether that suffices for tests."""
+        return images_text(self.images, self.whole) + ("" if self.tested else ", too few for significance tests")
 
 
 def grids(board: Board) -> Iterator[Grid]:
@@ -136,12 +143,15 @@ def grids(board: Board) -> Iterator[Grid]:
             )
             card, cost = cards[method], costs.get((protocol, dataset, method), {})
             steps = "" if pd.isna(card["steps"]) else str(int(card["steps"]))
-            rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]),
-                            _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan)), steps))  # fmt: skip
+            notes, sign = _row_notes(str(method), card, by_metric, columns)
+            seconds, memory = _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan))
+            rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]), seconds, memory, steps,
+                            notes, sign))  # fmt: skip
         sources, claims = _published(board, str(protocol), str(dataset), columns)
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
+        whole = board.whole.get((str(protocol), str(dataset)), images)
         tested = (str(protocol), str(dataset)) not in board.untested
-        yield Grid(str(dataset), str(protocol), lq, images, tested, columns, (*rows, *claims), sources)
+        yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources)
 
 
 @dataclass(frozen=True)
@@ -210,6 +220,26 @@ def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None
         return cell
     _, low, high = bounds
     return replace(cell, share=f"{number(100 * (cell.value - low) / (high - low), 0)} %")
+
+
+INCOMPLETE = "†"
+
+
+def _row_notes(
+    method: str, card: dict[str, Any], scores: dict[str, dict[str, Any]], columns: tuple[Column, ...]
+) -> tuple[tuple[str, ...], str]:
+    """Notes of a row, and the sign after its name."""
+    incomplete = str(card["incomplete"])
+    notes = [f"{INCOMPLETE} {method}: {incomplete}."] if incomplete else []
+    if card["family"] != "reference":  # HR equals itself
+        for column in columns:
+            score = scores.get(column.metric, {})
+            count = int(score.get("infinite", 0))
+            what = "the mean is" if isinf(float(score.get("value", 0))) else "left out of the mean"
+            if count:
+                images = f"{count} image{'s' if count > 1 else ''}"
+                notes.append(f"{column.title} of {method}: infinite on {images} equal to HR, {what}.")
+    return tuple(notes), INCOMPLETE if incomplete else ""
 
 
 def _origin(rule: str) -> str:

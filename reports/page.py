@@ -71,7 +71,8 @@ class IndexEntry:
     address: str
     datasets: tuple[str, ...]
     methods: int
-    images: int
+    images: str
+    """How many, and of how many."""
     metrics: tuple[str, ...]
     best: str
     """Method with the best average rank; '' where nothing can be ranked."""

@@ -12,23 +12,36 @@ from .grid import Cell, Grid, Row, grids, problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
 
-CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+CSV_COLUMNS = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction",
+               "set_images", "infinite", "seconds", "memory", "identity"]  # fmt: skip
 DISPUTED = "≠ marks values that their sources contradict"
 
 
 def to_csv(board: Board) -> str:
-    """One line per mean, at full precision; empty where there is none.
+    """One line per mean, at full precision; empty where there is none. Seconds and bytes are the method's on that set.
 
     With published values, a last column names the source of each; it is empty for what was measured here.
     """
+    measured = _with_columns(board)
     if board.published.empty:
-        return csv_text(board.scores[CSV_COLUMNS])
+        return csv_text(measured)
     directions = board.metrics.set_index("metric")["direction"]
     claims = board.published[board.published["metric"].isin(directions.index)]
     claims = claims.assign(direction=claims["metric"].map(directions), source=claims["source"].map(board.sources))
     columns = [*CSV_COLUMNS, "source"]
     claimed = csv_text(claims.reindex(columns=columns))
-    return csv_text(board.scores.reindex(columns=columns)) + claimed[claimed.index("\n") + 1 :]
+    return csv_text(measured.reindex(columns=columns)) + claimed[claimed.index("\n") + 1 :]
+
+
+def _with_columns(board: Board) -> pd.DataFrame:
+    """Scores with the size of the whole set, what the method took there, and what its identity lacks."""
+    place = ["protocol", "dataset", "method"]
+    frame = board.scores.merge(board.costs[[*place, "seconds", "memory"]], "left", place)
+    pairs = zip(frame["protocol"], frame["dataset"], frame["n"], strict=True)
+    frame["set_images"] = [board.whole.get((protocol, dataset), n) for protocol, dataset, n in pairs]
+    incomplete = dict(zip(board.methods["method"], board.methods["incomplete"], strict=True))
+    frame["identity"] = [incomplete.get(method, "") for method in frame["method"]]
+    return frame.reindex(columns=CSV_COLUMNS)
 
 
 def csv_text(frame: pd.DataFrame) -> str:
@@ -50,7 +63,9 @@ def to_markdown(board: Board) -> str:
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
             cells = (_markdown_cell(cell) for cell in row.cells)
-            name = f"*{markdown(row.method)}* <sup>{row.source}</sup>" if row.source else markdown(row.method)
+            name = (
+                f"*{markdown(row.method)}* <sup>{row.source}</sup>" if row.source else markdown(row.method) + row.sign
+            )
             costs = (str(getattr(row, cost)) for _, cost in grid.costs)
             parts.append(f"| {' | '.join([name, row.family, *cells, *costs])} |")
         parts += ["", *(markdown(note) + "\n" for note in grid.notes)]
@@ -123,7 +138,7 @@ def _latex_grid(grid: Grid) -> str:
 
 
 def _latex_row(row: Row, grid: Grid) -> str:
-    name = rf"\textit{{{tex(row.method)}}}$^{{{row.source}}}$" if row.source else tex(row.method)
+    name = rf"\textit{{{tex(row.method)}}}$^{{{row.source}}}$" if row.source else tex(row.method + row.sign)
     costs = (tex(getattr(row, cost)) for _, cost in grid.costs)
     return " & ".join([name, *map(_tex_cell, row.cells), *costs]) + r" \\"
 

@@ -37,7 +37,7 @@ def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
     Columns that do not fit beside others follow in a table of their own.
     """
     for grid in grids(board):
-        names = _Column("method", [escape(row.method) for row in grid.rows])
+        names = _Column("method", [escape(row.method + row.sign) for row in grid.rows])
         groups = _beside(_columns(grid), width - 2 - names.width)  # a space at either end
         for number, columns in enumerate(groups):
             title = f"{escape(grid.dataset)}  [dim]{escape(grid.protocol)}, {escape(grid.lq)}, {grid.size}[/]"

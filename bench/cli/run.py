@@ -69,7 +69,6 @@ def run(
 
     Options replace the spec's entries of the same name.
     """
-    from ..leaderboard import write_reports
     from ..preparing import StoppedError
     from ..runner import run as execute
     from ..spec import SpecError, load_spec
@@ -90,12 +89,7 @@ def run(
             summary = execute(loaded, root, scope=scope, progress=progress, stop=stop)
     except StoppedError:
         raise Terminated from None
-    _print_result(root, loaded.name, summary)
-    if report:
-        page = root / "report" / "leaderboard.html"
-        if summary.changed or not page.exists():
-            write_reports(root, page.parent, ("html", "md", "csv", "tex"))
-        typer.echo(f"report: {page}")
+    _show(root, summary, report=report)
     if not summary.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -105,17 +99,28 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, [], {})}
 
 
-def _print_result(root: Path, name: str, summary: Summary) -> None:
+def _show(root: Path, summary: Summary, *, report: bool) -> None:
+    """Print the tables and write the report from one board."""
     from rich.console import Console
 
     from ...reports.terminal import to_terminal
-    from ..leaderboard import load_board
+    from ..leaderboard import load_board, write_board
     from ..store import open_store
 
     console = Console()
+    page = root / "report" / "leaderboard.html"
     with open_store(root) as opened:
-        for table in to_terminal(load_board(opened, title=name), console.width):
+        board = load_board(opened, title=root.resolve().name)
+        for table in to_terminal(board, console.width):
             console.print(table)
+        _tell(summary)
+        if report and (summary.changed or not page.exists()):
+            write_board(opened, board, page.parent)
+    if report:
+        typer.echo(f"report: {page}")
+
+
+def _tell(summary: Summary) -> None:
     typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
     for kind, count in (("failed", summary.failed), ("unavailable", summary.unavailable)):
         if count:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...methods.reference import name_of
-from ...reports.board import Board
+from ...reports.board import Board, images_text
 from ...reports.figures.curves import AxisLabel
 from ...reports.figures.style import Look, looks
 from ...reports.grid import ARROWS
@@ -31,11 +31,13 @@ class Part:
     scores: pd.DataFrame
     """Rows of ``Board.scores``."""
     images: int
+    whole: int = 0
+    """Images of the whole set; 0: not known."""
 
     @property
     def title(self) -> str:
         """What the figure shows, in one line."""
-        return f"{self.dataset}, {self.images} images, {self.protocol}"
+        return f"{self.dataset}, {images_text(self.images, self.whole or self.images)}, {self.protocol}"
 
     def values(self, metric: str) -> dict[str, float]:
         """Aggregated value of each method that has one."""
@@ -105,7 +107,8 @@ class Material:
                 continue
             there = set(rows["method"])
             methods = tuple(name for name in (options.methods or self.names) if name in there)
-            yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()))
+            yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()),
+                       self.board.whole.get((str(protocol), str(dataset)), 0))  # fmt: skip
 
     def _check(self, options: FigureOptions) -> None:
         scores = self.board.scores

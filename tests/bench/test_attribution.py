@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from asasr_bench.bench import leaderboard
 from asasr_bench.bench.figures.comparisons import cost, sensitivity
 from asasr_bench.bench.figures.material import Material
 from asasr_bench.bench.figures.options import parse_options
@@ -14,10 +20,17 @@ from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.merging import merge_stores
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
 from asasr_bench.bench.store import open_store
+from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.board import Board
 from asasr_bench.reports.grid import grids
+from asasr_bench.reports.page import to_html
 from asasr_bench.reports.provenance import provenance_lines
-from asasr_bench.reports.tables import to_latex, to_markdown
+from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
+from asasr_bench.reports.terminal import to_terminal
+from numpy.typing import NDArray
+from rich.console import Console
+
+Session = Callable[..., Any]
 
 
 def change(root: Path, statement: str) -> None:
@@ -186,3 +199,103 @@ def test_no_file_of_a_report_names_a_folder_of_the_machine(store: Path, tmp_path
         assert "zoe-lee" not in path.read_text(), path
         assert str(tmp_path) not in path.read_text(), path
     assert "asasr-bench run spec.yaml --dataset D=HR" in (tmp_path / "report" / "leaderboard.md").read_text()
+
+
+def tables(board: Board) -> dict[str, str]:
+    """The board in every form of a table."""
+    console = Console(width=300, file=io.StringIO())
+    for table in to_terminal(board, 300):
+        console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return {"md": to_markdown(board), "tex": to_latex(board), "html": to_html(board, []), "csv": to_csv(board),
+            "terminal": " ".join(console.file.getvalue().split())}  # fmt: skip
+
+
+def test_a_part_of_a_set_is_told_in_every_table(tmp_path: Path, make_store) -> None:  # type: ignore[no-untyped-def]
+    root = make_store(tmp_path / "s", datasets=("RealSR-512", "Mine"), methods=("bicubic",), images=3)
+    change(
+        root, "DELETE FROM cells WHERE output IN (SELECT id FROM outputs WHERE dataset = 'Mine' AND image = 'image0')"
+    )
+    board = board_of(root)
+    assert board.whole == {("asasr", "RealSR-512"): 100, ("asasr", "Mine"): 3}
+    shown = tables(board)
+    for form in ("md", "tex", "html", "terminal"):
+        assert "3 of 100 images" in shown[form], form
+        assert "2 of 3 images" in shown[form], form
+    rows = pd.read_csv(io.StringIO(shown["csv"]))
+    assert {*zip(rows["dataset"], rows["n"], rows["set_images"], strict=True)} == {
+        ("RealSR-512", 3, 100),
+        ("Mine", 2, 3),
+    }
+    write_leaderboards([root], tmp_path / "site", ("html",))
+    assert "5 of 103 images of Mine, RealSR-512" in (tmp_path / "site" / "index.html").read_text()
+    with open_store(root) as store:
+        assert {part.title for part in Material(store).parts(parse_options({"kind": "bars"}, "t"))} == {
+            "RealSR-512, 3 of 100 images, asasr", "Mine, 2 of 3 images, asasr",
+        }  # fmt: skip
+
+
+def test_an_incomplete_identity_is_told_in_every_table(store: Path) -> None:
+    why = "identity incomplete: it does not declare its weight files"
+    change(store, f"UPDATE methods SET card = json_set(card, '$.incomplete', '{why}') WHERE name = 'net-2'")
+    shown = tables(board_of(store))
+    for form, sign in (("md", "†"), ("tex", r"\dag{}"), ("html", "†"), ("terminal", "†")):
+        assert f"net-2{sign}" in shown[form], form
+        assert f"net-4{sign}" not in shown[form], form
+        assert f"{sign} net-2: {why}." in shown[form], form
+    identities = pd.read_csv(io.StringIO(shown["csv"])).fillna("").groupby("method")["identity"].unique()
+    assert {name: list(texts) for name, texts in identities.items()} == {"bicubic": [""], "net-2": [why], "net-4": [""]}
+
+
+def infinite(root: Path, method: str, images: str) -> None:
+    ours = f"output IN (SELECT id FROM outputs WHERE method = '{method}' AND image IN ({images}))"
+    change(
+        root,
+        f"UPDATE scores SET value = 9e999 WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y' AND {ours})",
+    )
+
+
+def test_images_equal_to_hr_make_no_mean_infinite(store: Path) -> None:
+    with open_store(store) as opened:
+        values = opened.scores().query("metric == 'psnr_y' and method == 'net-4'").set_index("image")["value"]
+    infinite(store, "net-4", "'image0', 'image3'")
+    board = board_of(store)
+    row = board.scores.query("metric == 'psnr_y' and method == 'net-4'").iloc[0]
+    assert row["value"] == pytest.approx(values.drop(["image0", "image3"]).mean(), abs=1e-12)
+    assert (row["n"], row["infinite"]) == (4, 2)
+    said = "PSNR-Y of net-4: infinite on 2 images equal to HR, left out of the mean."
+    shown = tables(board)
+    assert all(said in shown[form] for form in ("md", "tex", "html", "terminal"))
+    assert "**" not in next(line for line in shown["md"].splitlines() if line.startswith("| net-4 | gan | 2"))
+    infinite(store, "net-4", "'image1', 'image2', 'image4', 'image5'")
+    shown = tables(board_of(store))
+    assert "∞" in shown["md"]
+    assert "PSNR-Y of net-4: infinite on 6 images equal to HR, the mean is." in shown["md"]
+
+
+def test_hr_itself_is_infinite_without_a_word(store: Path) -> None:
+    change(store, "UPDATE methods SET card = json_set(card, '$.family', 'reference') WHERE name = 'net-4'")
+    infinite(store, "net-4", "'image0', 'image1', 'image2', 'image3', 'image4', 'image5'")
+    text = to_markdown(board_of(store))
+    assert "∞" in text
+    assert "equal to HR" not in text
+
+
+def test_a_run_computes_its_statistics_once(
+    tmp_path: Path, photo: NDArray[np.uint8], session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Board] = []
+
+    def load(*arguments: Any, **options: Any) -> Board:
+        loaded.append(load_board(*arguments, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(leaderboard, "load_board", load)
+    write_png(tmp_path / "hr" / "a.png", photo[:64, :64])
+    told = session(
+        "run", "classic-x4-float", "--dataset", "D=hr", "--method", "bicubic", "--metric", "psnr_y", "--store", "s"
+    )
+    assert told.status == 0, told.err
+    assert "bicubic" in told.out
+    assert (tmp_path / "s" / "report" / "leaderboard.tex").is_file()
+    assert len(loaded) == 1

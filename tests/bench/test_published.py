@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from asasr_bench.bench.published import with_published
 from asasr_bench.datasets.images import write_png
-from asasr_bench.reports.board import Board
+from asasr_bench.reports.board import METHOD_COLUMNS, Board
 from asasr_bench.reports.grid import grids
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -27,7 +27,7 @@ def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
         scores=pd.DataFrame(rows, columns=columns),
         rules={(protocol, dataset): "files"},
         untested=frozenset(),
-        methods=pd.DataFrame([("ours", "gan", 1_000, None)], columns=["method", "family", "parameters", "steps"]),
+        methods=pd.DataFrame([("ours", "gan", 1_000, None, "")], columns=METHOD_COLUMNS),
         problems=pd.DataFrame(columns=["protocol", "dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(
             [("psnr_y", "PSNR-Y", "dB", 2, "higher"), ("ssim_y", "SSIM-Y", "", 4, "higher")],

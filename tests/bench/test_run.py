@@ -20,6 +20,7 @@ import psutil
 import pytest
 from asasr_bench.bench import open_store
 from asasr_bench.datasets.images import write_png
+from asasr_bench.reports.tables import CSV_COLUMNS
 from PIL import Image
 
 PLACE = ["protocol", "scale", "dataset", "image", "method", "seed"]
@@ -274,7 +275,7 @@ def test_export_and_report_have_the_promised_columns(hr: Path, tmp_path: Path, c
     command("report", tmp_path / "s", "--format", "md,csv,tex,html", "--out", tmp_path / "out")
     with (tmp_path / "out" / "leaderboard.csv").open() as file:
         board = list(csv.DictReader(file))
-    assert list(board[0]) == ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"]
+    assert list(board[0]) == CSV_COLUMNS
     mean = np.mean([float(row["value"]) for row in values if (row["method"], row["metric"]) == ("bicubic", "psnr_y")])
     row = next(row for row in board if (row["method"], row["metric"]) == ("bicubic", "psnr_y"))
     assert float(row["value"]) == pytest.approx(mean, rel=1e-12)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.reports.board import COST_COLUMNS, Board, Example, RunRecord
+from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
 from asasr_bench.reports.grid import number
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -39,9 +39,7 @@ def board(
         scores=pd.DataFrame(rows, columns=columns),
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         untested=untested,
-        methods=pd.DataFrame(
-            [(name, "gan", 1_200_000, 28) for name in values], columns=["method", "family", "parameters", "steps"]
-        ),
+        methods=pd.DataFrame([(name, "gan", 1_200_000, 28, "") for name in values], columns=METHOD_COLUMNS),
         costs=pd.DataFrame([("asasr", "Set", name, 0.5, 2.0**30, "cpu") for name in values], columns=COST_COLUMNS),
         problems=pd.DataFrame(lost, columns=["protocol", "dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(
@@ -105,7 +103,9 @@ def test_the_origin_of_lq_is_told() -> None:
 
 def test_csv_has_the_promised_header_and_full_precision() -> None:
     lines = to_csv(board({"a": (30.123456789012345, 5)})).splitlines()
-    assert lines[0] == "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction"
+    assert lines[0] == (
+        "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction,set_images,infinite,seconds,memory,identity"
+    )
     assert lines[1].split(",")[4] == repr(30.123456789012345)
 
 
