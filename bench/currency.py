@@ -71,22 +71,20 @@ def add_views(database: sqlite3.Connection) -> None:
 
 def left_out(database: sqlite3.Connection) -> Iterator[LeftOut]:
     """What the views leave out, by dataset, method and reason."""
-    place = "protocol, dataset, method"
+    place = "protocol, scale, dataset, method"
     totals = {
-        row[:3]: row[3]
-        for row in database.execute(
-            f"SELECT {place}, count(DISTINCT scale || ' ' || image) FROM outputs GROUP BY {place}"
-        )
+        row[:4]: row[4]
+        for row in database.execute(f"SELECT {place}, count(DISTINCT image) FROM outputs GROUP BY {place}")
     }
-    for *key, reason, count in database.execute(
-        f"SELECT {place}, outdated, count(DISTINCT scale || ' ' || image) FROM judged_outputs WHERE outdated != ''"
+    for protocol, scale, dataset, method, reason, count in database.execute(
+        f"SELECT {place}, outdated, count(DISTINCT image) FROM judged_outputs WHERE outdated != ''"
         f" GROUP BY {place}, outdated ORDER BY {place}, outdated"
     ):
-        protocol, dataset, method = key
-        yield LeftOut(protocol, dataset, method, "", _REASONS[reason], count, totals[protocol, dataset, method])
-    for protocol, dataset, method, metric, count, total in database.execute(
+        total = totals[protocol, scale, dataset, method]
+        yield LeftOut(protocol, scale, dataset, method, "", _REASONS[reason], count, total)
+    for protocol, scale, dataset, method, metric, count, total in database.execute(
         f"SELECT {place}, c.metric, sum(c.outdated = 'metric'), count(*) FROM judged_cells c"
         " JOIN current_outputs o ON o.id = c.output"
         f" GROUP BY {place}, c.metric HAVING sum(c.outdated = 'metric') > 0 ORDER BY {place}, c.metric"
     ):
-        yield LeftOut(protocol, dataset, method, metric, _REASONS["metric"], count, total)
+        yield LeftOut(protocol, scale, dataset, method, metric, _REASONS["metric"], count, total)

@@ -14,7 +14,7 @@ import pandas as pd
 from ..datasets.card import card_ids, load_card
 from ..datasets.images import write_atomically
 from ..methods.reference import name_of
-from ..reports.board import COST_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
+from ..reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
 from ..reports.escaping import without_folders
 from .metrics.metric import Metric, Payload, metrics_of
 from .objects import Pixels, StoreError
@@ -65,6 +65,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         costs=_costs(outputs),
         whole=_whole(outputs),
         ranks=average_ranks(scores, rivals, known),
+        left_out=_left_out(store, scores),
     )
     return with_published(board, outputs) if published else board
 
@@ -95,6 +96,17 @@ def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tupl
     others = (scores["value"].notna() & ~bad).groupby([scores[name] for name in _VALUE]).transform("any")
     counts: Counter[tuple[str, ...]] = Counter(tuple(place[:-1]) for place in places)
     return scores.assign(value=scores["value"].mask(bad & others)), counts
+
+
+def _left_out(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
+    """What is out of date, under the names that tables give to datasets."""
+    named = set(scores["dataset"])
+    rows = []
+    for one in store.left_out():
+        with_scale = f"{one.dataset} x{one.scale}"
+        dataset = with_scale if with_scale in named else one.dataset
+        rows.append((one.protocol, dataset, one.method, one.metric, one.reason, one.count, one.total))
+    return pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS)
 
 
 def _ceilings(methods: pd.DataFrame) -> set[str]:

@@ -87,7 +87,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
     """The part of a board that belongs to one protocol."""
     scores = board.scores[board.scores["protocol"] == protocol].reset_index(drop=True)
     methods = set(scores["method"])
-    problems, costs = board.problems, board.costs
+    problems, costs, left_out = board.problems, board.costs, board.left_out
     runs = [replace(run, outputs=_only(run.outputs, protocol), values=_only(run.values, protocol))
             for run in board.provenance]  # fmt: skip
     return replace(
@@ -99,6 +99,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
         problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
         costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
+        left_out=left_out[left_out["protocol"] == protocol].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
         provenance=[run for run in runs if run.outputs or run.values],
         published=board.published[board.published["protocol"] == protocol].reset_index(drop=True),

@@ -102,6 +102,7 @@ class LeftOut:
     """Results that are in a store and in no table, because they are out of date."""
 
     protocol: str
+    scale: int
     dataset: str
     method: str
     metric: str

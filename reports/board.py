@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
 METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
 COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
+LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
 _RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
 """Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
@@ -73,6 +74,9 @@ class Board:
     """Where published values are from, in words."""
     ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
     """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
+    left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEFT_OUT_COLUMNS))
+    """Results that the store has and no table shows, because they are out of date: protocol, dataset, method, metric
+    ('' for whole images), reason (in words, with what to do), count, total (those that the method has there)."""
 
 
 def images_text(images: int, whole: int) -> str:

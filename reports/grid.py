@@ -96,6 +96,8 @@ class Grid:
     """Measured ones, then published ones."""
     sources: tuple[str, ...] = ()
     """Of published rows; the first has number 1."""
+    left_out: tuple[str, ...] = ()
+    """What is left out of it, in sentences."""
 
     @property
     def costs(self) -> tuple[tuple[str, str], ...]:
@@ -109,7 +111,7 @@ class Grid:
         if any(cell.share for row in self.rows for cell in row.cells):
             notes.append(f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %).")
         notes += [note for row in self.rows for note in row.notes]
-        return tuple(notes)
+        return (*notes, *self.left_out)
 
     @property
     def size(self) -> str:
@@ -151,7 +153,8 @@ def grids(board: Board) -> Iterator[Grid]:
         lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
         whole = board.whole.get((str(protocol), str(dataset)), images)
         tested = (str(protocol), str(dataset)) not in board.untested
-        yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources)
+        yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources,
+                   tuple(_left_out(board, str(protocol), str(dataset))))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,19 @@ def problems(board: Board) -> Iterator[Problem]:
         metric = str(titles.get(row["metric"], row["metric"]))
         parts = (str(row["protocol"]) if several else "", str(row["dataset"]), str(row["method"]), metric)
         yield Problem(str(row["status"]), int(row["count"]), tuple(filter(None, parts)), str(row["message"]))
+    shown = set(zip(board.scores["protocol"], board.scores["dataset"], strict=True))
+    for row in _records(board.left_out):
+        if (row["protocol"], row["dataset"]) not in shown:  # others stand under their table
+            place = (str(row["protocol"]), str(row["dataset"]), str(row["method"]))
+            yield Problem("left out", int(row["count"]), place, str(row["reason"]))
+
+
+def _left_out(board: Board, protocol: str, dataset: str) -> Iterator[str]:
+    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
+    frame = board.left_out
+    for row in _records(frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]):
+        what = f"values of {titles.get(row['metric'], row['metric'])} of" if row["metric"] else "images of"
+        yield f"{row['count']} of {row['total']} {what} {row['method']} {row['reason']}."
 
 
 def _published(

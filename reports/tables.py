@@ -72,10 +72,11 @@ def to_markdown(board: Board) -> str:
         if grid.sources:
             parts += [f"*Rows in italics* were published by others and not measured here; {DISPUTED}.", ""]
             parts += [*(f"{number}. {markdown(note)}" for number, note in enumerate(grid.sources, 1)), ""]
-    if len(board.problems):
+    lacking = list(problems(board))
+    if lacking:
         parts += ["## Not measured", ""]
         parts += [f"- {problem.status}, {problem.count} of {', '.join(map(markdown, problem.place))}:"
-                  f" {markdown(problem.message)}" for problem in problems(board)]  # fmt: skip
+                  f" {markdown(problem.message)}" for problem in lacking]  # fmt: skip
         parts.append("")
     parts += ["## Provenance", "", *(f"- {term}: {markdown(text)}" for term, text in provenance_lines(board)), ""]
     return "\n".join(parts)
