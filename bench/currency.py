@@ -24,7 +24,7 @@ _VIEWS = (
             AND NOT EXISTS (SELECT 1 FROM sets s WHERE {_SET} AND s.image = o.image
                             AND s.lq = o.lq AND s.reference IS o.reference) THEN 'pixels'
         WHEN o.wanted IS NOT o.restoration THEN 'method'
-        WHEN o.status = 'done'
+        WHEN o.status = 'done' AND coalesce(o.restoration, '') != ''
             AND NOT EXISTS (SELECT 1 FROM restorations r WHERE r.key = o.restoration) THEN 'unfinished'
         ELSE '' END AS outdated
     FROM outputs o
