@@ -17,8 +17,11 @@ from asasr_bench.bench.store import SCHEMA_VERSION, open_store
 
 OLD = Path(__file__).parent / "stores" / "version4"
 # What the report of version 4 said of this store at commit 79a03ea.
-SAID = {("bicubic", "psnr_y"): "27.46", ("bicubic", "ssim_y"): "0.7665",
-        ("lanczos", "psnr_y"): "27.90", ("lanczos", "ssim_y"): "0.7809"}  # fmt: skip
+SAID = {("bicubic", "psnr_y"): "27.44", ("bicubic", "fsim"): "0.8543", ("bicubic", "lr_consistency"): "36.68",
+        ("lanczos", "psnr_y"): "27.84", ("lanczos", "fsim"): "0.8655",
+        ("lanczos", "lr_consistency"): "39.07"}  # fmt: skip
+SAME = ("fsim", "gmsd", "lr_consistency")
+"""Metrics whose versions have not been raised since."""
 
 
 @pytest.fixture
@@ -58,18 +61,19 @@ def test_an_old_store_is_read_without_being_changed(old: Path, tmp_path: Path) -
 
 def test_a_run_upgrades_an_old_store_and_measures_nothing_again(old: Path, session: Callable[..., object]) -> None:
     kept = _digests(old)["store.sqlite"]
-    told = session("run", "classic-x4", "--dataset", "S=hr", "--method", "bicubic", "--method", "lanczos",
-                   "--metric", "psnr_y", "--metric", "ssim_y", "--store", "store", "--no-report")  # fmt: skip
-    assert "0 cells measured, 8 kept" in told.out  # type: ignore[attr-defined]
-    assert "27.46" in told.out  # type: ignore[attr-defined]
+    metrics = [text for metric in SAME for text in ("--metric", metric)]
+    told = session("run", "classic-x4", "--protocol", "asasr", "--dataset", "S=hr", "--method", "bicubic",
+                   "--method", "lanczos", *metrics, "--store", "store", "--no-report")  # fmt: skip
+    assert "0 cells measured, 12 kept" in told.out  # type: ignore[attr-defined]
+    assert "0.8543" in told.out  # type: ignore[attr-defined]
     copy = old / "store.version-4.sqlite"
     with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         assert database.execute("SELECT value FROM meta").fetchall() == [("4",)]
-        assert database.execute("SELECT count(*) FROM scores").fetchall() == [(12,)]
+        assert database.execute("SELECT count(*) FROM scores").fetchall() == [(20,)]
     assert kept != _digests(old)["store.sqlite"]
     with open_store(old) as store:
         assert store.left_out() == []
-        assert len(store.scores()) == 16  # the cells of this run and those of before
+        assert len(store.scores()) == 24  # the cells of this run and those of before
 
 
 def test_an_upgraded_store_has_the_schema_of_a_new_one(old: Path, tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_an_upgrade_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatch
         assert database.execute("SELECT value FROM meta").fetchall() == [("4",)]
         assert "sets" not in _columns(database)
     with open_store(old, write=True) as store:
-        assert len(store.scores()) == 16
+        assert len(store.scores()) == 24
 
 
 @pytest.mark.parametrize("write", [False, True])
