@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
+from .claims import bounded_building, require_held, require_uncompressed
 from .errors import MethodError
 from .protocol import MethodCard
 from .tiling import restore_tiled
@@ -56,20 +58,33 @@ def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overla
     """Load a weight file; a ``.pth`` only as plain tensors, so that no code in it can run.
 
     Raises:
-        MethodError: the file holds code, is damaged, or is no network that spandrel knows.
+        MethodError: the file holds code, is damaged, claims more than it holds, or is no network that spandrel knows.
     """
+    import torch
     from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 
     state = _read_state(path)
+    held = require_held(path, state)
     try:
-        descriptor = ModelLoader(device).load_from_state_dict(state)
-    except (UnsupportedModelError, RuntimeError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise MethodError(f"{path}: spandrel cannot make a network of it ({error})") from None
+        with bounded_building(path, held):
+            descriptor = ModelLoader("cpu").load_from_state_dict(state)
+    except MethodError:
+        raise
+    except UnsupportedModelError:
+        raise MethodError(f"{path}: no network that spandrel knows; its tensors are named {_some(state)}") from None
+    except Exception as error:  # builders take the tensors that they expect, and fail in whatever way where others are
+        what = f"{type(error).__name__}: {error}"
+        raise MethodError(f"{path}: spandrel cannot make a network of it ({what})") from None
     if not isinstance(descriptor, ImageModelDescriptor) or descriptor.input_channels != 3:
         raise MethodError(f"{path}: not a network from one RGB image to one")
-    descriptor.eval()
+    descriptor.to(torch.device(device)).eval()
     parameters = sum(parameter.numel() for parameter in descriptor.model.parameters())
     return SpandrelNetwork(replace(card, parameters=parameters), descriptor, tile, overlap)
+
+
+def _some(state: dict[str, Any]) -> str:
+    names = [f"'{name[:60]}'" for name in list(state)[:3]]
+    return f"{', '.join(names)} …" if names else "not at all: there are none"
 
 
 def _read_state(path: Path) -> dict[str, Any]:
@@ -81,7 +96,11 @@ def _read_state(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             state: Any = load_file(path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            require_uncompressed(path)
+            # Mapped, a tensor cannot reach beyond the file, and what nobody reads takes no memory.
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+    except MethodError:
+        raise
     except pickle.UnpicklingError as error:
         raise MethodError(
             f"{path}: refused, it holds more than tensors and loading it could run code ({str(error).splitlines()[0]});"
@@ -96,4 +115,5 @@ def _read_state(path: Path) -> dict[str, Any]:
             break
     if not isinstance(state, dict):
         raise MethodError(f"{path}: holds no table of named tensors")
-    return dict(canonicalize_state_dict(state))
+    named = {str(name): value for name, value in state.items()}
+    return dict(canonicalize_state_dict(named))
