@@ -11,7 +11,7 @@ from typing import Any, cast, get_args
 from .entry import MethodEntry
 from .errors import MethodError
 from .loaded_code import ChangedCodeError
-from .protocol import AnyMethod, Family, MethodCard, interface_of
+from .protocol import OWN_FAMILIES, AnyMethod, Family, MethodCard, interface_of
 from .third_party import Identity, Imported, identity_of
 
 
@@ -102,8 +102,9 @@ def _entry(imported: Imported, method: Any, identity: Identity) -> MethodEntry:
             return cast(AnyMethod, method if move is None else move(device))
 
         entry = MethodEntry(method.card, interface, load)
-    if entry.card.family not in get_args(Family):
-        known = ", ".join(get_args(Family))
+    families = [family for family in get_args(Family) if family not in OWN_FAMILIES]
+    if entry.card.family not in families:
+        known = ", ".join(families)
         raise MethodError(f"'{imported.attribute}': its card has the family '{entry.card.family}' (known: {known})")
     card = replace(entry.card, incomplete=identity.incomplete)
     settings = {**entry.settings, "code": identity.code}

@@ -37,6 +37,8 @@ Family = Literal[
     "interpolation", "regression", "gan", "diffusion", "flow", "network", "external", "published", "reference"
 ]
 """``network``: a network of which nobody says how it was trained."""
+OWN_FAMILIES = frozenset({"published", "reference"})
+"""Of rows that are not measured and of HR itself, which wins nothing: no method can be of them."""
 Interface = Literal["tensor", "pixels", "folder", "finished", "reference"]
 """How a method takes images; ``reference``: it is HR itself."""
 

@@ -13,7 +13,7 @@ from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
 from .errors import MethodReferenceError
 from .pipelines import pipeline_ids
-from .protocol import Family
+from .protocol import OWN_FAMILIES, Family
 from .recipes import PREFIX as RECIPE
 from .spandrel_network import SUFFIXES
 
@@ -35,6 +35,7 @@ class MethodReference(BaseModel):
     weights: str | None = None
     """Weight file of a network that spandrel knows."""
     family: Family | None = None
+    """How tables group it, whatever its card says."""
     tile: Annotated[int, Field(ge=16)] | None = None
     overlap: Annotated[int, Field(ge=0)] | None = None
     command: str | None = None
@@ -93,6 +94,8 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     ):
         if getattr(parsed, key) and not fits:
             raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
+    if parsed.family in OWN_FAMILIES:
+        raise MethodReferenceError(f"method {dict(reference)}: no method has the family '{parsed.family}'")
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed

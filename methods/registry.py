@@ -24,7 +24,7 @@ from .object_method import object_entry
 from .pipelines import pipeline_entry, pipeline_ids
 from .predictions import open_predictions
 from .program_files import program_identity
-from .protocol import AnyMethod, Family, MethodCard
+from .protocol import AnyMethod, MethodCard
 from .recipes import PREFIX as RECIPE
 from .recipes import recipe_entry, recipe_ids
 from .reference import MethodReference, parse_reference
@@ -72,7 +72,7 @@ class Registry:
         if id in network_cards():
             return _published(network_cards()[id])
         if id == COMPACT_GAN.id:
-            return _network(COMPACT_GAN, compact_gan_file(), origin=id)
+            return _network(COMPACT_GAN, compact_gan_file())
         if id in pipeline_ids():
             return pipeline_entry(id)
         plugins = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
@@ -146,9 +146,8 @@ def resolve(reference: str | Mapping[str, Any]) -> MethodEntry:
             entry = _asasr(wanted.id, wanted.sampling) if wanted.sampling else REGISTRY.get(wanted.id)
         if entry.missing:
             raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
-    if wanted.name is None:
-        return entry
-    return replace(entry, card=replace(entry.card, id=wanted.name), origin=entry.origin or entry.card.id)
+    card = replace(entry.card, id=wanted.name or entry.card.id, family=wanted.family or entry.card.family)
+    return replace(entry, card=card, origin=entry.origin or entry.card.id)
 
 
 def _asasr(id: str, sampling: Mapping[str, Any] | None = None) -> MethodEntry:
@@ -168,8 +167,7 @@ def _published(card: MethodCard) -> MethodEntry:
 
 
 def _network(
-    card: MethodCard, path: Path | None, missing: str = "", *, tile: int = TILE, overlap: int = OVERLAP,
-    origin: str = "spandrel",
+    card: MethodCard, path: Path | None, missing: str = "", *, tile: int = TILE, overlap: int = OVERLAP
 ) -> MethodEntry:  # fmt: skip
     def load(device: str) -> AnyMethod:
         if path is None:
@@ -181,7 +179,7 @@ def _network(
 
     settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
     digest = "" if path is None else digest_of(path)
-    return MethodEntry(card, "tensor", load, settings, digest, missing, origin)
+    return MethodEntry(card, "tensor", load, settings, digest, missing, origin="spandrel")
 
 
 def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
@@ -193,10 +191,22 @@ def _weight_file(wanted: MethodReference, path: Path) -> MethodEntry:
     name = wanted.name or path.stem
     if not path.is_file():
         raise MissingWeightsError(name, f"{name}: weight file {path} is missing; download it there or correct the path")
-    family: Family = wanted.family or "gan"
-    card = MethodCard(name, family, f"Network from {path.name}", tuple(wanted.scales), weights=(path.name,))
+    published = _card_of(path)
+    if published is not None:
+        card = replace(published, id=name, scales=tuple(wanted.scales) or published.scales)
+    else:
+        # Nothing in a file says how it was trained: spandrel's purposes and tags are those of its architecture.
+        card = MethodCard(name, "network", f"Network from {path.name}", tuple(wanted.scales), weights=(path.name,))
     overlap = OVERLAP if wanted.overlap is None else wanted.overlap
     return _network(card, path, tile=wanted.tile or TILE, overlap=overlap)
+
+
+def _card_of(path: Path) -> MethodCard | None:
+    """The card of a published or shipped network whose file this is, whatever it is called."""
+    digest = digest_of(path)
+    if digest == digest_of(compact_gan_file()):
+        return COMPACT_GAN
+    return next((card for id, card in network_cards().items() if weight_file(id).sha256 == digest), None)
 
 
 def _command(wanted: MethodReference, command: str) -> MethodEntry:

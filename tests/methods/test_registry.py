@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from asasr_bench.methods.errors import (
     MissingWeightsError,
     UnknownMethodError,
 )
+from asasr_bench.methods.networks import compact_gan_file
 from asasr_bench.methods.registry import REGISTRY, Registry, load_method, resolve
 
 
@@ -40,7 +42,7 @@ def test_a_name_is_only_a_label() -> None:
         ("bicubc", UnknownMethodError, "did you mean 'bicubic'"),
         ("nowhere/net.pth", MissingWeightsError, "nowhere/net.pth is missing"),
         ("no_such_module:thing", MethodError, "cannot be imported"),
-        ("json:dumps", MethodError, "dumps .*cannot be made .*missing 1 required positional argument"),
+        ("json:dumps", MethodError, r"dumps\(\) cannot be made .*missing 1 required positional argument"),
         ("json:JSONEncoder", MethodError, "is no method: it needs a MethodCard named 'card' and 'restore'"),
         ({"weigths": "x.pth"}, MethodReferenceError, "did you mean 'weights'"),
         ({"name": "x"}, MethodReferenceError, "exactly one"),
@@ -104,3 +106,51 @@ def test_a_third_party_joins_by_installing_a_package(tmp_path: Path) -> None:
 
     expected = np.arange(48, dtype=np.uint8).reshape(4, 4, 3).repeat(2, 0).repeat(2, 1)
     np.testing.assert_array_equal(read_image(tmp_path / "sr.png"), expected)
+
+
+def test_a_known_file_is_what_its_card_says_and_others_are_networks(tmp_path: Path) -> None:
+    shipped = compact_gan_file()
+    copy = tmp_path / "mine.safetensors"
+    copy.write_bytes(shipped.read_bytes())
+    by_id, by_path = resolve("compact-gan"), resolve(str(copy))
+    assert by_path.identity("x", 4) == by_id.identity("x", 4)
+    assert replace(by_path.card, id="compact-gan") == by_id.card
+    copy.write_bytes(shipped.read_bytes()[:-1])
+    assert resolve(str(copy)).card.family == "network"
+    assert resolve({"weights": str(copy), "family": "regression"}).card.family == "regression"
+
+
+def test_a_published_file_given_by_its_path_is_the_published_network(shared: Path, monkeypatch) -> None:
+    file = shared / "weights" / "realesr-animevideov3.pth"
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(file.parent))
+    by_id, by_path = resolve("realesr-animevideov3"), resolve(str(file))
+    assert by_path.identity("x", 4) == by_id.identity("x", 4)
+    assert by_path.card == by_id.card
+
+
+def test_families_are_those_of_tables(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
+    assert resolve({"predictions": str(tmp_path), "family": "diffusion"}).card.family == "diffusion"
+    for family in ("reference", "published", "nonsense"):
+        with pytest.raises(MethodReferenceError, match="family"):
+            resolve({"predictions": str(tmp_path), "family": family})
+
+
+def test_tables_show_the_name_of_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pointed.py").write_text(
+        "from asasr_bench.methods.protocol import MethodCard\n"
+        "class Net:\n"
+        "    card = MethodCard('othername', 'regression', 'Nothing')\n"
+        "    def restore(self, lq, scale, seeds): ...\n"
+    )
+    info = tmp_path / "pointed-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pointed\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[asasr_bench.methods]\nmismatch = pointed:Net\nbroken = pointed:None_\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    entry = resolve("mismatch")
+    assert entry.card.id == "mismatch"
+    assert "does not declare its weight files" in entry.card.incomplete
+    assert resolve("mine=mismatch").identity("x", 4) == resolve("pointed:Net").identity("x", 4)
+    with pytest.raises(MethodError, match=r"'broken' of pointed:None_ does not load"):
+        resolve("broken")
