@@ -18,7 +18,7 @@ from ..reports.tables import to_csv, to_latex, to_markdown
 from .leaderboard import FORMATS, FormatError, load_board, name_scales, shown_pixels
 from .merging import link_or_copy, merge_stores
 from .objects import StoreError
-from .profiles import FREQUENCIES, log_profiles
+from .profiles import FREQUENCIES, mean_log_ratios
 from .published import no_published
 from .store import Store, open_store
 
@@ -128,12 +128,8 @@ def _entry(board: Board, protocol: str, formats: Sequence[str]) -> IndexEntry:
 def _spectra(store: Store, order: Sequence[str]) -> dict[str, list[Spectrum]]:
     """Spectra by protocol; none where the store has none."""
     found: dict[str, list[Spectrum]] = {}
-    for (protocol, dataset), methods in log_profiles(store).items():
-        ratios = {
-            name: np.mean([sr - hr for sr, hr in methods[name].values()], axis=0) * _DECIBEL
-            for name in order
-            if name in methods
-        }
+    for (protocol, dataset), methods in mean_log_ratios(store).items():
+        ratios = {name: methods[name] * _DECIBEL for name in order if name in methods}
         found.setdefault(protocol, []).append(Spectrum(dataset, FREQUENCIES, ratios))
     return found
 
@@ -143,7 +139,13 @@ def _examples(store: Store, board: Board, protocol: str, out: Path, most: int) -
     outputs, scores = name_scales(store.outputs()), name_scales(store.scores())
     outputs = outputs[(outputs["protocol"] == protocol) & (outputs["status"] == "done")]
     outputs = outputs.drop_duplicates(["dataset", "image", "method"])
-    scores = scores[(scores["protocol"] == protocol) & scores["value"].notna()]
+    chosen = {
+        (str(dataset), str(image))
+        for dataset, group in outputs.groupby("dataset", sort=False)
+        for image in _chosen(group, most)
+    }
+    places = pd.MultiIndex.from_frame(scores[["dataset", "image"]])
+    scores = scores[(scores["protocol"] == protocol) & scores["value"].notna() & places.isin(chosen)]
     values = scores.groupby(["dataset", "image", "method", "metric"], sort=False)["value"].mean()
     by_image: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     ranked = {str(id): place for place, id in enumerate(board.metrics["metric"])}
@@ -153,11 +155,14 @@ def _examples(store: Store, board: Board, protocol: str, out: Path, most: int) -
     order = {str(name): place for place, name in enumerate(board.methods["method"])}
     examples = []
     for dataset, group in outputs.groupby("dataset", sort=False):
-        counts = group.groupby("image", sort=False)["method"].nunique()
-        chosen = counts.sort_values(ascending=False, kind="stable").index[:most].sort_values()
-        for image, rows in group[group["image"].isin(chosen)].groupby("image"):
+        for image, rows in group[group["image"].isin(_chosen(group, most))].groupby("image"):
             examples.append(_example(store, out, str(dataset), str(image), rows, by_image, order))
     return examples
+
+
+def _chosen(outputs: pd.DataFrame, most: int) -> list[str]:
+    counts = outputs.groupby("image", sort=False)["method"].nunique()
+    return [str(image) for image in counts.sort_values(ascending=False, kind="stable").index[:most]]
 
 
 def _example(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,23 +23,34 @@ Profiles = dict[str, dict[str, tuple[Floats, Floats]]]
 
 def log_profiles(store: Store) -> dict[tuple[str, str], Profiles]:
     """By protocol and dataset, datasets named as in tables; seeds of an image are averaged."""
+    found: dict[tuple[str, str], Profiles] = {}
+    for place, method, image, sr, hr in _images(store):
+        found.setdefault(place, {}).setdefault(method, {})[image] = sr, hr
+    return found
+
+
+def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
+    """Natural logarithm of SR's power over HR's, mean over images, of each method; no image's profile is kept."""
+    sums: dict[tuple[str, str], dict[str, tuple[Floats, int]]] = {}
+    for place, method, _, sr, hr in _images(store):
+        methods = sums.setdefault(place, {})
+        total, count = methods.get(method, (np.zeros_like(FREQUENCIES), 0))
+        methods[method] = total + (sr - hr), count + 1
+    return {place: {name: total / count for name, (total, count) in methods.items()} for place, methods in sums.items()}
+
+
+def _images(store: Store) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
+    """Protocol and dataset, method, image, SR's and HR's profile: one image after the other, seeds averaged."""
     outputs = name_scales(store.outputs())
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
         (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)
     }
-    seeds: dict[tuple[str, str], dict[str, dict[str, list[tuple[Floats, Floats]]]]] = {}
-    for (protocol, scale, dataset, image, method, _), payload in store.payloads("lsd"):
-        sr, hr = (_on_grid(profile) for profile in payload.astype(np.float64))
-        place = protocol, names[protocol, dataset, scale]
-        seeds.setdefault(place, {}).setdefault(method, {}).setdefault(image, []).append((sr, hr))
-    return {
-        place: {
-            method: {image: (np.mean([sr for sr, _ in pairs], axis=0), pairs[0][1]) for image, pairs in images.items()}
-            for method, images in methods.items()
-        }
-        for place, methods in seeds.items()
-    }
+    for output, seeds in groupby(store.payloads("lsd"), key=lambda row: row[0][:5]):  # seeds follow each other
+        protocol, scale, dataset, image, method = output
+        pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for _, payload in seeds]
+        sr = np.mean([sr for sr, _ in pairs], axis=0)
+        yield (protocol, names[protocol, dataset, scale]), method, image, sr, pairs[0][1]
 
 
 def _on_grid(profile: Floats) -> Floats:

@@ -20,6 +20,7 @@ from asasr_bench.bench.leaderboard import load_board, name_scales, write_reports
 from asasr_bench.bench.merging import MergeError, merge_stores
 from asasr_bench.bench.metrics.metric import shipped_metrics
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
+from asasr_bench.bench.profiles import log_profiles, mean_log_ratios
 from asasr_bench.bench.ranking import average_ranks, ranks
 from asasr_bench.bench.statistics import permutation_p, permutation_ps
 from asasr_bench.bench.store import open_store
@@ -137,6 +138,18 @@ def test_a_page_shows_one_protocol_alone(tmp_path: Path, make_store) -> None:
     assert [path.name for path in paths] == [
         "asasr.md", "asasr.html", "osediff-512.md", "osediff-512.html", "index.html",
     ]  # fmt: skip
+
+
+def test_spectra_of_a_page_are_means_of_the_images_own(tmp_path: Path, make_store) -> None:
+    root = make_store(tmp_path / "s", seeds=(0, 1), datasets=("D", "Other"))
+    with open_store(root) as opened:
+        means, images = mean_log_ratios(opened), log_profiles(opened)
+    assert set(means) == {("asasr", "D"), ("asasr", "Other")}
+    for place, methods in images.items():
+        for name, profiles in methods.items():
+            own = [sr - hr for sr, hr in profiles.values()]
+            assert len(own) == 6
+            np.testing.assert_allclose(means[place][name], np.mean(own, axis=0), rtol=1e-12, atol=1e-12)
 
 
 def test_p_values_of_many_methods_are_those_of_each(rng: np.random.Generator) -> None:
