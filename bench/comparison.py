@@ -57,7 +57,7 @@ def compare_methods(
     with open_store(root) as store:
         scores = store.scores()
         scores = scores[scores["status"] == "done"]
-        known_metrics = metrics_of(scores["metric"])
+        known_metrics = metrics_of(scores["metric"], store.metrics())
         payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.combine is not None}
     if first == second:
         raise ComparisonError(f"'{first}' is compared with itself; name two methods")

@@ -91,7 +91,7 @@ def compare_curves(
     with open_store(root) as store:
         scores = store.scores()
         scores = scores[scores["status"] == "done"]
-        known = metrics_of(scores["metric"].unique())
+        known = metrics_of(scores["metric"].unique(), store.metrics())
         distortion = stored_id(distortion, known)
         payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
     for name in (first, second):

@@ -45,7 +45,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     scores = name_scales(store.scores())
     outputs = name_scales(store.outputs())
     methods = _methods(store, outputs)
-    known = list(metrics_of(scores["metric"].unique()).values())
+    known = list(metrics_of(scores["metric"].unique(), store.metrics()).values())
     scores, infinite = leave_out_infinite(scores)
     values = _values(store, scores, methods, known)
     values["infinite"] = [infinite[place] for place in values[_VALUE].itertuples(index=False, name=None)]

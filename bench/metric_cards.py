@@ -14,7 +14,7 @@ def card_of(metric: Metric, known: MetricCard | None = None) -> MetricCard:
     """
     version = metric.version
     if not metric.missing():
-        version = f"{version} {metric.weights()}".rstrip()
+        version = metric.implementation
     elif known is not None and known.version.startswith(version):
         version = known.version
     return MetricCard(

@@ -27,7 +27,7 @@ from .protocols import get_protocol
 from .rows import CellRecord, OutputRecord, PlaceState
 from .spec import DatasetEntry, Spec, SpecError
 from .store import Store
-from .worker import Job, Task, key_of, restoration_of
+from .worker import Job, MetricCode, Task, key_of, restoration_of
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,16 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         scope: which cells without a value are tried.
     """
     unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
-    code = tuple((metric.id, metric.code) for metric in experiment.metrics if metric.code)
+    # Keys hold digests of weights; where weights are missing, those count that the store's values were measured with.
+    cards = store.metrics()
+    implementations = {
+        metric.id: (cards[metric.id].version if metric.id in cards else "")
+        if unavailable[metric.id] else metric.implementation
+        for metric in experiment.metrics
+    }  # fmt: skip
+    code = tuple(
+        MetricCode(metric.id, metric.code, implementations[metric.id]) for metric in experiment.metrics if metric.code
+    )
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
     for stretch in grouped(experiment.outputs(), _STRETCH):
         jobs: list[Job] = []
@@ -248,7 +257,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             if scope != "all" and state is not None:
                 wanted = scope == "failed"
                 task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
-            cells = _known_cells(experiment, task, store, state, unavailable)
+            cells = _known_cells(experiment, task, store, implementations)
             yield Planned(done=len(cells))
             cells |= {
                 metric: CellRecord(metric, "unavailable", message=unavailable[metric])
@@ -327,26 +336,17 @@ def _task(
 
 
 def _known_cells(
-    experiment: Experiment, task: Task, store: Store, state: PlaceState | None, unavailable: Mapping[str, str]
+    experiment: Experiment, task: Task, store: Store, implementations: Mapping[str, str]
 ) -> dict[str, CellRecord]:
-    """Cells of a task whose scores the store has.
-
-    The key of a metric holds the digests of its weights, which nobody has while they are missing: what was measured on
-    these SR pixels before is kept then.
-    """
+    """Cells of a task whose scores the store has."""
     if task.sr is None:
         return {}
-    same = state is not None and state.restoration == task.restoration
-    recorded = state.cells if state is not None and same else {}
-    keys: dict[str, str] = {}
-    for metric in experiment.metrics:
-        if metric.id not in task.metrics:
-            continue
-        if unavailable[metric.id]:
-            keys[metric.id] = recorded.get(metric.id, (None, "failed"))[0] or ""
-        else:
-            keys[metric.id] = key_of(metric, task, experiment.protocol)
-    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if key and store.has_score(key)}
+    keys = {
+        metric.id: key_of(metric, task, experiment.protocol, implementations[metric.id])
+        for metric in experiment.metrics
+        if metric.id in task.metrics
+    }
+    return {id: CellRecord(id, "done", key=key) for id, key in keys.items() if store.has_score(key)}
 
 
 def _recorded(state: PlaceState | None, task: Task, cells: Mapping[str, CellRecord]) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ..datasets.names import name_problem
 from ..datasets.yaml_text import YamlError, read_yaml
 from ..methods.reference import anchored
+from .metrics.third_party import anchored as metric_beside
 from .protocols import protocol_scale, rescaled
 
 _MAX_WORKERS = 256
@@ -76,6 +77,7 @@ class Spec(_Strict):
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
     metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+    """Ids of metrics; also your own by ``FILE.py:NAME``, ``module:NAME`` or an entry point (docs/metrics.md)."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(strict=False, min_length=1)] = (0,)
     """Seeds of seeded methods; deterministic methods run once."""
     device: str = "auto"
@@ -190,7 +192,7 @@ _FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels")
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the relative paths of dataset and method mappings absolute, and those of methods in files of code."""
+    """Make relative paths of dataset and method mappings absolute, and those of methods and metrics in files."""
 
     def anchor(entry: Any, key: str) -> Any:
         if key == "methods" and isinstance(entry, str | dict):
@@ -198,13 +200,15 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
             # A text is relative to the working folder, as on the command line; but code is looked for beside the spec.
             is_code = isinstance(placed, Mapping) and "object" in placed
             return placed if is_code or isinstance(entry, dict) else entry
+        if key == "metrics" and isinstance(entry, str):
+            return metric_beside(entry, base)
         if not isinstance(entry, dict):
             return entry
         return {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
 
     return {
         key: [anchor(entry, key) for entry in value]
-        if key in ("datasets", "methods") and isinstance(value, list)
+        if key in ("datasets", "methods", "metrics") and isinstance(value, list)
         else value
         for key, value in document.items()
     }

@@ -67,7 +67,7 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
         scores, outputs = store.scores(), store.outputs()
         objects = store.objects
         scores = scores[scores["status"] == "done"]
-        known = _chosen(root, metrics_of(scores["metric"].unique()), metrics)
+        known = _chosen(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
         payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
     rows = []
     for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):

@@ -48,6 +48,16 @@ class Task:
 
 
 @dataclass(frozen=True)
+class MetricCode:
+    """Somebody else's metric, as a run was planned with it."""
+
+    id: str
+    place: str
+    """Where its code is."""
+    implementation: str
+
+
+@dataclass(frozen=True)
 class Job:
     """Images of one dataset for one method and seed: all for external programs, a few where networks measure together,
     else one."""
@@ -61,16 +71,17 @@ class Job:
     seed: int
     lq_rule: str
     tasks: tuple[Task, ...]
-    code: tuple[tuple[str, str], ...] = ()
-    """Metrics of other people: id, and where their code is."""
+    code: tuple[MetricCode, ...] = ()
+    """Metrics of other people in its tasks."""
 
     def metric(self, id: str) -> Metric:
         """The metric of an id in its tasks.
 
         Raises:
-            MetricError: its code is not there.
+            MetricError: its code is not here, or is another than when the run was planned.
         """
-        return get_metric(dict(self.code).get(id, id))
+        own = next((code for code in self.code if code.id == id), None)
+        return get_metric(id) if own is None else _metric_of(own)
 
     def place(self, task: Task) -> Place:
         """Where the output of one of the tasks belongs."""
@@ -344,8 +355,12 @@ def _cell(metric: Metric, image: _Finished, result: float | Exception) -> CellRe
     return CellRecord(metric.id, "done", key=key, value=result, payload=payload)
 
 
-def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
-    """Score key of one metric on one SR image."""
+def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str | None = None) -> str:
+    """Score key of one metric on one SR image.
+
+    Args:
+        implementation: that of the metric, where its weights are missing; None: as it is here.
+    """
     assert task.sr is not None
     compared: dict[str, str | None] = {"reference": task.reference, "lq": task.lq, "nothing": None}
     if metric.needs not in compared:
@@ -354,7 +369,7 @@ def key_of(metric: Metric, task: Task, protocol: Protocol) -> str:
         sr=task.sr,
         reference=compared[metric.needs],
         metric=metric.id,
-        metric_version=f"{metric.version} {metric.weights()}".rstrip(),
+        metric_version=metric.implementation if implementation is None else implementation,
         protocol=protocol.name,
         version=protocol.version,
     )
@@ -388,6 +403,17 @@ def _method(entry: MethodEntry, job: Job, device: str) -> AnyMethod:
     if entry.interface == "finished":
         return entry.load(device)
     return _loaded(_Loading(digest(entry.identity(job.tasks[0].image, job.scale)), device, entry))
+
+
+@lru_cache(maxsize=32)
+def _metric_of(code: MetricCode) -> Metric:
+    metric = get_metric(code.place)
+    if metric.missing() or metric.implementation != code.implementation:
+        raise MetricError(
+            f"{platform.node()} has other code or files of metric '{code.id}' than this run was planned with; make them"
+            " the same and run again"
+        )
+    return metric
 
 
 @lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time

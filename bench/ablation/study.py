@@ -114,7 +114,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
     store, report = out / "store", out / "report"
     with open_store(store) as opened:
         scores = name_scales(opened.scores())
-    metrics = metrics_of(scores["metric"].unique())
+        metrics = metrics_of(scores["metric"].unique(), opened.metrics())
     digits = {id: metric.digits for id, metric in metrics.items()}
     there = set(scores["method"])
     variants = [one for arm in arms for seed in _seeds(spec, arm) for one in _variants(spec, arm, seed)]

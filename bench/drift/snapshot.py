@@ -107,7 +107,7 @@ def take_snapshot(
                 value if done else None, _short(key) if done else "", number.get(measured) if done else None,
                 "" if done else reason or message or cell_status,
             )  # fmt: skip
-    known = metrics_of({metric for output in outputs.values() for metric in output.scores})
+    known = metrics_of({metric for output in outputs.values() for metric in output.scores}, store.metrics())
     for place, state in _sets(store, outputs, known).items():
         outputs[place] = state
     cards = {

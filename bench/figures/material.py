@@ -60,7 +60,7 @@ class Material:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics of the store by id, in the order of tables."""
-        return metrics_of(map(str, self.board.metrics["metric"]))
+        return metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
 
     @cached_property
     def scores(self) -> pd.DataFrame:

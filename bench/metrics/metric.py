@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...datasets.images import as_rgb
 from ...datasets.truth import Truth
 from ..protocols import Protocol
+from ..rows import MetricCard
 from .similarity import STRIP, Plane, luma, shave
 
 Pixels = NDArray[np.uint8]
@@ -176,6 +177,11 @@ class Metric:
             return np.zeros_like(values)
         return -values if self.direction == "higher" else self.compared(values)
 
+    @property
+    def implementation(self) -> str:
+        """What determines its values beside the images: its version, and its weights, which must not be missing."""
+        return f"{self.version} {self.weights()}".rstrip()
+
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
         given = {"lq", "nothing", "reference" if reference else ""}
@@ -199,31 +205,45 @@ def get_metric(reference: str) -> Metric:
     if reference in metrics:
         return metrics[reference]
     from ..tasks.catalogue import is_task_id, measures, task_metric
-    from .third_party import installed_metrics, is_code, metric_from_code
+    from .third_party import installed_metric, installed_metrics, is_code, metric_from_code
 
     if is_task_id(reference):
         return task_metric(reference)
+    try:
+        if is_code(reference):
+            return metric_from_code(reference)
+        if reference in installed_metrics():
+            return installed_metric(reference)
+    except MetricError as error:
+        raise MetricError(f"{error}{_nearest(reference, measures())}") from error
     known = [*metrics, *measures(), *installed_metrics()]
-    nearest = difflib.get_close_matches(reference.partition(":")[0].lower(), known, n=2, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
-    if reference in installed_metrics() or is_code(reference):
-        return metric_from_code(reference, hint)
     raise MetricError(
-        f"unknown metric '{reference}'{hint} (known: {', '.join(known)}; also your own: FILE.py:NAME, module:NAME)"
+        f"unknown metric '{reference}'{_nearest(reference, known)} (known: {', '.join(known)}; also your own:"
+        " FILE.py:NAME, module:NAME)"
     )
 
 
-def metrics_of(ids: Iterable[str]) -> dict[str, Metric]:
+def _nearest(reference: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(reference.partition(":")[0].lower(), list(known), n=2, cutoff=0.4)
+    return f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
+
+
+def metrics_of(ids: Iterable[str], cards: Mapping[str, MetricCard] | None = None) -> dict[str, Metric]:
     """The metrics behind values that were stored, in the order in which tables show them: task metrics last.
 
     Whatever the store says, no code is imported but that of this package and of installed plug-ins. An id that they do
-    not know can be shown and compared all the same.
+    not know gets what its card says, which is enough to show and to compare values.
+
+    Args:
+        cards: the store's, by id.
     """
     wanted = set(ids)
     shipped = shipped_metrics()
     rest = sorted(wanted - set(shipped))
+    cards = cards or {}
     return {
-        id: shipped[id] if id in shipped else _unknown(id) for id in (*(id for id in shipped if id in wanted), *rest)
+        id: shipped[id] if id in shipped else _of_card(id, cards.get(id))
+        for id in (*(id for id in shipped if id in wanted), *rest)
     }
 
 
@@ -261,15 +281,25 @@ def shipped_metrics() -> dict[str, Metric]:
     return {metric.id: metric for room in rooms for metric in room.METRICS}
 
 
-def _unknown(id: str) -> Metric:
+def _of_card(id: str, card: MetricCard | None) -> Metric:
     from ..tasks.catalogue import is_task_id
     from .third_party import installed_metrics
 
     if is_task_id(id) or id in installed_metrics():
         with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
             return get_metric(id)
+    card = card or MetricCard(id, id, note="neither this installation nor the store knows more of it than its name")
+    note = card.note
+    if card.combined:
+        note = "; ".join(filter(None, (note, "the value of a set needs the metric's code, which is not installed")))
 
     def measure(pair: Pair) -> float:
-        raise MetricError(f"metric '{id}' is not installed here")
+        raise MetricError(f"metric '{id}' is known from its card alone; its code is not installed")
 
-    return Metric(id, id, "", 4, "none", "", measure, note="this installation does not know it")
+    direction: Direction = card.direction if card.direction != "one" else "none"
+    return Metric(
+        id, card.title, card.unit, card.digits, direction, card.version, measure,
+        bounded=card.bounded, note=note, range=card.range, tolerance=card.tolerance,
+        combine=(lambda payloads: float("nan")) if card.combined else None,
+        resample=(lambda payloads, drawn: np.full(len(drawn), np.nan)) if card.combined else None,
+    )  # fmt: skip

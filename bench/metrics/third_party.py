@@ -60,42 +60,51 @@ def anchored(reference: str, folder: Path) -> str:
     return reference
 
 
-def metric_from_code(reference: str, hint: str = "") -> Metric:
-    """Import a metric and make it one of ours.
-
-    Args:
-        hint: what to say beside the reason where it cannot be imported.
+def metric_from_code(reference: str) -> Metric:
+    """The metric of ``FILE.py:object`` or ``module:object``, looked for in the working folder first.
 
     Raises:
         MetricError: it cannot be imported, or is no metric.
     """
-    points = installed_metrics()
-    point = points.get(reference)
-    where = point.value if point is not None else anchored(reference, Path.cwd())
-    try:
-        imported = import_object(where)
-        instance = imported.value() if isinstance(imported.value, type) else imported.value
-        metric = instance if isinstance(instance, Metric) else _of_function(instance, reference)
-        metric = _identified(metric, imported, instance)
-    except (CodeError, MetricError) as error:
-        raise MetricError(f"metric '{reference}': {error}{hint}") from error
-    except Exception as error:  # its class may do anything
-        raise MetricError(f"metric '{reference}' cannot be made ({type(error).__name__}: {error})") from error
-    if point is None and metric.combine is not None:
+    place = anchored(reference, Path.cwd())
+    metric = _imported(reference, place)
+    if metric.combine is not None:
         raise MetricError(
             f"metric '{reference}' has values of whole sets, which reports compute anew: install it as an entry point"
             f" of the group '{ENTRY_POINT_GROUP}', so that they find it"
         )
-    if point is not None and metric.id != reference:
-        raise MetricError(f"entry point '{reference}' is the metric '{metric.id}'; give both the same name")
-    return replace(metric, code=where if point is None else reference)
+    return replace(metric, code=place)
+
+
+def installed_metric(id: str) -> Metric:
+    """The metric of an entry point.
+
+    Raises:
+        MetricError: it cannot be imported, is no metric, or has another id.
+    """
+    metric = _imported(id, installed_metrics()[id].value)
+    if metric.id != id:
+        raise MetricError(f"entry point '{id}' is the metric '{metric.id}'; give both the same name")
+    return replace(metric, code=id)
+
+
+def _imported(reference: str, place: str) -> Metric:
+    try:
+        imported = import_object(place)
+        instance = imported.value() if isinstance(imported.value, type) else imported.value
+        metric = instance if isinstance(instance, Metric) else _of_function(instance)
+        return _identified(metric, imported, instance)
+    except (CodeError, MetricError) as error:
+        raise MetricError(f"metric '{reference}': {error}") from error
+    except Exception as error:  # its class may do anything
+        raise MetricError(f"metric '{reference}' cannot be made ({type(error).__name__}: {error})") from error
 
 
 def _identified(metric: Metric, imported: Imported, instance: object) -> Metric:
     """With the identity of its code as version, and of its files as weights."""
     if metric.id in shipped_metrics() or ":" in metric.id or name_problem(metric.id):
         problem = name_problem(metric.id) or "is an id of asasr-bench's own; choose another"
-        raise MetricError(f"the id '{metric.id}' {problem}")
+        raise MetricError(f"the id {metric.id!r} {problem}")
     own, absent = metric.missing, ""
     try:
         identity = identity_of(imported, instance=instance if instance is not imported.value else None)
@@ -110,7 +119,7 @@ def _identified(metric: Metric, imported: Imported, instance: object) -> Metric:
     )
 
 
-def _of_function(function: object, reference: str) -> Metric:
+def _of_function(function: object) -> Metric:
     """The metric of a function of SR and what it is compared with, described by its attribute ``card``."""
     card = getattr(function, "card", None)
     if not callable(function) or not isinstance(card, Mapping):
@@ -118,7 +127,7 @@ def _of_function(function: object, reference: str) -> Metric:
             "is no metric: it needs to be a Metric, or a function with a mapping 'card', such as"
             " {'id': 'mae', 'direction': 'lower', 'needs': 'reference'}"
         )
-    facts = _card(card, reference)
+    facts = _card(card)
     return Metric(
         facts["id"], facts["title"] or facts["id"], facts["unit"], facts["digits"], cast(Direction, facts["direction"]),
         "", lambda pair: _value(cast(Function, function), pair, facts["needs"]), needs=facts["needs"],
@@ -137,15 +146,14 @@ def _value(function: Function, pair: Pair, needs: str) -> float:
     return float(function(as_rgb(shave(pair.sr, pair.protocol.shave)).copy()))
 
 
-def _card(card: Mapping[str, Any], reference: str) -> dict[str, Any]:
+def _card(card: Mapping[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     try:
         return _model().model_validate(dict(card)).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise MetricError(f"its card is wrong: '{where}': {first['msg']}") from None
+        said = (f"'{'.'.join(map(str, problem['loc']))}': {problem['msg']}" for problem in error.errors())
+        raise MetricError(f"its card is wrong: {'; '.join(said)}") from None
 
 
 def _model() -> type[BaseModel]:
@@ -158,7 +166,7 @@ def _model() -> type[BaseModel]:
         title: str = ""
         unit: str = ""
         digits: int = Field(4, ge=0, le=12)
-        direction: Literal["higher", "lower", "none"]
+        direction: Literal["higher", "lower", "zero", "none"]
         needs: Literal["reference", "lq", "nothing"] = "reference"
         note: str = ""
         range: str = ""
