@@ -6,8 +6,9 @@ import re
 import threading
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ _SHARED = 4
 """Tensors may share numbers, and networks may be built with more than a file holds, up to so many times."""
 _SPARE = 10**6
 """Numbers of a network that no file need hold: positional tables, masks."""
+_LARGEST = 2**25
+"""Numbers of the largest table that building a network may compute beside its weights: indices of positions in windows
+of 64x64 pixels."""
 _GAP = 16
 """Layers without numbers between two that have some, at most: activations, dropout, identities."""
 
@@ -106,6 +110,37 @@ def _unlike(path: Path, name: str, number: str, count: int) -> FalseClaimError:
     )
 
 
+def _largest_table(path: Path, limit: int) -> AbstractContextManager[object]:
+    """Refuses every operation whose result has more numbers than the limit, before it is computed."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Limited(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of this thread alone
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            sizes = [each.shape for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
+            if len(sizes) != 1:  # of one tensor alone the result is seldom larger
+                _require_fitting(path, sizes or [each for each in args[:1] if isinstance(each, list | tuple)], limit)
+            return function(*args, **(kwargs or {}))
+
+    return Limited()  # type: ignore[no-untyped-call]
+
+
+def _require_fitting(path: Path, sizes: Sequence[Sequence[int]], limit: int) -> None:
+    """Of an operation by elements on tensors of these sizes, or of a new tensor of this size."""
+    from torch import broadcast_shapes
+
+    try:
+        numbers = prod(broadcast_shapes(*sizes))  # type: ignore[no-untyped-call]
+    except (RuntimeError, TypeError):
+        return  # no operation by elements: its result is no larger than what it joins
+    if numbers > limit:
+        raise FalseClaimError(
+            f"{path}: refused, its shapes ask for a table of {numbers:,} numbers; the file is damaged or was made to"
+            " fill the memory"
+        )
+
+
 @contextmanager
 def bounded_building(path: Path, held: int) -> Iterator[None]:
     """Stop the building of a network as soon as it has more numbers or layers than a file that holds so many can fill.
@@ -143,7 +178,8 @@ def bounded_building(path: Path, held: int) -> Iterator[None]:
         module.register_module_module_registration_hook(count_layer),
     )
     try:
-        yield
+        with _largest_table(path, _LARGEST + held):
+            yield
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise

@@ -17,6 +17,7 @@ from asasr_bench.methods.errors import MethodError
 from asasr_bench.methods.registry import load_method
 from safetensors.torch import load_file, save_file
 from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
+from spandrel.architectures.SwinIR import SwinIR
 
 
 def compact() -> dict[str, torch.Tensor]:
@@ -43,6 +44,24 @@ def wide_layers(path: Path, width: int = 5000) -> None:
 
 def wider_layers(path: Path) -> None:
     wide_layers(path, 100_000)
+
+
+def windows() -> dict[str, torch.Tensor]:
+    return SwinIR(
+        img_size=8, embed_dim=12, depths=[2], num_heads=[2], window_size=4, mlp_ratio=2, upscale=2,
+        upsampler="pixelshuffledirect",
+    ).state_dict()  # fmt: skip
+
+
+def wide_windows(path: Path) -> None:
+    """An index of 10,000 rows says that windows are 100 pixels wide: tables of 200,000,000 numbers."""
+    index = torch.zeros(10_000, 1, dtype=torch.int64)
+    save_file({**windows(), "layers.0.residual_group.blocks.0.attn.relative_position_index": index}, path)
+
+
+def wide_mask(path: Path) -> None:
+    """A mask of 250,000 rows says that images are 2,000 pixels wide."""
+    save_file({**windows(), "layers.0.residual_group.blocks.1.attn_mask": torch.zeros(250_000, 1)}, path)
 
 
 def without_strides(path: Path) -> None:
@@ -83,6 +102,8 @@ FILES = {
     "sparse.safetensors": sparse_layers,
     "wide.safetensors": wide_layers,
     "wider.safetensors": wider_layers,
+    "windows.safetensors": wide_windows,
+    "mask.safetensors": wide_mask,
     "strides.pth": without_strides,
     "legacy.pth": without_strides_legacy,
     "shared.pth": one_storage,
@@ -121,7 +142,8 @@ def test_files_that_claim_more_than_they_hold_take_no_memory(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["many.safetensors", "sparse.safetensors", "wide.safetensors", "wider.safetensors",
-                                  "strides.pth", "legacy.pth", "shared.pth", "packed.pth"])  # fmt: skip
+                                  "windows.safetensors", "mask.safetensors", "strides.pth", "legacy.pth",
+                                   "shared.pth", "packed.pth"])  # fmt: skip
 def test_the_claim_is_named(tmp_path: Path, name: str) -> None:
     FILES[name](tmp_path / name)
     with pytest.raises(FalseClaimError, match="refused, "):
@@ -139,6 +161,8 @@ def test_honest_files_load_in_every_format(tmp_path: Path) -> None:
     outputs = [load_method(str(file)).restore(lq, 2, [0]) for file in sorted(tmp_path.iterdir())]
     assert len(outputs) == 4
     assert all(torch.equal(output, outputs[0]) for output in outputs)
+    save_file(windows(), tmp_path / "windows.safetensors")
+    assert load_method(str(tmp_path / "windows.safetensors")).restore(lq, 2, [0]).shape == (1, 3, 12, 14)
     assert load_file(tmp_path / "net.safetensors").keys() == state.keys()
 
 
