@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from .board import Board, images_text
+from .notes import devices, left_out, records, row_notes
 
 Mark = Literal["best", "second", ""]
 
@@ -96,8 +97,8 @@ class Grid:
     """Measured ones, then published ones."""
     sources: tuple[str, ...] = ()
     """Of published rows; the first has number 1."""
-    left_out: tuple[str, ...] = ()
-    """What is left out of it, in sentences."""
+    remarks: tuple[str, ...] = ()
+    """What is left out of it, and devices that differ, in sentences."""
 
     @property
     def costs(self) -> tuple[tuple[str, str], ...]:
@@ -111,7 +112,7 @@ class Grid:
         if any(cell.share for row in self.rows for cell in row.cells):
             notes.append(f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %).")
         notes += [note for row in self.rows for note in row.notes]
-        return (*notes, *self.left_out)
+        return (*notes, *self.remarks)
 
     @property
     def size(self) -> str:
@@ -121,9 +122,9 @@ class Grid:
 
 def grids(board: Board) -> Iterator[Grid]:
     """Every dataset and protocol of a board, never two protocols in one grid."""
-    metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in _records(board.metrics)}
-    cards = {row["method"]: row for row in _records(board.methods)}
-    costs = {(row["protocol"], row["dataset"], row["method"]): row for row in _records(board.costs)}
+    metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in records(board.metrics)}
+    cards = {row["method"]: row for row in records(board.methods)}
+    costs = {(row["protocol"], row["dataset"], row["method"]): row for row in records(board.costs)}
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
@@ -134,7 +135,7 @@ def grids(board: Board) -> Iterator[Grid]:
         lost = lost[(lost["protocol"] == protocol) & (lost["dataset"] == dataset)]
         rows = []
         for method, scores in part.groupby("method", sort=False):
-            by_metric = {row["metric"]: row for row in _records(scores)}
+            by_metric = {row["metric"]: row for row in records(scores)}
             cells = tuple(
                 _with_share(
                     _cell(lost, by_metric, column, str(method), images, marks[column.metric]),
@@ -145,51 +146,16 @@ def grids(board: Board) -> Iterator[Grid]:
             )
             card, cost = cards[method], costs.get((protocol, dataset, method), {})
             steps = "" if pd.isna(card["steps"]) else str(int(card["steps"]))
-            notes, sign = _row_notes(str(method), card, by_metric, columns)
+            notes, sign = row_notes(str(method), card, by_metric, {column.metric: column.title for column in columns})
             seconds, memory = _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan))
             rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]), seconds, memory, steps,
                             notes, sign))  # fmt: skip
-        sources, claims = _published(board, str(protocol), str(dataset), columns)
-        lq = _origin(board.rules.get((str(protocol), str(dataset)), ""))
-        whole = board.whole.get((str(protocol), str(dataset)), images)
-        tested = (str(protocol), str(dataset)) not in board.untested
+        place = str(protocol), str(dataset)
+        sources, claims = _published(board, *place, columns)
+        lq = _origin(board.rules.get(place, ""))
+        whole, tested = board.whole.get(place, images), place not in board.untested
         yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources,
-                   tuple(_left_out(board, str(protocol), str(dataset))))  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A reason for which a method lacks values."""
-
-    status: str
-    count: int
-    """Images, or cells of one metric."""
-    place: tuple[str, ...]
-    """Protocol where the board has several, dataset, method, and metric where others are not concerned."""
-    message: str
-
-
-def problems(board: Board) -> Iterator[Problem]:
-    """What a board lacks, in words."""
-    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
-    several = board.scores["protocol"].nunique() > 1
-    for row in _records(board.problems):
-        metric = str(titles.get(row["metric"], row["metric"]))
-        parts = (str(row["protocol"]) if several else "", str(row["dataset"]), str(row["method"]), metric)
-        yield Problem(str(row["status"]), int(row["count"]), tuple(filter(None, parts)), str(row["message"]))
-    shown = set(zip(board.scores["protocol"], board.scores["dataset"], strict=True))
-    for row in _records(board.left_out):
-        if (row["protocol"], row["dataset"]) not in shown:  # others stand under their table
-            place = (str(row["protocol"]), str(row["dataset"]), str(row["method"]))
-            yield Problem("left out", int(row["count"]), place, str(row["reason"]))
-
-
-def _left_out(board: Board, protocol: str, dataset: str) -> Iterator[str]:
-    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
-    frame = board.left_out
-    for row in _records(frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]):
-        what = f"values of {titles.get(row['metric'], row['metric'])} of" if row["metric"] else "images of"
-        yield f"{row['count']} of {row['total']} {what} {row['method']} {row['reason']}."
+                   (*left_out(board, *place), *devices(board, *place)))  # fmt: skip
 
 
 def _published(
@@ -204,7 +170,7 @@ def _published(
     part = part.sort_values("method", key=lambda methods: methods.map(order), kind="stable")
     rows = []
     for (method, source), claims in part.groupby(["method", "source"], sort=False):
-        by_metric = {str(row["metric"]): row for row in _records(claims)}
+        by_metric = {str(row["metric"]): row for row in records(claims)}
         cells = tuple(_claim(by_metric.get(column.metric), column) for column in columns)
         rows.append(Row(str(method), "published", cells, source=1 + sources.index(source)))
     return tuple(board.sources[source] for source in sources), rows
@@ -238,32 +204,8 @@ def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None
     return replace(cell, share=f"{number(100 * (cell.value - low) / (high - low), 0)} %")
 
 
-INCOMPLETE = "†"
-
-
-def _row_notes(
-    method: str, card: dict[str, Any], scores: dict[str, dict[str, Any]], columns: tuple[Column, ...]
-) -> tuple[tuple[str, ...], str]:
-    """Notes of a row, and the sign after its name."""
-    incomplete = str(card["incomplete"])
-    notes = [f"{INCOMPLETE} {method}: {incomplete}."] if incomplete else []
-    if card["family"] != "reference":  # HR equals itself
-        for column in columns:
-            score = scores.get(column.metric, {})
-            count = int(score.get("infinite", 0))
-            what = "the mean is" if isinf(float(score.get("value", 0))) else "left out of the mean"
-            if count:
-                images = f"{count} image{'s' if count > 1 else ''}"
-                notes.append(f"{column.title} of {method}: infinite on {images} equal to HR, {what}.")
-    return tuple(notes), INCOMPLETE if incomplete else ""
-
-
 def _origin(rule: str) -> str:
     return "LQ files" if rule in ("", "files") else f"LQ by {rule}"
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .board import Board, Example, Link, Shown, Spectrum
-from .grid import grids, number, problems
+from .grid import grids, number
+from .notes import problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
 from .svg import spectrum_svg

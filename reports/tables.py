@@ -8,7 +8,8 @@ import pandas as pd
 
 from .board import Board
 from .escaping import csv, markdown, markdown_code, tex
-from .grid import Cell, Grid, Row, grids, problems
+from .grid import Cell, Grid, Row, grids
+from .notes import problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
 

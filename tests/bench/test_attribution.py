@@ -118,6 +118,15 @@ def test_time_and_memory_are_those_of_the_dataset(priced: Path) -> None:
         assert "7.50 s" in large
 
 
+def test_times_of_different_devices_are_told_as_no_comparison(priced: Path) -> None:
+    assert "different devices" not in to_markdown(board_of(priced))
+    change(priced, "UPDATE restorations SET device = 'cuda' WHERE key IN"
+                   " (SELECT restoration FROM outputs WHERE method = 'net' AND dataset = 'Large')")  # fmt: skip
+    small, large = re.split(r"(?=## Large)", to_markdown(board_of(priced)))
+    assert "different devices" not in small
+    assert "Time and memory were taken on different devices (cpu: bicubic; cuda: net)." in large
+
+
 @pytest.mark.parametrize(("x", "small", "large"), [("seconds", 0.2, 7.5), ("memory", 2.0, 3072.0)])
 def test_the_figure_of_costs_has_those_of_its_dataset(priced: Path, x: str, small: float, large: float) -> None:
     with open_store(priced) as store:

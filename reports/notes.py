@@ -1,0 +1,82 @@
+"""What a reader of a table must know beside its numbers: what is missing or left out, and of which rows and devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import isinf
+from typing import Any
+
+import pandas as pd
+
+from .board import Board
+
+INCOMPLETE = "†"
+"""After the name of a method whose identity does not hold all of it."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason for which a method lacks values."""
+
+    status: str
+    count: int
+    """Images, or cells of one metric."""
+    place: tuple[str, ...]
+    """Protocol where the board has several, dataset, method, and metric where others are not concerned."""
+    message: str
+
+
+def problems(board: Board) -> Iterator[Problem]:
+    """What a board lacks, in words."""
+    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
+    several = board.scores["protocol"].nunique() > 1
+    for row in records(board.problems):
+        metric = str(titles.get(row["metric"], row["metric"]))
+        parts = (str(row["protocol"]) if several else "", str(row["dataset"]), str(row["method"]), metric)
+        yield Problem(str(row["status"]), int(row["count"]), tuple(filter(None, parts)), str(row["message"]))
+    shown = set(zip(board.scores["protocol"], board.scores["dataset"], strict=True))
+    for row in records(board.left_out):
+        if (row["protocol"], row["dataset"]) not in shown:  # others stand under their table
+            place = (str(row["protocol"]), str(row["dataset"]), str(row["method"]))
+            yield Problem("left out", int(row["count"]), place, str(row["reason"]))
+
+
+def left_out(board: Board, protocol: str, dataset: str) -> Iterator[str]:
+    """What a table leaves out, because it is out of date, in sentences."""
+    titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
+    frame = board.left_out
+    for row in records(frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]):
+        what = f"values of {titles.get(row['metric'], row['metric'])} of" if row["metric"] else "images of"
+        yield f"{row['count']} of {row['total']} {what} {row['method']} {row['reason']}."
+
+
+def devices(board: Board, protocol: str, dataset: str) -> Iterator[str]:
+    """A sentence on devices where the methods of a table ran on different ones: their times are no comparison."""
+    frame = board.costs[(board.costs["protocol"] == protocol) & (board.costs["dataset"] == dataset)]
+    if frame["devices"].nunique() > 1:
+        groups = frame.groupby("devices", sort=False)["method"]
+        told = "; ".join(f"{name}: {', '.join(map(str, methods))}" for name, methods in groups)
+        yield f"Time and memory were taken on different devices ({told})."
+
+
+def row_notes(
+    method: str, card: Mapping[str, Any], scores: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]
+) -> tuple[tuple[str, ...], str]:
+    """Notes of a row, and the sign after its name; ``scores`` and ``titles`` are by metric."""
+    incomplete = str(card["incomplete"])
+    notes = [f"{INCOMPLETE} {method}: {incomplete}."] if incomplete else []
+    if card["family"] != "reference":  # HR equals itself
+        for metric, title in titles.items():
+            score = scores.get(metric, {})
+            count = int(score.get("infinite", 0))
+            what = "the mean is" if isinf(float(score.get("value", 0))) else "left out of the mean"
+            if count:
+                images = f"{count} image{'s' if count > 1 else ''}"
+                notes.append(f"{title} of {method}: infinite on {images} equal to HR, {what}.")
+    return tuple(notes), INCOMPLETE if incomplete else ""
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as mappings."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
