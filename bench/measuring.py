@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .failures import no_exit
 from .metrics.metric import Metric, Pair
 
 Item = TypeVar("Item")
@@ -68,7 +69,8 @@ def _too_large(metric: Metric, pair: Pair) -> TooLargeError:
 def _together(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
     assert metric.measure_many is not None
     try:
-        values = metric.measure_many(pairs, device)
+        with no_exit():
+            values = metric.measure_many(pairs, device)
     except Exception as error:
         if len(pairs) == 1:
             return [error]
@@ -78,7 +80,8 @@ def _together(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float 
 
 def _alone(metric: Metric, pair: Pair) -> float | Exception:
     try:
-        return _defined(metric, metric.measure(pair))
+        with no_exit():
+            return _defined(metric, metric.measure(pair))
     except Exception as error:
         return error
 

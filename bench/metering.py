@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import resource
 import sys
 import time
 from functools import lru_cache
@@ -52,12 +51,6 @@ class Meter:
         self.seconds = time.perf_counter() - self._start
         if peak is not None and self._before is not None:
             self.memory = max(0, peak - self._before)
-
-
-def children_peak() -> int:
-    """Peak resident bytes of the largest child process that has ended."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
 
 
 def _reset_peak() -> int | None:

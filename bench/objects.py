@@ -6,14 +6,14 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets.images import check_size, pixel_digest, read_image, write_atomically, write_png
+from ..datasets.images import ImageError, check_size, pixel_digest, read_image, write_atomically, write_png
 from ..datasets.names import printable
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -81,11 +81,32 @@ class Objects:
         """
         path = self.path(digest)
         if path is None:
-            raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store; run again to restore it")
+            raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store")
         pixels = read_image(path) if path.suffix == ".png" else _read_plane(path)
         if pixel_digest(pixels) != digest:
-            raise DamagedObjectError(f"{path}: pixels do not match their digest; delete the file and run again")
+            raise DamagedObjectError(f"{path}: pixels do not match their digest")
         return pixels
+
+    def get_or_remove(self, digest: str) -> Pixels:
+        """The pixels of this digest, verified; a damaged file is removed, so that the next run makes it anew.
+
+        Raises:
+            DamagedObjectError: the file was missing or damaged.
+        """
+        try:
+            return self.get(digest)
+        except (DamagedObjectError, ImageError) as error:
+            self.remove(digest)
+            raise DamagedObjectError(
+                f"a stored image was damaged or lost; run the same command again, which makes it anew ({error})"
+            ) from None
+
+    def remove(self, digest: str) -> None:
+        """Remove the file of this digest, if there is one and the store can be written."""
+        path = self.path(digest)
+        if path is not None:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def read_files(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Names and contents of the files of these images; those that are missing are left out."""
@@ -128,4 +149,4 @@ def _read_plane(path: Path) -> Pixels:
         plane: Pixels = np.load(path, allow_pickle=False)
         return plane
     except ValueError as error:
-        raise DamagedObjectError(f"{path}: cannot be read ({error}); delete the file and run again") from None
+        raise DamagedObjectError(f"{path}: cannot be read ({error})") from None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import overload
 
 from .halves import Begun, begin, finish
 from .objects import Objects
 from .rows import OutputRecord
+from .scratch import scratch_folder
 from .worker import Job, perform
 
 Files = dict[str, bytes]
@@ -50,15 +49,22 @@ class Parcels(Sequence[Parcel]):
         return Parcel(job, self._objects.read_files(digests))
 
 
-def perform_parcel(parcel: Parcel, *, device: str, threads: int) -> tuple[list[OutputRecord], Files]:
-    """Do the job of a parcel in a folder of the worker's own.
+@dataclass(frozen=True)
+class Answer:
+    """What comes back from a worker."""
 
-    Returns:
-        The rows, and the images that they refer to and the parcel did not hold.
-    """
+    records: list[OutputRecord]
+    new: Files
+    """The images that rows refer to and the parcel did not hold."""
+    damaged: frozenset[str]
+    """Digests of images that the parcel held and that had other pixels."""
+
+
+def perform_parcel(parcel: Parcel, *, device: str, threads: int) -> Answer:
+    """Do the job of a parcel in a folder of the worker's own."""
     with _unpacked(parcel) as objects:
         records = perform(parcel.job, objects=objects, device=device, threads=threads)
-        return records, _new_files(records, parcel, objects)
+        return Answer(records, _new_files(records, parcel, objects), _damaged(parcel.files, objects))
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class BegunParcel:
     begun: Begun
     new: Files
     files: Files
+    damaged: frozenset[str]
 
 
 def begin_parcel(parcel: Parcel, *, device: str, threads: int) -> BegunParcel:
@@ -75,23 +82,31 @@ def begin_parcel(parcel: Parcel, *, device: str, threads: int) -> BegunParcel:
     with _unpacked(parcel) as objects:
         begun = begin(parcel.job, objects=objects, device=device, threads=threads)
         new = _new_files(begun.records, parcel, objects)
-    return BegunParcel(begun, new, parcel.files | new)
+        damaged = _damaged(parcel.files, objects)
+    return BegunParcel(begun, new, parcel.files | new, damaged)
 
 
-def finish_parcel(half: BegunParcel, *, threads: int) -> tuple[list[OutputRecord], Files]:
+def finish_parcel(half: BegunParcel, *, threads: int) -> Answer:
     """The second half of ``perform_parcel``."""
     with _unpacked(Parcel(half.begun.rest, half.files)) as objects:
-        return finish(half.begun, objects=objects, threads=threads), half.new
+        records = finish(half.begun, objects=objects, threads=threads)
+        return Answer(records, half.new, half.damaged | _damaged(half.files, objects))
 
 
 @contextmanager
 def _unpacked(parcel: Parcel) -> Iterator[Objects]:
-    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as folder:
-        objects = Objects(Path(folder))
+    with scratch_folder() as folder:
+        objects = Objects(folder)
         objects.write_files(parcel.files)
         yield objects
 
 
 def _new_files(records: Sequence[OutputRecord], parcel: Parcel, objects: Objects) -> Files:
     made = objects.read_files({record.sr for record in records if record.sr})
-    return {name: content for name, content in made.items() if name not in parcel.files}
+    return {name: content for name, content in made.items() if parcel.files.get(name) != content}
+
+
+def _damaged(files: Files, objects: Objects) -> frozenset[str]:
+    """What ``Objects.get_or_remove`` removed and nothing replaced."""
+    digests = {name.partition(".")[0] for name in files}
+    return frozenset(digest for digest in digests if objects.path(digest) is None)

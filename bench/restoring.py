@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,18 @@ from ..datasets.images import as_rgb, pixel_digest
 from ..methods.protocol import Method, PixelMethod
 from .objects import Pixels
 from .outputs import array_pixels, tensor_pixels
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restored image and what it cost."""
+
+    pixels: Pixels
+    seconds: float | None = None
+    memory: int | None = None
+    """Peak bytes."""
+    device: str = "cpu"
+    parameters: int | None = None
 
 
 def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str) -> NDArray[np.uint8]:

@@ -42,6 +42,8 @@ class Summary:
     unavailable: int
     messages: tuple[str, ...]
     """The different reasons for failed and unavailable cells, most frequent first."""
+    details: tuple[str, ...]
+    """The different tracebacks of code that is not ours."""
 
     changed: bool
     """The store has rows that it had not before."""
@@ -61,6 +63,7 @@ class _Tally:
     bad: Counter[str] = field(default_factory=Counter)
     """Outputs and cells without a value, by status."""
     reasons: Counter[str] = field(default_factory=Counter)
+    details: dict[str, None] = field(default_factory=dict)
 
     def add(self, outputs: Sequence[OutputRecord]) -> None:
         """Count rows that this run wrote."""
@@ -75,6 +78,7 @@ class _Tally:
                 if item.status != "done":
                     self.bad[item.status] += 1
                     self.reasons[output.message or item.message] += 1
+                    self.details |= dict.fromkeys(filter(None, [output.detail, item.detail]))
 
     def summary(self, kept: int) -> Summary:
         return Summary(
@@ -83,6 +87,7 @@ class _Tally:
             failed=self.bad["failed"],
             unavailable=self.bad["unavailable"],
             messages=tuple(reason for reason, _ in self.reasons.most_common()),
+            details=tuple(self.details),
             changed=self.outputs > 0,
         )
 
@@ -204,6 +209,7 @@ def _results(
             if isinstance(result, WorkerDied):
                 yield parcel.job, result
             else:
-                records, files = result
-                store.objects.write_files(files)
-                yield parcel.job, records
+                for digest in result.damaged:
+                    store.objects.remove(digest)
+                store.objects.write_files(result.new)
+                yield parcel.job, result.records

@@ -216,9 +216,10 @@ class Store:
         )]  # fmt: skip
 
     def failed_cells(self) -> Iterator[FailedCell]:
-        """Every failed cell with its error."""
+        """Every failed cell with its error, and the traceback of the user's code where that raised it."""
         for row in self.query(
-            f"SELECT o.protocol, o.dataset, o.image, o.method, o.seed, c.metric, {_REASON}"
+            f"SELECT o.protocol, o.dataset, o.image, o.method, o.seed, c.metric, {_REASON},"
+            " CASE WHEN c.detail = '' THEN o.detail ELSE c.detail END"
             " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status = 'failed'"
             " ORDER BY o.protocol, o.dataset, o.image, o.method, o.seed, c.metric"
         ):

@@ -150,8 +150,10 @@ class Watch:
     def _failures(self, records: Sequence[OutputRecord]) -> int:
         bad = [(record, cell) for record in records for cell in record.cells if cell.status == "failed"]
         for record, cell in bad:
+            detail = record.detail or cell.detail
             _tell(logging.WARNING, "cell failed", dataset=record.dataset, image=record.image, method=record.method,
-                  seed=record.seed, metric=cell.metric, message=record.message or cell.message)  # fmt: skip
+                  seed=record.seed, metric=cell.metric, message=record.message or cell.message,
+                  **({"traceback": detail} if detail else {}))  # fmt: skip
         self.progress = replace(self.progress, failed=self.progress.failed + len(bad))
         return len(bad)
 

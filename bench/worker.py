@@ -5,29 +5,26 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from pathlib import Path
 
-from ..datasets.images import read_image, write_png
-from ..datasets.names import printable
+from ..datasets.images import read_image
 from ..datasets.truth import Truth, TruthSource
 from ..methods.entry import MethodEntry
 from ..methods.protocol import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..methods.registry import resolve
-from .environment import environment
+from .external import restore_folder
+from .failures import Failure, explain, no_exit
 from .inputs import Input, store_input
 from .keys import digest, restoration_key, score_key
 from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
-from .metering import Meter, children_peak
+from .metering import Meter
 from .metrics.metric import Metric, MetricError, Pair, get_metric
-from .objects import Objects, Pixels, StoreError
+from .objects import DamagedObjectError, Objects, Pixels, StoreError
 from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
-from .restoring import SEEDING, restore_image, torch_device
+from .restoring import SEEDING, Restored, restore_image, torch_device
 from .rows import CellRecord, OutputRecord, Place, Status
 from .threads import fixed_threads
 
@@ -104,10 +101,10 @@ class Job:
             worker=f"{platform.node()}:{os.getpid()}",
         )
 
-    def failed(self, task: Task, message: str) -> OutputRecord:
+    def failed(self, task: Task, message: str, detail: str = "") -> OutputRecord:
         """The row of one of the tasks when the image could not be restored."""
         cells = tuple(CellRecord(metric, "failed", message="not restored") for metric in task.metrics)
-        return replace(self.record(task), status="failed", message=message, cells=cells)
+        return replace(self.record(task), status="failed", message=message, detail=detail, cells=cells)
 
 
 @dataclass(frozen=True)
@@ -153,10 +150,10 @@ def _perform(job: Job, objects: Objects, device: str, usual: Mapping[str, str | 
     records = []
     for group in grouped(zip(_restore(job, objects, device, usual), references, strict=True), GPU_BATCH):
         finished: list[_Finished] = []
-        made: list[OutputRecord] = []
-        for (task, outcome), (hr, lq) in group:
-            if isinstance(outcome, str):
-                records.append(job.failed(task, outcome))
+        restored: list[OutputRecord] = []
+        for (task, outcome), compared in group:
+            if isinstance(outcome, Failure):
+                records.append(job.failed(task, outcome.message, outcome.detail))
                 continue
             record = job.record(task)
             if task.sr is None:
@@ -166,68 +163,87 @@ def _perform(job: Job, objects: Objects, device: str, usual: Mapping[str, str | 
                     parameters=outcome.parameters,
                 )  # fmt: skip
                 task = replace(task, sr=sr)
-            made.append(record)
-            finished.append(_finished(job, task, outcome.pixels, hr, lq))
+            if isinstance(compared, Failure):
+                records.append(replace(record, cells=_all_failed(task, compared)))
+                continue
+            restored.append(record)
+            finished.append(_finished(job, task, outcome.pixels, *compared))
         cells = _measure(job, finished, device)
-        records += [replace(record, cells=found) for record, found in zip(made, cells, strict=True)]
+        records += [replace(record, cells=measured) for record, measured in zip(restored, cells, strict=True)]
     return records
 
 
-def _references(objects: Objects, task: Task) -> tuple[Pixels | None, Pixels | None]:
+def _all_failed(task: Task, failure: Failure) -> tuple[CellRecord, ...]:
+    return tuple(CellRecord(id, "failed", message=failure.message, detail=failure.detail) for id in task.metrics)
+
+
+def _references(objects: Objects, task: Task) -> tuple[Pixels | None, Pixels | None] | Failure:
     """HR and LQ of a task, where something of it is to be measured."""
     if not task.metrics:
         return None, None
-    return None if task.reference is None else objects.get(task.reference), objects.get(task.lq)
-
-
-@dataclass(frozen=True)
-class _Restored:
-    pixels: Pixels
-    seconds: float | None = None
-    memory: int | None = None
-    device: str = "cpu"
-    parameters: int | None = None
-
-
-def _restore(
-    job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]
-) -> Iterator[tuple[Task, _Restored | str]]:
-    """SR pixels of every task, or the reason why there are none."""
-    new: list[Task] = []
-    known: list[Task] = []
-    for task in job.tasks:
-        if task.sr is None:
-            new.append(task)
-        else:
-            known.append(task)
-    pixels = ahead(lambda task: objects.get(str(task.sr)), known, GPU_BATCH)
-    yield from ((task, _Restored(image)) for task, image in zip(known, pixels, strict=True))
-    if not new:
-        return
     try:
-        entry = resolve(json.loads(job.reference))
-        if entry.interface == "reference":
-            yield from ((task, _hr_of(task, objects)) for task in new)
-            return
-        if entry.interface != "finished":  # what identifies those is another file for each image
-            _require_planned(entry, job, new[0])
-        target = torch_device(device) if entry.interface == "tensor" else "cpu"
-        method = _method(entry, job, target)
+        return None if task.reference is None else objects.get_or_remove(task.reference), objects.get_or_remove(task.lq)
+    except DamagedObjectError as error:
+        return Failure.of(error)
+
+
+_Outcomes = Iterator[tuple[Task, Restored | Failure]]
+"""What became of each task."""
+
+
+def _restore(job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]) -> _Outcomes:
+    """SR pixels of every task, or the reason why there are none; those that the store has first."""
+    known = [task for task in job.tasks if task.sr is not None]
+    new = [task for task in job.tasks if task.sr is None]
+    for task, image in zip(known, ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
+        if image is not None:
+            yield task, Restored(image)
+        else:
+            yield from _restore_new(job, [replace(task, sr=None)], objects, device, usual)
+    if new:
+        yield from _restore_new(job, new, objects, device, usual)
+
+
+def _known(objects: Objects, task: Task) -> Pixels | None:
+    """SR pixels that the store has; None where they are damaged."""
+    try:
+        return objects.get_or_remove(str(task.sr))
+    except DamagedObjectError:
+        return None
+
+
+def _restore_new(
+    job: Job, new: list[Task], objects: Objects, device: str, usual: Mapping[str, str | None]
+) -> _Outcomes:
+    try:
+        with no_exit():
+            entry = resolve(json.loads(job.reference))
+            if entry.interface not in ("finished", "reference"):  # what identifies those differs from image to image
+                _require_planned(entry, job, new[0])
+            target = torch_device(device) if entry.interface == "tensor" else "cpu"
+            method = None if entry.interface == "reference" else _method(entry, job, target)
     except Exception as error:
-        yield from ((task, explain(error)) for task in new)
+        yield from ((task, Failure.of(error)) for task in new)
+        return
+    if method is None:
+        yield from ((task, _hr_of(task, objects)) for task in new)
         return
     if isinstance(method, FolderMethod):
-        yield from _restore_folder(method, job, new, objects, usual)
+        images = [(task.image, task.lq) for task in new]
+        yield from zip(new, restore_folder(method, job, images, objects, usual), strict=True)
         return
     for task in new:
         try:
             if entry.interface == "finished":
                 _require_planned(entry, job, task)
-            yield task, _restore_one(method, job, task, objects, target)
+            with no_exit():
+                restored = _restore_one(method, job, task, objects, target)
         except StoreError:
             raise
         except Exception as error:
-            yield task, explain(error)
+            yield task, Failure.of(error)
+        else:
+            yield task, restored
 
 
 def _require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
@@ -243,53 +259,27 @@ def _require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
         )
 
 
-def _hr_of(task: Task, objects: Objects) -> _Restored | str:
-    return "the set has no HR" if task.reference is None else _Restored(objects.get(task.reference))
+def _hr_of(task: Task, objects: Objects) -> Restored | Failure:
+    if task.reference is None:
+        return Failure("the set has no HR")
+    try:
+        return Restored(objects.get_or_remove(task.reference))
+    except DamagedObjectError as error:
+        return Failure.of(error)
 
 
 def _restore_one(
     method: Method | PixelMethod | FinishedImages, job: Job, task: Task, objects: Objects, device: str
-) -> _Restored:
-    lq = objects.get(task.lq)
+) -> Restored:
+    lq = objects.get_or_remove(task.lq)
     if isinstance(method, FinishedImages):
         path = method.image_path(task.image, job.scale)
-        return _Restored(read_pixels(read_image(path), lq, job.scale, str(path)))
+        return Restored(read_pixels(read_image(path), lq, job.scale, str(path)))
     on_pixels = isinstance(method, PixelMethod)
     with Meter("cpu" if on_pixels else device) as meter:
         sr = restore_image(method, lq, job.scale, job.seed, device)
     place = "cpu" if on_pixels else device
-    return _Restored(sr, meter.seconds, meter.memory, place, method.card.parameters)
-
-
-def _restore_folder(
-    method: FolderMethod, job: Job, tasks: list[Task], objects: Objects, usual: Mapping[str, str | None]
-) -> Iterator[tuple[Task, _Restored | str]]:
-    """Run an external program once over a folder with the LQ of all tasks."""
-    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name:
-        lq_dir, sr_dir = Path(name, "lq"), Path(name, "sr")
-        lq_dir.mkdir()
-        sr_dir.mkdir()
-        lqs = {task.image: objects.get(task.lq) for task in tasks}
-        for image, pixels in lqs.items():
-            write_png(lq_dir / f"{image}.png", pixels)
-        start = time.perf_counter()
-        try:
-            with environment(usual):
-                method.restore_folder(lq_dir, sr_dir, job.scale, job.seed)
-        except Exception as error:
-            yield from ((task, explain(error)) for task in tasks)
-            return
-        seconds = (time.perf_counter() - start) / len(tasks)
-        outputs = {path.stem: path for path in sorted(sr_dir.iterdir())}
-        for task in tasks:
-            try:
-                if task.image not in outputs:
-                    raise ValueError(f"{job.method} wrote no image for '{task.image}'")
-                path = outputs[task.image]
-                sr = read_pixels(read_image(path), lqs[task.image], job.scale, path.name)
-                yield task, _Restored(sr, seconds, children_peak(), "external")
-            except Exception as error:
-                yield task, explain(error)
+    return Restored(sr, meter.seconds, meter.memory, place, method.card.parameters)
 
 
 @dataclass(frozen=True)
@@ -298,18 +288,18 @@ class _Finished:
 
     task: Task
     pair: Pair
-    broken: Mapping[str, str]
+    broken: Mapping[str, Failure]
     """Kinds of ground truth that cannot be read, with the reason."""
 
 
 def _finished(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> _Finished:
     truths: dict[str, Truth] = {}
-    broken: dict[str, str] = {}
+    broken: dict[str, Failure] = {}
     for source in task.truths:
         try:
             truths[source.kind] = source.load(*sr.shape[:2])
         except Exception as error:
-            broken[source.kind] = explain(error)
+            broken[source.kind] = Failure.of(error)
     return _Finished(task, Pair(sr, hr, get_protocol(job.protocol, job.scale), lq, truths), broken)
 
 
@@ -326,7 +316,8 @@ def _measure(job: Job, images: Sequence[_Finished], device: str) -> list[tuple[C
         chosen = []
         for index, image in enumerate(images):
             if metric.needs in image.broken:
-                cells[index][id] = CellRecord(id, "failed", message=image.broken[metric.needs])
+                failure = image.broken[metric.needs]
+                cells[index][id] = CellRecord(id, "failed", message=failure.message, detail=failure.detail)
             elif id in image.task.metrics:
                 chosen.append(index)
         results = _results(metric, [images[index].pair for index in chosen], device)
@@ -346,11 +337,14 @@ def _results(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float |
 def _cell(metric: Metric, image: _Finished, result: float | Exception) -> CellRecord:
     if isinstance(result, Exception):
         status: Status = "unavailable" if isinstance(result, TooLargeError) else "failed"
-        return CellRecord(metric.id, status, message=explain(result))
+        failure = Failure.of(result)
+        return CellRecord(metric.id, status, message=failure.message, detail=failure.detail)
     try:
-        payload = None if metric.payload is None else metric.payload(image.pair)
+        with no_exit():
+            payload = None if metric.payload is None else metric.payload(image.pair)
     except Exception as error:
-        return CellRecord(metric.id, "failed", message=explain(error))
+        failure = Failure.of(error)
+        return CellRecord(metric.id, "failed", message=failure.message, detail=failure.detail)
     key = key_of(metric, image.task, image.pair.protocol)
     return CellRecord(metric.id, "done", key=key, value=result, payload=payload)
 
@@ -419,10 +413,3 @@ def _metric_of(code: MetricCode) -> Metric:
 @lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time
 def _loaded(wanted: _Loading) -> AnyMethod:
     return wanted.entry.load(wanted.device)
-
-
-def explain(error: Exception) -> str:
-    """One line for a report; our own errors speak for themselves, others carry their type."""
-    text = printable(" ".join(str(error).split()))  # an external program's last words may command a terminal
-    ours = type(error).__module__.startswith("asasr_bench") or type(error) is ValueError
-    return text if ours and text else f"{type(error).__name__}: {text}"

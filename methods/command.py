@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
-import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from .errors import MethodError
 from .protocol import MethodCard
 
 _STDERR_LINES = 20
+_STDERR_SIGNS = 2000
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 PLACEHOLDERS = ("lq", "sr", "scale", "seed")
 
 
@@ -26,15 +29,19 @@ class ExternalCommand:
     timeout: float
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    suffix: str = ""
+    """What names of its outputs add to those of its inputs."""
+    lossy: bool = False
+    """Take outputs that are compressed with loss."""
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> None:
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
         """See ``FolderMethod``.
 
         Raises:
             MethodError: the program is not there, fails, or runs past its timeout, which ends all its processes.
         """
         values = {"lq": str(lq_dir), "sr": str(sr_dir), "scale": str(scale), "seed": str(seed)}
-        run_program(self.card.id, filled(self.command, values), self.timeout, self.cwd, self.env)
+        return run_program(self.card.id, filled(self.command, values), self.timeout, self.cwd, self.env)
 
 
 def filled(command: str, values: Mapping[str, str]) -> list[str]:
@@ -49,34 +56,50 @@ def filled(command: str, values: Mapping[str, str]) -> list[str]:
 
 def run_program(
     name: str, arguments: list[str], timeout: float, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> None:
+) -> int | None:
     """Run a program to its end; ``name`` stands for it in errors.
 
+    When it has ended, or this process has, however that came, whatever it left running is ended too.
+
+    Args:
+        timeout: seconds.
+
+    Returns:
+        Peak resident bytes of its largest process; None where that is too small to be known.
+
     Raises:
-        MethodError: it is not there, fails, or runs past its timeout (seconds), which ends all its processes.
+        MethodError: it is not there, fails, or runs past its timeout.
     """
+    command = [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), str(timeout), *arguments]
     try:
-        process = subprocess.Popen(
-            arguments,
+        launcher = subprocess.Popen(
+            command,
             cwd=cwd,
             env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # signals of a terminal are for us; the program ends when we do
         )
     except OSError as error:
-        raise MethodError(f"{name}: cannot start '{arguments[0]}' ({error.strerror})") from None
+        raise MethodError(f"{name}: cannot start in the folder '{cwd}' ({error.strerror})") from None
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    with launcher:  # whatever leaves this block closes the pipes, and the launcher ends the program
+        told = launcher.stdout.read()
     try:
-        _, stderr = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise MethodError(f"{name}: no end after {timeout:g} s; raise 'timeout' or use less") from None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    if process.returncode != 0:
-        tail = "\n".join(stderr.splitlines()[-_STDERR_LINES:])
-        raise MethodError(f"{name}: exit status {process.returncode}; its last words: {tail or 'none'}")
+        result = json.loads(told)
+    except ValueError:
+        raise MethodError(f"{name}: the process that started it ended (status {launcher.returncode})") from None
+    if "error" in result:
+        raise MethodError(f"{name}: cannot start '{arguments[0]}' ({result['error']})")
+    said = "\n".join(result["said"].splitlines()[-_STDERR_LINES:])[-_STDERR_SIGNS:]
+    if result["status"] is None:
+        raise MethodError(
+            f"{name}: no end after {timeout:g} s; raise 'timeout' or use less"
+            + (f"; its last words: {said}" if said else "")
+        )
+    if result["status"] != 0:
+        raise MethodError(f"{name}: exit status {result['status']}; its last words: {said or 'none'}")
+    memory: int | None = result["memory"]
+    return memory

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..datasets.dataset import DatasetError, image_files, listed
 from .errors import MethodError
+from .output_files import LOSSY, is_lossy, suffix_hint
 from .protocol import MethodCard
 
 
@@ -19,25 +20,33 @@ class Predictions:
     """Stem to file."""
     folder: Path
     suffix: str = ""
+    """What their names add to the dataset's."""
+    lossy: bool = False
+    """Take files that are compressed with loss."""
 
     def image_path(self, image: str, scale: int) -> Path:
-        """The file ``image``, ``image`` + suffix, or ``image`` + ``x{scale}``.
+        """The file named ``image`` + suffix.
 
         Raises:
-            MethodError: none or several of them are there.
+            MethodError: it is not there, or is compressed with loss.
         """
-        names = [image + self.suffix] if self.suffix else [image, f"{image}x{scale}"]
-        found = [name for name in names if name in self.files]
-        if len(found) != 1:
-            what = f"both {' and '.join(found)} are there" if found else "is missing"
-            raise MethodError(
-                f"{self.folder}: restored image of '{image}' {what}; expected a file named {' or '.join(names)}"
-                f" (there are {listed(sorted(self.files))})"
+        stem = image + self.suffix
+        path = self.files.get(stem)
+        if path is None:
+            hint = suffix_hint(self.files, [image])
+            more = (
+                f"; if that is '{image}{hint}', give suffix: {hint} (predictions:DIR/{{image}}{hint})" if hint else ""
             )
-        return self.files[found[0]]
+            raise MethodError(
+                f"{self.folder}: restored image of '{image}' is missing; expected a file named {stem}"
+                f" (there are {listed(sorted(self.files))}){more}"
+            )
+        if not self.lossy and is_lossy(path):
+            raise MethodError(f"{path} {LOSSY}")
+        return path
 
 
-def open_predictions(folder: Path, *, name: str, suffix: str = "") -> Predictions:
+def open_predictions(folder: Path, *, name: str, suffix: str = "", lossy: bool = False) -> Predictions:
     """List a folder of finished images.
 
     Raises:
@@ -47,4 +56,4 @@ def open_predictions(folder: Path, *, name: str, suffix: str = "") -> Prediction
         files = image_files(folder)
     except DatasetError as error:
         raise MethodError(f"predictions '{name}': {error}") from None
-    return Predictions(MethodCard(name, "external", "Finished images"), files, folder, suffix)
+    return Predictions(MethodCard(name, "external", "Finished images"), files, folder, suffix, lossy)

@@ -102,8 +102,11 @@ class FolderMethod(Protocol):
     @property
     def card(self) -> MethodCard: ...
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> None:
-        """Restore every ``lq_dir/NAME.png`` to ``sr_dir/NAME.*``."""
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
+        """Restore every ``lq_dir/NAME.png`` to ``sr_dir/NAME.*``.
+
+        Returns peak resident bytes of its largest process, None where they are unknown. Where it raises, the images
+        that it wrote before count all the same."""
 
 
 @runtime_checkable

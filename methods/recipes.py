@@ -79,7 +79,7 @@ class RecipeMethod:
         }
         return [filled(command, values) for command in self.recipe.commands]
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> None:
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
         """See ``FolderMethod``.
 
         Raises:
@@ -92,17 +92,31 @@ class RecipeMethod:
         images = sorted(lq_dir.glob("*.png"))
         for image in images:
             self._check_size(image)
+        peaks = []
         with tempfile.TemporaryDirectory(prefix="asasr-bench-recipe-") as name:
             out, work = Path(name, "out"), Path(name, "work")
             out.mkdir()
             work.mkdir()
-            for arguments in self.commands(lq_dir, out, work, scale, seed):
-                run_program(self.card.id, arguments, self.timeout, self.clone, self.env)
-            for image in images:
-                made = out / self.recipe.writes.format(image=image.stem)
-                if not made.is_file():
-                    raise MethodError(f"{self.card.id}: wrote no {made.relative_to(out)} for {image.name}")
-                shutil.copyfile(made, sr_dir / f"{image.stem}{made.suffix}")
+            try:
+                for arguments in self.commands(lq_dir, out, work, scale, seed):
+                    peaks.append(run_program(self.card.id, arguments, self.timeout, self.clone, self.env))
+            finally:  # what was finished before a failure counts
+                missing = self._collect(out, sr_dir, images)
+            if missing:
+                raise MethodError(f"{self.card.id}: wrote no {missing[0]}" + _and_more(missing[1:]))
+        known = [peak for peak in peaks if peak is not None]
+        return max(known, default=None)
+
+    def _collect(self, out: Path, sr_dir: Path, images: list[Path]) -> list[str]:
+        """Copy what was written; the names of what was not."""
+        missing = []
+        for image in images:
+            written = out / self.recipe.writes.format(image=image.stem)
+            if written.is_file():
+                shutil.copyfile(written, sr_dir / f"{image.stem}{written.suffix}")
+            else:
+                missing.append(str(written.relative_to(out)))
+        return missing
 
     def _check_size(self, image: Path) -> None:
         from ..datasets.images import opened_image
@@ -116,6 +130,10 @@ class RecipeMethod:
                     f"{self.card.id}: its code restores LQ images of {wanted[1]}x{wanted[0]} pixels alone,"
                     f" {image.name} is {width}x{height}; leave the set out"
                 )
+
+
+def _and_more(names: list[str]) -> str:
+    return f", nor {len(names)} more" if names else ""
 
 
 def recipe_ids() -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
 from .errors import MethodReferenceError
@@ -17,6 +19,7 @@ from .protocol import OWN_FAMILIES, Family
 from .recipes import PREFIX as RECIPE
 from .spandrel_network import SUFFIXES
 
+_IMAGE = "{image}"
 _KINDS = ("id", "predictions", "weights", "command", "object")
 
 
@@ -31,7 +34,9 @@ class MethodReference(BaseModel):
     predictions: str | None = None
     """Folder of finished images."""
     suffix: str = ""
-    """What their names add to the dataset's."""
+    """What the names of finished images, or of the outputs of ``command``, add to the dataset's."""
+    lossy: bool = False
+    """Take finished images or outputs that are JPEG or lossy WebP; without it they are refused."""
     weights: str | None = None
     """Weight file of a network that spandrel knows."""
     family: Family | None = None
@@ -67,8 +72,8 @@ class MethodReference(BaseModel):
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     """Read a reference.
 
-    Strings: registry id, weight file, ``predictions:DIR``, ``recipe:NAME@CLONE``, ``module:object``,
-    ``FILE.py:object``; each may follow ``NAME=``.
+    Strings: registry id, weight file, ``predictions:DIR``, ``predictions:DIR/{image}_out.png``,
+    ``recipe:NAME@CLONE``, ``module:object``, ``FILE.py:object``; each may follow ``NAME=``.
 
     Raises:
         MethodReferenceError: an unknown key, or not exactly one kind of method.
@@ -88,6 +93,8 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
         ("folder", recipe or parsed.id in pipeline_ids(), f"an id that begins with '{RECIPE}' or names a pipeline"),
         ("python", recipe, f"an id that begins with '{RECIPE}'"),
+        ("suffix", parsed.predictions is not None or parsed.command is not None, "'predictions' or 'command'"),
+        ("lossy", parsed.predictions is not None or parsed.command is not None, "'predictions' or 'command'"),
         ("args", parsed.object is not None, "'object'"),
         ("path", parsed.object is not None, "'object'"),
         ("files", parsed.command is not None, "'command'"),
@@ -125,6 +132,15 @@ def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[
     return reference if given == {"id": reference} else given
 
 
+def _finished(text: str) -> MethodReference:
+    """A folder of finished images, with how they are named where that is said."""
+    folder, name = os.path.split(text)
+    if not name.startswith(_IMAGE):
+        return MethodReference(predictions=text)
+    stem = name if Path(name).suffix.lower() not in IMAGE_SUFFIXES else Path(name).stem
+    return MethodReference(predictions=folder or ".", suffix=stem.removeprefix(_IMAGE))
+
+
 def name_of(reference: str | Mapping[str, Any]) -> str:
     """What tables call a method, as far as its reference tells; else ''."""
     try:
@@ -139,7 +155,7 @@ def _from_text(text: str) -> MethodReference:
     if equals and name and not set(name) & set("/\\:"):
         return _from_text(rest).model_copy(update={"name": name})
     if text.startswith("predictions:"):
-        return MethodReference(predictions=text.removeprefix("predictions:"))
+        return _finished(text.removeprefix("predictions:"))
     if text.startswith(ASASR):
         return MethodReference(id=text)
     if text.startswith(RECIPE):

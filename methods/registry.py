@@ -33,6 +33,7 @@ from .third_party import import_object
 from .weights import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
+_LOSSY = "its images may be compressed with loss, which its values include"
 
 
 class Registry:
@@ -183,8 +184,11 @@ def _network(
 
 
 def _predictions(wanted: MethodReference, folder: Path) -> MethodEntry:
-    method = open_predictions(folder, name=wanted.name or folder.resolve().name, suffix=wanted.suffix)
-    return MethodEntry(method.card, "finished", lambda device: method, origin="predictions")
+    method = open_predictions(
+        folder, name=wanted.name or folder.resolve().name, suffix=wanted.suffix, lossy=wanted.lossy
+    )
+    card = replace(method.card, incomplete=_LOSSY if wanted.lossy else "")
+    return MethodEntry(card, "finished", lambda device: method, origin="predictions")
 
 
 def _weight_file(wanted: MethodReference, path: Path) -> MethodEntry:
@@ -215,10 +219,12 @@ def _command(wanted: MethodReference, command: str) -> MethodEntry:
     program = program_identity(name, command, cwd, wanted.env, wanted.files)
     card = MethodCard(
         name, "external", command, tuple(wanted.scales), deterministic=not wanted.seeded, version=wanted.version,
-        incomplete=program.incomplete,
+        incomplete="; ".join(filter(None, [program.incomplete, _LOSSY if wanted.lossy else ""])),
     )  # fmt: skip
-    method = ExternalCommand(card, command, wanted.timeout, cwd, wanted.env)
-    settings = {"command": list(program.arguments), "code": program.code, "env": dict(wanted.env)}
+    method = ExternalCommand(card, command, wanted.timeout, cwd, wanted.env, wanted.suffix, wanted.lossy)
+    settings: dict[str, object] = {"command": list(program.arguments), "code": program.code, "env": dict(wanted.env)}
+    if wanted.suffix:
+        settings["suffix"] = wanted.suffix
     return MethodEntry(card, "folder", lambda device: method, settings, program.weights, origin="command")
 
 

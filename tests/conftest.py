@@ -88,12 +88,12 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
-    def run(*arguments: object) -> Told:
+    def run(*arguments: object, traceback: bool = False) -> Told:
         monkeypatch.setattr(sys, "argv", ["asasr-bench", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             main()
         told = Told(int(end.value.code or 0), *capsys.readouterr())
-        assert "Traceback" not in told.err
+        assert traceback or "Traceback" not in told.err
         assert "internal error" not in told.err
         assert "\x1b" not in told.out + told.err
         return told

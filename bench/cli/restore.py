@@ -64,25 +64,22 @@ def _restore_each(
 
 def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
     """Give an external program a folder of PNG files, as a run does."""
-    import tempfile
-
     from ...datasets.images import read_image, write_png
-    from ...methods.errors import MethodError
     from ...methods.protocol import FolderMethod
+    from ..external import outputs_of
+    from ..scratch import scratch_folder
 
     loaded = entry.load("cpu")
     assert isinstance(loaded, FolderMethod)
-    with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name:
-        lq_dir, sr_dir = Path(name, "lq"), Path(name, "sr")
+    with scratch_folder() as folder:
+        lq_dir, sr_dir = folder / "lq", folder / "sr"
         sr_dir.mkdir()
         for stem, path in work.items():
             write_png(lq_dir / f"{stem}.png", read_image(path))
         loaded.restore_folder(lq_dir, sr_dir, scale, seed)
-        made = {path.stem: path for path in sorted(sr_dir.iterdir())}
+        files = outputs_of(loaded, sr_dir, list(work))
         for stem, path in targets.items():
-            if stem not in made:
-                raise MethodError(f"{entry.card.id}: wrote no image for '{stem}'")
-            write_png(path, read_image(made[stem]))
+            write_png(path, read_image(files.of(stem)))
             typer.echo(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,17 +114,22 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
         board = load_board(opened, title=root.resolve().name)
         for table in to_terminal(board, console.width):
             console.print(table)
-        _tell(summary)
+        _tell(root, summary)
         if report and (summary.changed or not page.exists()):
             write_board(opened, board, page.parent)
     if report:
         typer.echo(f"report: {page}")
 
 
-def _tell(summary: Summary) -> None:
+def _tell(root: Path, summary: Summary) -> None:
     typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
     for kind, count in (("failed", summary.failed), ("unavailable", summary.unavailable)):
         if count:
             typer.echo(f"{count} cells {kind}", err=True)
     for message in summary.messages:
         typer.echo(f"  {message}", err=True)
+    if summary.details and os.environ.get("ASASR_BENCH_DEBUG"):
+        for detail in summary.details:
+            typer.echo(detail, err=True)
+    elif summary.details:
+        typer.echo(f"  where in the code: asasr-bench status {root} --failed", err=True)

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..store import Store
     from ..watch import RunProgress
 
 
@@ -39,11 +40,7 @@ def status(
     console = Console()
     with open_store(store) as opened:
         if failed:
-            for row in opened.failed_cells():
-                seed = f", seed {row.seed}" if row.seed else ""
-                typer.echo(
-                    f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric} ({row.protocol}): {row.message}"
-                )
+            _tell_failures(opened)
             return
         runs, counts, problems = opened.runs(), opened.counts(), opened.problems()
         methods = in_order({method for _, _, method in counts}, opened)
@@ -66,6 +63,24 @@ def status(
         typer.echo(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}")
     if any(problem.status == "failed" for problem in problems):
         typer.echo("'status --failed' lists each failed cell, 'run SPEC --retry-failed' tries them again")
+
+
+def _tell_failures(store: Store) -> None:
+    """Each failed cell on a line, then each traceback once."""
+    from ...datasets.names import printable
+
+    tracebacks: dict[str, list[str]] = {}
+    for row in store.failed_cells():
+        seed = f", seed {row.seed}" if row.seed else ""
+        where = f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric}"
+        typer.echo(printable(f"{where} ({row.protocol}): {row.message}"))
+        if row.detail:
+            tracebacks.setdefault(row.detail, []).append(where)
+    for detail, places in tracebacks.items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        typer.echo(printable(f"\n{places[0]}{more}:"))
+        for line in detail.splitlines():
+            typer.echo(printable(line))
 
 
 def _tell_progress(console: Console, progress: RunProgress) -> None:

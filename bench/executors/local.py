@@ -143,6 +143,13 @@ def _asking_later() -> Iterator[None]:
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
     """What a worker process does until it is told to end, or the driver is gone."""
+    try:
+        _work(pipe, function)
+    except _Leaving:
+        sys.exit(1)
+
+
+def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
     for signal_number in _TO_GROUPS:
         signal.signal(signal_number, _ignore)
     signal.signal(_END, _leave)
@@ -162,8 +169,12 @@ def _ignore(*_: object) -> None:
     """A function, since programs that the worker starts would inherit SIG_IGN."""
 
 
+class _Leaving(BaseException):
+    """Unwinds: external programs are ended, temporary files removed. No SystemExit, which code of methods may raise."""
+
+
 def _leave(*_: object) -> None:
-    sys.exit(1)  # unwinds: external programs are ended, temporary files removed
+    raise _Leaving
 
 
 def _end_with_parent() -> None:

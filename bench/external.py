@@ -1,0 +1,113 @@
+"""External programs: a folder of LQ in, a folder of SR out, and what of it can be used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..datasets.images import read_image, write_png
+from ..methods.command import ExternalCommand
+from ..methods.errors import MethodError
+from ..methods.output_files import OutputFiles, output_files
+from ..methods.protocol import FolderMethod
+from .environment import environment
+from .failures import Failure, no_exit
+from .objects import Objects
+from .outputs import read_pixels
+from .restoring import Restored
+from .scratch import scratch_folder
+
+
+class Work(Protocol):
+    """What is the same for all images."""
+
+    @property
+    def method(self) -> str:
+        """What tables call the method."""
+
+    @property
+    def scale(self) -> int: ...
+
+    @property
+    def seed(self) -> int: ...
+
+
+def restore_folder(
+    method: FolderMethod,
+    work: Work,
+    images: Sequence[tuple[str, str]],
+    objects: Objects,
+    usual: Mapping[str, str | None],
+) -> Iterator[Restored | Failure]:
+    """Run a program once over the LQ of all images.
+
+    What it finished before it failed or was stopped counts; the other images fail with its words.
+
+    Args:
+        images: names and digests of LQ.
+        usual: environment variables that the program sees instead of ours.
+
+    Yields:
+        What became of each image, in their order; an image's seconds are its share of the whole.
+    """
+    with scratch_folder() as folder:
+        lq_dir, sr_dir = folder / "lq", folder / "sr"
+        lq_dir.mkdir()
+        sr_dir.mkdir()
+        unreadable: dict[str, Failure] = {}
+        for image, lq in images:
+            try:
+                write_png(lq_dir / f"{image}.png", objects.get_or_remove(lq))
+            except RuntimeError as error:
+                unreadable[image] = Failure.of(error)
+        ended: Failure | None = None
+        memory: int | None = None
+        start = time.perf_counter()
+        if len(unreadable) < len(images):
+            try:
+                with environment(usual), no_exit():
+                    memory = method.restore_folder(lq_dir, sr_dir, work.scale, work.seed)
+            except Exception as error:
+                ended = Failure.of(error)
+        seconds = None if ended is not None else (time.perf_counter() - start) / len(images)
+        files: OutputFiles | Failure
+        try:
+            files = outputs_of(method, sr_dir, [image for image, _ in images])
+        except MethodError as error:
+            files = Failure(f"{work.method}: {error}")
+        for image, lq in images:
+            if image in unreadable:
+                yield unreadable[image]
+            elif isinstance(files, Failure):
+                yield ended or files
+            elif ended is not None and not files.has(image):
+                yield ended
+            else:
+                yield _output(files, image, lq, work, objects, seconds, memory)
+
+
+def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> OutputFiles:
+    """What a program left, by the names that its method says.
+
+    Raises:
+        MethodError: the folder is gone.
+    """
+    if isinstance(method, ExternalCommand):
+        return output_files(folder, images, suffix=method.suffix, lossy=method.lossy)
+    return output_files(folder, images)
+
+
+def _output(
+    files: OutputFiles, image: str, lq: str, work: Work, objects: Objects, seconds: float | None, memory: int | None
+) -> Restored | Failure:
+    try:
+        path = files.of(image)
+    except MethodError as error:
+        return Failure(f"{work.method}: {error}")
+    try:
+        sr = read_pixels(read_image(path), objects.get_or_remove(lq), work.scale, path.name)
+    except Exception as error:
+        return Failure.of(error)
+    return Restored(sr, seconds, memory, "external")
