@@ -15,7 +15,7 @@ Tell = Callable[[str, int, int], None]
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60
-_OFFLINE = "ASASR_BENCH_OFFLINE"
+OFFLINE = "ASASR_BENCH_OFFLINE"
 
 
 class DownloadError(ValueError):
@@ -36,8 +36,8 @@ def download(url: str, target: Path, sha256: str | None = None, tell: Tell | Non
         DownloadError: offline by wish or by fate.
         DigestError: the content has another digest than ``sha256``; it is removed.
     """
-    if os.environ.get(_OFFLINE):
-        raise DownloadError(f"{url}: not fetched, {_OFFLINE} is set; get the file elsewhere, or unset it")
+    if os.environ.get(OFFLINE):
+        raise DownloadError(f"{url}: not fetched, {OFFLINE} is set; get the file elsewhere, or unset it")
     part = target.with_name(f"{target.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
     try:

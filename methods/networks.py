@@ -54,6 +54,9 @@ def network_cards() -> dict[str, MethodCard]:
               "https://github.com/XPixelGroup/HAT", 20_772_507),
         _card("dat", "regression", "Dual aggregation transformer for bicubic LQ, PSNR-oriented",
               "https://arxiv.org/abs/2308.03364", "https://github.com/zhengchen1999/DAT", 14_802_051),
+        *(_card(f"dat-light-x{scale}", "regression", "DAT-light for bicubic LQ, PSNR-oriented; DIV2K and Flickr2K",
+                "https://arxiv.org/abs/2308.03364", "https://github.com/zhengchen1999/DAT", parameters, scale)
+          for scale, parameters in ((2, 553_290), (3, 561_405), (4, 572_766))),
         _card("rcan", "regression", "Residual channel attention network for bicubic LQ, PSNR-oriented",
               "https://arxiv.org/abs/1807.02758", "https://github.com/yulunzhang/RCAN", 15_592_379),
     )  # fmt: skip

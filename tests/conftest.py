@@ -37,6 +37,16 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def published_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of weights that 'tox -e full' fetched, as this machine's; without it a test is skipped."""
+    folder = os.environ.get("ASASR_BENCH_TEST_WEIGHTS", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("ASASR_BENCH_TEST_WEIGHTS does not name a folder of fetched weights; 'tox -e full' makes it")
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", folder)
+    return Path(folder)
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers that are the same in every run."""
     return np.random.default_rng(20240917)

@@ -24,7 +24,8 @@ def list_weights() -> None:
     for entry in manifest().values():
         try:
             path = find(entry)
-            state = "by hand" if path is None and entry.by_hand else "not here" if path is None else "here"
+            by_hand = entry.by_hand and entry.package is None
+            state = "here" if path is not None else "by hand" if by_hand else "not here"
         except WeightsError:
             state = "damaged"
         rows.append((entry.id, entry.file, entry.licence, state))
@@ -45,7 +46,8 @@ def fetch(
     for entry in [weight_file(id) for id in weights]:
         with download_progress() as tell:
             path = get(entry, source=source, tell=tell)
-        typer.echo(f"{entry.id}: {path}" + ("" if entry.sha256 else " (nobody published its digest; it is noted)"))
+        noted = "" if entry.sha256 or entry.package else " (nobody published its digest; it is noted)"
+        typer.echo(f"{entry.id}: {path}{noted}")
 
 
 @app.command()

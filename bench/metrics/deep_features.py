@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...methods.weights import digest_of, lacking, verified, weight_file
+from ...methods.weights import lacking, read_tensors, tensors_of, verified, weight_file
 from .batches import TOLERANCE, measure_batch, rgb_tensors
 from .metric import Metric, Pair
 
@@ -36,6 +36,8 @@ _STEP = 16
 _HALO = 112
 """Pixels around a tile: above half the receptive field (195 AlexNet, 196 VGG16, 211 with DISTS' pooling)."""
 TILE = 512
+_FEATURES = "features."
+"""Prefix of the convolutions in torchvision's files; the classifier behind them is not used."""
 
 
 class FeatureDistance:
@@ -47,7 +49,7 @@ class FeatureDistance:
         self._kind = kind
         self._strides = _STRIDES[backbone] if kind == "lpips" else (1, *_STRIDES[backbone])
         self._blocks = _blocks(backbone, features, l2_pooling=kind == "dists")
-        state = torch.load(head, map_location="cpu", weights_only=True)
+        state = read_tensors(head)
         if kind == "lpips":
             self._weights = [state[f"lin{number}.model.1.weight"].float() for number in range(len(self._blocks))]
             mean, std = _LPIPS_MEAN, _LPIPS_STD
@@ -151,9 +153,8 @@ def _blocks(backbone: Backbone, path: Path, *, l2_pooling: bool) -> list[torch.n
     import torch
     from torchvision import models
 
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    prefix = "features."
-    tensors = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    state = read_tensors(path)
+    tensors = {name.removeprefix(_FEATURES): value for name, value in state.items() if name.startswith(_FEATURES)}
     with torch.device("meta"):  # the classifier's 60 to 120 million parameters are not needed
         network = getattr(models, backbone)().features
     network.load_state_dict(tensors, assign=True)
@@ -203,7 +204,7 @@ def _metric(id: str, title: str, kind: Literal["lpips", "dists"], backbone: Back
     return Metric(
         id, title, "", 4, "lower", VERSION, _alone(measure_many), range="0, 1",
         missing=lambda: lacking([weight_file(name) for name in (backbone, head)]),
-        weights=lambda: " ".join(digest_of(path) for path in files()),
+        weights=lambda: " ".join(map(tensors_of, files(), (_FEATURES, ""))),
         measure_many=measure_many, tolerance=TOLERANCE,
     )  # fmt: skip
 

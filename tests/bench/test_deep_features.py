@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 import random_weights
 import torch
+from asasr_bench.bench import golden
 from asasr_bench.bench.metrics import deep_features
 from asasr_bench.bench.metrics.batches import OutOfMemoryError, measure_batch
 from asasr_bench.bench.metrics.deep_features import FeatureDistance
 from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
 from asasr_bench.bench.protocols import get_protocol
-from asasr_bench.methods.weights import verified, weight_file
+from asasr_bench.datasets.images import read_image
+from asasr_bench.methods import weights
+from asasr_bench.methods.weights import find, tensors_of, verified, weight_file
+from safetensors.torch import save_file
 
 PROTOCOL = get_protocol("osediff-512", 4)
 FILES = {
@@ -35,6 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(folder))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(weights, "_shipped", lambda entry: tmp_path / "nothing comes with the package")
     deep_features._loaded.cache_clear()
     return folder
 
@@ -66,7 +72,6 @@ def test_it_is_pyiqas_value(metric: Metric, pair: Pair, folder: Path, monkeypatc
     assert f"weights fetch {' '.join(ids)}" in metric.missing()
     random_weights.place(ids, folder, monkeypatch)
     assert metric.missing() == ""
-    assert metric.weights() == " ".join(random_weights.sha256(folder / weight_file(id).file) for id in ids)
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
     theirs = pyiqa.create_metric(THEIR_NAMES[metric.id], device="cpu")
     assert metric.measure(pair) == pytest.approx(float(theirs(*tensors(pair))), rel=1e-5)
@@ -165,3 +170,41 @@ def test_out_of_memory_halves_the_batch_then_tiles_then_gives_up() -> None:
 
 def broken(image: torch.Tensor) -> torch.Tensor:
     raise RuntimeError("another error")
+
+
+def test_lpips_is_here_without_any_download(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(folder))
+    monkeypatch.setenv("TORCH_HOME", str(folder))
+    assert get_metric("lpips_alex").missing() == ""
+    assert "weight file vgg16" in get_metric("lpips_vgg").missing()
+    assert "lpips-vgg" not in get_metric("lpips_vgg").missing()  # the head comes with the package
+
+
+def test_what_identifies_a_backbone_is_its_convolutions_not_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same tensors in the publisher's file, classifier and all, and in one from elsewhere: one identity."""
+    metric = get_metric("lpips_alex")
+    random_weights.place(FILES[metric.id], folder, monkeypatch)
+    identity, official = metric.weights(), folder / weight_file("alexnet").file
+    features = {name: value for name, value in torch.load(official).items() if name.startswith("features.")}
+    official.unlink()
+    save_file(features, folder / weight_file("alexnet").converted)
+    described = {**weights.manifest(), "alexnet": replace(weight_file("alexnet"), tensors=tensors_of(
+        folder / weight_file("alexnet").converted))}  # fmt: skip
+    monkeypatch.setattr(weights, "manifest", lambda: described)
+    assert find(weight_file("alexnet")) == folder / weight_file("alexnet").converted
+    assert metric.weights() == identity
+    features["features.0.bias"][0] += 1
+    save_file(features, folder / weight_file("alexnet").converted)
+    assert "does not hold the tensors of alexnet" in metric.missing()
+
+
+def test_the_shipped_lpips_is_the_record_of_the_authors_of_osediff(shared: Path) -> None:
+    """Ten of the hundred images; ``doctor --golden`` does them all."""
+    folder = shared / "data" / "RealSR_512"
+    metric = get_metric("lpips_alex")
+    for row in golden.record()[::10]:
+        sr, hr = (read_image(folder / part / f"{row['image']}.png") for part in ("results_osediff", "test_HR"))
+        assert metric.measure(Pair(sr, hr, PROTOCOL)) == pytest.approx(float(row["lpips_alex"]), abs=5e-4)

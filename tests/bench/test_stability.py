@@ -70,14 +70,14 @@ def test_the_golden_record_is_compared_image_by_image(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = shared / "data" / "RealSR_512"
-    rows = {row.metric: row for row in golden.compare_with_record(folder, metrics=("psnr_y", "ssim_y", "lpips_alex"))}
+    rows = {row.metric: row for row in golden.compare_with_record(folder, metrics=("psnr_y", "ssim_y", "dists"))}
     assert rows["psnr_y"].largest is not None
     assert rows["psnr_y"].largest < 1e-4
     assert rows["psnr_y"].theirs == pytest.approx(25.1511, abs=5e-5)
     assert rows["ssim_y"].largest is not None
     assert rows["ssim_y"].largest < 1e-5
-    assert rows["lpips_alex"].ours is None
-    assert "weights fetch alexnet lpips-alex" in rows["lpips_alex"].unavailable
+    assert rows["dists"].ours is None
+    assert "weights fetch vgg16" in rows["dists"].unavailable
 
 
 def test_the_record_ships_the_published_values(shared: Path) -> None:

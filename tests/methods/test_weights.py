@@ -53,9 +53,10 @@ def tiny_network(id: str) -> torch.nn.Module:
     if id == "hat-gan":
         return HAT(**transformer, mlp_ratio=2, upsampler="pixelshuffle", resi_connection="1conv", compress_ratio=3,
                    squeeze_factor=4, overlap_ratio=0.5)  # fmt: skip
-    if id == "dat":
-        return DAT(upscale=4, img_size=16, embed_dim=32, depth=[2], num_heads=[2], split_size=[8, 8],
-                   expansion_factor=2, resi_connection="1conv", upsampler="pixelshuffle")  # fmt: skip
+    if id.startswith("dat"):
+        return DAT(upscale=network_cards()[id].scales[0], img_size=16, embed_dim=32, depth=[2], num_heads=[2],
+                   split_size=[8, 8], expansion_factor=2, resi_connection="1conv",
+                   upsampler="pixelshuffle")  # fmt: skip
     return RCAN(scale=4, n_resgroups=1, n_resblocks=1, n_feats=16)
 
 
@@ -76,7 +77,8 @@ def test_a_published_network_says_what_is_missing_and_runs_once_it_is_there(
     monkeypatch.setattr(weights, "manifest", lambda: described)
     assert resolve(id).weights_digest == digest
     method = load_method(id)
-    assert method.restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
+    (scale,) = network_cards()[id].scales
+    assert method.restore(torch.rand(1, 3, 16, 16), scale, [0]).shape == (1, 3, 16 * scale, 16 * scale)
 
 
 @pytest.mark.parametrize("id", network_cards())

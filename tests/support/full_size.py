@@ -31,6 +31,11 @@ def network(id: str) -> nn.Module:
         )
     if id == "dat":
         return DAT(**transformer, depth=[6] * 6, split_size=[8, 32], expansion_factor=4, upsampler="pixelshuffle")
+    if id.startswith("dat-light-x"):
+        return DAT(
+            upscale=int(id[-1]), img_size=64, embed_dim=60, num_heads=[6], resi_connection="3conv", depth=[18],
+            split_size=[8, 32], expansion_factor=2, upsampler="pixelshuffledirect",
+        )  # fmt: skip
     if id == "rcan":
         return RCAN(scale=4, n_resgroups=10, n_resblocks=20, n_feats=64)
     raise ValueError(id)

@@ -1,0 +1,87 @@
+"""Convolutions from files of ncnn: a ``.param`` names the layers, a ``.bin`` holds their numbers one after the other.
+
+The layout is that of ncnn's own documents: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC = "7767517"
+_HALF, _FLOAT = 0x01306B47, 0
+"""Tags before the weights of a layer: half precision, padded to four bytes, or float32."""
+_CHANNELS, _KERNEL, _KERNEL_HEIGHT, _BIAS, _COUNT = "0", "1", "11", "5", "6"
+"""Keys of a convolution: channels out, kernel width and height, whether it has a bias, number of weights."""
+
+
+class NcnnError(ValueError):
+    """Files that are not of ncnn, or do not fit each other."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One layer."""
+
+    weight: NDArray[np.float32]
+    """``[out, in, height, width]``"""
+    bias: NDArray[np.float32]
+    """``[out]``"""
+
+
+def read_convolutions(structure: bytes, weights: bytes) -> list[Convolution]:
+    """All convolutions in the order of the ``.param``; every byte of the ``.bin`` belongs to one of them.
+
+    Raises:
+        NcnnError: another format, a layer with weights that is no convolution, too few or too many bytes.
+    """
+    lines = structure.decode("utf-8", "replace").splitlines()
+    if not lines or lines[0].strip() != _MAGIC:
+        raise NcnnError("the .param does not begin as ncnn's text files do")
+    layers = []
+    start = 0
+    for line in lines[2:]:
+        words = line.split()
+        if words and words[0] in _OTHERS_WITH_WEIGHTS:
+            raise NcnnError(f"layer {words[1]} is of type {words[0]}, which is not read here")
+        if not words or words[0] != "Convolution":
+            continue
+        layer, start = _convolution(words, weights, start)
+        layers.append(layer)
+    if start != len(weights):
+        raise NcnnError(f"the .bin has {len(weights) - start} bytes more than the layers of the .param take")
+    return layers
+
+
+_OTHERS_WITH_WEIGHTS = frozenset(
+    {"ConvolutionDepthWise", "Deconvolution", "DeconvolutionDepthWise", "InnerProduct", "PReLU", "BatchNorm", "Scale",
+     "MemoryData", "Embed", "LSTM", "GRU", "RNN", "LayerNorm", "GroupNorm", "InstanceNorm", "MultiHeadAttention",
+     "Convolution1D", "Convolution3D", "Bias", "Gemm"}
+)  # fmt: skip
+
+
+def _convolution(words: list[str], weights: bytes, start: int) -> tuple[Convolution, int]:
+    keys = dict(word.split("=", 1) for word in words if "=" in word)
+    try:
+        channels, width, count = int(keys[_CHANNELS]), int(keys[_KERNEL]), int(keys[_COUNT])
+        height = int(keys.get(_KERNEL_HEIGHT, width))
+        with_bias = keys.get(_BIAS, "0") == "1"
+    except (KeyError, ValueError) as error:
+        raise NcnnError(f"layer {words[1]}: cannot be read ({error})") from None
+    inputs, rest = divmod(count, max(1, channels * width * height))
+    if min(channels, width, height, inputs) < 1 or rest:
+        raise NcnnError(f"layer {words[1]}: {count} weights do not make {channels} kernels of {width}x{height}")
+    tag = int.from_bytes(weights[start : start + 4], "little")
+    if tag not in (_HALF, _FLOAT):
+        raise NcnnError(f"layer {words[1]}: its weights are stored in a way that is not read here (tag {tag:#x})")
+    kind, size = ("<f2", (2 * count + 3) // 4 * 4) if tag == _HALF else ("<f4", 4 * count)
+    end = start + 4 + size + (4 * channels if with_bias else 0)
+    if end > len(weights):
+        raise NcnnError(f"layer {words[1]}: the .bin ends before its weights do")
+    kernel = np.frombuffer(weights, kind, count, start + 4).astype(np.float32).reshape(channels, inputs, height, width)
+    bias = np.zeros(channels, np.float32)
+    if with_bias:
+        bias = np.frombuffer(weights, "<f4", channels, start + 4 + size).astype(np.float32)
+    return Convolution(kernel, bias), end
