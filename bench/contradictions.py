@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..datasets.names import printable
+from ..reports.escaping import plain
 from .store import Store
 from .upgrading import code_version
 
@@ -48,9 +48,7 @@ def contradictions(stores: Sequence[Store]) -> Iterator[str]:
                         field, first, second = found
                         what = fact.what.format(*row[: fact.names])
                         roots = stores[at].root, store.root
-                        yield printable(
-                            f"{what}: {field} {first} in {roots[0]}, {second} in {roots[1]} ({fact.remedy})"
-                        )
+                        yield plain(f"{what}: {field} {first} in {roots[0]}, {second} in {roots[1]} ({fact.remedy})")
             known.execute("DROP TABLE facts")
 
 

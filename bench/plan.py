@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
+from ..datasets.names import name_problem
 from ..datasets.truths import KINDS, parse_truth_option, with_truth
 from ..methods import ceiling
 from ..methods.entry import MethodEntry
@@ -99,6 +100,9 @@ def find_everything(spec: Spec) -> Experiment:
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
         if not names:
             raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")
+        for name in names:
+            if problem := name_problem(name):
+                raise SpecError(f"{kind} '{ascii(name)[1:-1]}': its name {problem}; give it another one (NAME=...)")
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise SpecError(f"{kind} '{repeated[0]}' is there twice; give one of them another name (NAME=...)")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
+from ..datasets.names import name_problem
 from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
 from .errors import MethodReferenceError
@@ -79,11 +80,14 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         MethodReferenceError: an unknown key, or not exactly one kind of method.
     """
     if isinstance(reference, str):
-        return _from_text(reference)
+        parsed = _from_text(reference)
+        _require_a_name(parsed.name)
+        return parsed
     try:
         parsed = MethodReference.model_validate(dict(reference))
     except ValidationError as error:
         raise MethodReferenceError(f"method {dict(reference)}: {_explain(error.errors()[0])}") from None
+    _require_a_name(parsed.name)
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
         raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
@@ -106,6 +110,12 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):
         raise MethodReferenceError(f"method {dict(reference)}: 'command' needs {{lq}} and {{sr}}")
     return parsed
+
+
+def _require_a_name(name: str | None) -> None:
+    problem = "" if name is None else name_problem(name)
+    if problem:
+        raise MethodReferenceError(f"method '{ascii(name)[1:-1]}': its name {problem}; give it another one")
 
 
 def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[str, Any]:

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Literal
 from xml.etree import ElementTree
 
-from .escaping import markdown, markdown_code, xml
+from .escaping import markdown, markdown_code, plain, xml
 
 Verdict = Literal["drift", "missing"]
 
@@ -95,7 +95,7 @@ def to_text(report: DriftReport, most: int) -> str:
     if report.packages:
         lines.append(f"versions that differ: {versions(report.packages)}")
     lines += [f"not in the baseline: {text}" for text in report.extra]
-    return "\n".join([*lines, f"{report.store} against {report.baseline}: {report.verdict}", ""])
+    return "\n".join([*map(plain, lines), f"{report.store} against {report.baseline}: {report.verdict}", ""])
 
 
 def _cause(cell: CellDrift) -> str:

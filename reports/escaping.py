@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 _MARKDOWN = re.compile(r"([\\`*_|\[\]])")
+_WITHIN_LINE = re.compile(r"[^\n\t]+")
 _UNPRINTABLE_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _QUOTED = re.compile(r"(?<!\w)'[^'\n]*'|(?<!\w)\"[^\"\n]*\"")
 _PATH, _SPACED_PATH = (
@@ -22,15 +24,28 @@ _TEX = str.maketrans({
 })  # fmt: skip
 
 
+def plain(text: object) -> str:
+    """One line in which no sign commands a terminal, forges a line or turns the direction of writing: such signs stand
+    in Python's spelling."""
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(one if one.isprintable() or category(one) == "Zs" else ascii(one)[1:-1] for one in line)
+
+
+def _one_line(text: object) -> str:
+    return plain(" ".join(str(text).split()))
+
+
 def markdown(text: object) -> str:
     """One line of text that Markdown, its tables and the HTML inside it leave alone."""
-    result = _MARKDOWN.sub(r"\\\1", str(text))
-    return " ".join(result.replace("&", "&amp;").replace("<", "&lt;").split())
+    result = _MARKDOWN.sub(r"\\\1", _one_line(text))
+    return result.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def markdown_code(text: object) -> str:
     """Text as code in a line of Markdown: a fence that is longer than any in it, and no table's bar."""
-    line = " ".join(str(text).split()).replace("|", "¦")
+    line = _one_line(text).replace("|", "¦")
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     space = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{space}{line}{space}{fence}"
@@ -38,14 +53,14 @@ def markdown_code(text: object) -> str:
 
 def tex(text: object) -> str:
     """One line of text for LaTeX."""
-    return " ".join(str(text).split()).translate(_TEX)
+    return _one_line(text).translate(_TEX)
 
 
 def csv(value: object) -> object:
     """A cell of CSV: text that a spreadsheet would run as a formula gets an apostrophe, as spreadsheets mark text."""
     if not isinstance(value, str):
         return value
-    text = " ".join(value.split("\r"))  # pandas does not quote it
+    text = _WITHIN_LINE.sub(lambda match: plain(match[0]), value.replace("\r", " "))  # pandas does not quote it
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 

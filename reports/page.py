@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .board import Board, Example, Link, Shown, Spectrum
+from .escaping import plain
 from .grid import grids, number
 from .notes import problems
 from .provenance import provenance_lines
@@ -83,7 +84,8 @@ class IndexEntry:
 
 def _render(template: str, **values: object) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_part(template)).render(**values)
+    text = environment.from_string(_part(template)).render(**values)
+    return "\n".join(map(plain, text.split("\n")))  # names may command the terminal that shows the page's source
 
 
 def _part(name: str) -> str:

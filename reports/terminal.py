@@ -7,15 +7,21 @@ from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
 from .board import Board
+from .escaping import plain
 from .grid import Cell, Grid, grids
 
 _SPACE = 3
 """Between columns."""
+
+
+def escape(text: object) -> str:
+    """One line of somebody's text for a table of Rich: neither markup nor a command to the terminal."""
+    return escape_markup(plain(text))
 
 
 @dataclass(frozen=True)

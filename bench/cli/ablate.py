@@ -9,6 +9,7 @@ import typer
 
 from .progress import stage_progress
 from .run import EXIT_INCOMPLETE, given
+from .terminal import say
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +45,13 @@ def ablate(
     with stage_progress() as progress:
         outcome = run_ablation(
             loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
-            train=train, tell=lambda what: typer.echo(f"training: {what}"), progress=progress,
+            train=train, tell=lambda what: say(f"training: {what}"), progress=progress,
         )  # fmt: skip
     for path in outcome.paths:
-        typer.echo(path)
+        say(path)
     summary = outcome.summary
-    typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
+    say(f"{summary.measured} cells measured, {summary.kept} kept from before")
     for message in summary.messages:
-        typer.echo(f"  {message}", err=True)
+        say(f"  {message}", err=True)
     if not summary.complete:
         raise typer.Exit(EXIT_INCOMPLETE)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .terminal import plain_console, say
+
 listing = typer.Typer(
     no_args_is_help=True,
     help="List what can be named. Methods, datasets, metrics, figures, protocols, published tables, specs.",
@@ -62,8 +64,8 @@ def metrics() -> None:
         ("metric of a task", "engines"),
         [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
     )
-    typer.echo("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
-    typer.echo(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
+    say("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
+    say(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
 
 
 @listing.command()
@@ -176,13 +178,13 @@ def _words(value: object) -> str:
 
 def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows of text under headings."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from ...reports.terminal import escape
 
     table = Table()
     for column in columns:
         table.add_column(column, overflow="fold")  # addresses and paths are copied from here
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    plain_console().print(table)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from .terminal import plain_console, say_left_out_of
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -42,11 +44,11 @@ def compare(
 
     Paired difference with interval, permutation p-value (Holm-corrected over the table), effect size and wins.
     """
+    say_left_out_of(store)
     if at_equal is not None:
         _compare_curves(first, second, store, metric, dataset, at_equal)
         return
-    from rich.markup import escape
-
+    from ...reports.terminal import escape
     from ..comparison import compare_methods
 
     rows = compare_methods(store, first, second, metrics=metric, datasets=dataset)
@@ -66,8 +68,7 @@ def compare(
 def _compare_curves(
     first: str, second: str, store: Path, metric: list[str] | None, dataset: list[str] | None, at_equal: str
 ) -> None:
-    from rich.markup import escape
-
+    from ...reports.terminal import escape
     from ..curves import compare_curves
 
     rows = compare_curves(store, first, second, distortion=at_equal, metrics=metric, datasets=dataset)
@@ -98,8 +99,9 @@ def _by_place(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from ...reports.terminal import escape
 
     table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     for name in columns:
@@ -111,8 +113,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 
 def _print(table: Table) -> None:
-    from rich.console import Console
 
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print()

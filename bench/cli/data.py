@@ -9,6 +9,7 @@ import typer
 
 from . import catalogue
 from .progress import download_progress
+from .terminal import say
 
 EXIT_DATA = 3
 
@@ -31,9 +32,9 @@ def fetch(
     for card in [load_card(name) for name in dataset]:
         with download_progress() as tell:
             done = get(card, accept=accept, source=source, tell=tell)
-        typer.echo(f"{card.id}: {done.files} images fetched into {done.folder}")
+        say(f"{card.id}: {done.files} images fetched into {done.folder}")
         if done.pinned:
-            typer.echo(f"  nobody published a digest of {len(done.pinned)} files; theirs are noted and asked for later")
+            say(f"  nobody published a digest of {len(done.pinned)} files; theirs are noted and asked for later")
 
 
 @app.command()
@@ -46,17 +47,17 @@ def verify(
 
     names = dataset or [name for name in card_ids() if (data_root() / name).is_dir()]
     if not names:
-        typer.echo(f"no dataset in {data_root()}")
+        say(f"no dataset in {data_root()}")
     broken = False
     for card in [load_card(name) for name in names]:
         result = check(card)
-        typer.echo(
+        say(
             f"{card.id}: {result.files} files; {result.published} equal published digests, {result.noted} those noted"
             f" before, {result.new} seen for the first time"
         )
         for problem in result.problems:
             broken = True
-            typer.echo(f"  {problem}", err=True)
+            say(f"  {problem}", err=True)
     if broken:
         raise typer.Exit(EXIT_DATA)
 
@@ -79,4 +80,4 @@ def prepare(
     for sample in made.samples:
         lq, _ = load_input(Input.of(sample, made.lq_rule, scale, on_luma=False))
         write_png(out / f"{sample.image}x{scale}.png", lq)
-    typer.echo(f"{len(made.samples)} images in {out}")
+    say(f"{len(made.samples)} images in {out}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import plain_console, say, say_left_out_of
+
 EXIT_DRIFT = 1
 _SHOWN = 30
 """Cells in a terminal; files have all."""
@@ -38,7 +40,8 @@ def baseline(
         tolerances=_tolerances(tolerance),
     )  # fmt: skip
     cells = sum(len(output.scores) for output in kept.outputs.values())
-    typer.echo(f"{cells} cells of {len(kept.outputs)} outputs in {out}")
+    say(f"{cells} cells of {len(kept.outputs)} outputs in {out}")
+    say_left_out_of(store)
 
 
 def check(
@@ -61,7 +64,9 @@ def check(
             write_atomically(path, text(report).encode())
     if junit is not None:
         write_atomically(junit, to_junit(report, groups(read_baseline(baseline))).encode())
-    typer.echo(to_text(report, most=_SHOWN), nl=False)
+    for line in to_text(report, most=_SHOWN).rstrip("\n").split("\n"):
+        say(line)
+    say_left_out_of(store)
     if not report.passed:
         raise typer.Exit(EXIT_DRIFT)
 
@@ -76,13 +81,12 @@ def history(
     json: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Find where in many stores a value took another level. What changed there is told too."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from ...datasets.images import write_atomically
     from ...reports.drift import number, signed, versions
     from ...reports.history import label, sparkline, to_json, to_markdown
+    from ...reports.terminal import escape
     from ..drift.history import history as follow
 
     report = follow(
@@ -100,7 +104,7 @@ def history(
             table.add_row(escape(label(one)), sparkline(one.values), escape(Path(report.stores[step.at]).name),
                           number(step.before), number(step.after), signed(step.after - step.before),
                           escape(changed))  # fmt: skip
-    console = Console()
+    console = plain_console()
     if report.steps:
         console.print(table)
     console.print(f"{report.steps} steps in {len(report.series)} series over {len(report.stores)} stores")

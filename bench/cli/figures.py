@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .assignments import assignments
+from .terminal import say, say_left_out_of
 
 
 def register(app: typer.Typer) -> None:
@@ -41,4 +42,6 @@ def figures(
         kinds = [name.strip() for name in kind.split(",") if name.strip()]
         paths = write_figures(store, kinds, folder, options)
     for path in paths:
-        typer.echo(path)
+        say(path)
+    if store is not None:
+        say_left_out_of(store)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import say, say_left_out, say_left_out_of
+
 StoreArgument = Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")]
 
 
@@ -32,7 +34,8 @@ def report(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     for path in write_reports(store, out or store / "report", names, title=title, published=published):
-        typer.echo(path)
+        say(path)
+    say_left_out_of(store)
 
 
 def export(
@@ -45,7 +48,8 @@ def export(
     from ..store import open_store
 
     with open_store(store) as opened:
-        scores = opened.scores()
+        scores, left_out = opened.scores(), opened.left_out()
     columns = ["dataset", "image", "method", "seed", "metric", "protocol", "value"]
     write_atomically(per_image, csv_text(scores[columns]).encode())
-    typer.echo(f"{len(scores)} values in {per_image}")
+    say(f"{len(scores)} values in {per_image}")
+    say_left_out(left_out)

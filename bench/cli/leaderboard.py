@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import say, say_left_out_of
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -31,7 +33,9 @@ def leaderboard(
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     for path in write_leaderboards(stores, out, names, title=title, images=images, published=published):
-        typer.echo(path)
+        say(path)
+    for store in stores:
+        say_left_out_of(store)
 
 
 def merge(
@@ -41,4 +45,6 @@ def merge(
     """Make one store of several. Where they contradict each other, it says where and writes nothing."""
     from ..merging import merge_stores
 
-    typer.echo(f"{merge_stores(stores, out)} outputs in {out}")
+    say(f"{merge_stores(stores, out)} outputs in {out}")
+    for store in stores:
+        say_left_out_of(store)

@@ -126,15 +126,16 @@ def main() -> None:
         if isinstance(error, MemoryError):
             _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")
             sys.exit(EXIT_DATA)
-        _tell(f"internal error: {type(error).__name__}: {error}\nrun again with --debug for details")
+        _tell(f"internal error: {type(error).__name__}: {error}")
+        _tell("run again with --debug for details")
         sys.exit(EXIT_INTERNAL)
 
 
 def _tell(text: str) -> None:
-    """Print an error; names in it may hold signs that would command the terminal."""
-    from ...datasets.names import printable
+    """Print an error on one line; names in it may hold signs that would command the terminal."""
+    from ...reports.escaping import plain
 
-    print(printable(text), file=sys.stderr)
+    print(plain(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import plain_console
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -27,12 +29,11 @@ def score(
 ) -> None:
     """Score finished images and print the means."""
     import pandas as pd
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from ...datasets.images import write_atomically
     from ...reports.tables import csv_text
+    from ...reports.terminal import escape
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
     from ..scoring import score_folders, values_by_metric
@@ -54,4 +55,4 @@ def score(
         digits = metric.digits
         mean = sum(values) / len(values)
         table.add_row(metric.title, f"{mean:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}", str(len(values)))
-    Console().print(table)
+    plain_console().print(table)

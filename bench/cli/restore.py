@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .terminal import say
+
 if TYPE_CHECKING:
     from ...methods.entry import MethodEntry
 
@@ -59,7 +61,7 @@ def _restore_each(
     assert isinstance(loaded, Method | PixelMethod)
     for stem, lq in work.items():
         write_png(targets[stem], restore_image(loaded, read_image(lq), scale, seed, place))
-        typer.echo(targets[stem])
+        say(targets[stem])
 
 
 def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
@@ -80,7 +82,7 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
         files = outputs_of(loaded, sr_dir, list(work))
         for stem, path in targets.items():
             write_png(path, read_image(files.of(stem)))
-            typer.echo(path)
+            say(path)
 
 
 def _tell(
@@ -94,18 +96,16 @@ def _tell(
 
     ends = list(targets.values())
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
-    typer.echo(f"{entry.card.id}: {len(work)} images at scale {scale}, seed {seed}, to {ends[0]}{more}")
+    say(f"{entry.card.id}: {len(work)} images at scale {scale}, seed {seed}, to {ends[0]}{more}")
     method = entry.load("cpu") if entry.interface == "folder" else None
     if isinstance(method, RecipeMethod):
         recipe = method.recipe
         commit = entry.settings["commit"]
         if recipe.commit and commit != recipe.commit:
-            typer.echo(
-                f"  the clone is at {str(commit)[:12] or 'an unknown commit'}, the recipe is for {recipe.commit[:12]}"
-            )
-        typer.echo(f"  in {method.clone}:")
+            say(f"  the clone is at {str(commit)[:12] or 'an unknown commit'}, the recipe is for {recipe.commit[:12]}")
+        say(f"  in {method.clone}:")
         for arguments in method.commands(source, Path("OUT"), Path("WORK"), scale, seed):
-            typer.echo(f"    {shlex.join(arguments)}")
-        typer.echo(f"  then takes OUT/{recipe.writes.format(image='IMAGE')} of each image")
+            say(f"    {shlex.join(arguments)}")
+        say(f"  then takes OUT/{recipe.writes.format(image='IMAGE')} of each image")
     elif isinstance(method, ExternalCommand):
-        typer.echo(f"  {method.command}")
+        say(f"  {method.command}")

@@ -11,6 +11,7 @@ import typer
 from .assignments import assignments
 from .progress import stage_progress
 from .stopping import Terminated, graceful
+from .terminal import plain_console, say
 
 if TYPE_CHECKING:
     from ..plan import Scope
@@ -102,13 +103,12 @@ def given(**options: Any) -> dict[str, Any]:
 
 def _show(root: Path, summary: Summary, *, report: bool) -> None:
     """Print the tables and write the report from one board."""
-    from rich.console import Console
 
     from ...reports.terminal import to_terminal
     from ..leaderboard import load_board, write_board
     from ..store import open_store
 
-    console = Console()
+    console = plain_console()
     page = root / "report" / "leaderboard.html"
     with open_store(root) as opened:
         board = load_board(opened, title=root.resolve().name)
@@ -118,18 +118,19 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
         if report and (summary.changed or not page.exists()):
             write_board(opened, board, page.parent)
     if report:
-        typer.echo(f"report: {page}")
+        say(f"report: {page}")
 
 
 def _tell(root: Path, summary: Summary) -> None:
-    typer.echo(f"{summary.measured} cells measured, {summary.kept} kept from before")
+    say(f"{summary.measured} cells measured, {summary.kept} kept from before")
     for kind, count in (("failed", summary.failed), ("unavailable", summary.unavailable)):
         if count:
-            typer.echo(f"{count} cells {kind}", err=True)
+            say(f"{count} cells {kind}", err=True)
     for message in summary.messages:
-        typer.echo(f"  {message}", err=True)
+        say(f"  {message}", err=True)
     if summary.details and os.environ.get("ASASR_BENCH_DEBUG"):
         for detail in summary.details:
-            typer.echo(detail, err=True)
+            for line in detail.splitlines():
+                say(line, err=True)
     elif summary.details:
-        typer.echo(f"  where in the code: asasr-bench status {root} --failed", err=True)
+        say(f"  where in the code: asasr-bench status {root} --failed", err=True)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .terminal import say_left_out_of
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -30,3 +32,4 @@ def stability(
         rows.append((row.dataset, row.method, row.title, f"{row.value:.{row.digits}f}", interval, str(row.seeds),
                      str(row.images)))  # fmt: skip
     print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)
+    say_left_out_of(store)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .terminal import plain_console, say, say_left_out
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,27 +31,27 @@ def status(
     failed: Annotated[bool, typer.Option("--failed", help="List every failed cell with its error.")] = False,
 ) -> None:
     """Tell what is done and what is missing, and how far a run is."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
+    from ...reports.terminal import escape
     from ..leaderboard import in_order
     from ..store import open_store
     from ..watch import read_progress
 
-    console = Console()
+    console = plain_console()
     with open_store(store) as opened:
         if failed:
             _tell_failures(opened)
             return
         runs, counts, problems = opened.runs(), opened.counts(), opened.problems()
+        left_out = opened.left_out()
         methods = in_order({method for _, _, method in counts}, opened)
     progress = read_progress(store)
     if progress is not None:
         _tell_progress(console, progress)
     ended = runs[-1]["finished"] if runs else None
     last = f"finished {ended}" if ended else "not finished"
-    typer.echo(f"{store}: runs: {len(runs)}, last {last}")
+    say(f"{store}: runs: {len(runs)}, last {last}")
     for protocol, dataset in dict.fromkeys(place[:2] for place in counts):
         table = Table(title=escape(f"{dataset}, {protocol}, cells"), title_justify="left", box=None, pad_edge=False)
         for column in ("method", *_STATUSES):
@@ -60,33 +62,33 @@ def status(
                 table.add_row(escape(method), *(str(by_status.get(word, 0)) for word in _STATUSES))
         console.print(table)
     for problem in problems:
-        typer.echo(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}")
+        say(f"{problem.status} ({problem.count}): {problem.dataset}, {problem.method}: {problem.message}")
+    say_left_out(left_out)
     if any(problem.status == "failed" for problem in problems):
-        typer.echo("'status --failed' lists each failed cell, 'run SPEC --retry-failed' tries them again")
+        say("'status --failed' lists each failed cell, 'run SPEC --retry-failed' tries them again")
 
 
 def _tell_failures(store: Store) -> None:
     """Each failed cell on a line, then each traceback once."""
-    from ...datasets.names import printable
-
     tracebacks: dict[str, list[str]] = {}
     for row in store.failed_cells():
         seed = f", seed {row.seed}" if row.seed else ""
         where = f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric}"
-        typer.echo(printable(f"{where} ({row.protocol}): {row.message}"))
+        say(f"{where} ({row.protocol}): {row.message}")
         if row.detail:
             tracebacks.setdefault(row.detail, []).append(where)
     for detail, places in tracebacks.items():
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-        typer.echo(printable(f"\n{places[0]}{more}:"))
+        say("")
+        say(f"{places[0]}{more}:")
         for line in detail.splitlines():
-            typer.echo(printable(line))
+            say(line)
 
 
 def _tell_progress(console: Console, progress: RunProgress) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
+    from ...reports.terminal import escape
     from ..preparing import STAGE
 
     now = time.time()
@@ -102,14 +104,14 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
         state = f"runs since {_duration(now - progress.started)} ({who}, {heard})"
     what = "images" if progress.stage == STAGE else "cells"
     share = f" ({100 * progress.done / progress.total:.1f} %)" if progress.total else ""
-    typer.echo(f"run {progress.run} {state}")
-    typer.echo(
+    say(f"run {progress.run} {state}")
+    say(
         f"  {progress.stage}: {progress.done} of {progress.total} {what}{share}, {progress.failed} cells failed,"
         f" {progress.kept} kept from before"
     )
     if progress.ending == "running" and alive is not False:
         left = progress.seconds_left
-        typer.echo(f"  {progress.rate:.3g} {what}/s, {'about ' + _duration(left) if left is not None else '?'} left")
+        say(f"  {progress.rate:.3g} {what}/s, {'about ' + _duration(left) if left is not None else '?'} left")
         if progress.workers:
             table = Table("worker", "cells", "failed", "cells/s", "last job", "ago", box=None, pad_edge=False)
             for name, one in sorted(progress.workers.items()):

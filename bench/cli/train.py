@@ -13,6 +13,7 @@ import typer
 
 from .assignments import assignments
 from .progress import training_progress
+from .terminal import say
 
 if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig
@@ -111,7 +112,7 @@ def referee(
         else:
             settings = replace(CAMVID, steps=steps or CAMVID.steps)
             path = train_segmenter(data / "images", data / "labels", settings, out, tell=tell)
-    typer.echo(f"trained: {path}  (to use it, copy it to {own_file(name)})")
+    say(f"trained: {path}  (to use it, copy it to {own_file(name)})")
 
 
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
@@ -136,4 +137,4 @@ def _train(
         path, main = run_stage(run, config, stage, folder, device, tell)
     if main:
         use = path if path.suffix == ".safetensors" else f"asasr:{path.parent}"
-        typer.echo(f"trained: {path}  (use it as {use})")
+        say(f"trained: {path}  (use it as {use})")

@@ -9,6 +9,7 @@ import typer
 
 from .catalogue import print_table
 from .progress import download_progress
+from .terminal import say
 
 EXIT_DATA = 3
 
@@ -47,7 +48,7 @@ def fetch(
         with download_progress() as tell:
             path = get(entry, source=source, tell=tell)
         noted = "" if entry.sha256 or entry.package else " (nobody published its digest; it is noted)"
-        typer.echo(f"{entry.id}: {path}{noted}")
+        say(f"{entry.id}: {path}{noted}")
 
 
 @app.command()
@@ -63,13 +64,13 @@ def verify(
             path = find(entry)
         except WeightsError as error:
             broken = True
-            typer.echo(f"{entry.id}: {error}", err=True)
+            say(f"{entry.id}: {error}", err=True)
             continue
         if path is not None:
-            typer.echo(f"{entry.id}: ok, {path}")
+            say(f"{entry.id}: ok, {path}")
         elif weights:
             broken = True
-            typer.echo(f"{entry.id}: missing; {entry.remedy}", err=True)
+            say(f"{entry.id}: missing; {entry.remedy}", err=True)
     if broken:
         raise typer.Exit(EXIT_DATA)
 
@@ -124,7 +125,7 @@ def doctor(
             remedy = f"asasr-bench data fetch {id}" if card.sources else card.get
             rows.append((id, "here" if here else "not here", "" if here else remedy))
     print_table(("what", "state", "remedy"), rows)
-    typer.echo(f"weights in {own_folder()}, datasets in {data_root()}")
+    say(f"weights in {own_folder()}, datasets in {data_root()}")
 
 
 def _compare_with_record(folder: Path, device: str) -> None:
@@ -144,6 +145,6 @@ def _compare_with_record(folder: Path, device: str) -> None:
         rows.append((metric.title, *numbers))
     print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image"), rows)
     for line in missing:
-        typer.echo(line, err=True)
+        say(line, err=True)
     if missing:
         raise typer.Exit(EXIT_DATA)
