@@ -63,9 +63,9 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         ),
         provenance=_provenance(store),
         costs=_costs(outputs),
-        whole=_whole(outputs),
+        whole=_whole(store, outputs),
         ranks=average_ranks(scores, rivals, known),
-        left_out=_left_out(store, scores),
+        left_out=left_out(store, set(scores["dataset"])),
     )
     return with_published(board, outputs) if published else board
 
@@ -98,9 +98,8 @@ def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tupl
     return scores.assign(value=scores["value"].mask(bad & others)), counts
 
 
-def _left_out(store: Store, scores: pd.DataFrame) -> pd.DataFrame:
+def left_out(store: Store, named: Container[str]) -> pd.DataFrame:
     """What is out of date, under the names that tables give to datasets."""
-    named = set(scores["dataset"])
     rows = []
     for one in store.left_out():
         with_scale = f"{one.dataset} x{one.scale}"
@@ -212,15 +211,15 @@ def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
     return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
 
 
-def _whole(outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Images of each set as its card counts them, for sets that are named as a card; else those that were tried."""
-    known = set(card_ids())
-    groups = outputs.groupby(["protocol", "dataset"], sort=False)
-    return {
-        (str(protocol), str(dataset)): load_card(name).count if name in known else int(part["image"].nunique())
-        for (protocol, dataset), part in groups
-        for name in part["set"].unique()
-    }
+def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Images of each set as its card counts them, for sets that are named as a card; else as a run planned them."""
+    known, planned = set(card_ids()), store.set_sizes()
+    whole = {}
+    for (protocol, dataset), part in outputs.groupby(["protocol", "dataset"], sort=False):
+        name, scale = str(part["set"].iloc[0]), int(part["scale"].iloc[0])
+        images = max(planned.get((str(protocol), scale, name), 0), int(part["image"].nunique()))
+        whole[str(protocol), str(dataset)] = load_card(name).count if name in known else images
+    return whole
 
 
 def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:

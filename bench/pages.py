@@ -15,7 +15,7 @@ from ..datasets.images import write_atomically, write_png
 from ..reports.board import Board, Example, Link, Spectrum, images_text
 from ..reports.page import IndexEntry, to_html, to_index
 from ..reports.tables import to_csv, to_latex, to_markdown
-from .leaderboard import FORMATS, FormatError, load_board, name_scales, shown_pixels
+from .leaderboard import FORMATS, FormatError, left_out, load_board, name_scales, shown_pixels
 from .merging import link_or_copy, merge_stores
 from .objects import StoreError
 from .profiles import FREQUENCIES, mean_log_ratios
@@ -55,9 +55,21 @@ def write_leaderboards(
         board = load_board(store, title=name, published=published)
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
+        if len(roots) > 1:  # merging takes along what is current alone
+            board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"])))
         if published and board.published.empty:
             raise StoreError(f"{roots[0]}: {no_published(board)}")
         return _write(store, board, out, formats, images)
+
+
+def _left_out(roots: Sequence[Path], datasets: set[str]) -> pd.DataFrame:
+    """What is out of date in each of several stores."""
+    frames = []
+    for root in roots:
+        with open_store(root) as store:
+            frame = left_out(store, datasets)
+        frames.append(frame.assign(reason=frame["reason"] + f" (in {root.resolve().name})"))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _write(store: Store, board: Board, out: Path, formats: Sequence[str], images: int) -> list[Path]:
@@ -87,7 +99,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
     """The part of a board that belongs to one protocol."""
     scores = board.scores[board.scores["protocol"] == protocol].reset_index(drop=True)
     methods = set(scores["method"])
-    problems, costs, left_out = board.problems, board.costs, board.left_out
+    problems, costs, outdated = board.problems, board.costs, board.left_out
     runs = [replace(run, outputs=_only(run.outputs, protocol), values=_only(run.values, protocol))
             for run in board.provenance]  # fmt: skip
     return replace(
@@ -99,7 +111,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
         problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
         costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
-        left_out=left_out[left_out["protocol"] == protocol].reset_index(drop=True),
+        left_out=outdated[outdated["protocol"] == protocol].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
         provenance=[run for run in runs if run.outputs or run.values],
         published=board.published[board.published["protocol"] == protocol].reset_index(drop=True),

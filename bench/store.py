@@ -260,6 +260,13 @@ class Store:
                 counts.setdefault(run, {})[protocol] = count
         return found
 
+    def set_sizes(self) -> dict[tuple[str, int, str], int]:
+        """Images of each protocol, scale and dataset as the latest run of it planned them, done or not."""
+        rows = self.query(
+            "SELECT protocol, scale, dataset, count(DISTINCT image) FROM sets GROUP BY protocol, scale, dataset"
+        )
+        return {(protocol, scale, dataset): count for protocol, scale, dataset, count in rows}
+
     def left_out(self) -> list[LeftOut]:
         """What no reader gives, because it is out of date."""
         try:

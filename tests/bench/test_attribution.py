@@ -20,6 +20,7 @@ from asasr_bench.bench.figures.options import parse_options
 from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.merging import merge_stores
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
+from asasr_bench.bench.rows import SetImage
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.board import Board
@@ -244,6 +245,25 @@ def test_a_part_of_a_set_is_told_in_every_table(tmp_path: Path, make_store) -> N
         assert {part.title for part in Material(store).parts(parse_options({"kind": "bars"}, "t"))} == {
             "RealSR-512, 3 of 100 images, asasr", "Mine, 2 of 3 images, asasr",
         }  # fmt: skip
+
+
+def test_a_run_that_was_stopped_shows_a_part_of_its_set(store: Path) -> None:
+    with open_store(store, write=True) as opened:
+        rows = (
+            opened.outputs().drop_duplicates("image")[["image", "lq", "reference"]].itertuples(index=False, name=None)
+        )
+        images = [SetImage("D", image, False, "files", lq, reference) for image, lq, reference in rows]
+        images += [SetImage("D", f"later{number}", False, "files", "a", "b") for number in range(34)]
+        opened.add_set("asasr", 4, images, 1)
+    assert "6 of 40 images" in to_markdown(board_of(store))
+
+
+def test_a_merged_page_tells_what_each_store_has_out_of_date(tmp_path: Path, make_store) -> None:  # type: ignore[no-untyped-def]
+    roots = [make_store(tmp_path / "a"), make_store(tmp_path / "b", methods=("bicubic",), datasets=("Other",))]
+    change(roots[0], "UPDATE outputs SET wanted = 'x' WHERE method = 'net-2' AND image = 'image1'")
+    write_leaderboards(roots, tmp_path / "site", ("md",))
+    said = "1 of 6 images of net-2 are of former weights, code or settings: left out; run again (in a)."
+    assert said in (tmp_path / "site" / "asasr.md").read_text()
 
 
 def test_an_incomplete_identity_is_told_in_every_table(store: Path) -> None:
