@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from .declaring import declare_images, declare_methods, declare_metrics
+from .dispatch import dispatch
 from .executors.choose import choose
-from .executors.executor import Executor, TwoHalves, WorkerDied, never
-from .halves import begin, finish
-from .parcels import Parcels, begin_parcel, finish_parcel, perform_parcel
+from .executors.executor import Executor, WorkerDied, never
 from .plan import Experiment, Scope, find_everything, plan
 from .preparing import Progress, StoppedError, prepare_inputs
 from .provenance import now, provenance
@@ -23,7 +20,7 @@ from .spec import Spec
 from .spool import Spool
 from .store import Store, open_store
 from .watch import Watch
-from .worker import Job, perform
+from .worker import Job
 
 _ROWS = 1000
 """Rows of planning that are stored in one transaction."""
@@ -167,7 +164,7 @@ def _run(
     stage = "restoring and measuring"
     watch.stage(stage, cells, kept)
     tell(stage, done, total)
-    with closing(_results(executor, jobs, store, experiment.spec, stop)) as results:
+    with closing(dispatch(experiment, executor, jobs, store, stop)) as results:
         for job, records in results:
             if isinstance(records, WorkerDied):
                 records = [job.failed(task, records.message) for task in job.tasks]
@@ -180,36 +177,3 @@ def _run(
         raise StoppedError(f"stopped with {total - done} of {total} images left to do")
     store.finish_run(number, now())
     return tally.summary(kept)
-
-
-def _results(
-    executor: Executor, jobs: Sequence[Job], store: Store, spec: Spec, stop: Callable[[], bool]
-) -> Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]:
-    """Jobs with their rows, in any order; the images that rows refer to are in the store before them."""
-    settings: dict[str, Any] = {"device": spec.device, "threads": spec.threads}
-    if executor.shares_files:
-        objects = store.objects
-        yield from executor.map(
-            TwoHalves(
-                partial(perform, objects=objects, **settings),
-                partial(begin, objects=objects, **settings),
-                partial(finish, objects=objects, threads=spec.threads),
-            ),
-            jobs,
-            stop,
-        )
-        return
-    parcelled = TwoHalves(
-        partial(perform_parcel, **settings),
-        partial(begin_parcel, **settings),
-        partial(finish_parcel, threads=spec.threads),
-    )
-    with closing(executor.map(parcelled, Parcels(jobs, store.objects), stop)) as results:
-        for parcel, result in results:
-            if isinstance(result, WorkerDied):
-                yield parcel.job, result
-            else:
-                for digest in result.damaged:
-                    store.objects.remove(digest)
-                store.objects.write_files(result.new)
-                yield parcel.job, result.records

@@ -87,6 +87,9 @@ class Spec(_Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     """Threads with which methods and metrics compute. Other numbers of them sum in another order, which can move the
     last digits; so it is a setting, and does not follow from cores or workers."""
+    timeout: Annotated[float, Field(gt=0, strict=False)] | None = None
+    """Seconds that an image may take, from loading a method to its last metric; then its worker is ended and its cells
+    fail. External programs have a ``timeout`` of their own. Default: any time. No value depends on it."""
     executor: Literal["local", "ray", "slurm"] = "local"
     """Where the work is done; no value depends on it."""
     cluster: dict[str, Any] = {}

@@ -52,6 +52,9 @@ def run(
     threads: Annotated[
         int | None, typer.Option(help="Threads of each, 1 unless given; last digits depend on it.")
     ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds that an image may take before its cells fail; default: any time.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="Where they work: local, ray or slurm.")] = None,
     cluster: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE, an option of ray or slurm; see docs/clusters.md. Repeatable.")
@@ -78,8 +81,8 @@ def run(
 
     overrides = given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        threads=threads, device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch, executor=executor,
-        cluster=assignments(cluster, "--cluster"),
+        threads=threads, timeout=timeout, device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch,
+        executor=executor, cluster=assignments(cluster, "--cluster"),
     )  # fmt: skip
     if only_missing and retry_failed:
         raise SpecError("--only-missing leaves failed cells alone and --retry-failed tries them; give one of them")

@@ -31,7 +31,7 @@ def choose(spec: Spec, store: Path) -> Iterator[Executor]:
     elif spec.cluster:
         raise SpecError(f"spec '{spec.name}': 'cluster' holds options of the executors ray and slurm; choose one")
     else:
-        yield InProcess() if workers == 1 else LocalProcesses(workers, spec.device)
+        yield InProcess() if workers == 1 and spec.timeout is None else LocalProcesses(workers, spec.device)
 
 
 def _ray_options(spec: Spec) -> RayOptions:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
 
-from .executor import TRIES, ExecutorError, Item, WorkerDied, never
+from .executor import TRIES, ExecutorError, Item, Limits, WorkerDied, never
 
 Worker = TypeVar("Worker", bound=Hashable)
 
@@ -16,6 +18,14 @@ _FALSE_STARTS = 30
 """Workers in a row that may be killed before they are ready."""
 _BY_ITSELF = 10
 """For how many of them one counts that ended by itself: the next would fare no better."""
+_IN_A_ROW = 4
+"""Workers that items of one kind may end one after the other before the rest of them waits for all others."""
+_HOPELESS = 2
+"""Items of one kind that end their workers even alone, one after the other, before the rest of them is given up."""
+_NOT_TRIED = (
+    f"not tried: {_HOPELESS} images of this method before it ended their worker processes, each {TRIES} times with the"
+    " machine to itself (out of memory, or a crash in native code)"
+)
 
 
 @dataclass(frozen=True)
@@ -77,8 +87,11 @@ class Crew(Protocol[Worker]):
     def give(self, worker: Worker, item: Any) -> None:
         """Hand an item to a waiting worker; one that just died says so in ``hear``."""
 
-    def hear(self) -> Iterable[tuple[Worker, Event]]:
-        """Wait until at least one worker has something to say."""
+    def hear(self, seconds: float | None) -> Iterable[tuple[Worker, Event]]:
+        """Wait until at least one worker has something to say, or this long."""
+
+    def end(self, worker: Worker) -> None:
+        """End one worker at once; it says nothing more."""
 
     def dismiss(self) -> None:
         """End all workers at once; what they work on is lost."""
@@ -91,79 +104,160 @@ class _Task:
     deaths: int = 0
 
 
+@dataclass
+class _Held:
+    """What a worker has in hand."""
+
+    task: _Task
+    item: Any
+    seconds: float | None
+    """How long it may take."""
+    since: float = field(default_factory=time.monotonic)
+
+    def left(self, now: float) -> float:
+        return math.inf if self.seconds is None else self.since + self.seconds - now
+
+
 def hand_out(
-    crew: Crew[Worker], count: int, items: Sequence[Item], stop: Callable[[], bool] = never
+    crew: Crew[Worker],
+    count: int,
+    items: Sequence[Item],
+    stop: Callable[[], bool] = never,
+    limits: Limits[Item] | None = None,
 ) -> Generator[tuple[Item, Any], None, None]:
     """Yield each item with its result or ``WorkerDied``; see ``Executor.map``.
 
     Every worker has one item at a time and takes the next from the common list when it is free. An item that lost two
-    workers is tried again at the end, when nothing else runs: it may need all the memory there is.
+    workers is tried again at the end, when nothing else runs: it may need all the memory there is. So are all that are
+    left of a kind of which several workers in a row were lost; and where two of those end their workers even alone,
+    the others of that kind are given up.
     """
+    limits = limits or Limits()
     try:
-        suspects: list[int] = []
-        yield from _round(crew, count, items, range(len(items)), stop, suspects)
+        suspects: list[_Task] = []
+        together = _Round(crew, count, items, stop, limits, TRIES, _IN_A_ROW)
+        yield from together.work(deque(_Task(number) for number in range(len(items))), suspects)
         crew.dismiss()
-        lost: list[int] = []
-        yield from _round(crew, 1, items, suspects, stop, lost)
-        yield from ((items[number], WorkerDied()) for number in lost)
+        lost: list[_Task] = []
+        alone = _Round(crew, 1, items, stop, limits, 2 * TRIES, TRIES * _HOPELESS)
+        yield from alone.work(deque(suspects), lost)
+        for task in lost:
+            yield items[task.number], WorkerDied() if task.deaths == 2 * TRIES else WorkerDied(_NOT_TRIED)
     finally:
         crew.dismiss()
 
 
-def _round(
-    crew: Crew[Worker],
-    count: int,
-    items: Sequence[Item],
-    numbers: Sequence[int],
-    stop: Callable[[], bool],
-    lost: list[int],
-) -> Generator[tuple[Item, Any], None, None]:
-    """Do the items of these numbers; those that lose too many workers join ``lost``."""
-    waiting = deque(_Task(number) for number in numbers)
-    starting: set[Worker] = set()
-    idle: list[Worker] = []
-    busy: dict[Worker, tuple[_Task, Item]] = {}
-    helpers: set[Worker] = set()
-    """Hands that an item was passed to."""
-    false_starts = 0
-    while (waiting and not stop()) or busy:
-        wanted = min(count, len(waiting) + len(busy) - len(helpers))
-        while len(starting) + len(idle) + len(busy) - len(helpers) < wanted and not stop():
-            starting.add(crew.hire())
+class _Round(Generic[Worker]):
+    """One pass over items."""
+
+    def __init__(
+        self,
+        crew: Crew[Worker],
+        count: int,
+        items: Sequence[Any],
+        stop: Callable[[], bool],
+        limits: Limits[Any],
+        tries: int,
+        in_a_row: int,
+    ) -> None:
+        self._crew, self._count, self._items, self._stop, self._limits = crew, count, items, stop, limits
+        self._tries = tries
+        """Workers that an item may lose, those of an earlier round included."""
+        self._in_a_row = in_a_row
+        """Workers that a kind may lose without a result between them."""
+        self._losses: Counter[Hashable] = Counter()
+        self._starting: set[Worker] = set()
+        self._idle: list[Worker] = []
+        self._busy: dict[Worker, _Held] = {}
+        self._helpers: set[Worker] = set()
+        """Hands that an item was passed to."""
+        self._false_starts = 0
+
+    def work(self, waiting: deque[_Task], lost: list[_Task]) -> Generator[tuple[Any, Any], None, None]:
+        """Do these items; those that lose too many workers join ``lost``."""
+        while (waiting and not self._stop()) or self._busy:
+            self._give_up(waiting, lost)
+            self._hire(len(waiting))
+            finished: list[tuple[Any, Any]] = []
+            if not waiting and not self._busy:
+                break
+            for worker, event in self._crew.hear(self._patience()):
+                finished += self._answer(worker, event, waiting, lost)
+            finished += self._end_late()
+            self._give(waiting)
+            yield from finished  # after the next items are out: no worker waits for the driver
+
+    def _give_up(self, waiting: deque[_Task], lost: list[_Task]) -> None:
+        """What is next goes to ``lost`` while it is of a kind that ended too many workers in a row."""
+        harmful = {kind for kind, losses in self._losses.items() if losses >= self._in_a_row}
+        while harmful and waiting and self._limits.kind(self._items[waiting[0].number]) in harmful:
+            lost.append(waiting.popleft())
+
+    def _hire(self, waiting: int) -> None:
+        wanted = min(self._count, waiting + len(self._busy) - len(self._helpers))
+        while self._here() < wanted and not self._stop():
+            self._starting.add(self._crew.hire())
+
+    def _here(self) -> int:
+        return len(self._starting) + len(self._idle) + len(self._busy) - len(self._helpers)
+
+    def _answer(self, worker: Worker, event: Event, waiting: deque[_Task], lost: list[_Task]) -> list[tuple[Any, Any]]:
+        """Take note of what a worker said; an item with its result, if that is what it said."""
+        self._starting.discard(worker)
+        held = self._busy.pop(worker, None)
+        helped = worker in self._helpers
+        self._helpers.discard(worker)
         finished = []
-        for worker, event in crew.hear():
-            starting.discard(worker)
-            held = busy.pop(worker, None)
-            helped = worker in helpers
-            helpers.discard(worker)
-            match event:
-                case Ready():
-                    false_starts = 0
-                case Done(result) if held is not None:
-                    finished.append((held[1], result))
-                case Passed(to) if held is not None:
-                    busy[to] = held
-                    helpers.add(to)
-                case Failed(error):
-                    raise error
-                case Died() if held is not None:
-                    task = held[0]
-                    task.deaths += 1
-                    if task.deaths < TRIES:
-                        waiting.appendleft(task)
-                    else:
-                        lost.append(task.number)
-                case Died() if worker in idle:
-                    idle.remove(worker)
-                case Died(why, killed):
-                    false_starts += 1 if killed else _BY_ITSELF
-                    if false_starts >= _FALSE_STARTS:
-                        remedy = "something kills them: see that there is memory for them" if killed else crew.remedy
-                        raise ExecutorError(f"workers end as soon as they start ({why}); {remedy}")
-            if not helped and not isinstance(event, Died):
-                idle.append(worker)
-        while idle and waiting and len(helpers) < 2 * count and not stop():
-            worker, task = idle.pop(), waiting.popleft()
-            busy[worker] = task, items[task.number]
-            crew.give(worker, busy[worker][1])
-        yield from finished  # after the next items are out: no worker waits for the driver
+        match event:
+            case Ready():
+                self._false_starts = 0
+            case Done(result) if held is not None:
+                self._losses.pop(self._limits.kind(held.item), None)
+                finished.append((held.item, result))
+            case Passed(to) if held is not None:
+                self._busy[to] = replace(held, seconds=None)
+                self._helpers.add(to)
+            case Failed(error):
+                raise error
+            case Died() if held is not None:
+                held.task.deaths += 1
+                self._losses[self._limits.kind(held.item)] += 1
+                if held.task.deaths < self._tries:
+                    waiting.appendleft(held.task)
+                else:
+                    lost.append(held.task)
+            case Died() if worker in self._idle:
+                self._idle.remove(worker)
+            case Died(why, killed):
+                self._false_starts += 1 if killed else _BY_ITSELF
+                if self._false_starts >= _FALSE_STARTS:
+                    remedy = "something kills them: see that there is memory for them" if killed else self._crew.remedy
+                    raise ExecutorError(f"workers end as soon as they start ({why}); {remedy}")
+        if not helped and not isinstance(event, Died):
+            self._idle.append(worker)
+        return finished
+
+    def _patience(self) -> float | None:
+        """Seconds until somebody has taken too long; None if nobody can."""
+        now = time.monotonic()
+        nearest = min((held.left(now) for held in self._busy.values()), default=math.inf)
+        return None if nearest == math.inf else max(0.0, nearest)
+
+    def _end_late(self) -> list[tuple[Any, Any]]:
+        now = time.monotonic()
+        late = [worker for worker, held in self._busy.items() if held.left(now) <= 0]
+        finished = []
+        for worker in late:
+            held = self._busy.pop(worker)
+            self._crew.end(worker)
+            finished.append(
+                (held.item, WorkerDied(f"took longer than {held.seconds:g} s; raise 'timeout' or use less"))
+            )
+        return finished
+
+    def _give(self, waiting: deque[_Task]) -> None:
+        while self._idle and waiting and len(self._helpers) < 2 * self._count and not self._stop():
+            task = waiting.popleft()
+            item, worker = self._items[task.number], self._idle.pop()
+            self._busy[worker] = _Held(task, item, self._limits.seconds(item))
+            self._crew.give(worker, item)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,6 +23,26 @@ class WorkerDied:
     """In place of a result: whoever worked on this item was killed, again and again."""
 
     message: str = "the worker process died on this image (out of memory, or a crash in native code)"
+
+
+def no_limit(_: object) -> None:
+    """For items that may take any time."""
+    return
+
+
+def one_kind(_: object) -> str:
+    """For items that are all alike."""
+    return ""
+
+
+@dataclass(frozen=True)
+class Limits(Generic[Item]):
+    """What keeps items that do harm from costing more than themselves."""
+
+    seconds: Callable[[Item], float | None] = no_limit
+    """How long an item may take; then its worker is ended and another takes its place. None: any time."""
+    kind: Callable[[Item], Hashable] = one_kind
+    """Items of one kind that end their workers one after the other are not all tried."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,11 @@ class Executor(Protocol):
     """Workers see the store, the datasets and the weights under the driver's paths."""
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        stop: Callable[[], bool] = never,
+        limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
         """Yield each item with its result, in any order.
 
@@ -70,9 +94,13 @@ class InProcess:
     shares_files = True
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        stop: Callable[[], bool] = never,
+        limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result], None, None]:
-        """See ``Executor.map``."""
+        """See ``Executor.map``; nobody is there to enforce limits."""
         for item in items:
             if stop():
                 return

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..environment import environment
 from .crew import Died, Event, Failed, Ready, attempt, hand_out
-from .executor import ExecutorError, Item, Result, WorkerDied, never
+from .executor import ExecutorError, Item, Limits, Result, WorkerDied, never
 
 _LAST_SECONDS = 2.0
 """What a worker gets to end the programs it started and remove its temporary files."""
@@ -36,11 +36,15 @@ class LocalProcesses:
         self._device = device
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        stop: Callable[[], bool] = never,
+        limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
         """See ``Executor.map``."""
         gpus = gpus_to_share(self._device) if self.workers > 1 else ()
-        yield from hand_out(_Processes(function, gpus), self.workers, items, stop)
+        yield from hand_out(_Processes(function, gpus), self.workers, items, stop, limits)
 
 
 def gpus_to_share(device: str) -> tuple[str, ...]:
@@ -96,15 +100,22 @@ class _Processes:
         with contextlib.suppress(OSError):  # it died; its pipe tells
             worker.send(item)
 
-    def hear(self) -> Iterator[tuple[Connection, Event]]:
+    def hear(self, seconds: float | None) -> Iterator[tuple[Connection, Event]]:
         """See ``Crew``."""
-        for pipe in connection.wait(list(self._processes)):
+        for pipe in connection.wait(list(self._processes), seconds):
             assert isinstance(pipe, Connection)
             try:
                 event = pipe.recv()
             except (EOFError, OSError):
                 event = self._bury(pipe)
             yield pipe, event
+
+    def end(self, worker: Connection) -> None:
+        """See ``Crew``."""
+        process, _ = self._processes.pop(worker)
+        process.kill()
+        process.join()
+        worker.close()
 
     def dismiss(self) -> None:
         """See ``Crew``."""

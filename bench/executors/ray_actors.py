@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..threads import cores
 from .crew import Died, Event, Failed, Passed, Ready, attempt, hand_out
-from .executor import ExecutorError, Item, Result, TwoHalves, WorkerDied, never
+from .executor import ExecutorError, Item, Limits, Result, TwoHalves, WorkerDied, never
 
 
 class RayOptions(BaseModel):
@@ -56,7 +56,11 @@ class RayActors:
         self._ray = None
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        stop: Callable[[], bool] = never,
+        limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
         """See ``Executor.map``."""
         if not items:
@@ -71,7 +75,7 @@ class RayActors:
         # Second halves need cores that no actor holds, else they wait for ever.
         halves = gpus > 0 and there.get("CPU", 0) > workers * self._options.cpus
         crew = _Actors(ray, function, halves=halves, num_cpus=self._options.cpus, num_gpus=gpus)
-        yield from hand_out(crew, workers, items, stop)
+        yield from hand_out(crew, workers, items, stop, limits)
 
 
 class _Worker:
@@ -127,9 +131,9 @@ class _Actors:
             said = actor.work.remote(item)
         self._said[said.future()] = worker
 
-    def hear(self) -> Iterator[tuple[int, Event]]:
+    def hear(self, seconds: float | None) -> Iterator[tuple[int, Event]]:
         """See ``Crew``; futures, since ``ray.wait`` would turn every signal into KeyboardInterrupt."""
-        for future in wait(self._said, return_when=FIRST_COMPLETED).done:
+        for future in wait(self._said, seconds, FIRST_COMPLETED).done:
             worker = self._said.pop(future)
             rest = self._rest.pop(worker, None)
             error = future.exception()
@@ -143,6 +147,12 @@ class _Actors:
                 yield worker, Passed(helper)
             else:
                 yield worker, future.result()
+
+    def end(self, worker: int) -> None:
+        """See ``Crew``."""
+        self._said = {future: number for future, number in self._said.items() if number != worker}
+        self._rest.pop(worker, None)
+        self._ray.kill(self._actors.pop(worker))
 
     def dismiss(self) -> None:
         """See ``Crew``."""

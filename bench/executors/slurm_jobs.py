@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .crew import Done, Failed, attempt
-from .executor import TRIES, ExecutorError, Item, Result, WorkerDied, never
+from .executor import TRIES, ExecutorError, Item, Limits, Result, WorkerDied, never
 
 JOBS_AT_ONCE = 8
 """Jobs that run at the same time unless the user says otherwise."""
@@ -37,9 +37,16 @@ class SlurmJobs:
         self._parameters = {name: value for name, value in options.items() if name != "engine"}
 
     def map(
-        self, function: Callable[[Item], Result], items: Sequence[Item], stop: Callable[[], bool] = never
+        self,
+        function: Callable[[Item], Result],
+        items: Sequence[Item],
+        stop: Callable[[], bool] = never,
+        limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
-        """See ``Executor.map``; once ``stop`` is true, jobs are cancelled: parts take longer than anybody waits."""
+        """See ``Executor.map``; Slurm limits the time of whole jobs alone (``timeout_min``).
+
+        Once ``stop`` is true, jobs are cancelled: parts take longer than anybody waits.
+        """
         if not items:
             return
         submitter = self._submitter()

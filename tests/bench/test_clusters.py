@@ -99,7 +99,9 @@ class Elsewhere:
         self.shares_files = shares_files
         self.halves = 0
 
-    def map(self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never) -> Generator[Any, None, None]:
+    def map(
+        self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never, limits: Any = None
+    ) -> Generator[Any, None, None]:
         for item in items:
             if isinstance(function, TwoHalves):
                 travelled, half = travel((function, item))

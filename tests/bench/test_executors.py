@@ -13,7 +13,7 @@ from pathlib import Path
 
 import chores
 import pytest
-from asasr_bench.bench.executors.executor import ExecutorError, InProcess, WorkerDied
+from asasr_bench.bench.executors.executor import ExecutorError, InProcess, Limits, WorkerDied
 from asasr_bench.bench.executors.local import LocalProcesses
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -61,6 +61,24 @@ def test_kills_at_random_moments_lose_and_double_nothing() -> None:
     assert [number for number, _ in sorted(results, key=lambda pair: pair[0])] == list(range(300))
     assert all(isinstance(result, bytes) and set(result[:9]) == {number % 256} for number, result in results)
     assert len(set(kills)) >= 3
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_item_that_takes_too_long_loses_its_worker_and_no_other_item(workers: int) -> None:
+    limits = Limits[int](seconds=lambda number: 5.0 if number == 3 else None)
+    results = dict(LocalProcesses(workers).map(chores.hangs_at_3, range(8), limits=limits))
+    assert results.pop(3) == WorkerDied("took longer than 5 s; raise 'timeout' or use less")
+    assert results == {number: number**2 for number in range(8) if number != 3}
+
+
+def test_a_kind_that_ends_every_worker_is_given_up(tmp_path: Path) -> None:
+    """Four in a row, then two items twice alone: eight starts (with two workers one more), not four for each item."""
+    results = dict(LocalProcesses(2).map(chores.Harmful(tmp_path), range(40), limits=Limits(kind=chores.parity)))
+    assert {number: results[number] for number in range(0, 40, 2)} == {n: n * n for n in range(0, 40, 2)}
+    reasons = [results[number].message.split(":")[0] for number in range(1, 40, 2)]
+    assert all(isinstance(results[number], WorkerDied) for number in range(1, 40, 2))
+    assert reasons.count("not tried") == 18
+    assert 8 <= len(list(tmp_path.iterdir())) <= 9
 
 
 def test_an_exception_ends_the_map() -> None:

@@ -66,6 +66,22 @@ def test_a_method_that_exits_costs_its_own_cells(hr: Path, tmp_path: Path, worke
         assert all("sys.exit(0)" in cell.detail for cell in store.failed_cells())
 
 
+def test_a_method_that_hangs_costs_the_cells_of_its_image(hr: Path, tmp_path: Path) -> None:
+    """With one worker as well, which is a process of its own then; jobs of several images are done again one by one."""
+    black = np.zeros((32, 32, 3), np.uint8)
+    write_png(tmp_path / "hr" / "image1.png", black)
+    summary = measured(tmp_path, "misbehaving:Dark", "bicubic", timeout=20)
+    assert (summary.measured, summary.failed) == (5, 1)
+    assert summary.messages == ("took longer than 20 s; raise 'timeout' or use less",)
+
+
+def test_a_job_of_several_images_that_ends_its_worker_costs_the_image_at_fault(hr: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "hr" / "image1.png", np.zeros((32, 32, 3), np.uint8))
+    kills = {"object": "misbehaving:Dark", "args": {"what": "kill"}}
+    summary = measured(tmp_path, kills, workers=2, batch=3, metrics=["psnr_y", "small_detector"][:1])
+    assert (summary.measured, summary.failed) == (2, 1)
+
+
 def test_an_exit_that_ray_asked_for_is_one() -> None:
     """Its workers answer SIGTERM so, in whatever code they are."""
     scope: dict[str, Any] = {"__name__": "ray._private.utils"}

@@ -26,6 +26,29 @@ def killed_by_13(number: int) -> int:
     return number * number
 
 
+def hangs_at_3(number: int) -> int:
+    if number == 3:
+        time.sleep(600)
+    return number * number
+
+
+@dataclass(frozen=True)
+class Harmful:
+    """Ends its worker for every odd number, which a folder remembers."""
+
+    folder: Path
+
+    def __call__(self, number: int) -> int:
+        if number % 2:
+            (self.folder / f"{number}-{os.getpid()}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number * number
+
+
+def parity(number: int) -> int:
+    return number % 2
+
+
 def refuse_13(number: int) -> int:
     if number == 13:
         raise ValueError("13 is refused")
