@@ -8,6 +8,8 @@ from typing import Any
 
 from .truth import TruthError, TruthSource, instances_source
 
+_NEEDED = ("category_id", "bbox", "area")
+
 
 def read_instances(path: Path) -> dict[str, TruthSource]:
     """Image stem to its objects; images without any are there with none.
@@ -20,6 +22,11 @@ def read_instances(path: Path) -> dict[str, TruthSource]:
         categories = {int(one["id"]): str(one["name"]) for one in document["categories"]}
         by_image: dict[int, list[dict[str, Any]]] = {int(one["id"]): [] for one in document["images"]}
         for one in document["annotations"]:
+            if lacking := [key for key in _NEEDED if key not in one]:
+                raise TruthError(
+                    f"{path}: annotation {one.get('id', '')} of image {one['image_id']} has no '{lacking[0]}', which"
+                    " COCO's measures need (area: of the mask, or width x height of the box); add it"
+                )
             by_image[int(one["image_id"])].append({"iscrowd": 0, **one})
         return {
             Path(one["file_name"]).stem: instances_source(
@@ -27,6 +34,8 @@ def read_instances(path: Path) -> dict[str, TruthSource]:
             )
             for one in document["images"]
         }
+    except TruthError:
+        raise
     except (
         OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip  # whatever other shapes of JSON run into

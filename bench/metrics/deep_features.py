@@ -18,7 +18,7 @@ from .metric import Metric, Pair
 if TYPE_CHECKING:
     import torch
 
-VERSION = "1"
+VERSIONS = {"lpips": "1", "dists": "2"}  # DISTS 1 could fall below 0 by rounding
 Backbone = Literal["alexnet", "vgg16"]
 
 # Layers of torchvision's ``features`` after which LPIPS looks: every block's last ReLU.
@@ -88,7 +88,9 @@ class FeatureDistance:
                 places[level] += a.shape[-2] * a.shape[-1]
         means = [total / count for total, count in zip(sums, places, strict=True)]
         values: torch.Tensor = torch.stack([self._distance(level, mean) for level, mean in enumerate(means)]).sum(0)
-        return values if self._kind == "lpips" else 1 - values
+        if self._kind == "lpips":
+            return values
+        return (1 - values).clamp(min=0)  # a similarity is 1 at most: what float32 weights give beyond it is rounding
 
     def _maps(self, image: torch.Tensor) -> Iterator[torch.Tensor]:
         if self._kind == "dists":
@@ -202,7 +204,7 @@ def _metric(id: str, title: str, kind: Literal["lpips", "dists"], backbone: Back
         )
 
     return Metric(
-        id, title, "", 4, "lower", VERSION, _alone(measure_many), range="0, 1",
+        id, title, "", 4, "lower", VERSIONS[kind], _alone(measure_many), range="0, 1",
         missing=lambda: lacking([weight_file(name) for name in (backbone, head)]),
         weights=lambda: " ".join(map(tensors_of, files(), (_FEATURES, ""))),
         measure_many=measure_many, tolerance=TOLERANCE,

@@ -273,11 +273,23 @@ def shipped_metrics() -> dict[str, Metric]:
         lattice,
         naturalness,
         perceptual,
+        piqe,
         spectral,
         structural,
     )
 
-    rooms = (fidelity, structural, deep_features, naturalness, perceptual, frechet, spectral, lattice, faithfulness)
+    rooms = (
+        fidelity,
+        structural,
+        deep_features,
+        naturalness,
+        piqe,
+        perceptual,
+        frechet,
+        spectral,
+        lattice,
+        faithfulness,
+    )
     return {metric.id: metric for room in rooms for metric in room.METRICS}
 
 

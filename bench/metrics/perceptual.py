@@ -7,6 +7,7 @@ the others on the CPU, image by image, since they round and count, which a GPU d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +16,7 @@ from ...methods.weights import digest_of, lacking, verified, weight_file
 from .batches import TOLERANCE, measure_batch, rgb_tensors
 from .library import load_network
 from .metric import Direction, Metric, Need, Pair
+from .structural import full_range_y
 
 VERSION = "2"
 _HOW = "install the extra: pip install 'asasr-bench[iqa]' (pyiqa is for non-commercial use)"
@@ -95,8 +97,21 @@ def _afine(id: str, title: str, range: str) -> Metric:
     )  # fmt: skip
 
 
+def _vif() -> Metric:
+    """VIF divides the information that SR keeps by that of HR; of a flat HR the library makes 0, even for itself."""
+    library = _metric("vif", "VIF", 4, "higher", "0, ~1")
+
+    def measure(pair: Pair) -> float:
+        hr = full_range_y(pair.rgb[1])
+        if hr.min() == hr.max():
+            raise ValueError("VIF is not defined for a flat HR: it has no information that SR could keep")
+        return library.measure(pair)
+
+    return replace(library, version=f"3, pyiqa {library_version()}", measure=measure)
+
+
 METRICS = (
-    _metric("vif", "VIF", 4, "higher", "0, ~1"),
+    _vif(),
     _metric("vsi", "VSI", 4, "higher", "0, ~1"),
     _metric("topiq_fr_kadid", "TOPIQ-FR", 4, "higher", "~0, ~1", weights=("topiq-fr-kadid",), name="topiq_fr",
             network=True, backbone_pretrain=False),
@@ -104,7 +119,7 @@ METRICS = (
     _afine("afine_fr", "A-FINE fidelity", "-2, 2"),
     _afine("afine_nr", "A-FINE naturalness", "-2, 2"),
     _metric("brisque", "BRISQUE", 2, "lower", "~0, ~150", "nothing", ("brisque",)),
-    _metric("piqe", "PIQE", 2, "lower", "0, 100", "nothing"),
+    _metric("piqe_pyiqa", "PIQE (pyiqa)", 2, "lower", "0, 100", "nothing", name="piqe"),
     _metric("musiq_koniq", "MUSIQ", 2, "higher", "~0, ~100", "nothing", ("musiq-koniq",), name="musiq", network=True),
     _metric("maniqa_koniq", "MANIQA", 4, "higher", "~0, ~1", "nothing", ("maniqa-koniq",), name="maniqa", network=True),
     _metric("maniqa_pipal", "MANIQA-PIPAL", 4, "higher", "~0, ~1", "nothing", ("maniqa-pipal",), name="maniqa-pipal",

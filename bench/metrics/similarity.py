@@ -75,7 +75,7 @@ def psnr_of_rows(rows: Rows, shape: tuple[int, int], data_range: float = 255.0, 
         difference = (np.subtract(a, b, dtype=np.float64) / data_range).ravel()
         total += float(difference @ difference)
     mse = total / (shape[0] * shape[1]) + mse_floor
-    return inf if mse == 0 else -10 * log10(mse)
+    return inf if mse == 0 else 0.0 - 10 * log10(mse)  # 0 dB without a minus
 
 
 def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool = False) -> float:

@@ -33,7 +33,7 @@ WEIGHTS = {
 }
 THEIR_NAMES = {
     "musiq_koniq": "musiq", "maniqa_koniq": "maniqa", "maniqa_pipal": "maniqa-pipal", "topiq_nr_koniq": "topiq_nr",
-    "topiq_fr_kadid": "topiq_fr",
+    "topiq_fr_kadid": "topiq_fr", "piqe_pyiqa": "piqe",
 }  # fmt: skip
 SLOW = ("maniqa_koniq", "maniqa_pipal", "afine_fr", "afine_nr")  # 20 crops through a ViT-B/8; as afine_all_scale
 
@@ -119,6 +119,15 @@ def test_it_is_the_librarys_value(
     assert theirs.lower_better == (metric.direction == "lower")
     assert theirs.metric_mode == ("NR" if metric.needs == "nothing" else "FR") or metric.id == "afine_nr"
     assert theirs.score_range == metric.range
+
+
+def test_a_flat_hr_has_no_information(photo: np.ndarray) -> None:
+    pytest.importorskip("pyiqa", reason="pyiqa is not installed")
+    vif, flat = get_metric("vif"), np.full_like(photo, 90)
+    for sr in (flat, photo):
+        with pytest.raises(ValueError, match="flat HR"):
+            vif.measure(Pair(sr, flat, get_protocol("osediff-512", 4)))
+    assert vif.measure(Pair(flat, photo, get_protocol("osediff-512", 4))) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_crop_is_the_protocols(photo: np.ndarray) -> None:

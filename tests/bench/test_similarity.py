@@ -84,6 +84,11 @@ def test_psnr_of_a_known_error() -> None:
     assert psnr(a, a + 5) == pytest.approx(10 * log10(255**2 / 25), abs=1e-12)
 
 
+def test_an_error_as_large_as_the_peak_is_0_db_without_a_minus() -> None:
+    value = psnr(np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8))
+    assert (value, np.signbit(value)) == (0, False)
+
+
 def test_ssim_of_flat_planes_has_a_closed_form() -> None:
     """Without variance only the luminance term is left."""
     c1 = (0.01 * 255) ** 2

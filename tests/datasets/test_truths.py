@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from asasr_bench.datasets.dataset import folder_dataset
 from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.instances_truth import read_instances
 from asasr_bench.datasets.text_truth import read_text_truth
 from asasr_bench.datasets.truth import VOID, Instances, Labels, Text, TruthError, Word
 from asasr_bench.datasets.truths import parse_truth_option, with_truth
@@ -51,6 +52,20 @@ def test_mmocr_textocr_and_lines(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content)
         with pytest.raises(TruthError, match=name):
             read_text_truth(tmp_path / name)
+
+
+@pytest.mark.parametrize("key", ["area", "bbox", "category_id"])
+def test_an_annotation_that_lacks_what_measures_need_is_told(tmp_path: Path, key: str) -> None:
+    annotation = {"id": 7, "image_id": 0, "category_id": 3, "bbox": [1, 1, 4, 4], "area": 16}
+    del annotation[key]
+    document = {
+        "images": [{"id": 0, "file_name": "a.jpg", "height": 8, "width": 10}],
+        "annotations": [annotation],
+        "categories": [{"id": 3, "name": "cup"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    with pytest.raises(TruthError, match=rf"coco\.json: annotation 7 of image 0 has no '{key}'"):
+        read_instances(tmp_path / "coco.json")
 
 
 def test_images_get_their_truth_by_name(tmp_path: Path) -> None:
