@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from .board import Board
+from .notes import INCOMPLETE
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class RankRow:
     method: str
     family: str
     cells: tuple[RankCell, ...]
+    sign: str = ""
+    """After the method's name, as in the tables of datasets."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class RankGrid:
 def rank_grids(board: Board) -> Iterator[RankGrid]:
     """Every protocol with two or more methods."""
     families = dict(zip(board.methods["method"], board.methods["family"], strict=True))
+    signs = dict.fromkeys(board.methods["method"][board.methods["incomplete"] != ""], INCOMPLETE)
     for protocol, part in board.ranks.groupby("protocol", sort=False):
         datasets = list(dict.fromkeys(str(name) for name in part["dataset"]))
         datasets.sort(key=lambda name: name != "")  # all together first; the sort is stable
@@ -52,7 +56,12 @@ def rank_grids(board: Board) -> Iterator[RankGrid]:
             continue
         least = {name: min(rank for (dataset, _), (rank, *_) in found.items() if dataset == name) for name in datasets}
         rows = [
-            RankRow(name, str(families[name]), tuple(_cell(found.get((one, name)), least[one]) for one in datasets))
+            RankRow(
+                name,
+                str(families[name]),
+                tuple(_cell(found.get((one, name)), least[one]) for one in datasets),
+                signs.get(name, ""),
+            )
             for name in methods
         ]
         rows.sort(key=lambda row: (row.cells[0].value != row.cells[0].value, row.cells[0].value))

@@ -96,7 +96,7 @@ def _markdown_ranks(board: Board) -> Iterator[str]:
             texts = [f"**{cell.text}**" if cell.best else cell.text for cell in row.cells]
             cells = [f"{text} [{cell.interval}]" if cell.interval else text
                      for text, cell in zip(texts, row.cells, strict=True)]  # fmt: skip
-            yield f"| {markdown(row.method)} | {row.family} | {' | '.join(cells)} |"
+            yield f"| {markdown(row.method)}{row.sign} | {row.family} | {' | '.join(cells)} |"
         yield ""
 
 

@@ -274,6 +274,7 @@ def test_an_incomplete_identity_is_told_in_every_table(store: Path) -> None:
         assert f"net-2{sign}" in shown[form], form
         assert f"net-4{sign}" not in shown[form], form
         assert f"{sign} net-2: {why}." in shown[form], form
+    assert all(shown[form].count("net-2†") == 2 for form in ("md", "html"))  # in the table of ranks, too
     identities = pd.read_csv(io.StringIO(shown["csv"])).fillna("").groupby("method")["identity"].unique()
     assert {name: list(texts) for name, texts in identities.items()} == {"bicubic": [""], "net-2": [why], "net-4": [""]}
 
