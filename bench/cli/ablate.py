@@ -43,9 +43,14 @@ def ablate(
 
     loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
     with stage_progress() as progress:
+
+        def tell(what: str) -> None:
+            say(f"training: {what}")
+            progress(f"training {what}", 0, 0)
+
         outcome = run_ablation(
             loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
-            train=train, tell=lambda what: say(f"training: {what}"), progress=progress,
+            train=train, tell=tell, progress=progress,
         )  # fmt: skip
     for path in outcome.paths:
         say(path)

@@ -1,35 +1,99 @@
-"""Progress bars on a terminal; nothing elsewhere."""
+"""Progress: bars on a terminal, and elsewhere a line every half minute, so that no log looks as if the run hung."""
 
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..preparing import Progress
 
+EVERY = 30.0
+"""Seconds between two lines."""
+
+
+class Lines:
+    """What there is to say of progress where no bar can be drawn."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._lock = threading.Lock()
+        self._said = clock()
+        self._stage, self._since, self._done, self._total, self._more = "", clock(), 0, 0, ""
+
+    def tell(self, stage: str, done: int, total: int, more: str = "") -> None:
+        """Take note of a step; ``total`` is 0 where nobody knows it."""
+        with self._lock:
+            if stage != self._stage:
+                self._stage, self._since = stage, self._clock()
+            self._done, self._total, self._more = done, total, more
+        self.beat()
+
+    def beat(self) -> None:
+        """Write a line if half a minute has gone since the last."""
+        with self._lock:
+            now = self._clock()
+            if self._stage and now - self._said >= EVERY:
+                self._said = now
+                self._write(self._line(now - self._since))
+
+    def _line(self, seconds: float) -> str:
+        parts = [f"{self._stage}:", f"{self._done} of {self._total}," if self._total else "", duration(seconds)]
+        if 0 < self._done < self._total and seconds > 0:
+            parts[-1] += ","
+            parts.append(f"about {duration(seconds / self._done * (self._total - self._done))} left")
+        return " ".join(part for part in (*parts, self._more) if part)
+
 
 @contextmanager
-def stage_progress() -> Iterator[Progress | None]:
-    """A bar for each stage, with rate and time left."""
+def _lines() -> Iterator[Lines]:
+    """Lines on standard error, also while nothing is told."""
+    lines, over = Lines(lambda text: print(text, file=sys.stderr, flush=True)), threading.Event()
+
+    def beat() -> None:
+        while not over.wait(1.0):
+            lines.beat()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield lines
+    finally:
+        over.set()
+        thread.join()
+
+
+def duration(seconds: float) -> str:
+    """``0:01:05``; seconds alone below a minute."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else str(timedelta(seconds=whole))
+
+
+@contextmanager
+def stage_progress() -> Iterator[Progress]:
+    """A bar for each stage, with rate and time left; a total of 0 is one that nobody knows."""
     if not sys.stderr.isatty():
-        yield None
+        with _lines() as lines:
+            yield lines.tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
                TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, rate="")
+                tasks[stage] = bars.add_task(stage, total=total or None, rate="")
             rate = _rate(bars.tasks[tasks[stage]].speed)
-            bars.update(tasks[stage], completed=done, total=total, rate=rate)
+            bars.update(tasks[stage], completed=done, total=total or None, rate=rate)
 
         yield tell
 
@@ -51,25 +115,29 @@ def download_progress() -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 @contextmanager
-def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, float]], None] | None]:
+def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
     """A bar with rate, time left and the latest logged means."""
     if not sys.stderr.isatty():
-        yield None
+        with _lines() as lines:
+            yield lambda step, steps, means: lines.tell(stage, step, steps, _means(means))
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
                TimeRemainingColumn(), TextColumn("{task.fields[means]}"))  # fmt: skip
-    shown = ("loss", "accuracy", "margin", "energy_winner")
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(stage, total=None, rate="", means="")
 
         def tell(step: int, steps: int, means: dict[str, float]) -> None:
-            text = " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(shown))
-            bars.update(task, completed=step, total=steps, rate=_rate(bars.tasks[task].speed), means=text)
+            bars.update(task, completed=step, total=steps, rate=_rate(bars.tasks[task].speed), means=_means(means))
 
         yield tell
+
+
+def _means(means: dict[str, float]) -> str:
+    shown = ("loss", "accuracy", "margin", "energy_winner")
+    return " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(shown))
 
 
 def _rate(speed: float | None) -> str:

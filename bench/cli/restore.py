@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .progress import stage_progress
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -59,9 +60,11 @@ def _restore_each(
     place = torch_device(device) if entry.interface == "tensor" else "cpu"
     loaded = entry.load(place)
     assert isinstance(loaded, Method | PixelMethod)
-    for stem, lq in work.items():
-        write_png(targets[stem], restore_image(loaded, read_image(lq), scale, seed, place))
-        say(targets[stem])
+    with stage_progress() as progress:
+        for number, (stem, lq) in enumerate(work.items()):
+            progress("restoring", number, len(work))
+            write_png(targets[stem], restore_image(loaded, read_image(lq), scale, seed, place))
+            say(targets[stem])
 
 
 def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
@@ -78,7 +81,9 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
         sr_dir.mkdir()
         for stem, path in work.items():
             write_png(lq_dir / f"{stem}.png", read_image(path))
-        loaded.restore_folder(lq_dir, sr_dir, scale, seed)
+        with stage_progress() as progress:
+            progress(f"restoring {len(work)} images", 0, 0)
+            loaded.restore_folder(lq_dir, sr_dir, scale, seed)
         files = outputs_of(loaded, sr_dir, list(work))
         for stem, path in targets.items():
             write_png(path, read_image(files.of(stem)))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .progress import duration
 from .terminal import plain_console, say, say_left_out
 
 if TYPE_CHECKING:
@@ -92,16 +92,16 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
     from ..preparing import STAGE
 
     now = time.time()
-    heard = f"last heard of {_duration(now - progress.heard)} ago"
+    heard = f"last heard of {duration(now - progress.heard)} ago"
     who = f"process {progress.process} on {progress.host}"
     alive = progress.alive()
     if progress.ending != "running":
-        state = f"{progress.ending} after {_duration(progress.heard - progress.started)}"
+        state = f"{progress.ending} after {duration(progress.heard - progress.started)}"
         state += f" ({progress.message})" if progress.message else ""
     elif alive is False:
         state = f"was killed ({who}, {heard}); run the same command to go on"
     else:
-        state = f"runs since {_duration(now - progress.started)} ({who}, {heard})"
+        state = f"runs since {duration(now - progress.started)} ({who}, {heard})"
     what = "images" if progress.stage == STAGE else "cells"
     share = f" ({100 * progress.done / progress.total:.1f} %)" if progress.total else ""
     say(f"run {progress.run} {state}")
@@ -111,19 +111,13 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
     )
     if progress.ending == "running" and alive is not False:
         left = progress.seconds_left
-        say(f"  {progress.rate:.3g} {what}/s, {'about ' + _duration(left) if left is not None else '?'} left")
+        say(f"  {progress.rate:.3g} {what}/s, {'about ' + duration(left) if left is not None else '?'} left")
         if progress.workers:
             table = Table("worker", "cells", "failed", "cells/s", "last job", "ago", box=None, pad_edge=False)
             for name, one in sorted(progress.workers.items()):
                 rate = one.cells / max(one.heard - progress.since, 1e-3)
                 table.add_row(
                     escape(name), str(one.cells), str(one.failed), f"{rate:.3g}", escape(one.last),
-                    _duration(now - one.heard),
+                    duration(now - one.heard),
                 )  # fmt: skip
             console.print(table)
-
-
-def _duration(seconds: float) -> str:
-    """``0:01:05``; seconds alone below a minute."""
-    whole = max(0, round(seconds))
-    return f"{whole} s" if whole < 60 else str(timedelta(seconds=whole))
