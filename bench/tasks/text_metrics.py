@@ -10,9 +10,9 @@ import numpy as np
 
 from ...datasets.truth import Text, Word
 from ..metrics.metric import Floats, Metric, Pair, Payload
-from .engine import EngineEntry, TextReader, engine_of
+from .engine import EngineEntry, TextReader, engine_of, not_installed
 from .findings import found, images_of, in_hr, task_metric
-from .reading import COLUMNS, RULES, Reading, score_text
+from .reading import COLUMNS, RULES, Reading, is_word_crop, score_text
 
 VERSION = "1"
 
@@ -60,6 +60,7 @@ def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) ->
     return task_metric(
         id, ratio.title, entry, needs="reference" if consistency else "text", digits=1,
         version=f"{VERSION}, rules {RULES}", score=_counts(entry, consistency), combine=combine, resample=resample,
+        missing=lambda: not_installed("shapely", "ocr") or not_installed("rapidfuzz", "ocr"),
     )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def _counts(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], 
             truths = [_in_hr(entry, engine, pair) if consistency else _truth(pair) for pair in lacking]
             scores: dict[int, Payload] = {}
             for one_word in (False, True):
-                alike = [number for number, truth in enumerate(truths) if _is_one_word(truth) == one_word]
+                alike = [number for number, truth in enumerate(truths) if is_word_crop(truth) == one_word]
                 if alike:
                     readings = engine.read(images_of([lacking[number] for number in alike]), one_word=one_word)
                     for number, read in zip(alike, readings, strict=True):
@@ -82,10 +83,6 @@ def _counts(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], 
         return found(pairs, f"text {entry.name} {consistency}", find)
 
     return counts
-
-
-def _is_one_word(truth: Text) -> bool:
-    return len(truth.words) == 1 and not truth.words[0].polygon
 
 
 def _truth(pair: Pair) -> Text:

@@ -1,6 +1,8 @@
-"""OCR scores against rapidfuzz and shapely, and the declared rules on cases that are counted by hand."""
+"""OCR scores against plain algorithms, MMOCR's rule, and the declared rules on cases that are counted by hand."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from asasr_bench.bench.tasks.reading import COLUMNS, Reading, score_text
 from asasr_bench.datasets.truth import Text, Word
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 SQUARE = ((0.0, 0.0), (10.0, 0.0), (10.0, 4.0), (0.0, 4.0))
 
@@ -21,38 +24,71 @@ def _counts(words: list[Word], readings: list[Reading]) -> dict[str, float]:
     return dict(zip(COLUMNS, score_text(Text(tuple(words)), readings).tolist(), strict=True))
 
 
-@given(st.text(max_size=12), st.text(max_size=12))
-def test_edit_distance_equals_rapidfuzz(a: str, b: str) -> None:
-    levenshtein = pytest.importorskip("rapidfuzz.distance.Levenshtein")
-    assert reading.edit_distance(a, b) == levenshtein.distance(a, b)
-    expected = levenshtein.normalized_similarity(a, b) if a and b else 0.0
+def _distance(a: str, b: str) -> int:
+    """Levenshtein's recurrence, plainly."""
+    table = np.zeros((len(a) + 1, len(b) + 1), dtype=int)
+    table[:, 0], table[0] = np.arange(len(a) + 1), np.arange(len(b) + 1)
+    for i, j in np.ndindex(len(a), len(b)):
+        table[i + 1, j + 1] = min(table[i, j + 1] + 1, table[i + 1, j] + 1, table[i, j] + (a[i] != b[j]))
+    return int(table[-1, -1])
+
+
+@given(st.text("abß日", max_size=12), st.text("abß日", max_size=12))
+def test_similarity_is_that_of_levenshteins_distance(a: str, b: str) -> None:
+    expected = 1 - _distance(a, b) / max(len(a), len(b)) if a and b else 0.0
     assert reading.similarity([a] if a else [], [b] if b else []) == pytest.approx(expected)
 
 
-_pixels = st.integers(-2000, 2000).map(lambda value: value / 100)
-_points = st.tuples(_pixels, _pixels)
+def _combs(lengths: tuple[list[int], list[int]]) -> reading.Polygon:
+    """A polygon of horizontal bars one pixel high; bar k goes from ``-left[k]`` to ``right[k]``."""
+    left, right = lengths
+    down = [(float(x), float(y)) for k, x in enumerate(right) for y in (k, k + 1)]
+    up = [(-float(x), float(y)) for k, x in reversed(list(enumerate(left))) for y in (k + 1, k)]
+    return (*down, *up)
 
 
-@given(st.lists(_points, min_size=3, max_size=7), st.lists(_points, min_size=3, max_size=7))
-def test_shared_area_of_convex_polygons_equals_shapely(
-    a: list[tuple[float, float]], b: list[tuple[float, float]]
+def _pixels(polygon: reading.Polygon, offset: int) -> NDArray[np.bool_]:
+    """Pixel centres inside of a polygon, by the parity of the sides that a ray crosses."""
+    x, y = np.arange(-30, 60)[None] + 0.5, np.arange(-30, 60)[:, None] + 0.5
+    inside = np.zeros((90, 90), dtype=bool)
+    points = [(a + offset, b + offset) for a, b in polygon]
+    for (x0, y0), (x1, y1) in zip(points, [*points[1:], *points[:1]], strict=True):
+        if y0 != y1:
+            inside ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return inside
+
+
+_bars = st.lists(st.integers(1, 12), min_size=8, max_size=8)
+
+
+@given(st.tuples(_bars, _bars), st.tuples(_bars, _bars), st.integers(-3, 3))
+def test_overlap_of_any_two_regions_is_that_of_their_pixels(
+    first: tuple[list[int], list[int]], second: tuple[list[int], list[int]], offset: int
 ) -> None:
-    shapely = pytest.importorskip("shapely")
-    one, other = (reading._hull(tuple(points)) for points in (a, b))
-    if len(one) < 3 or len(other) < 3:
-        return
-    first, second = shapely.Polygon(one), shapely.Polygon(other)
-    assert reading.area(one) == pytest.approx(first.area, abs=1e-6)
-    assert reading.intersection(one, other) == pytest.approx(first.intersection(second).area, abs=1e-4)
+    moved = tuple((x + offset, y + offset) for x, y in _combs(second))
+    a, b = _pixels(_combs(first), 0), _pixels(_combs(second), offset)
+    expected = (a & b).sum() / (a | b).sum()
+    assert reading.ious([_combs(first)], [moved])[0, 0] == pytest.approx(expected)
+    assert reading.ious([moved[::-1]], [_combs(first)])[0, 0] == pytest.approx(expected)
 
 
-def test_shared_area_of_a_word_with_a_bend() -> None:
-    bend = ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (3.0, 4.0), (3.0, 1.0), (0.0, 1.0))  # an L of area 7
-    box = ((2.0, 0.0), (5.0, 0.0), (5.0, 3.0), (2.0, 3.0))
-    assert reading.intersection(bend, box) == pytest.approx(2 * 1 + 1 * 2)
-    assert reading.intersection(box, bend) == pytest.approx(4)
-    assert reading.iou(bend, box) == pytest.approx(4 / (7 + 9 - 4))
-    assert reading.iou(SQUARE, _moved(100)) == 0
+def test_regions_that_are_not_convex_do_not_overlap_by_their_hulls() -> None:
+    """Three squares are shared by an area of 23 and one of 14; a clip by the convex hull gives 7.7."""
+    comb = ((0.0, 0.0), (10.0, 0.0), (10.0, 1.0), (1.0, 1.0), (1.0, 4.0), (10.0, 4.0), (10.0, 5.0), (0.0, 5.0))
+    other = ((10.0, 0.0), (9.0, 0.0), (9.0, 2.0), (0.0, 2.0), (0.0, 3.0), (9.0, 3.0), (9.0, 5.0), (10.0, 5.0))
+    assert reading.ious([comb], [other])[0, 0] == pytest.approx(3 / 34)
+
+
+def test_a_region_whose_sides_cross_is_what_they_enclose() -> None:
+    bow_tie = ((0.0, 0.0), (10.0, 10.0), (10.0, 0.0), (0.0, 10.0))  # two triangles of area 25
+    square = ((0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0))
+    line = ((0.0, 0.0), (5.0, 5.0), (9.0, 9.0))
+    np.testing.assert_allclose(
+        reading.ious([bow_tie, line], [bow_tie, square, line]), [[1, 0.5, 0], [0, 0, 0]], atol=1e-12
+    )
+    assert reading.match_regions([bow_tie], [bow_tie]) == [(0, 0)]
+    counts = _counts([Word("###", bow_tie, ignored=True)], [Reading("x", ((0, 1), (4, 5), (0, 9)), 0.9)])
+    assert counts["words read"] == 0
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:
@@ -61,6 +97,37 @@ def test_words_are_compared_without_case_and_punctuation() -> None:
     assert (counts["words paired"], counts["words written"], counts["words read"]) == (2, 3, 3)
     assert counts["image right"] == 0
     assert counts["similarity of"] == 3
+
+
+@pytest.mark.parametrize(("written", "read"), [("हिन्दी", "हिनदी"), ("कि", "कु"), ("שָׁלוֹם", "שלום"), ("กำ", "กา")])
+def test_marks_that_carry_meaning_are_compared(written: str, read: str) -> None:
+    """Vowel signs and the virama are marks (Unicode's category M), not letters."""
+    assert reading.words_of(written) != reading.words_of(read)
+    assert _counts([Word(written)], [Reading(read, (), 0.9)])["image right"] == 0
+    assert _counts([Word(written)], [Reading(f"«{written}»!", (), 0.9)])["image right"] == 1
+    assert reading.words_of("e\u0301t\u00e9") == ["\u00e9t\u00e9"]
+
+
+def _mmocr(written: str, read: str) -> float:
+    """1-NED of one crop as MMOCR's OneMinusNEDMetric defines it: other signs go, then the whole text counts."""
+    kept = [re.sub("[^A-Za-z0-9\u4e00-\u9fa5]", "", text.lower()) for text in (written, read)]
+    return 1 - _distance(*kept) / max(map(len, kept))
+
+
+@given(st.text("aAbB1 -.日", min_size=1, max_size=9).filter(lambda text: any(map(str.isalnum, text))),
+       st.lists(st.text("aAbB1 -.日", max_size=9), max_size=2))  # fmt: skip
+def test_crops_of_words_follow_mmocr(written: str, readings: list[str]) -> None:
+    counts = _counts([Word(written)], [Reading(text, (), 0.1) for text in readings])
+    assert counts["similarity of"] == 1
+    assert counts["similarity"] == pytest.approx(_mmocr(written, "".join(readings)))
+
+
+def test_a_crop_is_not_split_at_white_space() -> None:
+    counts = _counts([Word("SHAKESHACK")], [Reading("SELLL SHACK", (), 0.9)])
+    assert (counts["similarity"], counts["similarity of"]) == (pytest.approx(0.6), 1)
+    assert (counts["words written"], counts["words read"]) == (1, 1)
+    scene = _counts([Word("SHAKE SHACK", SQUARE)], [Reading("SELLL SHACK", SQUARE, 0.9)])
+    assert (scene["words paired"], scene["words written"], scene["words read"]) == (1, 2, 2)
 
 
 def test_an_image_without_text_counts_what_was_made_up() -> None:
