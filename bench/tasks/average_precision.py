@@ -117,7 +117,8 @@ def _truth_document(documents: Sequence[Mapping[str, Any]], kind: Kind) -> dict[
         for one in document["truth"]:
             if kind == "segm" and "segmentation" not in one:
                 raise ValueError("the truth has boxes alone: mask AP needs a 'segmentation' for every object")
-            annotations.append({**one, "image_id": number, "id": len(annotations) + 1})
+            area = one["area"] if "area" in one else _area(one, *document["size"])
+            annotations.append({**one, "area": area, "image_id": number, "id": len(annotations) + 1})
     return {
         "images": [
             {"id": number, "height": document["size"][0], "width": document["size"][1]}
@@ -126,6 +127,20 @@ def _truth_document(documents: Sequence[Mapping[str, Any]], kind: Kind) -> dict[
         "annotations": annotations,
         "categories": [{"id": number, "name": name} for number, name in sorted(names.items())],
     }
+
+
+def _area(annotation: Mapping[str, Any], height: int, width: int) -> float:
+    """Area of an object whose file does not tell it: of its mask, as in COCO's files, or of its box."""
+    from pycocotools import mask
+
+    if not annotation.get("segmentation"):
+        return float(annotation["bbox"][2] * annotation["bbox"][3])
+    given = annotation["segmentation"]
+    if isinstance(given, list):
+        given = mask.merge(mask.frPyObjects(given, height, width))
+    elif isinstance(given["counts"], list):
+        given = mask.frPyObjects(given, height, width)
+    return float(mask.area(given))
 
 
 def _plain(rows: list[dict[str, Any]], kind: Kind) -> list[dict[str, Any]]:

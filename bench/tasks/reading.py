@@ -112,9 +112,10 @@ def ious(first: Sequence[Polygon], second: Sequence[Polygon]) -> NDArray[np.floa
     import shapely
 
     rows, columns = _shapes(first)[:, None], _shapes(second)[None]
-    shared = shapely.area(shapely.intersection(rows, columns))
+    shared: NDArray[np.float64] = shapely.area(shapely.intersection(rows, columns))
     union = shapely.area(rows) + shapely.area(columns) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    overlap: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return overlap
 
 
 def _shapes(polygons: Sequence[Polygon]) -> NDArray[Any]:

@@ -54,7 +54,7 @@ def test_mmocr_textocr_and_lines(tmp_path: Path) -> None:
             read_text_truth(tmp_path / name)
 
 
-@pytest.mark.parametrize("key", ["area", "bbox", "category_id"])
+@pytest.mark.parametrize("key", ["bbox", "category_id"])
 def test_an_annotation_that_lacks_what_measures_need_is_told(tmp_path: Path, key: str) -> None:
     annotation = {"id": 7, "image_id": 0, "category_id": 3, "bbox": [1, 1, 4, 4], "area": 16}
     del annotation[key]
@@ -97,6 +97,28 @@ def test_images_get_their_truth_by_name(tmp_path: Path) -> None:
         with_truth(dataset, "text", tmp_path / "words.txt")
     with pytest.raises(TruthError, match="check the path"):
         with_truth(dataset, "text", tmp_path / "nowhere.txt")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"bbox": None}, "annotation 7: 'bbox' has to be"),
+        ({"bbox": [1, 2, 3]}, "annotation 7: 'bbox' has to be"),
+        ({"category_id": 4}, "annotation 7: category 4 is not among"),
+    ],
+)
+def test_objects_that_cannot_be_scored_are_told(changed: dict[str, object], said: str, tmp_path: Path) -> None:
+    annotation = {"id": 7, "image_id": 0, "category_id": 3, "bbox": [1, 1, 4, 4]}
+    document = {
+        "images": [{"id": 0, "file_name": "a.jpg", "height": 8, "width": 10}],
+        "annotations": [annotation],
+        "categories": [{"id": 3, "name": "cup"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(document))
+    assert list(read_instances(tmp_path / "coco.json")) == ["a"]  # an area may be missing
+    (tmp_path / "coco.json").write_text(json.dumps({**document, "annotations": [{**annotation, **changed}]}))
+    with pytest.raises(TruthError, match=rf"coco\.json: .*{said}"):
+        read_instances(tmp_path / "coco.json")
 
 
 def test_real_mmocr_files(shared: Path) -> None:

@@ -130,3 +130,38 @@ def test_mask_ap_without_masks_is_refused() -> None:
     boxes = Instances(NAMES, ({"category_id": 1, "bbox": [0, 0, 4, 4], "area": 16, "iscrowd": 0},), SIZE)
     with pytest.raises(ValueError, match="boxes alone"):
         combine(Measure("segm"))([pack(boxes, [])])
+
+
+@pytest.mark.parametrize("shape", ["box", "run lengths", "counts", "polygon"])
+def test_a_missing_area_is_that_of_the_mask_or_box(shape: str, rng: np.random.Generator) -> None:
+    """COCO's files tell areas, other writers of the format often not."""
+    scenes = []
+    for objects in (4, 7, 12):
+        truth, found = _scene(rng, objects)
+        rows = [dict(one) for one in truth.annotations]
+        for one in rows:
+            x, y, width, height = one["bbox"]
+            if shape == "box":
+                del one["segmentation"]
+                one["area"] = width * height
+            elif shape == "polygon":
+                one["segmentation"] = [[x, y, x + width, y, x + width, y + height, x, y + height]]
+                one["area"] = width * height
+            elif shape == "counts":  # by column, beginning with what is outside
+                flat = _mask(one["bbox"]).ravel(order="F")
+                edges = np.flatnonzero(np.diff(flat)) + 1
+                one["segmentation"] = {"size": list(SIZE), "counts": np.diff([0, *edges, flat.size]).tolist()}
+            if shape == "polygon":
+                one["iscrowd"] = 0
+        scenes.append((Instances(NAMES, tuple(rows), SIZE), found))
+    without = [
+        (
+            Instances(NAMES, tuple({k: v for k, v in one.items() if k != "area"} for one in truth.annotations), SIZE),
+            found,
+        )
+        for truth, found in scenes
+    ]
+    for word in ("box",) if shape == "box" else ("box", "mask"):
+        measures = [MEASURES[f"ap_{word}{suffix}"][1] for suffix in _POSITIONS]
+        values = [combine(measure)([pack(*scene) for scene in without]) for measure in measures]
+        assert values == pytest.approx(_directly(scenes, "bbox" if word == "box" else "segm"), abs=1e-9, nan_ok=True)
