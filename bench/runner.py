@@ -12,6 +12,7 @@ from .declaring import declare_images, declare_methods, declare_metrics
 from .dispatch import dispatch
 from .executors.choose import choose
 from .executors.executor import Executor, WorkerDied, never
+from .noise import quiet_libraries
 from .plan import Experiment, Scope, find_everything, plan
 from .preparing import Progress, StoppedError, prepare_inputs
 from .provenance import now, provenance
@@ -110,6 +111,7 @@ def run(
         ExecutorError: there are no workers to be had.
         SpecError, ProtocolError, MetricError, MethodError, DatasetError: see ``find_everything``.
     """
+    quiet_libraries()
     experiment = find_everything(spec)
     tell = progress or (lambda stage, done, total: None)
     with choose(spec, store) as executor, open_store(store, write=True) as opened:

@@ -21,6 +21,7 @@ from .keys import digest, restoration_key, score_key
 from .measuring import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
 from .metering import Meter
 from .metrics.metric import Metric, MetricError, Pair, get_metric
+from .noise import quiet_libraries
 from .objects import DamagedObjectError, Objects, Pixels, StoreError
 from .outputs import read_pixels
 from .protocols import Protocol, get_protocol
@@ -139,6 +140,7 @@ def perform(job: Job, *, objects: Objects, device: str, threads: int = 1) -> lis
     Raises:
         StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
+    quiet_libraries()  # a worker elsewhere begins here
     with fixed_threads(threads) as usual:
         return _perform(job, objects, device, usual)
 

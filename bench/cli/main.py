@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..noise import quiet_libraries
 from . import (
     ablate,
     catalogue,
@@ -98,6 +99,7 @@ def _interrupt(*_: object) -> None:
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    quiet_libraries()
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app()

@@ -55,6 +55,7 @@ def _restore_each(
 ) -> None:
     from ...datasets.images import read_image, write_png
     from ...methods.protocol import Method, PixelMethod
+    from ..failures import no_exit
     from ..restoring import restore_image, torch_device
 
     place = torch_device(device) if entry.interface == "tensor" else "cpu"
@@ -63,7 +64,9 @@ def _restore_each(
     with stage_progress() as progress:
         for number, (stem, lq) in enumerate(work.items()):
             progress("restoring", number, len(work))
-            write_png(targets[stem], restore_image(loaded, read_image(lq), scale, seed, place))
+            with no_exit():
+                sr = restore_image(loaded, read_image(lq), scale, seed, place)
+            write_png(targets[stem], sr)
             say(targets[stem])
 
 
@@ -72,6 +75,7 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
     from ...datasets.images import read_image, write_png
     from ...methods.protocol import FolderMethod
     from ..external import outputs_of
+    from ..failures import no_exit
     from ..scratch import scratch_folder
 
     loaded = entry.load("cpu")
@@ -83,7 +87,8 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
             write_png(lq_dir / f"{stem}.png", read_image(path))
         with stage_progress() as progress:
             progress(f"restoring {len(work)} images", 0, 0)
-            loaded.restore_folder(lq_dir, sr_dir, scale, seed)
+            with no_exit():
+                loaded.restore_folder(lq_dir, sr_dir, scale, seed)
         files = outputs_of(loaded, sr_dir, list(work))
         for stem, path in targets.items():
             write_png(path, read_image(files.of(stem)))

@@ -184,11 +184,8 @@ def _cluster(address: str | None) -> Iterator[Any]:
         _connect(ray, address, quiet)
     except SystemExit:  # Ray's own answer to SIGTERM
         raise ExecutorError("asked to end while Ray was starting") from None
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ExecutorError(
-            f"Ray cluster {address or os.environ.get('RAY_ADDRESS', '')} cannot be reached ({error}); start it with"
-            " 'ray start --head', or leave the address out for one on this machine"
-        ) from error
+    except Exception as error:  # Ray raises Exception itself where it starts too slowly
+        raise ExecutorError(_why_no_ray(address or os.environ.get("RAY_ADDRESS", ""), error)) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)
@@ -196,6 +193,19 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _why_no_ray(address: str, error: Exception) -> str:
+    said = " ".join(str(error).split()) or type(error).__name__
+    if address:
+        return (
+            f"Ray cluster {address} cannot be reached ({said}); start it with 'ray start --head', or leave the address"
+            " out for one on this machine"
+        )
+    return (
+        f"Ray does not start on this machine ({said}); run again when the machine is less busy, start it with 'ray"
+        " start --head' first, or use --workers without Ray"
+    )
 
 
 def _connect(ray: Any, address: str | None, quiet: dict[str, Any]) -> None:

@@ -116,6 +116,22 @@ def travel(what: Any) -> Any:
     return pickle.loads(pickle.dumps(what))
 
 
+def test_a_ray_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine Ray raises Exception itself."""
+    ray = pytest.importorskip("ray", reason="ray is not installed")
+
+    def slow(**_: Any) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "init", slow)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ExecutorError, match=r"Ray does not start.*timed out during startup.*less busy"):
+        list(RayActors(1, "cpu", RayOptions()).map(chores.square, [1]))
+    with pytest.raises(ExecutorError, match=r"Ray cluster here:1 cannot be reached"):
+        list(RayActors(1, "cpu", RayOptions(address="here:1")).map(chores.square, [1]))
+
+
 @pytest.mark.parametrize("shares_files", [True, False])
 def test_halves_and_parcels_change_no_row(
     hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares_files: bool

@@ -82,6 +82,11 @@ def test_a_job_of_several_images_that_ends_its_worker_costs_the_image_at_fault(h
     assert (summary.measured, summary.failed) == (2, 1)
 
 
+def test_restoring_by_hand_ends_with_an_error(hr: Path, tmp_path: Path, session: Callable[..., Any]) -> None:
+    told = session("restore", "misbehaving:Exits", hr, tmp_path / "out")
+    assert (told.status, told.err) == (3, "error: the code called sys.exit(0)\n")
+
+
 def test_an_exit_that_ray_asked_for_is_one() -> None:
     """Its workers answer SIGTERM so, in whatever code they are."""
     scope: dict[str, Any] = {"__name__": "ray._private.utils"}
