@@ -122,6 +122,29 @@ def test_an_image_has_no_distance_to_itself(
         assert not np.signbit(value)
 
 
+def test_rounded_weights_make_no_negative_distance(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Divided by their sum in float32, the weights of these heads sum to a little more than 1."""
+    random_weights.place(FILES["dists"], folder, monkeypatch)
+    head = verified(weight_file("dists"))
+    shapes = {name: part.shape for name, part in torch.load(head, weights_only=True).items()}
+    image = torch.rand(1, 3, 32, 32)
+    above = 0
+    for seed in range(60):
+        generator = torch.Generator().manual_seed(seed)
+        state = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+        total = state["alpha"].sum() + state["beta"].sum()
+        if float(sum((state[name] / total).double().sum() for name in ("alpha", "beta"))) <= 1 + 1e-8:
+            continue
+        above += 1
+        torch.save(state, folder / "head.pt")
+        network = FeatureDistance("dists", "vgg16", verified(weight_file("vgg16")), folder / "head.pt")
+        value = float(network(image, image))
+        assert (value, np.signbit(value)) == (0, False)
+        if above == 2:
+            return
+    pytest.fail("no head of these sums to more than 1")
+
+
 @every_metric
 @pytest.mark.parametrize("size", [(192, 208), (203, 187)])
 def test_tiles_and_batches_do_not_change_a_value(
