@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import isnan
 from typing import Any
 
+from ...reports.escaping import without_folders
 from ..keys import digest
 from ..metrics.metric import Metric, Payload, metrics_of
 from ..rows import Place
@@ -105,7 +106,7 @@ def take_snapshot(
             assert isinstance(scores, dict)
             scores[metric] = ScoreState(
                 value if done else None, _short(key) if done else "", number.get(measured) if done else None,
-                "" if done else reason or message or cell_status,
+                "" if done else without_folders(reason or message or cell_status),
             )  # fmt: skip
     known = metrics_of({metric for output in outputs.values() for metric in output.scores}, store.metrics())
     for place, state in _sets(store, outputs, known).items():

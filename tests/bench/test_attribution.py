@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from asasr_bench.bench import leaderboard
 from asasr_bench.bench.checksums import score_checksum
+from asasr_bench.bench.drift.baseline import write_baseline
 from asasr_bench.bench.figures.comparisons import cost, sensitivity
 from asasr_bench.bench.figures.material import Material
 from asasr_bench.bench.figures.options import parse_options
@@ -207,6 +208,8 @@ def test_no_file_of_a_report_names_a_folder_of_the_machine(store: Path, tmp_path
     lose(store, "net-2", "lsd", "failed", "/home/zoe-lee/HR/a.png: no such file")
     paths = write_reports(store, tmp_path / "report", ("md", "html", "tex", "csv"))
     paths += write_leaderboards([store], tmp_path / "site")
+    write_baseline(store, tmp_path / "baseline.json")
+    paths.append(tmp_path / "baseline.json")
     for path in paths:
         assert "zoe-lee" not in path.read_text(), path
         assert str(tmp_path) not in path.read_text(), path
