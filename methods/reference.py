@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,6 +106,12 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     ):
         if getattr(parsed, key) and not fits:
             raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
+    try:
+        json.dumps(parsed.args, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise MethodReferenceError(
+            f"method {dict(reference)}: 'args' must be numbers, texts, lists and mappings ({error})"
+        ) from None
     if parsed.family in OWN_FAMILIES:
         raise MethodReferenceError(f"method {dict(reference)}: no method has the family '{parsed.family}'")
     if parsed.command is not None and not ("{lq}" in parsed.command and "{sr}" in parsed.command):

@@ -193,6 +193,33 @@ def test_every_executor_gives_the_same_rows(hr: Path, tmp_path: Path, cluster: A
     assert_equal(one, run_spec(hr, tmp_path / "slurm", executor="slurm", workers=2, cluster=here))
 
 
+OWN = """
+from asasr_bench.methods.protocol import MethodCard
+from gain import GAIN
+class Net:
+    card = MethodCard("net", "regression", "Repeats pixels, darker")
+    weight_files = ()
+    def restore(self, lq, scale, seeds):
+        return GAIN * lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+"""
+
+
+@pytest.mark.slow
+def test_code_of_the_working_folder_is_the_same_everywhere(
+    hr: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "own_net.py").write_text(OWN)
+    (tmp_path / "code" / "gain.py").write_text("GAIN = 0.9\n")
+    monkeypatch.chdir(tmp_path / "code")
+    more = {"methods": ["own_net:Net", "file=./own_net.py:Net"], "metrics": ["lsd"], "workers": 2}
+    one = rows(run_spec(hr, tmp_path / "one", **{**more, "workers": 1}))
+    slurm = {"executor": "slurm", "cluster": {"engine": "local", "timeout_min": 30}}
+    for store, where in (("ray", {"executor": "ray"}), ("local", {}), ("slurm", slurm)):
+        other = rows(run_spec(hr, tmp_path / store, **more, **where))
+        pd.testing.assert_frame_equal(other[0], one[0], check_exact=True)
+
+
 @pytest.mark.slow
 def test_ray_shares_a_folder_where_there_is_one(hr: Path, tmp_path: Path, cluster: Any) -> None:
     one = run_spec(hr, tmp_path / "one", workers=1)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_a_name_is_only_a_label() -> None:
         ("json:JSONEncoder", MethodError, "is no method: it needs a MethodCard named 'card' and 'restore'"),
         ({"weigths": "x.pth"}, MethodReferenceError, "did you mean 'weights'"),
         ({"name": "x"}, MethodReferenceError, "exactly one"),
+        ({"object": "net:Net", "args": {"since": date(2024, 5, 1)}}, MethodReferenceError, "'args' must be numbers"),
         ({"command": "run --in {lq}"}, MethodReferenceError, "needs {lq} and {sr}"),
     ],
 )
