@@ -51,10 +51,13 @@ def open_to_write(database: Path) -> sqlite3.Connection:
     """
     connection = sqlite3.connect(database, timeout=30)
     try:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        if tables and "meta" not in tables:
+            raise StoreError(f"{database}: is no store that 'run' wrote; run into another folder")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if not tables:
             schema = files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
             stamp = f"INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}')"
             connection.executescript(f"BEGIN IMMEDIATE; {schema}; {stamp}; COMMIT;")
@@ -140,6 +143,26 @@ def _prepare(connection: sqlite3.Connection, version: str) -> None:
     if version == UPGRADES_FROM:
         upgrade(connection)
     add_views(connection)
+    _require_types(connection)
+
+
+def _require_types(connection: sqlite3.Connection) -> None:
+    """SQLite lets any column hold anything: refuse what no run writes before it reaches a reader.
+
+    Values of scores and parts of payloads are left to their checksums, which cost the cells of a damaged row alone.
+
+    Raises:
+        sqlite3.DatabaseError: a column holds another type.
+    """
+    allowed = {"TEXT": "'text', 'null'", "INTEGER": "'integer', 'null'", "REAL": "'real', 'integer', 'null'"}
+    for table in ("runs", "methods", "metrics", "inputs", "sets", "restorations", "outputs", "cells"):
+        columns = connection.execute(f"PRAGMA main.table_info({table})").fetchall()
+        if not {column[2] for column in columns} <= set(allowed):
+            raise sqlite3.DatabaseError(f"table '{table}' has columns that no store has")
+        names = [(str(name).replace('"', '""'), kind) for _, name, kind, *_ in columns]
+        tests = [f'typeof("{name}") NOT IN ({allowed[kind]})' for name, kind in names]
+        if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(tests)} LIMIT 1").fetchone():
+            raise sqlite3.DatabaseError(f"table '{table}' holds values of other types than a run writes")
 
 
 def _keep_copy(connection: sqlite3.Connection, path: Path) -> None:

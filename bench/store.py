@@ -19,7 +19,7 @@ from .objects import Objects, StoreError
 from .opening import DATABASE, SCHEMA_VERSION, acquire_lock, open_to_read, open_to_write
 from .recording import insert_metric, insert_output, insert_set
 from .rows import FailedCell, LeftOut, MetricCard, OutputRecord, Place, PlaceState, Problem, SetImage
-from .stored_text import DamagedRowError, metric_card, parsed, payload
+from .stored_text import DamagedRowError, method_card, metric_card, payload, run_provenance, run_spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -287,7 +287,7 @@ class Store:
         found = {}
         for name, text, weights, identity in self.query("SELECT name, card, weights, identity FROM methods"):
             with self._reading(f"the card of method '{name}'"):
-                found[str(name)] = {**parsed(text), "weights_digest": weights, "identity": identity}
+                found[str(name)] = {**method_card(text), "weights_digest": weights, "identity": identity}
         return dict(sorted(found.items()))
 
     def runs(self) -> list[dict[str, Any]]:
@@ -295,9 +295,10 @@ class Store:
         found = []
         for id, start, end, spec, made in self.query("SELECT id, started, finished, spec, provenance FROM runs"):
             with self._reading(f"what is recorded of run {id}"):
-                found.append(
-                    {"id": id, "started": start, "finished": end, "spec": parsed(spec), "provenance": parsed(made)}
-                )
+                found.append({
+                    "id": id, "started": start, "finished": end, "spec": run_spec(spec),
+                    "provenance": run_provenance(made),
+                })  # fmt: skip
         return sorted(found, key=lambda run: run["id"])
 
     @contextlib.contextmanager

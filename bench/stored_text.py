@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
 from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from .rows import MetricCard
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import BaseModel, TypeAdapter
 
 _LARGEST_PAYLOAD = 2**26
 """Bytes; the largest that a metric stores (a confusion matrix of 1000 classes) has 8 MB."""
@@ -38,6 +37,74 @@ def parsed(text: object) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DamagedRowError("is no JSON object")
     return found
+
+
+def method_card(text: object) -> dict[str, Any]:
+    """The card of a row of the table of methods.
+
+    Raises:
+        DamagedRowError: it is none.
+    """
+    return _valid("method", parsed(text))
+
+
+def run_spec(text: object) -> dict[str, Any]:
+    """The spec of a row of the table of runs.
+
+    Raises:
+        DamagedRowError: it is none.
+    """
+    return _valid("spec", parsed(text))
+
+
+def run_provenance(text: object) -> dict[str, Any]:
+    """The provenance of a row of the table of runs.
+
+    Raises:
+        DamagedRowError: it is none.
+    """
+    return _valid("provenance", parsed(text))
+
+
+def _valid(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields as they are, where those that readers use have the types in which runs write them."""
+    from pydantic import ValidationError
+
+    try:
+        _models()[kind].model_validate(fields)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise DamagedRowError(f"has something else where '{where}' should be ({problem['msg']})") from None
+    return fields
+
+
+@lru_cache(maxsize=1)
+def _models() -> dict[str, type[BaseModel]]:
+    from pydantic import BaseModel, ConfigDict, Field
+
+    class Row(BaseModel):
+        model_config = ConfigDict(extra="allow", strict=True)
+
+    class MethodRow(Row):
+        family: str = ""
+        version: str = ""
+        incomplete: str = ""
+        parameters: int | None = None
+        steps: int | None = None
+
+    class SpecRow(Row):
+        name: str = ""
+        protocol: str = ""
+        methods: list[str | dict[str, Any]] = Field(default_factory=list)
+        datasets: list[str | dict[str, Any]] = Field(default_factory=list)
+        metrics: list[str] = Field(default_factory=list)
+
+    class ProvenanceRow(Row):
+        packages: dict[str, str] = Field(default_factory=dict)
+        __pydantic_extra__: dict[str, str | int | float | None]
+
+    return {"method": MethodRow, "spec": SpecRow, "provenance": ProvenanceRow}
 
 
 def metric_card(id: object, version: object, text: object) -> MetricCard:
@@ -83,8 +150,3 @@ def payload(dtype: object, shape: object, content: object) -> NDArray[Any]:
         if isinstance(error, DamagedRowError):
             raise
         raise DamagedRowError(f"cannot be read ({error})") from None
-
-
-def texts(mapping: object) -> dict[str, str]:
-    """A mapping's entries as text; nothing where it is none."""
-    return {str(name): str(value) for name, value in mapping.items()} if isinstance(mapping, Mapping) else {}

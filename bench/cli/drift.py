@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -120,4 +121,6 @@ def _tolerances(given: list[str] | None) -> dict[str, float]:
             found[metric] = float(value)
         except ValueError:
             raise BaselineError(f"--tolerance {text}: write METRIC=DIFFERENCE, such as psnr_y=0.01") from None
+        if not 0 <= found[metric] < inf:
+            raise BaselineError(f"--tolerance {text}: a difference is 0 or a positive number, else nothing is checked")
     return found

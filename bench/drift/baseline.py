@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
-from math import inf, isinf
+from math import isinf
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from ...datasets.images import write_atomically
 from ..metrics.metric import stored_id
 from ..rows import Place
 from ..store import open_store
-from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
-
-FORMAT = 1
+from .baseline_text import FORMAT, parse
+from .snapshot import OutputState, ScoreState, Snapshot, take_snapshot
 
 
 class BaselineError(ValueError):
@@ -64,17 +65,23 @@ def read_baseline(path: Path) -> Snapshot:
         BaselineError: no such file, not a baseline, or one of another version.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise BaselineError(f"{path}: no such baseline; 'asasr-bench baseline STORE --out {path}' makes one") from None
     except (OSError, ValueError) as error:
         raise BaselineError(f"{path}: cannot be read as a baseline ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise BaselineError(f"{path}: not a baseline of format {FORMAT}; make it anew with 'asasr-bench baseline'")
     try:
-        return _parse(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BaselineError(f"{path}: damaged baseline ({type(error).__name__}: {error}); make it anew") from None
+        snapshot = parse(text)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = " in ".join([problem["msg"], *filter(None, [".".join(map(str, problem["loc"]))])])
+        raise BaselineError(
+            f"{path}: is no baseline of format {FORMAT}, or is damaged ({where});"
+            " make it anew with 'asasr-bench baseline'"
+        ) from None
+    if not any(score.value is not None for output in snapshot.outputs.values() for score in output.scores.values()):
+        raise BaselineError(f"{path}: has no values, so nothing could be checked against it; make it anew")
+    return snapshot
 
 
 def to_json(snapshot: Snapshot) -> str:
@@ -99,30 +106,6 @@ def _score(score: ScoreState) -> list[Any] | str:
         return score.message
     value = score.value
     return [("inf" if value > 0 else "-inf") if isinf(value) else value, score.key, score.origin]
-
-
-def _parse(content: Mapping[str, Any]) -> Snapshot:
-    outputs: dict[Place, OutputState] = {}
-    for row in content["outputs"]:
-        protocol, scale, dataset, image, method, seed, lq, reference, sr, restoration, origin, scores = row
-        outputs[protocol, scale, dataset, image, method, seed] = OutputState(
-            lq, reference, sr, restoration, origin, {metric: _parse_score(score) for metric, score in scores.items()}
-        )
-    return Snapshot(
-        content["name"],
-        content["started"],
-        tuple(Origin(**origin) for origin in content["origins"]),
-        content["methods"],
-        outputs,
-        {metric: float(value) for metric, value in content["tolerances"].items()},
-    )
-
-
-def _parse_score(score: list[Any] | str) -> ScoreState:
-    if isinstance(score, str):
-        return ScoreState(None, message=score)
-    value, key, origin = score
-    return ScoreState({"inf": inf, "-inf": -inf}[value] if isinstance(value, str) else float(value), key, origin)
 
 
 def _used(snapshot: Snapshot) -> Snapshot:

@@ -1,0 +1,74 @@
+"""The text of a baseline, as strictly read as any file that others may have written."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from ..rows import Place
+from .snapshot import Origin, OutputState, ScoreState, Snapshot
+
+FORMAT = 1
+
+_Value = FiniteFloat | Literal["inf", "-inf"]
+_Number = Annotated[int, Field(ge=0)] | None
+_Score = tuple[_Value, str, _Number]
+_Row = tuple[str, int, str, str, str, int, str, str, str, str, _Number, dict[str, str | _Score]]
+"""The six parts of a place; LQ, reference, SR, restoration, origin; metric to [value, key, origin] or why there is
+none."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Origin(_Strict):
+    packages: dict[str, str]
+    python: str = ""
+    device: str = ""
+    processor: str = ""
+    code: str = ""
+
+
+class _Baseline(_Strict):
+    format: Literal[1]
+    name: str
+    started: str
+    origins: list[_Origin]
+    methods: dict[str, dict[str, str]]
+    tolerances: dict[str, Annotated[FiniteFloat, Field(ge=0)]]
+    outputs: list[Annotated[_Row, Field(strict=False)]]
+
+    @model_validator(mode="after")
+    def _origins_are_there(self) -> _Baseline:
+        for row in self.outputs:
+            numbers = [row[10], *(score[2] for score in row[11].values() if not isinstance(score, str))]
+            if any(number is not None and number >= len(self.origins) for number in numbers):
+                raise ValueError(f"an origin of {row[4]}, {row[3]} is not among the {len(self.origins)} origins")
+        return self
+
+
+def parse(text: str) -> Snapshot:
+    """The snapshot that a baseline keeps.
+
+    Raises:
+        ValidationError: the text is none; no number in it is NaN, and none but values are infinite.
+    """
+    read = _Baseline.model_validate_json(text)
+    outputs: dict[Place, OutputState] = {}
+    for row in read.outputs:
+        protocol, scale, dataset, image, method, seed, lq, reference, sr, restoration, origin, scores = row
+        outputs[protocol, scale, dataset, image, method, seed] = OutputState(
+            lq, reference, sr, restoration, origin, {metric: _score(score) for metric, score in scores.items()}
+        )
+    origins = tuple(Origin(**origin.model_dump()) for origin in read.origins)
+    return Snapshot(read.name, read.started, origins, read.methods, outputs, read.tolerances)
+
+
+def _score(score: str | _Score) -> ScoreState:
+    if isinstance(score, str):
+        return ScoreState(None, message=score)
+    value, key, origin = score
+    return ScoreState({"inf": inf, "-inf": -inf}[value] if isinstance(value, str) else value, key, origin)
