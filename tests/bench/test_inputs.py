@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.dataset import Sample
 from asasr_bench.datasets.images import write_png
 from asasr_bench.datasets.imresize import imresize
+from numpy.typing import NDArray
 
 
 @pytest.fixture
@@ -82,3 +84,25 @@ def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
 def test_scale_and_protocol_follow_each_other(text: str, overrides: dict, scale: int, protocol: str) -> None:
     spec = parse_spec(f"name: x\nmetrics: [psnr_y]\n{text}", origin="x", overrides=overrides)
     assert (spec.scale, spec.protocol) == (scale, protocol)
+
+
+def test_outputs_of_former_values_of_a_degradation_are_not_taken_for_those_of_its_present_ones(
+    tmp_path: Path, photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asasr_bench.datasets.degradation import settings
+
+    write_png(tmp_path / "hr" / "a.png", np.ascontiguousarray(photo[:64, :64]))
+
+    def lqs(*methods: str) -> dict[str, str]:
+        evaluate("realsr", tmp_path / "store", datasets=[f"D={tmp_path / 'hr'}"], methods=methods,
+                 metrics=["psnr_y"], lq_rule="degradation:seesr-x4")  # fmt: skip
+        with open_store(tmp_path / "store") as store:
+            return {str(row.method): str(row.lq) for row in store.outputs().itertuples()}
+
+    first = replace(settings.preset("osediff-x4"), name="seesr-x4")  # revision 0 had these values
+    with monkeypatch.context() as patched:
+        patched.setitem(settings._PRESETS, "seesr-x4", first)
+        before = lqs("bicubic", "nearest")
+    after = lqs("bicubic")
+    assert list(after) == ["bicubic"]  # that of the other method is left out until it runs again
+    assert after["bicubic"] != before["bicubic"]
