@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from ..methods.reference import name_of
 from ..reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
 from ..reports.escaping import without_folders
 from .metrics.metric import Metric, Payload, metrics_of
-from .objects import Pixels, StoreError
-from .published import no_published, with_published
+from .objects import Pixels
+from .published import with_published
 from .ranking import average_ranks, per_image
 from .rows import Place
 from .set_values import SetValue, combine, tied_with_best
@@ -67,7 +67,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         ranks=average_ranks(scores, rivals, known),
         left_out=left_out(store, set(scores["dataset"])),
     )
-    return with_published(board, outputs) if published else board
+    return with_published(board, outputs, store.input_of) if published else board
 
 
 def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
@@ -342,11 +342,13 @@ def shown_pixels(pixels: Pixels) -> Pixels:
 
 
 def write_reports(
-    root: Path, out: Path, formats: Sequence[str], *, title: str | None = None, published: bool = False
-) -> list[Path]:
+    root: Path, out: Path, formats: Sequence[str], *, title: str | None = None, published: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Path]:  # fmt: skip
     """Write ``leaderboard.{md,csv,tex,html}`` from a store and return the paths.
 
-    ``published``: with what others published for the same datasets under the same protocols.
+    ``published``: with what others published for the same datasets under the same protocols; ``tell`` hears which
+    datasets have nothing of it, and why.
 
     Raises:
         FormatError: a format that does not exist.
@@ -357,8 +359,8 @@ def write_reports(
         raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
     with open_store(root) as store:
         board = load_board(store, title=title or root.resolve().name, published=published)
-        if published and board.published.empty:
-            raise StoreError(f"{root}: {no_published(board)}")
+        for note in board.unpublished:
+            tell(f"no published values beside {note}")
         return write_board(store, board, out, formats)
 
 

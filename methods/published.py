@@ -33,7 +33,7 @@ class PublishedSet(BaseModel):
     images: int | None = None
     """How many, where the source says it."""
     metrics: dict[str, int]
-    """Metric ids, and how many decimals were printed."""
+    """Ids of the product's metrics, or keys of ``elsewhere``, and how many decimals were printed."""
     rows: dict[str, Annotated[tuple[float | None, ...], Field(strict=False)]]
     """A method's values in the order of ``metrics``; None: not printed."""
 
@@ -57,7 +57,16 @@ class PublishedTable(BaseModel):
     """Ours where the source measured the same way (``S`` stands for the scale); others are names without code."""
     conventions: str = ""
     """What is known of how it was measured where the protocol is not ours."""
+    elsewhere: dict[str, str] = {}
+    """Metrics of it that the product does not have, or of which it is not known that they are the same, and why."""
     sets: Annotated[tuple[PublishedSet, ...], Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _explains_what_it_has(self) -> PublishedTable:
+        unused = set(self.elsewhere) - {metric for one in self.sets for metric in one.metrics}
+        if unused:
+            raise ValueError(f"elsewhere: no set has {', '.join(sorted(unused))}")
+        return self
 
 
 @dataclass(frozen=True)

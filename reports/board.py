@@ -72,6 +72,8 @@ class Board:
     source (key of ``sources``), disputed (another source says something else)."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where published values are from, in words."""
+    unpublished: tuple[str, ...] = ()
+    """Why datasets have no published values though they were asked for, in words."""
     ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
     """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
     left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEFT_OUT_COLUMNS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,8 @@ def report(
     from ..leaderboard import write_reports
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_reports(store, out or store / "report", names, title=title, published=published):
+    tell = partial(say, err=True)
+    for path in write_reports(store, out or store / "report", names, title=title, published=published, tell=tell):
         say(path)
     say_left_out_of(store)
 

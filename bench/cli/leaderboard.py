@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def leaderboard(
     from ..pages import write_leaderboards
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
-    for path in write_leaderboards(stores, out, names, title=title, images=images, published=published):
+    tell = partial(say, err=True)
+    for path in write_leaderboards(stores, out, names, title=title, images=images, published=published, tell=tell):
         say(path)
     for store in stores:
         say_left_out_of(store)

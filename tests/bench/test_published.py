@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from asasr_bench.bench.keys import input_key
 from asasr_bench.bench.published import with_published
+from asasr_bench.datasets.card import listed_files
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.board import METHOD_COLUMNS, Board
 from asasr_bench.reports.grid import grids
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
+from PIL import Image
+
+Session = Callable[..., Any]
 
 
 def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
@@ -39,11 +49,35 @@ def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
 
 def outputs(images: int = 100, scale: int = 4, rule: str = "files", **board_place: str) -> pd.DataFrame:
     place = {"protocol": "osediff-512", "dataset": "RealSR-512", **board_place}
-    return pd.DataFrame([{**place, "image": str(n), "scale": scale, "lq_rule": rule} for n in range(images)])
+    rows = [
+        {**place, "image": str(n), "scale": scale, "lq_rule": rule, "lq": f"lq{n}", "reference": f"hr{n}"}
+        for n in range(images)
+    ]
+    return pd.DataFrame(rows)
+
+
+@cache
+def keys_of_card() -> dict[str, int]:
+    """Input keys of RealSR-512's files, numbered."""
+    files = [(digest, place) for digest, _, place in listed_files("RealSR-512")]
+    hr, lq = (
+        sorted((place, digest) for digest, place in files if place.startswith(side)) for side in ("test_HR", "test_LR")
+    )
+    pairs = ((first, second) for (_, first), (_, second) in zip(hr, lq, strict=True))
+    return {
+        input_key(hr_file=first, lq_file=second, lq_rule="files", rule_version=1, scale=4, on_luma=False): number
+        for number, (first, second) in enumerate(pairs)
+    }
+
+
+def of_card(key: str) -> tuple[str, str] | None:
+    """A store that has the pixels of RealSR-512's files."""
+    number = keys_of_card().get(key)
+    return None if number is None else (f"lq{number}", f"hr{number}")
 
 
 def test_rows_stand_apart_with_their_sources() -> None:
-    one = with_published(board(), outputs())
+    one = with_published(board(), outputs(), of_card)
     (grid,) = grids(one)
     claims = [row for row in grid.rows if row.source]
     assert grid.rows[0].method == "ours"
@@ -62,7 +96,7 @@ def test_rows_stand_apart_with_their_sources() -> None:
 
 
 def test_contradictions_are_shown_and_not_averaged() -> None:
-    one = with_published(board(), outputs())
+    one = with_published(board(), outputs(), of_card)
     text = to_markdown(one)
     assert "*TSD-SR* <sup>2</sup> | published | 24.81≠ | 0.7172≠" in text
     assert "*TSD-SR* <sup>3</sup> | published | 23.41≠ | 0.6886≠" in text
@@ -74,7 +108,7 @@ def test_contradictions_are_shown_and_not_averaged() -> None:
 
 
 def test_csv_names_the_source_of_each_claim() -> None:
-    rows = list(csv.DictReader(to_csv(with_published(board(), outputs())).splitlines()))
+    rows = list(csv.DictReader(to_csv(with_published(board(), outputs(), of_card)).splitlines()))
     assert [row["source"] for row in rows if row["method"] == "ours"] == ["", ""]
     (claim,) = [row for row in rows if row["method"] == "SeeSR" and row["metric"] == "psnr_y"]
     assert float(claim["value"]) == 25.18
@@ -94,19 +128,62 @@ def test_csv_names_the_source_of_each_claim() -> None:
     ],
 )
 def test_another_set_scale_or_protocol_gets_no_rows(frame: pd.DataFrame) -> None:
-    assert with_published(board(), frame).published.empty
+    assert with_published(board(), frame, of_card).published.empty
 
 
-def test_the_command_line_says_which_sets_have_rows(tmp_path: Path, command, rng: np.random.Generator) -> None:
-    for number in range(5):
-        write_png(tmp_path / "hr" / f"{number}.png", rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
-    command("run", "classic-x4", "--dataset", f"Set5={tmp_path / 'hr'}", "--method", "bicubic", "--store", "s",
-            "--no-report")  # fmt: skip
-    command("report", "s", "--published", "--format", "md")
-    text = (tmp_path / "s" / "report" / "leaderboard.md").read_text()
-    assert "*Bicubic* <sup>1</sup> | published | 28.42 |" in text
-    command("run", "classic-x4", "--dataset", f"Mine={tmp_path / 'hr'}", "--method", "bicubic", "--store", "t",
-            "--no-report")  # fmt: skip
-    assert "Set5 (classic-x4)" in command("report", "t", "--published", status=3).stderr
-    assert "osediff-table-1" in command("list", "published").stdout
-    assert "NeurIPS 2024" in command("show", "osediff-table-1").stdout
+def test_every_metric_of_a_row_stands_in_its_column() -> None:
+    """LPIPS and MUSIQ of OSEDiff's table, as it prints them."""
+    one = board()
+    names = ("lpips_alex", "musiq_koniq", "maniqa_pipal", "clipiqa", "dists", "niqe", "fid")
+    metrics = pd.DataFrame([(id, id, "", 4, "lower") for id in names], columns=one.metrics.columns)
+    scores = pd.concat([one.scores.assign(metric=id) for id in names], ignore_index=True)
+    filled = with_published(replace(one, metrics=metrics, scores=scores), outputs(), of_card)
+    (row,) = [line for line in to_markdown(filled).splitlines() if line.startswith("| *SeeSR* <sup>2</sup>")]
+    assert [cell.strip() for cell in row.split("|")[3:10]] == [
+        "0.3009", "69.7700", "0.6442", "0.6612", "0.2223", "5.4081", "125.5500",
+    ]  # fmt: skip
+
+
+def run_on(folder: Path, name: str, store: str, session: Session) -> None:
+    told = session("run", "classic-x4", "--dataset", f"{name}={folder}", "--method", "bicubic", "--metric", "psnr_y",
+                   "--store", store, "--no-report")  # fmt: skip
+    assert told.status == 0
+
+
+def test_pictures_are_compared_with_the_card(tmp_path: Path, shared: Path, session: Session) -> None:
+    """The five photos of Set5 have its rows; five others of that name have none, and four of them have none."""
+    photos = sorted((shared / "data" / "Set5" / "HR").iterdir())
+    for name, chosen in (("whole", photos), ("part", photos[:4]), ("other", photos)):
+        for path in chosen:
+            (tmp_path / name).mkdir(exist_ok=True)
+            shutil.copy(path, tmp_path / name)
+    with Image.open(tmp_path / "other" / "head.png") as image:
+        image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "other" / "head.png")
+    told = {}
+    for name in ("whole", "part", "other"):
+        run_on(tmp_path / name, "Set5", f"s-{name}", session)
+        told[name] = session("report", f"s-{name}", "--published", "--format", "md")
+        assert told[name].status == 0
+    text = {name: (tmp_path / f"s-{name}" / "report" / "leaderboard.md").read_text() for name in told}
+    assert "*Bicubic* <sup>1</sup> | published | 28.42 |" in text["whole"]
+    assert "published" not in text["part"] + text["other"]
+    assert told["whole"].err == ""
+    assert "Set5 (classic-x4): yours has 4 images, the published table 5" in told["part"].err
+    assert "'head' of your 5 images are not from the files of Set5" in told["other"].err
+    pages = session("leaderboard", "s-part", "--out", "pages", "--published", "--format", "md")
+    assert (pages.status, "the published table 5" in pages.err) == (0, True)
+
+
+def test_a_card_without_digests_matches_by_name_and_says_so() -> None:
+    frame = outputs(93, dataset="DRealSR-512")
+    one = with_published(board(dataset="DRealSR-512"), frame, lambda key: None)
+    assert "27.92" in to_markdown(one)
+    assert "DRealSR-512: same name and number of images, pictures not compared" in to_markdown(one)
+
+
+def test_the_command_line_says_which_sets_have_rows(tmp_path: Path, session: Session, rng: np.random.Generator) -> None:
+    write_png(tmp_path / "hr" / "a.png", rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
+    run_on(tmp_path / "hr", "Mine", "t", session)
+    assert "Set5 (classic-x4)" in session("report", "t", "--published").err
+    assert "osediff-table-1" in session("list", "published").out
+    assert "NeurIPS 2024" in session("show", "osediff-table-1").out
