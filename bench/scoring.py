@@ -13,6 +13,7 @@ from .metrics.metric import MetricError, Pair, Pixels, get_metric
 from .outputs import has_colours
 from .protocols import Protocol
 from .restoring import torch_device
+from .threads import fixed_threads
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def score_folders(
     size = images_together(batch, device)
     target = "cpu" if all(metric.measure_many is None for metric in functions) else torch_device(device)
     for group in grouped(zip(samples, ahead(load, samples, 2 * size), strict=True), size):
-        results = [measure_each(metric, [pair for _, pair in group], target) for metric in functions]
+        with fixed_threads(1):  # as runs do, to the last digit
+            results = [measure_each(metric, [pair for _, pair in group], target) for metric in functions]
         for index, (sample, _) in enumerate(group):
             for metric, values in zip(functions, results, strict=True):
                 value = values[index]

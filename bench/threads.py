@@ -32,13 +32,19 @@ def fixed_threads(threads: int) -> Iterator[Mapping[str, str | None]]:
         The environment variables as they were, for programs that are none of ours.
     """
     before = {name: os.environ.get(name) for name in _VARIABLES}
-    torch_before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else cores()
+    torch_before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else _usual()
     with environment(dict.fromkeys(_VARIABLES, str(threads))), _libraries(len(sys.modules)).limit(limits=threads):
         _set_torch(threads)
         try:
             yield before
         finally:
             _set_torch(torch_before)
+
+
+def _usual() -> int:
+    """Threads that torch would choose by itself."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else cores()
 
 
 @lru_cache(maxsize=1)

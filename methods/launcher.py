@@ -57,11 +57,13 @@ def launch(arguments: list[str], seconds: float) -> dict[str, object]:
             break
         if woken in ready:
             os.read(woken, 4096)
-            ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+            reaped, status, usage = os.wait4(process.pid, os.WNOHANG)
+            ended = reaped == process.pid
         said, heard = _listen(heard, said)
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # before it is reaped: its number is still its own
-    _, status, usage = os.wait4(process.pid, 0)
+        os.killpg(process.pid, signal.SIGKILL)  # what it left in its group, too
+    if not ended:
+        _, status, usage = os.wait4(process.pid, 0)
     _end_children()
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
