@@ -76,7 +76,7 @@ def read_baseline(path: Path) -> Snapshot:
         problem = error.errors()[0]
         where = " in ".join([problem["msg"], *filter(None, [".".join(map(str, problem["loc"]))])])
         raise BaselineError(
-            f"{path}: is no baseline of format {FORMAT}, or is damaged ({where});"
+            f"{path}: is not a baseline of format {FORMAT}, or is damaged ({where});"
             " make it anew with 'asasr-bench baseline'"
         ) from None
     if not any(score.value is not None for output in snapshot.outputs.values() for score in output.scores.values()):

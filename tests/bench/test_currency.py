@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asasr_bench.bench.declaring import identity_of
 from asasr_bench.bench.drift.baseline import write_baseline
 from asasr_bench.bench.leaderboard import load_board, write_reports
 from asasr_bench.bench.metric_cards import card_of
@@ -22,6 +23,8 @@ from asasr_bench.bench.runner import Summary, run
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.networks import compact_gan_file
+from asasr_bench.methods.registry import resolve
 from skimage import data
 
 Run = Callable[..., Summary]
@@ -218,3 +221,11 @@ def test_a_report_of_nothing_but_former_results_says_so(again: Run, tmp_path: Pa
     for path in write_reports(tmp_path / "store", tmp_path / "report", ("md", "html", "tex", "csv")):
         text = " ".join(path.read_text().split())
         assert path.suffix in (".csv", ".tex") or "are of former weights, code or settings" in text
+
+
+def test_a_weight_file_is_the_same_method_under_any_path(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copyfile(compact_gan_file(), tmp_path / folder / f"{folder}.safetensors")
+    identities = {identity_of(resolve(str(tmp_path / folder / f"{folder}.safetensors"))) for folder in ("a", "b")}
+    assert len(identities) == 1

@@ -22,6 +22,7 @@ from asasr_bench.bench.metrics.metric import shipped_metrics
 from asasr_bench.bench.pages import of_protocol, write_leaderboards
 from asasr_bench.bench.profiles import log_profiles, mean_log_ratios
 from asasr_bench.bench.ranking import average_ranks, ranks
+from asasr_bench.bench.rows import MetricCard
 from asasr_bench.bench.statistics import permutation_p, permutation_ps
 from asasr_bench.bench.store import open_store
 from asasr_bench.reports.board import PUBLISHED_COLUMNS
@@ -83,6 +84,49 @@ def test_conflicts_are_refused_by_name(store: Path, tmp_path: Path, statement: s
     with pytest.raises(MergeError, match=re.escape(said)):
         merge_stores([first, second], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
+
+
+def test_a_network_is_what_determines_its_pixels_however_it_was_named(store: Path, tmp_path: Path) -> None:
+    """By its path in one store, by its id in the other: the cards differ, and the network is the same."""
+    first, second = split(store, tmp_path)
+    for root, summary, identity in ((first, "Network from net.pth", "d1"), (second, "A published network", "d1")):
+        with open_store(root, write=True) as opened:
+            opened.add_method("net-2", {"family": "gan", "version": "1", "summary": summary}, "w1", identity)
+    assert merge_stores([first, second], tmp_path / "merged") == 18
+    with open_store(tmp_path / "merged") as merged:
+        assert merged.methods()["net-2"]["identity"] == "d1"
+    with open_store(second, write=True) as opened:
+        opened.add_method("net-2", {"family": "gan", "version": "1"}, "w1", "d2")
+    with pytest.raises(MergeError, match=r"method 'net-2': settings or code digest d1 in .*/a, digest d2 in .*NAME="):
+        merge_stores([first, second], tmp_path / "refused")
+
+
+def test_what_is_out_of_date_in_a_store_neither_contradicts_nor_is_merged(store: Path, tmp_path: Path) -> None:
+    first, second = split(store, tmp_path)
+    change(second, "UPDATE outputs SET lq = 'x', wanted = 'another' WHERE method = 'net-2' AND image = 'image3'")
+    assert merge_stores([first, second], tmp_path / "merged") == 18  # of the first store
+    assert merge_stores([second], tmp_path / "alone") == 11
+
+
+def test_versions_of_a_metric_that_differ_are_refused_by_name(store: Path, tmp_path: Path) -> None:
+    first, second = split(store, tmp_path)
+    for root, version in ((first, "1"), (second, "2 abc")):
+        with open_store(root, write=True) as opened:
+            opened.add_metrics([MetricCard("psnr_y", "PSNR", version=version)])
+    with pytest.raises(MergeError, match=r"metric 'psnr_y': version 1 in .*/a, 2 abc in .*/b"):
+        merge_stores([first, second], tmp_path / "merged")
+
+
+def test_a_store_of_version_4_merges_and_its_file_stays_as_it_is(tmp_path: Path) -> None:
+    old = Path(__file__).parent / "stores" / "version4" / "store"
+    shutil.copytree(old, tmp_path / "old")
+    before = (tmp_path / "old" / "store.sqlite").read_bytes()
+    assert merge_stores([tmp_path / "old", tmp_path / "old"], tmp_path / "merged") == 4
+    assert (tmp_path / "old" / "store.sqlite").read_bytes() == before
+    with open_store(tmp_path / "merged") as merged, open_store(old) as whole:
+        assert merged.scores().equals(whole.scores())
+        assert merged.metrics() == whole.metrics()
+        assert merged.left_out() == []
 
 
 def test_last_digits_are_no_conflict(store: Path, tmp_path: Path) -> None:
