@@ -54,11 +54,11 @@ def require_current(module: ModuleType, files: Mapping[str, Path]) -> list[str]:
     for name, path in files.items():
         _require_itself(name, path)
     paths = {os.path.realpath(path) for path in files.values()}
-    installed = any(is_library(path) for path in paths)
+    names = {path.rpartition(os.sep)[2] for path in paths}  # thousands of modules need no look at the disk
     loaded = {
         name: each
         for name, each in list(sys.modules.items())
-        if (file := _file(each)) and (installed or not is_library(file)) and os.path.realpath(file) in paths
+        if (file := _file(each)).rpartition(os.sep)[2] in names and os.path.realpath(file) in paths
     }
     doubts = [doubt for name, each in loaded.items() if (doubt := _check(name, each))]
     specs = {name: each.__spec__ for name, each in loaded.items()}
