@@ -112,10 +112,10 @@ def _problem(one: _Set, claim: _Claim, input_of: InputOf) -> str:
         known = _pixels_of_card(claim, input_of)
         others = sorted(image for image, pixels in one.images.items() if not pixels or not pixels <= known)
         if others:
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            which = f"'{others[0]}' is" if len(others) == 1 else f"'{others[0]}' and {len(others) - 1} more are"
             return (
-                f"'{others[0]}'{more} of your {len(one.images)} images are not from the files of {claim.dataset} whose"
-                f" digests its card has; get those with 'asasr-bench data fetch {claim.dataset}', or give the set"
+                f"of your {len(one.images)} images {which} not from the files of {claim.dataset} whose digests its card"
+                f" has; get those with 'asasr-bench data fetch {claim.dataset}', or give the set"
                 " another name"
             )
     if claim.images not in (None, len(one.images)):

@@ -53,12 +53,18 @@ def datasets() -> None:
 @listing.command()
 def metrics() -> None:
     """Metrics by id."""
-    from ..metrics.metric import get_metric, shipped_metrics
+    from ..metrics.metric import MetricError, get_metric, shipped_metrics
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
     from ..tasks.catalogue import measures
 
-    rows = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
-            for m in (*shipped_metrics().values(), *map(get_metric, installed_metrics()))]  # fmt: skip
+    rows: list[tuple[str, ...]] = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
+            for m in shipped_metrics().values()]  # fmt: skip
+    for id, point in installed_metrics().items():
+        try:
+            own = get_metric(id)
+            rows.append((id, own.title, own.direction, own.range, "needs something" if own.missing() else "ready"))
+        except MetricError as error:  # one plug-in must not hide the others
+            rows.append((id, point.value, "", "", str(error)))
     print_table(("metric", "title", "better", "range", "state"), rows)
     print_table(
         ("metric of a task", "engines"),

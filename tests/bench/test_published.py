@@ -169,7 +169,7 @@ def test_pictures_are_compared_with_the_card(tmp_path: Path, shared: Path, sessi
     assert "published" not in text["part"] + text["other"]
     assert told["whole"].err == ""
     assert "Set5 (classic-x4): yours has 4 images, the published table 5" in told["part"].err
-    assert "'head' of your 5 images are not from the files of Set5" in told["other"].err
+    assert "of your 5 images 'head' is not from the files of Set5" in told["other"].err
     pages = session("leaderboard", "s-part", "--out", "pages", "--published", "--format", "md")
     assert (pages.status, "the published table 5" in pages.err) == (0, True)
 

@@ -214,7 +214,8 @@ def test_an_installed_metric_of_sets(
     info = site / "bright-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bright\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[asasr_bench.metrics]\nbright = bright_metric:BRIGHT\n")
+    points = "bright = bright_metric:BRIGHT\nbroken = no_such_module:X\npsnr_y = bright_metric:BRIGHT\n"
+    (info / "entry_points.txt").write_text(f"[asasr_bench.metrics]\n{points}")
     written(site, """
         import numpy as np
         from asasr_bench.bench.metrics.metric import Metric
@@ -225,7 +226,10 @@ def test_an_installed_metric_of_sets(
     """, "bright_metric.py")  # fmt: skip
     with monkeypatch.context() as installed:
         installed.syspath_prepend(str(site))
-        assert "bright" in session("list", "metrics").out
+        listed = session("list", "metrics").out
+        assert "bright" in listed
+        assert "no_such_module:X" in listed  # a broken one hides no other
+        assert get_metric("psnr_y").title == "PSNR-Y"  # nobody takes an id of the package
         assert "Bright share" in session("show", "bright").out
         spec = load_spec(study / "spec.yaml", {"metrics": ("psnr_y", "bright")})
         assert run(spec, tmp_path / "s").complete
