@@ -13,7 +13,8 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -87,12 +88,11 @@ def _looked(name: str, error: BaseException, folders: Sequence[Path]) -> str:
 
 def _import_module(name: str, folders: Sequence[Path]) -> ModuleType:
     top = name.partition(".")[0]
-    _make_importable(folders)
-    path = [place for place in sys.path if place not in _ADDED or place in {str(folder) for folder in folders}]
     before = sys.modules.keys() - set()
-    module = importlib.import_module(name)
+    with _importable(folders):
+        module = importlib.import_module(name)
+        wanted = PathFinder.find_spec(top, [place for place in sys.path if place not in _ADDED])
     note_imports(before)
-    wanted = PathFinder.find_spec(top, path)
     loaded = getattr(sys.modules[top], "__file__", None)
     if wanted is not None and wanted.origin and loaded and not _same(wanted.origin, loaded):
         raise CodeError(
@@ -116,7 +116,6 @@ def _import_file(file: Path) -> ModuleType:
         folder, parts = folder.parent, [folder.name, *parts]
     if len(parts) > 1:
         return _import_module(".".join(parts if parts[-1] != "__init__" else parts[:-1]), [folder])
-    _make_importable([folder])
     name = _PRIVATE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
     if not is_current(name):
         before = sys.modules.keys() - {name}
@@ -126,7 +125,8 @@ def _import_file(file: Path) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            with _importable([folder]):
+                spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise
@@ -138,13 +138,25 @@ _ADDED: list[str] = []
 """What we put at the end of Python's path."""
 
 
-def _make_importable(folders: Sequence[Path]) -> None:
-    """For good: methods import when they run, too. At the end, so that a folder ``datasets`` hides no library."""
+@contextmanager
+def _importable(folders: Sequence[Path]) -> Iterator[None]:
+    """Import from folders as a script in them does: they come first.
+
+    Afterwards they come last for good, since methods import when they run, too, and a ``utils.py`` of theirs must hide
+    nothing from others.
+    """
     own = [place for place in sys.path if place not in _ADDED]
     new = [str(folder) for folder in folders if str(folder) not in own]
-    _ADDED[:] = [*new, *(place for place in _ADDED if place not in new)]
-    sys.path[:] = [*own, *_ADDED]
+    others = [place for place in _ADDED if place not in new]
+    _ADDED[:] = others
+    sys.path[:] = [*new, *own, *others]
     importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        _ADDED[:] = [*new, *others]
+        kept = [place for place in sys.path if place not in _ADDED]  # code may add places of its own
+        sys.path[:] = [*kept, *_ADDED]
 
 
 def _same(one: str, other: str) -> bool:

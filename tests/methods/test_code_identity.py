@@ -227,6 +227,22 @@ def test_two_modules_of_one_name_never_stand_for_each_other(tmp_path: Path, writ
         identity_of(import_object(f"{tmp_path}/a/user.py:Net"))
 
 
+def test_files_beside_hide_installed_modules_as_they_do_for_a_script(tmp_path: Path, write: Write) -> None:
+    write("site-packages/shadowed_helper.py", "GAIN = 1\n")
+    write("code/shadowed_helper.py", "GAIN = 2\n")
+    file = write(
+        "code/net.py", "from shadowed_helper import GAIN\nclass Net:\n    weight_files = ()\n    gain = GAIN\n"
+    )
+    sys.path.insert(0, str(tmp_path / "site-packages"))
+    for reference in (f"{file}:Net", "net:Net"):
+        imported = import_object(reference, [tmp_path / "code"])
+        assert imported.value.gain == 2
+        assert identity_of(imported).incomplete == ""
+    assert sys.path.index(str(tmp_path / "code")) > sys.path.index(str(tmp_path / "site-packages"))
+    _forget()
+    assert importlib.import_module("shadowed_helper").GAIN == 1
+
+
 def test_messages_say_where_was_looked(tmp_path: Path, write: Write) -> None:
     with pytest.raises(CodeError, match=f"{tmp_path}.*installed packages"):
         import_object("no_such_module_at_all:Net", [tmp_path])
