@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import stored
 from asasr_bench.bench import open_store
+from asasr_bench.bench.dispatch import dispatch
+from asasr_bench.bench.executors.executor import WorkerDied
 from asasr_bench.bench.failures import CalledExitError, no_exit, traceback_of
 from asasr_bench.bench.runner import Summary, run
 from asasr_bench.bench.spec import parse_spec
+from asasr_bench.bench.worker import Job, Task
 from asasr_bench.datasets.images import write_png
 
 
@@ -75,11 +80,48 @@ def test_a_method_that_hangs_costs_the_cells_of_its_image(hr: Path, tmp_path: Pa
     assert summary.messages == ("took longer than 20 s; raise 'timeout' or use less",)
 
 
-def test_a_job_of_several_images_that_ends_its_worker_costs_the_image_at_fault(hr: Path, tmp_path: Path) -> None:
+def test_a_crash_costs_its_own_image(hr: Path, tmp_path: Path) -> None:
     write_png(tmp_path / "hr" / "image1.png", np.zeros((32, 32, 3), np.uint8))
-    kills = {"object": "misbehaving:Dark", "args": {"what": "kill"}}
-    summary = measured(tmp_path, kills, workers=2, batch=3, metrics=["psnr_y", "small_detector"][:1])
+    summary = measured(tmp_path, {"object": "misbehaving:Dark", "args": {"what": "kill"}}, workers=2)
     assert (summary.measured, summary.failed) == (2, 1)
+
+
+class FallsOver:
+    """An executor whose workers die of image ``b``, and so of every job that holds it."""
+
+    shares_files = True
+
+    def map(self, function: Any, items: Any, stop: Any = None, limits: Any = None) -> Iterator[Any]:
+        for job in items:
+            images = [task.image for task in job.tasks]
+            seconds = limits.seconds(job)
+            yield job, WorkerDied(f"{seconds:g} s") if "b" in images else images
+
+
+def test_a_job_of_several_images_is_done_again_image_by_image() -> None:
+    tasks = tuple(Task(image, "", None, "", None, ()) for image in "abc")
+    job = Job("D", "net", '"net"', "asasr", 4, 0, "files", tasks)
+    spec = SimpleNamespace(device="cpu", threads=1, timeout=7.0)
+    experiment: Any = SimpleNamespace(spec=spec, methods=())
+    store: Any = SimpleNamespace(objects=None)
+    results = [
+        ([task.image for task in done.tasks], result)
+        for done, result in dispatch(
+            experiment, FallsOver(), [job, replace(job, tasks=tasks[:1])], store, lambda: False
+        )
+    ]
+    assert results == [(["a"], ["a"]), (["a"], ["a"]), (["b"], WorkerDied("7 s")), (["c"], ["c"])]
+
+
+def test_a_method_that_ends_every_worker_does_not_end_one_for_each_image(hr: Path, tmp_path: Path) -> None:
+    for number in range(3, 8):
+        write_png(tmp_path / "hr" / f"image{number}.png", np.full((32, 32, 3), number, np.uint8))
+    (tmp_path / "starts").mkdir()
+    kills = {"object": "misbehaving:Kills", "args": {"folder": str(tmp_path / "starts")}}
+    summary = measured(tmp_path, kills, "bicubic", workers=2)
+    assert (summary.measured, summary.failed) == (8, 8)
+    assert [message.split()[0] for message in summary.messages] == ["not", "the"]  # tried, and died
+    assert len(list((tmp_path / "starts").iterdir())) <= 9
 
 
 def test_restoring_by_hand_ends_with_an_error(hr: Path, tmp_path: Path, session: Callable[..., Any]) -> None:
