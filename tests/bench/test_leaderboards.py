@@ -123,7 +123,7 @@ def test_a_store_of_version_4_merges_and_its_file_stays_as_it_is(tmp_path: Path)
     before = (tmp_path / "old" / "store.sqlite").read_bytes()
     assert merge_stores([tmp_path / "old", tmp_path / "old"], tmp_path / "merged") == 4
     assert (tmp_path / "old" / "store.sqlite").read_bytes() == before
-    with open_store(tmp_path / "merged") as merged, open_store(old) as whole:
+    with open_store(tmp_path / "merged") as merged, open_store(tmp_path / "old") as whole:
         assert merged.scores().equals(whole.scores())
         assert merged.metrics() == whole.metrics()
         assert merged.left_out() == []
