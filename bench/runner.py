@@ -44,7 +44,7 @@ class Summary:
     """The different tracebacks of code that is not ours."""
 
     changed: bool
-    """The store has rows that it had not before."""
+    """The store has rows that it had not before, or leaves out others: reports of it are out of date."""
 
     @property
     def complete(self) -> bool:
@@ -78,7 +78,7 @@ class _Tally:
                     self.reasons[output.message or item.message] += 1
                     self.details |= dict.fromkeys(filter(None, [output.detail, item.detail]))
 
-    def summary(self, kept: int) -> Summary:
+    def summary(self, kept: int, *, changed: bool) -> Summary:
         return Summary(
             measured=self.measured,
             kept=kept,
@@ -86,7 +86,7 @@ class _Tally:
             unavailable=self.bad["unavailable"],
             messages=tuple(reason for reason, _ in self.reasons.most_common()),
             details=tuple(self.details),
-            changed=self.outputs > 0,
+            changed=changed,
         )
 
 
@@ -132,6 +132,7 @@ def _run(
     experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, tell: Progress,
     stop: Callable[[], bool], watch: Watch,
 ) -> Summary:  # fmt: skip
+    left_out = store.left_out()
     declare_metrics(experiment, store)
     declare_methods(experiment, store)
     tally, jobs = _Tally(), Spool[Job]()
@@ -178,4 +179,4 @@ def _run(
     if done < total:
         raise StoppedError(f"stopped with {total - done} of {total} images left to do")
     store.finish_run(number, now())
-    return tally.summary(kept)
+    return tally.summary(kept, changed=tally.outputs > 0 or store.left_out() != left_out)
