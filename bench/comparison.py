@@ -12,14 +12,12 @@ import numpy as np
 from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .ranking import per_image
 from .rows import Place
-from .set_values import bootstrap_p, combine
-from .statistics import LEVEL, Paired, holm, paired
+from .set_values import combine, paired_sets
+from .statistics import SIGNIFICANT, Paired, holm, paired
 from .store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SIGNIFICANT = 0.05
 
 
 class ComparisonError(ValueError):
@@ -99,7 +97,7 @@ def compare_methods(
 def _sets(
     group: pd.DataFrame, payloads: Mapping[Place, Payload], metric: Metric, first: str, second: str
 ) -> Paired | None:
-    """Two values of the set that both restored, by a paired bootstrap over its images; None below two images.
+    """Two values of the set that both restored, by their pseudo-values; None below two images.
 
     The share of wins is over images that have a value of their own.
     """
@@ -110,15 +108,12 @@ def _sets(
         rows = group[(group["method"] == name) & group["image"].isin(images)][place].itertuples(index=False, name=None)
         values.append(combine(metric, {(row[3], row[5]): payloads[row] for row in rows if row in payloads}))
     one, other = values
-    if one.images != other.images or one.n < 2 or np.isnan(one.value) or np.isnan(other.value):
+    if one.images != other.images or len(one.images) < 2 or np.isnan(one.pseudo + other.pseudo).any():
         return None
-    draws = metric.compared(one.draws) - metric.compared(other.draws)
-    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    difference = float(metric.compared(np.array(one.value)) - metric.compared(np.array(other.value)))
     shared = per_image(group, metric)[[first, second]].dropna()
     a, b = (shared[name].to_numpy() for name in (first, second))
     wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
-    return Paired(one.n, difference, float(low), float(high), bootstrap_p(draws), float("nan"), wins)
+    return paired_sets(one.pseudo, other.pseudo, len(one.images), wins=wins)
 
 
 def _wins(result: Paired, metric: Metric) -> float:
@@ -127,6 +122,6 @@ def _wins(result: Paired, metric: Metric) -> float:
 
 def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
     """The better one by the metric's direction; ``-`` where the test cannot tell."""
-    if p >= _SIGNIFICANT or metric.direction == "none":
+    if p >= SIGNIFICANT or metric.direction == "none":
         return "-"
     return first if (result.difference > 0) == (metric.direction == "higher") else second

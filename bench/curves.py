@@ -19,8 +19,8 @@ from .comparison import ComparisonError, better_of
 from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .ranking import per_image
 from .rows import Place
-from .set_values import bootstrap_p, combine
-from .statistics import LEVEL, Paired, holm, paired
+from .set_values import combine, paired_sets
+from .statistics import Paired, holm, paired
 from .store import open_store
 
 Floats = NDArray[np.float64]
@@ -167,19 +167,19 @@ def _compare_sets(
         if place in payloads:
             parts[place[4]][place[3], place[5]] = payloads[place]
     sets = {name: combine(metric, part) for name, part in parts.items()}
-    if len({one.images for one in sets.values()}) > 1 or any(one.n < 2 or np.isnan(one.value) for one in sets.values()):
+    if len({one.images for one in sets.values()}) > 1 or any(
+        one.pseudo.size < 2 or np.isnan(one.pseudo).any() for one in sets.values()
+    ):
         return []
     means = {name: float(distortions.loc[sorted(shared), name].mean()) for name in both}
-    values = {name: metric.compared(np.append(one.draws, one.value)) for name, one in sets.items()}
+    values = {name: one.pseudo for name, one in sets.items()}
     found: list[tuple[str, float, Paired | None]] = []
     for point in names[first]:
         mixture = partner([means[name] for name in names[second]], means[point])
         result = None
         if mixture is not None:
-            difference = values[point] - mixture.values([values[name] for name in names[second]])
-            low, high = np.nanquantile(difference[:-1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-            p = bootstrap_p(difference[:-1])
-            result = Paired(sets[point].n, float(difference[-1]), float(low), float(high), p, np.nan, np.nan)
+            other = mixture.values([values[name] for name in names[second]])
+            result = paired_sets(values[point], other, len(shared))
         found.append((point, means[point], result))
     return found
 

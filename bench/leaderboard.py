@@ -14,23 +14,26 @@ import pandas as pd
 from ..datasets.card import card_ids, load_card
 from ..datasets.images import write_atomically
 from ..methods.reference import name_of
-from ..reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
+from ..reports.board import (
+    COST_COLUMNS,
+    LEFT_OUT_COLUMNS,
+    METHOD_COLUMNS,
+    SCORE_COLUMNS,
+    Board,
+    Example,
+    RunRecord,
+)
 from ..reports.escaping import without_folders
-from .metrics.metric import Metric, Payload, metrics_of
+from .confidence_set import can_tell
+from .contests import Contest, contests
+from .metrics.metric import Metric, metrics_of
 from .objects import Pixels
 from .published import with_published
-from .ranking import average_ranks, per_image
-from .rows import Place
-from .set_values import SetValue, combine, tied_with_best
-from .statistics import bootstrap_cis, holm, least_p, permutation_ps
+from .ranking import average_ranks
 from .store import Store, open_store
 
 FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3
-_COLUMNS = [
-    "dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied", "infinite",
-]  # fmt: skip
-_SIGNIFICANT = 0.05
 
 
 class FormatError(ValueError):
@@ -47,24 +50,27 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     methods = _methods(store, outputs)
     known = list(metrics_of(scores["metric"].unique(), store.metrics()).values())
     scores, infinite = leave_out_infinite(scores)
-    values = _values(store, scores, methods, known)
-    values["infinite"] = [infinite[place] for place in values[_VALUE].itertuples(index=False, name=None)]
-    rivals = values[~values["method"].isin(_ceilings(methods))]
+    played = _contests(store, scores, known, _ceilings(methods))
+    ranking = average_ranks(played)
     board = Board(
         title=title,
-        scores=values,
+        scores=_values(played, methods, known, infinite),
         rules=_rules(outputs),
         untested=_untested(scores),
         methods=methods,
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
-            [(one.id, one.title, one.unit, one.digits, one.direction, one.note) for one in known],
-            columns=["metric", "title", "unit", "digits", "direction", "note"],
+            [
+                (one.id, one.title, one.unit, one.digits, one.direction, one.note, one.combine is not None)
+                for one in known
+            ],
+            columns=["metric", "title", "unit", "digits", "direction", "note", "of_sets"],
         ),
         provenance=_provenance(store),
         costs=_costs(outputs),
         whole=_whole(store, outputs),
-        ranks=average_ranks(scores, rivals, known),
+        ranks=ranking.rows,
+        rank_notes=ranking.notes,
         left_out=left_out(store, set(scores["dataset"])),
     )
     return with_published(board, outputs, store.input_of) if published else board
@@ -113,96 +119,34 @@ def _ceilings(methods: pd.DataFrame) -> set[str]:
     return set(methods["method"][methods["family"] == "reference"])
 
 
-def _values(store: Store, scores: pd.DataFrame, methods: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+def _contests(store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str]) -> list[Contest]:
+    payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
+    return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings))
+
+
+def _values(
+    played: Iterable[Contest], methods: pd.DataFrame, metrics: Sequence[Metric], infinite: Counter[tuple[str, ...]]
+) -> pd.DataFrame:
     """One row per dataset, method, metric and protocol."""
-    ceilings = _ceilings(methods)
-    place = ["protocol", "dataset", "metric"]
-    known = {metric.id: metric for metric in metrics}
-    combined = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
     rows: list[tuple[object, ...]] = []
-    for (protocol, dataset, id), group in scores.groupby(place, sort=False):
-        metric = known[str(id)]
-        found = (
-            _means(group, metric) if metric.combine is None else _combined(group, metric, combined[metric.id], ceilings)
-        )
+    for contest in played:
+        place, tied = (contest.protocol, contest.dataset, contest.metric.id), contest.tied
+        shared = dict(zip(contest.methods, contest.values.tolist(), strict=True))
         rows += [
-            (dataset, method, id, protocol, *numbers, metric.direction, tied, 0) for method, *numbers, tied in found
-        ]
-    frame = pd.DataFrame(rows, columns=_COLUMNS)
+            (*place, entry.method, entry.value, entry.low, entry.high, entry.n, contest.metric.direction,
+             shared.get(entry.method, np.nan), contest.images, entry.method in tied,
+             infinite[(*place, entry.method)])
+            for entry in contest.entries
+        ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=SCORE_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
-             "metric": {id: rank for rank, id in enumerate(known)}}  # fmt: skip
+             "metric": {metric.id: rank for rank, metric in enumerate(metrics)}}  # fmt: skip
     return frame.sort_values(
         ["protocol", "dataset", "method", "metric"],
         key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,
         kind="stable",
         ignore_index=True,
     )
-
-
-def _means(group: pd.DataFrame, metric: Metric) -> list[tuple[object, ...]]:
-    """Method, mean over images with interval, images, tied; seeds are averaged within an image first."""
-    table = per_image(group, metric)
-    values = {str(method): table[method].dropna() for method in table}
-    tied = _tied_with_best(values, metric)
-    bounds = _intervals(values)
-    found: list[tuple[object, ...]] = []
-    for method, one in values.items():
-        value = float(one.to_numpy().mean()) if one.size else float("nan")
-        found.append((method, value, *bounds[method], one.size, method in tied))
-    return found
-
-
-def _intervals(values: Mapping[str, pd.Series]) -> dict[str, tuple[float, float]]:
-    """Bootstrap intervals; methods with the same number of images see the same resampled sets at once."""
-    sizes: dict[int, list[str]] = {}
-    for method, one in values.items():
-        sizes.setdefault(one.size, []).append(method)
-    bounds = {}
-    for names in sizes.values():
-        table = np.stack([values[name].to_numpy() for name in names])
-        for name, (low, high) in zip(names, bootstrap_cis(table), strict=True):
-            bounds[name] = float(low), float(high)
-    return bounds
-
-
-def _combined(
-    group: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload], ceilings: Container[str]
-) -> list[tuple[object, ...]]:
-    """Method, value of the set with interval, images, tied; HR itself takes no part in the comparison."""
-    values: dict[str, SetValue] = {}
-    for method, part in group.groupby("method", sort=False):
-        rows = part[["protocol", "scale", "set", "image", "method", "seed"]].itertuples(index=False, name=None)
-        stored = {(place[3], place[5]): payloads[place] for place in rows if place in payloads}
-        values[str(method)] = combine(metric, stored)
-    rivals = {name: one for name, one in values.items() if name not in ceilings}
-    images = max((one.n for one in rivals.values()), default=0)
-    tied = tied_with_best(rivals, metric) if rivals and _can_tell(images, len(rivals)) else set()
-    return [(name, one.value, one.low, one.high, one.n, name in tied) for name, one in values.items()]
-
-
-def _tied_with_best(values: dict[str, pd.Series], metric: Metric) -> set[str]:
-    """Methods that a paired test cannot tell from the best one: permutation test, Holm-corrected, at 5 %."""
-    images = max((one.size for one in values.values()), default=0)
-    full = {name: one.sort_index() for name, one in values.items() if one.size == images}
-    if metric.direction == "none" or len(full) < 2 or not _can_tell(images, len(full)):
-        return set()
-    loss = {name: pd.Series(metric.losses(one.to_numpy()), index=one.index) for name, one in full.items()}
-    best = min(loss, key=lambda name: float(loss[name].mean()))
-    others = [name for name in loss if name != best and loss[name].index.equals(loss[best].index)]
-    if not others:
-        return set()
-    with np.errstate(invalid="ignore"):  # two identical images: both infinitely good
-        differences = np.stack([(loss[name] - loss[best]).fillna(0.0) for name in others], dtype=np.float64)
-    finite = np.isfinite(differences).all(1)
-    p_values = np.zeros(len(others))
-    if finite.any():
-        p_values[finite] = permutation_ps(differences[finite])
-    return {name for name, p in zip(others, holm(p_values), strict=True) if p >= _SIGNIFICANT}
-
-
-def _can_tell(images: int, methods: int) -> bool:
-    """Whether there are images enough for any method to differ from the best one at 5 %, Holm-corrected."""
-    return least_p(images) * (methods - 1) < _SIGNIFICANT
 
 
 def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
@@ -226,9 +170,7 @@ def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
     """Protocols and datasets with too few images for a test."""
     groups = scores[scores["status"] == "done"].groupby(["protocol", "dataset"], sort=False)
     return frozenset(
-        (str(protocol), str(dataset))
-        for (protocol, dataset), part in groups
-        if not _can_tell(part["image"].nunique(), part["method"].nunique())
+        (str(protocol), str(dataset)) for (protocol, dataset), part in groups if not can_tell(part["image"].nunique())
     )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from .metrics.metric import Metric
-from .statistics import LEVEL, resampling_weights
+from .statistics import FEWEST, LEVEL, Floats, resampled
 
-Floats = NDArray[np.float64]
+if TYPE_CHECKING:
+    from .contests import Contest
+
 COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 _RESAMPLES = 1_000
+_LEAST_RANKED = 0.5
+"""Of a dataset's metrics: a method that has fewer of them is not ranked, so that it takes no metric from all others."""
 
 
 def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -33,84 +38,112 @@ def ranks(values: Floats, metric: Metric) -> Floats:
     return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
 
 
-def average_ranks(scores: pd.DataFrame, means: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Ranking:
+    """Average ranks of all protocols."""
+
+    rows: pd.DataFrame
+    """``COLUMNS``; dataset '' is the mean over datasets."""
+    notes: Mapping[str, tuple[str, ...]]
+    """By protocol: which metrics and methods of which datasets are not in the ranks, in sentences."""
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One dataset."""
+
+    methods: tuple[str, ...]
+    point: Floats
+    """Mean ranks ``[methods]``."""
+    draws: Floats | None
+    """Those of resampled sets of images ``[R, methods]``; None where there are too few images."""
+
+
+def average_ranks(contests: Sequence[Contest]) -> Ranking:
     """Mean rank over metrics for each dataset, and over datasets (dataset '').
 
-    Only methods with values of all of a dataset's ranking metrics on all images take part there, and only those that
-    take part everywhere in the overall rank. Intervals: percentile bootstrap over images; the same resampled images
-    serve all methods and metrics. Values of sets that are not means of images keep their rank in it; where there are no
-    others, ``low`` and ``high`` are NaN.
+    A dataset ranks the methods that have at least half of the metrics that any has, by the metrics that all of these
+    have, each on the images that all compared methods have. Only those ranked on every dataset are in the overall rank.
 
-    Args:
-        scores: cells, with the names of datasets as in ``means``.
-        means: rows of ``Board.scores``.
+    Intervals: percentile bootstrap over images, the same resampled images for all methods and metrics, widened to hold
+    the rank itself, since resampling pulls ranks to the middle. A metric with fewer than five images or infinite values
+    keeps its rank in it; where all do, ``low`` and ``high`` are NaN.
     """
-    ranking = {metric.id: metric for metric in metrics if metric.direction != "none"}
     rows: list[tuple[object, ...]] = []
-    for protocol, ours in means[means["metric"].isin(ranking)].groupby("protocol", sort=False):
-        parts = {}
-        for dataset, part in ours.groupby("dataset", sort=False):
-            cells = scores[(scores["protocol"] == protocol) & (scores["dataset"] == dataset)]
-            parts[str(dataset)] = _of_dataset(part, cells, ranking)
-        for dataset, (methods, point, draws) in parts.items():
-            rows += _rows(str(protocol), dataset, methods, point, draws)
+    notes: dict[str, tuple[str, ...]] = {}
+    ranking = [contest for contest in contests if contest.metric.direction != "none"]
+    for protocol in dict.fromkeys(contest.protocol for contest in ranking):
+        ours = [contest for contest in ranking if contest.protocol == protocol]
+        parts: dict[str, _Ranked] = {}
+        said: list[str] = []
+        for dataset in dict.fromkeys(contest.dataset for contest in ours):
+            here = [contest for contest in ours if contest.dataset == dataset]
+            methods, chosen = _that_all_have(here)
+            said += _left_out(dataset, here, methods, chosen)
+            if chosen:
+                parts[dataset] = _of_dataset(methods, chosen)
+        for dataset, part in parts.items():
+            rows += _rows(protocol, dataset, part)
         if len(parts) > 1:
-            rows += _rows(str(protocol), "", *_overall(list(parts.values())))
-    return pd.DataFrame(rows, columns=COLUMNS)
+            rows += _rows(protocol, "", _overall(list(parts.values())))
+        notes[protocol] = tuple(said)
+    return Ranking(pd.DataFrame(rows, columns=COLUMNS), notes)
 
 
-Ranked = tuple[list[str], Floats, Floats]
-"""Methods, their mean ranks ``[methods]``, and those of resampled sets ``[R, methods]``."""
+def _that_all_have(contests: Sequence[Contest]) -> tuple[tuple[str, ...], list[Contest]]:
+    """The methods of a dataset that are ranked, and the metrics by which they are."""
+    some = [contest for contest in contests if contest.methods]
+    names = dict.fromkeys(name for contest in some for name in contest.methods)
+    counts = {name: sum(name in contest.methods for contest in some) for name in names}
+    methods = tuple(name for name, count in counts.items() if count >= _LEAST_RANKED * len(some))
+    return methods, [contest for contest in some if set(methods) <= set(contest.methods)] if methods else []
 
 
-def _of_dataset(means: pd.DataFrame, cells: pd.DataFrame, ranking: Mapping[str, Metric]) -> Ranked:
-    here = [id for id in ranking if id in set(means["metric"])]
-    images = means.groupby("metric")["n"].max()
-    complete = means[means["value"].notna() & (means["n"] == means["metric"].map(images))]
-    counts = complete.groupby("method", sort=False)["metric"].nunique()
-    methods = [str(name) for name in counts.index[counts == len(here)]]
-    table = complete.pivot(index="method", columns="metric", values="value").reindex(index=methods, columns=here)
-    points = (
-        np.stack([ranks(table[id].to_numpy(dtype=np.float64), ranking[id]) for id in here]) if here else np.empty(0)
-    )
-    if not methods:
-        return [], np.empty(0), np.empty((_RESAMPLES, 0))
-    samples = [None if ranking[id].combine is not None else _resampled(cells, methods, ranking[id]) for id in here]
-    if all(values is None for values in samples):
-        return methods, points.mean(0), np.full((_RESAMPLES, len(methods)), np.nan)
-    drawn = [
-        np.broadcast_to(point, (_RESAMPLES, len(methods))) if values is None else ranks(values, ranking[id])
-        for id, point, values in zip(here, points, samples, strict=True)
-    ]
-    return methods, points.mean(0), np.mean(drawn, axis=0)
+def _left_out(
+    dataset: str, contests: Sequence[Contest], methods: Sequence[str], chosen: Sequence[Contest]
+) -> Iterator[str]:
+    some = [contest for contest in contests if contest.methods]
+    for contest in contests:
+        if contest in some and contest not in chosen:
+            lacking = [name for name in methods if name not in contest.methods]
+            yield f"{dataset}: {contest.metric.title} is not in the ranks; it lacks values of {', '.join(lacking)}."
+        elif contest not in some:
+            yield f"{dataset}: {contest.metric.title} is not in the ranks; no method has values of it."
+    for name in dict.fromkeys(entry.method for contest in contests for entry in contest.entries):
+        count = sum(name in contest.methods for contest in some)
+        if name not in methods and any(name in (*contest.methods, *contest.left_out) for contest in some):
+            yield f"{dataset}: {name} is not ranked; it has {count} of {len(some)} metrics on images enough."
 
 
-def _resampled(cells: pd.DataFrame, methods: Sequence[str], metric: Metric) -> Floats | None:
-    """The metric's value of resampled sets, ``[R, methods]``; None where there are too few images or some infinite."""
-    ours = cells[(cells["metric"] == metric.id) & cells["method"].isin(methods)]
-    values = per_image(ours, metric).reindex(columns=list(methods)).dropna().to_numpy(dtype=np.float64)
-    if len(values) < 2 or not np.isfinite(values).all():
-        return None
-    return resampled(values, _RESAMPLES)
+def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> _Ranked:
+    points, drawn = [], []
+    for contest in contests:
+        columns = [contest.methods.index(name) for name in methods]
+        point = ranks(contest.values[columns], contest.metric)
+        units = contest.units[:, columns]
+        points.append(point)
+        enough = len(units) >= FEWEST and bool(np.isfinite(units).all())
+        drawn.append(ranks(resampled(units, _RESAMPLES), contest.metric) if enough else None)
+    if all(one is None for one in drawn):
+        return _Ranked(methods, np.mean(points, axis=0), None)
+    draws = [point[None] if one is None else one for point, one in zip(points, drawn, strict=True)]
+    return _Ranked(methods, np.mean(points, axis=0), np.mean(np.broadcast_arrays(*draws), axis=0))
 
 
-def resampled(values: Floats, resamples: int) -> Floats:
-    """Means of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
-    means: Floats = resampling_weights(len(values), resamples) @ values / len(values)
-    return means
+def _overall(parts: Sequence[_Ranked]) -> _Ranked:
+    everywhere = tuple(name for name in parts[0].methods if all(name in part.methods for part in parts))
+    places = [[part.methods.index(name) for name in everywhere] for part in parts]
+    point = np.mean([part.point[place] for part, place in zip(parts, places, strict=True)], axis=0)
+    if any(part.draws is None for part in parts):
+        return _Ranked(everywhere, point, None)
+    draws = [part.draws[:, place] for part, place in zip(parts, places, strict=True) if part.draws is not None]
+    return _Ranked(everywhere, point, np.mean(draws, axis=0))
 
 
-def _overall(parts: Sequence[Ranked]) -> Ranked:
-    everywhere = [name for name in parts[0][0] if all(name in methods for methods, _, _ in parts)]
-    places = [[methods.index(name) for name in everywhere] for methods, _, _ in parts]
-    point = np.mean([own[place] for (_, own, _), place in zip(parts, places, strict=True)], axis=0)
-    draws = np.mean([own[:, place] for (_, _, own), place in zip(parts, places, strict=True)], axis=0)
-    return everywhere, np.atleast_1d(point), draws
-
-
-def _rows(protocol: str, dataset: str, methods: list[str], point: Floats, draws: Floats) -> list[tuple[object, ...]]:
-    if not methods:
-        return []
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return [(protocol, dataset, name, *map(float, numbers))
-            for name, *numbers in zip(methods, point, low, high, strict=True)]  # fmt: skip
+def _rows(protocol: str, dataset: str, part: _Ranked) -> Iterator[tuple[object, ...]]:
+    low = high = np.full(len(part.methods), np.nan)
+    if part.draws is not None and part.methods:
+        low, high = np.quantile(part.draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        low, high = np.minimum(low, part.point), np.maximum(high, part.point)
+    for name, *numbers in zip(part.methods, part.point, low, high, strict=True):
+        yield (protocol, dataset, name, *map(float, numbers))

@@ -1,19 +1,17 @@
-"""Values of whole sets: from values or payloads of images to a number with its interval, and who ties with the best."""
+"""Values of whole sets (mIoU, AP, FID): from payloads of images to a number, and what each image has to do with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .metrics.metric import Floats, Metric, Payload
-from .statistics import LEVEL, holm, resampling_weights
+from .statistics import Paired, paired
 
-RESAMPLES_SLOW = 1_000
-"""Where a metric can only be combined one set at a time."""
-_SIGNIFICANT = 0.05
+MOST_LEFT_OUT = 1_000
+"""Sets that are combined anew for one value; where there are more images, some are left out together."""
 
 Payloads = Mapping[tuple[str, int], Payload]
 """By image and seed."""
@@ -24,67 +22,56 @@ class SetValue:
     """One method on one set."""
 
     value: float
-    low: float
-    high: float
-    n: int
-    """Images."""
-    draws: Floats
-    """The value of resampled sets ``[R]``, the same sets for every method with these images; empty below two images."""
+    pseudo: Floats
+    """Jackknife pseudo-values (Tukey, 1958), one per image, or per group of images in large sets: their mean is the
+    value, and each is larger by as much as its image makes the value larger, so that what holds for values of images
+    holds for them. NaN where a set without the image has no value; empty below two images."""
     images: frozenset[str]
 
 
 def combine(metric: Metric, payloads: Payloads) -> SetValue:
-    """Value and bootstrap interval (over images, percentile) of a set.
+    """The value of a set.
 
     With several seeds it is the mean over seeds of the sets that each seed gives, on the images that all have.
     """
     assert metric.combine is not None
     if not payloads:
-        return SetValue(float("nan"), float("nan"), float("nan"), 0, np.empty(0), frozenset())
+        return SetValue(float("nan"), np.empty(0), frozenset())
     seeds = sorted({seed for _, seed in payloads})
-    shared = sorted(set.intersection(*({image for image, one in payloads if one == seed} for seed in seeds)))
+    shared = sorted(set.intersection(*({image for image, own in payloads if own == seed} for seed in seeds)))
     by_seed = [[payloads[image, seed] for image in shared] for seed in seeds]
     value = float(np.mean([metric.combine(one) for one in by_seed])) if shared else float("nan")
-    draws = np.mean([_resampled(metric, one) for one in by_seed], axis=0) if len(shared) > 1 else np.empty(0)
-    low, high = _interval(draws)
-    return SetValue(value, low, high, len(shared), draws, frozenset(shared))
+    if len(shared) < 2:
+        return SetValue(value, np.empty(0), frozenset(shared))
+    without = np.mean([_without_each(metric, one) for one in by_seed], axis=0)
+    return SetValue(value, pseudo_values(value, without), frozenset(shared))
 
 
-def _resampled(metric: Metric, payloads: Sequence[Payload]) -> Floats:
-    assert metric.combine is not None
-    if metric.resample is not None:
-        return metric.resample(payloads, resampling_weights(len(payloads), metric.resamples))
-    weights = resampling_weights(len(payloads), RESAMPLES_SLOW).astype(np.int64)
-    draws = [metric.combine([payloads[k] for k in np.repeat(np.arange(row.size), row)]) for row in weights]
-    return np.asarray(draws, dtype=np.float64)
+def pseudo_values(value: float, without: Floats) -> Floats:
+    """Of a set's value and those of the sets that lack one image each ``[N]``; their mean is the value.
 
-
-def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    defined = draws[~np.isnan(draws)]  # a resampled set may hold no object at all
-    if not defined.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def tied_with_best(values: Mapping[str, SetValue], metric: Metric) -> set[str]:
-    """Methods whose set values a paired bootstrap cannot tell from the best one's: two-sided, Holm-corrected, at 5 %.
-
-    Only methods with all images take part.
+    Tukey's are ``N * value - (N - 1) * without``. Their mean corrects the value for bias, which tables do not do.
     """
-    images = max((one.n for one in values.values()), default=0)
-    full = {name: one for name, one in values.items() if one.n == images and one.draws.size}
-    if metric.direction == "none" or len(full) < 2:
-        return set()
-    loss = {name: metric.losses(np.append(one.draws, one.value)) for name, one in full.items()}
-    best = min(loss, key=lambda name: float(loss[name][-1]))
-    others = [name for name in loss if name != best and full[name].images == full[best].images]
-    adjusted = holm([bootstrap_p(loss[name][:-1] - loss[best][:-1]) for name in others])
-    return {name for name, p in zip(others, adjusted, strict=True) if p >= _SIGNIFICANT}
+    pseudo: Floats = value + (without.size - 1) * (without.mean() - without)
+    return pseudo
 
 
-def bootstrap_p(differences: Floats) -> float:
-    """Two-sided p-value of "no difference" from paired resampled differences (share on the far side of 0, doubled)."""
-    defined = differences[~np.isnan(differences)]
-    fewer = min(int((defined <= 0).sum()), int((defined >= 0).sum()))
-    return min(1.0, 2 * (1 + fewer) / (1 + defined.size))
+def paired_sets(first: Floats, second: Floats, images: int, *, wins: float = float("nan")) -> Paired:
+    """Compare two methods on a set by their pseudo-values; standard deviations of images are no effect size there."""
+    return replace(paired(first, second), n=images, effect=float("nan"), wins=wins)
+
+
+def left_out(count: int) -> Floats:
+    """Sets that lack one image, or one group of images, each: 1 where an image stays, ``[groups, count]``."""
+    groups = np.arange(count) % MOST_LEFT_OUT
+    stays: Floats = (groups != np.arange(groups.max() + 1)[:, None]).astype(np.float64)
+    return stays
+
+
+def _without_each(metric: Metric, payloads: Sequence[Payload]) -> Floats:
+    assert metric.combine is not None
+    kept = left_out(len(payloads))
+    if metric.resample is not None:
+        return metric.resample(payloads, kept)
+    values = [metric.combine([payload for payload, stays in zip(payloads, row, strict=True) if stays]) for row in kept]
+    return np.asarray(values, dtype=np.float64)

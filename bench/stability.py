@@ -17,8 +17,8 @@ from ..datasets.images import as_rgb
 from .metrics.metric import Metric, Payload, metrics_of, stored_id
 from .objects import Objects
 from .rows import Place
-from .set_values import combine
-from .statistics import LEVEL, bootstrap_ci
+from .set_values import combine, pseudo_values
+from .statistics import interval
 from .store import open_store
 
 PIXELS = "L-STD"
@@ -44,7 +44,7 @@ class Stability:
     """Standard deviation over seeds (population): mean over images, or of the set's value where only sets have it."""
     low: float
     high: float
-    """Bootstrap interval over images."""
+    """95 % interval over images."""
     seeds: int
     images: int
     title: str
@@ -107,7 +107,7 @@ def _chosen(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) 
 
 @dataclass(frozen=True)
 class Deviation:
-    """A deviation over seeds with its bootstrap interval over images."""
+    """A deviation over seeds with its 95 % interval over images."""
 
     value: float
     low: float
@@ -118,7 +118,7 @@ class Deviation:
 def _of_images(deviations: np.ndarray) -> Deviation | None:
     if not deviations.size:
         return None
-    return Deviation(float(deviations.mean()), *bootstrap_ci(deviations), deviations.size)
+    return Deviation(float(deviations.mean()), *interval(deviations), deviations.size)
 
 
 def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Deviation | None:
@@ -132,9 +132,14 @@ def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payl
     sets = [combine(metric, one) for one in by_seed.values()]
     if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
         return None
-    draws = np.std([one.draws for one in sets], axis=0)
-    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if draws.size else (np.nan, np.nan)
-    return Deviation(float(np.std([one.value for one in sets])), float(low), float(high), sets[0].n)
+    value = float(np.std([one.value for one in sets]))
+    count = sets[0].pseudo.size
+    if count < 2:
+        return Deviation(value, float("nan"), float("nan"), len(sets[0].images))
+    # The sets that lack an image, from their pseudo-values; the deviation of each over seeds.
+    without = np.std([one.value - (one.pseudo - one.value) / (count - 1) for one in sets], axis=0)
+    low, high = interval(pseudo_values(value, without))
+    return Deviation(value, max(0.0, low), high, len(sets[0].images))
 
 
 def _by_seed(scores: pd.DataFrame) -> np.ndarray:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
 METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
+SCORE_COLUMNS = ["protocol", "dataset", "metric", "method", "value", "ci_low", "ci_high", "n", "direction",
+                 "shared", "shared_n", "tied", "infinite"]  # fmt: skip
 COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
 LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
 _RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
@@ -47,8 +49,9 @@ class Board:
     title: str
     scores: pd.DataFrame
     """dataset, method, metric, protocol, value (NaN: none), ci_low, ci_high, n, direction (higher, lower, zero: nearest
-    to 0, none), tied (a paired test cannot tell it from the best), infinite (images of infinite value, SR equals HR:
-    the mean leaves them out where there are others)."""
+    to 0, none); shared: the value over the ``shared_n`` images that all compared methods have, by which best ones are
+    marked (NaN: too few images to be compared); tied (a test on these images cannot tell it from the best), infinite
+    (images of infinite value, SR equals HR: the mean leaves them out where there are others)."""
     rules: Mapping[tuple[str, str], str]
     """How LQ was made, by protocol and dataset; ``files``: it was given."""
     untested: frozenset[tuple[str, str]]
@@ -59,7 +62,8 @@ class Board:
     problems: pd.DataFrame
     """protocol, dataset, method, metric ('' for a whole image), status (failed or unavailable), message, count."""
     metrics: pd.DataFrame
-    """metric, title, unit, digits, direction, note (what a reader must know); in the order of the columns."""
+    """metric, title, unit, digits, direction, note (what a reader must know), of_sets (its value is one of the whole
+    set, no mean over images); in the order of the columns."""
     provenance: Sequence[RunRecord]
     """The runs that made what is shown, oldest first."""
     costs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COST_COLUMNS))
@@ -76,6 +80,8 @@ class Board:
     """Why datasets have no published values though they were asked for, in words."""
     ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
     """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
+    rank_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By protocol: which metrics and methods are not in the ranks."""
     left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEFT_OUT_COLUMNS))
     """Results that the store has and no table shows, because they are out of date: protocol, dataset, method, metric
     ('' for whole images), reason (in words, with what to do), count, total (those that the method has there)."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from .board import Board, images_text
-from .notes import devices, left_out, records, row_notes
+from .notes import devices, left_out, of_statistics, records, row_notes
 
 Mark = Literal["best", "second", ""]
 
@@ -18,6 +18,8 @@ ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "none": ""}
 """What a heading says of a metric's direction."""
 _LONG = 1e6
 """Beyond this, decimals of a score mean nothing; a network that diverged gives 6e59."""
+TEST = "a simultaneous sign-flip test over images (model confidence set, 5 %) cannot tell it from the best"
+"""What the sign ≈ says."""
 _COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"), ("Memory", "memory"))
 
 
@@ -32,6 +34,12 @@ class Column:
     direction: str
     note: str = ""
     """What a reader must know."""
+    of_sets: bool = False
+    """Its value is one of the whole set."""
+    compared: int = 0
+    """Images that all compared methods have."""
+    left_out: tuple[str, ...] = ()
+    """Methods that have too few images to be compared."""
 
     @property
     def heading(self) -> str:
@@ -50,10 +58,10 @@ class Cell:
     high: str = ""
     n: int = 0
     partial: bool = False
-    """Measured on fewer images than others: not ranked."""
+    """Measured on fewer images than others; marks are of those that all have."""
     mark: Mark = ""
     tied: bool = False
-    """A paired test cannot tell it from the best."""
+    """A test cannot tell it from the best."""
     disputed: bool = False
     """Published, and another source says something else."""
     share: str = ""
@@ -112,7 +120,7 @@ class Grid:
         if any(cell.share for row in self.rows for cell in row.cells):
             notes.append(f"In parentheses: how far from {FLOOR} (0 %) to HR itself (100 %).")
         notes += [note for row in self.rows for note in row.notes]
-        return (*notes, *self.remarks)
+        return (*notes, *of_statistics(self.columns, self.images, self.tested), *self.remarks)
 
     @property
     def size(self) -> str:
@@ -126,10 +134,10 @@ def grids(board: Board) -> Iterator[Grid]:
     cards = {row["method"]: row for row in records(board.methods)}
     costs = {(row["protocol"], row["dataset"], row["method"]): row for row in records(board.costs)}
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
-        columns = tuple(column for id, column in metrics.items() if id in set(part["metric"]))
         images = int(part["n"].max())
-        ranked = part[[cards[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
-        marks = {column.metric: _marks(ranked[ranked["metric"] == column.metric], column, images) for column in columns}
+        rivals = part[[cards[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
+        columns = tuple(_compared(column, rivals) for id, column in metrics.items() if id in set(part["metric"]))
+        marks = {column.metric: _marks(rivals[rivals["metric"] == column.metric], column) for column in columns}
         bounds = {column.metric: _bounds(part[part["metric"] == column.metric], cards) for column in columns}
         lost = board.problems
         lost = lost[(lost["protocol"] == protocol) & (lost["dataset"] == dataset)]
@@ -208,12 +216,21 @@ def _origin(rule: str) -> str:
     return "LQ files" if rule in ("", "files") else f"LQ by {rule}"
 
 
-def _marks(scores: pd.DataFrame, column: Column, images: int) -> dict[str, Mark]:
-    """Best and second best at printed precision, among methods measured on all images."""
+def _compared(column: Column, rivals: pd.DataFrame) -> Column:
+    """The column with the images and methods of its comparison."""
+    own = rivals[rivals["metric"] == column.metric]
+    without = own["shared"].isna() & own["value"].notna()
+    return replace(
+        column, compared=int(own["shared_n"].max()) if len(own) else 0,
+        left_out=tuple(str(name) for name in own["method"][without]),
+    )  # fmt: skip
+
+
+def _marks(scores: pd.DataFrame, column: Column) -> dict[str, Mark]:
+    """Best and second best at printed precision, by the images that all compared methods have."""
     if column.direction == "none":
         return {}
-    full = scores[(scores["n"] == images) & scores["value"].notna()]
-    printed = full.set_index("method")["value"].round(column.digits)
+    printed = scores.dropna(subset=["shared"]).set_index("method")["shared"].round(column.digits)
     if column.direction == "zero":
         printed = printed.abs()
     ranks = printed.rank(method="dense", ascending=column.direction != "higher")
@@ -253,6 +270,13 @@ def number(value: float, digits: int) -> str:
     if isinf(value):
         return "∞" if value > 0 else "-∞"
     return f"{value:.2e}" if abs(value) >= _LONG else f"{value:z.{digits}f}"  # z: no -0.00
+
+
+def between(low: float, high: float, digits: int, sign: str = "") -> str:
+    """An interval in words, – where there is none; ``sign``: '+' shows it before positive bounds."""
+    if isnan(low) or isnan(high):
+        return "–"
+    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
 
 
 def _count(value: object) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from .board import Board
 
+if TYPE_CHECKING:
+    from .grid import Column
+
+FEWEST_INTERVAL, FEWEST_TESTED, FEW = 5, 6, 30
+"""Images: nothing has an interval below the first; no test can tell methods apart below the second; below the last,
+readers are warned (``bench/statistics.py``)."""
 INCOMPLETE = "†"
 """After the name of a method whose identity does not hold all of it."""
 
@@ -75,6 +81,24 @@ def row_notes(
                 images = f"{count} image{'s' if count > 1 else ''}"
                 notes.append(f"{title} of {method}: infinite on {images} equal to HR, {what}.")
     return tuple(notes), INCOMPLETE if incomplete else ""
+
+
+def of_statistics(columns: Sequence[Column], images: int, tested: bool) -> Iterator[str]:
+    """What marks and intervals of some columns are of, in sentences."""
+    ranking = [column for column in columns if column.direction != "none"]
+    for count in sorted({column.compared for column in ranking if 0 < column.compared < images}, reverse=True):
+        titles = ", ".join(column.title for column in ranking if column.compared == count)
+        few = "" if count >= FEWEST_TESTED or not tested else ", too few for significance tests"
+        yield f"{titles}: marks over {count} of {images} images, those that all compared methods have{few}."
+    for names in dict.fromkeys(column.left_out for column in ranking if column.left_out):
+        titles = ", ".join(column.title for column in ranking if column.left_out == names)
+        yield f"{titles}: too few images to compare {', '.join(names)} with the others."
+    if sets := ", ".join(column.title for column in columns if column.of_sets):
+        yield f"{sets}: of the whole set; intervals and test take the jackknife pseudo-values of its images."
+    if images < FEWEST_INTERVAL:
+        yield f"Fewer than {FEWEST_INTERVAL} images: no intervals, which could not hold what they promise."
+    elif images < FEW:
+        yield f"Fewer than {FEW} images: intervals of strongly skewed values cover about 90 % instead of 95 %."
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from .board import Board, Example, Link, Shown, Spectrum
 from .escaping import plain
-from .grid import grids, number
+from .grid import TEST, grids, number
 from .notes import problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
@@ -45,6 +45,7 @@ def to_html(
     return _render(
         "page.html.j2",
         board=board,
+        test=TEST,
         grids=list(grids(board)),
         ranks=list(rank_grids(board)),
         families=[*dict.fromkeys(board.methods["family"]), *(["published"] if len(board.published) else [])],

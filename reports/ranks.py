@@ -38,14 +38,19 @@ class RankGrid:
     protocol: str
     columns: tuple[str, ...]
     rows: tuple[RankRow, ...]
-    """The best first."""
+    """The best first; none where fewer than two methods can be ranked."""
+    notes: tuple[str, ...] = ()
+    """Which metrics and methods are not in it."""
 
 
 def rank_grids(board: Board) -> Iterator[RankGrid]:
-    """Every protocol with two or more methods."""
+    """Every protocol with two or more methods that are ranked, or that something keeps from being ranked."""
     families = dict(zip(board.methods["method"], board.methods["family"], strict=True))
     signs = dict.fromkeys(board.methods["method"][board.methods["incomplete"] != ""], INCOMPLETE)
-    for protocol, part in board.ranks.groupby("protocol", sort=False):
+    ranked = [str(name) for name in board.ranks["protocol"]]
+    for protocol in dict.fromkeys([*ranked, *(name for name, notes in board.rank_notes.items() if notes)]):
+        part = board.ranks[board.ranks["protocol"] == protocol]
+        notes = tuple(board.rank_notes.get(protocol, ()))
         datasets = list(dict.fromkeys(str(name) for name in part["dataset"]))
         datasets.sort(key=lambda name: name != "")  # all together first; the sort is stable
         methods = list(dict.fromkeys(str(name) for name in part["method"]))
@@ -53,6 +58,8 @@ def rank_grids(board: Board) -> Iterator[RankGrid]:
         found = {(str(row[0]), str(row[1])): (float(row[2]), float(row[3]), float(row[4]))
                  for row in zip(*columns, strict=True)}  # fmt: skip
         if len(methods) < 2:
+            if notes and board.scores[board.scores["protocol"] == protocol]["method"].nunique() > 1:
+                yield RankGrid(protocol, (), (), notes)
             continue
         least = {name: min(rank for (dataset, _), (rank, *_) in found.items() if dataset == name) for name in datasets}
         rows = [
@@ -65,7 +72,7 @@ def rank_grids(board: Board) -> Iterator[RankGrid]:
             for name in methods
         ]
         rows.sort(key=lambda row: (row.cells[0].value != row.cells[0].value, row.cells[0].value))
-        yield RankGrid(str(protocol), tuple(name or "All datasets" for name in datasets), tuple(rows))
+        yield RankGrid(protocol, tuple(name or "All datasets" for name in datasets), tuple(rows), notes)
 
 
 def _cell(numbers: tuple[float, float, float] | None, least: float) -> RankCell:

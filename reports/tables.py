@@ -8,7 +8,7 @@ import pandas as pd
 
 from .board import Board
 from .escaping import csv, markdown, markdown_code, tex
-from .grid import Cell, Grid, Row, grids
+from .grid import TEST, Cell, Grid, Row, grids
 from .notes import problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
@@ -57,9 +57,8 @@ def to_markdown(board: Board) -> str:
     parts = [f"# {markdown(board.title)}", "", *_markdown_ranks(board)]
     for grid in grids(board):
         parts += [f"## {markdown(grid.dataset)}", "", f"Protocol {markdown_code(grid.protocol)}, {markdown(grid.lq)},"
-                  f" {grid.size}, mean and 95 % bootstrap interval over images;"
-                  " best **bold**, second <u>underlined</u>; ≈: a paired permutation test (Holm-corrected, 5 %)"
-                  " cannot tell it from the best.", ""]  # fmt: skip
+                  f" {grid.size}, mean and 95 % interval over images;"
+                  f" best **bold**, second <u>underlined</u>; ≈: {TEST}.", ""]  # fmt: skip
         heads = ["Method", "Family", *(column.heading for column in grid.columns), *(head for head, _ in grid.costs)]
         parts += [f"| {' | '.join(heads)} |", f"|{'---|' * 2}{'---:|' * (len(heads) - 2)}"]
         for row in grid.rows:
@@ -87,9 +86,14 @@ def _markdown_ranks(board: Board) -> Iterator[str]:
     for grid in rank_grids(board):
         yield "## Average rank"
         yield ""
-        yield (f"Protocol {markdown_code(grid.protocol)}: mean rank over all metrics that rank methods, 1 is best,"
+        yield (f"Protocol {markdown_code(grid.protocol)}: mean rank over the metrics that rank methods, 1 is best,"
                " with 95 % bootstrap interval over images.")  # fmt: skip
         yield ""
+        if grid.notes:
+            yield markdown(" ".join(grid.notes))
+            yield ""
+        if not grid.rows:
+            continue
         yield f"| Method | Family | {' | '.join(map(markdown, grid.columns))} |"
         yield f"|---|---|{'---:|' * len(grid.columns)}"
         for row in grid.rows:
@@ -121,9 +125,7 @@ def _latex_grid(grid: Grid) -> str:
         r"\centering",
         rf"\caption{{{tex(grid.dataset)}, protocol \texttt{{{tex(grid.protocol)}}}, {tex(grid.lq)},"
         rf" mean of {grid.size}. Best in bold, second underlined;"
-        r" $\approx$: not distinguishable from the best (paired permutation test, Holm, 5\,\%)."
-        + "".join(f" {tex(note)}" for note in grid.notes)
-        + "}",
+        rf" $\approx$: {tex(TEST)}." + "".join(f" {tex(note)}" for note in grid.notes) + "}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & ".join(["Method", *heads]) + r" \\",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..metrics.metric import Metric
 from ..ranking import per_image
-from ..statistics import bootstrap_ci, holm, permutation_p
+from ..statistics import holm, interval, permutation_p
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Effect:
     """Mean over images; of the size where 0 is a metric's best value."""
     low: float
     high: float
-    """95 % bootstrap interval over images."""
+    """95 % interval over images."""
     p: float
     """Sign-flip permutation test over images, Holm-corrected over all effects of the table."""
 
@@ -72,6 +72,6 @@ def factor_effects(
                     found.append(((str(dataset), str(protocol), setting, str(id), factor), contrast))
     adjusted = holm([permutation_p(contrast) for _, contrast in found])
     return [
-        Effect(*place, contrast.size, float(contrast.mean()), *bootstrap_ci(contrast), float(p))
+        Effect(*place, contrast.size, float(contrast.mean()), *interval(contrast), float(p))
         for (place, contrast), p in zip(found, adjusted, strict=True)
     ]

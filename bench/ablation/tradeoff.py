@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..metrics.metric import Metric
-from ..ranking import per_image, resampled
-from ..statistics import LEVEL
+from ..ranking import per_image
+from ..set_values import left_out, pseudo_values
+from ..statistics import interval
 
 Floats = NDArray[np.float64]
-_RESAMPLES = 1_000
 _POINTS = 33
 
 
@@ -34,7 +34,7 @@ class Gap:
     """Mean over that range, in units of ``y``, of its size where 0 is best; below 0 the arm is better."""
     low: float
     high: float
-    """95 % bootstrap interval over images."""
+    """95 % interval over images, by the pseudo-values of a jackknife."""
 
 
 def gaps(
@@ -64,22 +64,22 @@ def gaps(
                 if own is None or theirs is None:
                     continue
                 values = np.array([_gap(*pair) for pair in zip(own, theirs, strict=True)])
-                drawn = values[1:, 0][np.isfinite(values[1:, 0])]
-                low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if drawn.size else (np.nan, np.nan)
+                low, high = interval(pseudo_values(values[0, 0], values[1:, 0]))
                 found.append(Gap(str(dataset), str(protocol), arm, reference, x.id, y.id, float(values[0, 1]),
-                                 float(values[0, 0]), float(low), float(high)))  # fmt: skip
+                                 float(values[0, 0]), low, high))  # fmt: skip
     return found
 
 
 def _drawn(tables: Mapping[str, pd.DataFrame], x: Metric, y: Metric, methods: list[str]) -> Floats | None:
-    """Points ``[1 + R, methods, 2]``: the whole set first, then resampled sets; losses of both metrics."""
+    """Points ``[1 + N, methods, 2]``: the whole set, then those that lack an image each; losses of both metrics."""
     images = tables[x.id].dropna().index.intersection(tables[y.id].dropna().index)
     if len(images) < 2:
         return None
+    sets = np.concatenate([np.ones((1, len(images))), left_out(len(images))])
     columns = []
     for metric in (x, y):
         values = tables[metric.id].loc[images, methods].to_numpy(dtype=np.float64)
-        columns.append(metric.losses(np.concatenate([values.mean(axis=0)[None], resampled(values, _RESAMPLES)])))
+        columns.append(metric.losses(sets @ values / sets.sum(1, keepdims=True)))
     return np.stack(columns, axis=-1)
 
 

@@ -88,8 +88,9 @@ _RESULT = ("difference", "95 % interval", "p (Holm)")
 
 
 def _result(result: Paired, digits: int, p: float) -> tuple[str, str, str]:
-    low, high = (f"{bound:+.{digits}f}" for bound in (result.low, result.high))
-    return f"{result.difference:+.{digits}f}", f"{low} … {high}", f"{p:.4f}"
+    from ...reports.grid import between
+
+    return f"{result.difference:+.{digits}f}", between(result.low, result.high, digits, "+"), f"{p:.4f}"
 
 
 def _by_place(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

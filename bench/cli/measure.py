@@ -32,12 +32,13 @@ def score(
     from rich.table import Table
 
     from ...datasets.images import write_atomically
+    from ...reports.grid import between
     from ...reports.tables import csv_text
     from ...reports.terminal import escape
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
     from ..scoring import score_folders, values_by_metric
-    from ..statistics import bootstrap_ci
+    from ..statistics import interval
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]
     chosen = get_protocol(protocol, scale)
@@ -47,12 +48,12 @@ def score(
         frame = pd.DataFrame([[row.image, row.metric, row.protocol, row.value] for row in rows], columns=columns)
         write_atomically(per_image, csv_text(frame).encode())
     table = Table(title=escape(f"{sr} against {hr}, protocol {chosen.name}"))
-    for column in ("metric", "mean", "95 % CI", "images"):
+    for column in ("metric", "mean", "95 % interval", "images"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for id, values in values_by_metric(rows).items():
         metric = get_metric(id)
-        low, high = bootstrap_ci(values)
+        low, high = interval(values)
         digits = metric.digits
         mean = sum(values) / len(values)
-        table.add_row(metric.title, f"{mean:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}", str(len(values)))
+        table.add_row(metric.title, f"{mean:.{digits}f}", between(low, high, digits), str(len(values)))
     plain_console().print(table)

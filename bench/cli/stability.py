@@ -23,12 +23,13 @@ def stability(
 
     Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
     """
+    from ...reports.grid import between
     from ..stability import stability as measure
     from .catalogue import print_table
 
     rows = []
     for row in measure(store, metrics=metric):
-        interval = f"{row.low:.{row.digits}f} … {row.high:.{row.digits}f}"
+        interval = between(row.low, row.high, row.digits)
         rows.append((row.dataset, row.method, row.title, f"{row.value:.{row.digits}f}", interval, str(row.seeds),
                      str(row.images)))  # fmt: skip
     print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)

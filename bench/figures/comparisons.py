@@ -85,14 +85,15 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
         panels = []
         for metric in _metrics(material, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
-            distances = {name: float(metric.losses(np.array([row["value"]]))[0]) for name, row in rows.items()}
+            shared = part.compared(metric.id)
+            distances = {name: float(metric.losses(np.array([value]))[0]) for name, value in shared.items()}
             best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:
                 value, low, high = (float(rows[name][key]) if name in rows else np.nan
                                     for key in ("value", "ci_low", "ci_high"))  # fmt: skip
                 if np.isfinite(value):
-                    best_here = metric.direction != "none" and distances[name] == best
+                    best_here = metric.direction != "none" and distances.get(name) == best
                     drawn.append(Bar(name, value, low, high, number(value, metric.digits), best_here))
             if drawn:
                 panels.append((axis_label(metric), drawn))
@@ -136,12 +137,15 @@ def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figu
         titles, columns = [], []
         for part in parts:
             for metric in _metrics(material, part, options.metrics):
-                values = part.values(metric.id)
-                titles.append(f"{part.dataset} {metric.title}" if len(parts) > 1 else metric.title)
+                values = part.compared(metric.id)
+                title = f"{part.dataset} {metric.title}" if len(parts) > 1 else metric.title
+                titles.append(f"{title}*" if part.on_fewer_images(metric.id) else title)
                 columns.append(ranks_of(np.array([values.get(name, np.nan) for name in methods]), metric))
         if columns:
             table = RankTable(tuple(methods), tuple(titles), np.stack(columns, axis=1))
             title = f"ranks, {protocol}" if len(parts) > 1 else f"ranks, {parts[0].title}"
+            if any(name.endswith("*") for name in titles):
+                title += "; *: on the images that all methods have"
             yield f"ranks-{protocol}", ranks_figure(table, title, options.columns, options.height)
 
 
@@ -149,7 +153,7 @@ def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figu
     """One figure for each dataset and protocol."""
     for part in material.parts(options):
         metrics = _metrics(material, part, options.metrics)
-        tables = [part.values(metric.id) for metric in metrics]
+        tables = [part.compared(metric.id) for metric in metrics]
         names = [name for name in part.methods if all(name in table for table in tables)]
         if len(metrics) < 3 or len(names) < 2:
             continue

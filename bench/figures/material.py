@@ -41,8 +41,20 @@ class Part:
 
     def values(self, metric: str) -> dict[str, float]:
         """Aggregated value of each method that has one."""
-        rows = self.scores[(self.scores["metric"] == metric) & self.scores["value"].notna()]
-        found = dict(zip(rows["method"], rows["value"].astype(float), strict=True))
+        return self._column(metric, "value")
+
+    def compared(self, metric: str) -> dict[str, float]:
+        """The same over the images that all compared methods have, by which they are ranked."""
+        return self._column(metric, "shared")
+
+    def on_fewer_images(self, metric: str) -> bool:
+        """Whether some method has images that its comparison does not take."""
+        rows = self.scores[(self.scores["metric"] == metric) & self.scores["shared"].notna()]
+        return bool((rows["shared_n"] < rows["n"]).any())
+
+    def _column(self, metric: str, name: str) -> dict[str, float]:
+        rows = self.scores[(self.scores["metric"] == metric) & self.scores[name].notna()]
+        found = dict(zip(rows["method"], rows[name].astype(float), strict=True))
         return {name: found[name] for name in self.methods if name in found}
 
 

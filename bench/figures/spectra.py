@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from ...reports.figures.spectrum import Profile, Spectra, spectrum_figure
 from ..objects import StoreError
 from ..profiles import FREQUENCIES, log_profiles
-from ..statistics import bootstrap_cis
+from ..statistics import intervals
 from .material import Material
 from .options import SpectrumOptions
 
 Floats = NDArray[np.float64]
 
 _DECIBEL = 10 / np.log(10)
-_RESAMPLES = 2000
 
 
 def spectrum(material: Material, options: SpectrumOptions) -> Iterator[tuple[str, Figure]]:
@@ -57,5 +56,5 @@ def _profile(sr: Floats, hr: Floats) -> Profile:
 
 
 def _mean_and_interval(values: Floats) -> tuple[Floats, Floats, Floats]:
-    bounds = bootstrap_cis(np.ascontiguousarray(values.T), resamples=_RESAMPLES)
+    bounds = intervals(np.ascontiguousarray(values.T))
     return values.mean(0), bounds[:, 0], bounds[:, 1]

@@ -28,8 +28,6 @@ VERSION = "1"
 _WEIGHTS = ("fid-inception",)
 _SIDE = 299
 _FOUND = "fid"
-_SETS = 1_000
-"""Resampled sets: an interval needs no more, and each costs a singular value decomposition."""
 
 
 def inception_input(image: NDArray[np.uint8]) -> torch.Tensor:
@@ -72,7 +70,7 @@ def fid(payloads: Sequence[Payload]) -> float:
 
 
 def resampled(payloads: Sequence[Payload], draws: Floats) -> Floats:
-    """FID of the first 1,000 resampled sets, from how often each image was drawn ``[R, N]``.
+    """FID of many sets, from how often each image is in each of them ``[R, N]``.
 
     The trace of the root of the product of two covariances is the sum of the singular values of the product of their
     factors, an N by N matrix: no root of a 2048 by 2048 matrix of rank below N is needed.
@@ -83,7 +81,7 @@ def resampled(payloads: Sequence[Payload], draws: Floats) -> Floats:
     centre = (sr.mean(0) + hr.mean(0)) / 2
     sr, hr = sr - centre, hr - centre
     grams = sr @ sr.T, hr @ hr.T, sr @ hr.T
-    return np.array([_distance(grams, weights) for weights in draws[:_SETS]])
+    return np.array([_distance(grams, weights) for weights in draws])
 
 
 def _distance(grams: tuple[Floats, Floats, Floats], weights: Floats) -> float:

@@ -135,10 +135,8 @@ class Metric:
     without objects): such an image counts in the set all the same.
     """
     resample: Callable[[Sequence[Payload], Floats], Floats] | None = None
-    """``combine`` of many resampled sets at once: how often each image was drawn ``[R, N]`` to values ``[R]``."""
+    """``combine`` of many sets at once: how often each image is in each of them ``[R, N]`` to values ``[R]``."""
 
-    resamples: int = 10_000
-    """Resampled sets behind an interval of ``resample``; fewer where that is slow."""
     bounded: bool = False
     """Tables show it for HR itself and for bicubic as well: between them lies what a method can win."""
 

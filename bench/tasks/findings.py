@@ -21,7 +21,7 @@ _REMEMBERED = 512
 def task_metric(
     id: str, title: str, entry: EngineEntry, *, needs: Need, digits: int, version: str,
     score: Callable[[Sequence[Pair], str], list[Payload]], combine: Callable[[Sequence[Payload]], float],
-    resample: Callable[[Sequence[Payload], Floats], Floats], resamples: int = 10_000,
+    resample: Callable[[Sequence[Payload], Floats], Floats],
     missing: Callable[[], str] = lambda: "",
 ) -> Metric:  # fmt: skip
     """A metric in percent of payloads that an engine gives; its value of an image is that of a set of one.
@@ -38,7 +38,7 @@ def task_metric(
     return Metric(
         id, f"{title} ({entry.title}{source})", "%", digits, "higher", f"{version}, {entry.version}",
         lambda pair: measure_many([pair], "cpu")[0], needs=needs, payload=lambda pair: score([pair], "cpu")[0],
-        combine=combine, resample=resample, resamples=resamples, missing=lambda: entry.missing() or missing(),
+        combine=combine, resample=resample, missing=lambda: entry.missing() or missing(),
         weights=entry.weights, bounded=True, measure_many=measure_many,
     )  # fmt: skip
 

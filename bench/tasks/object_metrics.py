@@ -15,7 +15,6 @@ from .engine import Detection, Detector, EngineEntry, engine_of, library_version
 from .findings import found, images_of, in_hr, task_metric
 
 VERSION = "1"
-_RESAMPLES = 1_000
 _SURE = 0.5
 """Least score of an object in HR that counts as true in the consistency mode."""
 
@@ -44,7 +43,7 @@ def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) 
         id, title, entry, needs="reference" if consistency else "instances", digits=1,
         version=f"{VERSION}, pycocotools {library_version('pycocotools')}",
         score=_packed(entry, consistency, masks=measure.kind == "segm"), combine=combine(measure),
-        resample=resample(measure), resamples=_RESAMPLES, missing=lambda: not_installed("pycocotools", "detection"),
+        resample=resample(measure), missing=lambda: not_installed("pycocotools", "detection"),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from asasr_bench.bench.keys import input_key
 from asasr_bench.bench.published import with_published
 from asasr_bench.datasets.card import listed_files
 from asasr_bench.datasets.images import write_png
-from asasr_bench.reports.board import METHOD_COLUMNS, Board
+from asasr_bench.reports.board import METHOD_COLUMNS, SCORE_COLUMNS, Board
 from asasr_bench.reports.grid import grids
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -27,14 +27,13 @@ Session = Callable[..., Any]
 
 
 def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
-    columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
     rows = [
-        (dataset, "ours", metric, protocol, value, value, value, 100, "higher", False)
+        (protocol, dataset, metric, "ours", value, value, value, 100, "higher", value, 100, False)
         for metric, value in (("psnr_y", 25.0), ("ssim_y", 0.7))
     ]
     return Board(
         title="T",
-        scores=pd.DataFrame(rows, columns=columns),
+        scores=pd.DataFrame(rows, columns=SCORE_COLUMNS),
         rules={(protocol, dataset): "files"},
         untested=frozenset(),
         methods=pd.DataFrame([("ours", "gan", 1_000, None, "")], columns=METHOD_COLUMNS),

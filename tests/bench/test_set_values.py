@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +12,11 @@ from asasr_bench.bench import runner, set_values
 from asasr_bench.bench.leaderboard import load_board
 from asasr_bench.bench.metrics import metric as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
-from asasr_bench.bench.ranking import average_ranks
 from asasr_bench.bench.rows import CellRecord, OutputRecord
 from asasr_bench.bench.spec import Spec
 from asasr_bench.bench.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.datasets.truth import VOID, TruthError, Word, labels_source, read_labels, text_source
-from asasr_bench.reports.ranks import rank_grids
 from numpy.typing import NDArray
 
 
@@ -43,9 +41,13 @@ def _with(monkeypatch: pytest.MonkeyPatch, *metrics: Metric) -> None:
     monkeypatch.setattr(metric_module, "shipped_metrics", lambda: known)
 
 
+_PHOTOS = ((32, 1.0), (64, 0.5), (96, 1.4), (48, 0.8), (80, 1.2), (56, 0.7))
+"""Sides and gains."""
+
+
 @pytest.fixture
 def photos(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
-    for number, (side, gain) in enumerate(((32, 1.0), (64, 0.5), (96, 1.4), (48, 0.8))):
+    for number, (side, gain) in enumerate(_PHOTOS):
         bright = np.clip(photo[:side, :side] * gain, 0, 255).astype(np.uint8)
         write_png(tmp_path / "hr" / f"{number}.png", bright)
     return tmp_path / "hr"
@@ -59,40 +61,43 @@ def test_a_set_is_combined_from_payloads_of_images_that_have_no_value(
                 metrics=("bright", "psnr_y"), device="cpu")  # fmt: skip
     summary = runner.run(spec, tmp_path / "store")
     assert summary.complete
-    assert summary.measured == 16
+    assert summary.measured == 24
     assert runner.run(spec, tmp_path / "store").measured == 0
     with open_store(tmp_path / "store") as store:
         payloads = {place[3]: value for place, value in store.payloads("bright") if place[4] == "bicubic"}
         whole = load_board(store, title="t")
-        store_scores = store.scores()
     board = whole.scores.set_index(["method", "metric"])
     assert all(value.dtype == np.int64 for value in payloads.values())
-    pooled = sum(int(value[0]) for value in payloads.values()) / (32**2 + 64**2 + 96**2 + 48**2)
+    pooled = sum(int(value[0]) for value in payloads.values()) / sum(side**2 for side, _ in _PHOTOS)
     row = board.loc[("bicubic", "bright")]
     assert row["value"] == pytest.approx(pooled, abs=1e-12)
     assert row["value"] != pytest.approx(np.mean([value[0] / value[1] for value in payloads.values()]), abs=1e-3)
     assert row["ci_low"] < pooled < row["ci_high"]
-    assert row["n"] == 4
-    alone = average_ranks(store_scores, whole.scores[whole.scores["metric"] == "bright"], [POOLED])
-    grids = rank_grids(replace(whole, ranks=alone))
-    assert {(cell.text, cell.interval) for grid in grids for one in grid.rows for cell in one.cells} == {
-        ("1.0", ""), ("2.0", ""),
-    }  # fmt: skip
+    assert row["n"] == 6
 
 
-def test_the_shortcut_of_resampling_equals_combining_one_set_at_a_time(rng: np.random.Generator) -> None:
-    payloads = [np.array([rng.integers(1, 50), 50], dtype=np.int64) for _ in range(7)]
+def test_pseudo_values_are_those_of_leaving_each_image_out(rng: np.random.Generator) -> None:
+    """Their mean is the value; those of a mean are the images' own values; the shortcut gives the same."""
+    payloads = [np.array([rng.integers(1, 50), rng.integers(50, 90)], dtype=np.int64) for _ in range(7)]
     stored = {(str(k), 0): payload for k, payload in enumerate(payloads)}
-    fast, slow = set_values.combine(POOLED, stored), set_values.combine(_without_shortcut(POOLED), stored)
-    assert fast.value == slow.value
-    assert fast.draws.size == POOLED.resamples
-    assert slow.draws.size == set_values.RESAMPLES_SLOW
-    assert slow.low == pytest.approx(fast.low, abs=0.02)
-    assert slow.high == pytest.approx(fast.high, abs=0.02)
+    fast, slow = set_values.combine(POOLED, stored), set_values.combine(replace(POOLED, resample=None), stored)
+    np.testing.assert_allclose(fast.pseudo, slow.pseudo, rtol=1e-12)
+    without = [_share(payloads[:k] + payloads[k + 1 :]) for k in range(7)]
+    tukey = 7 * fast.value - 6 * np.array(without)
+    np.testing.assert_allclose(fast.pseudo, tukey - tukey.mean() + fast.value, rtol=1e-12)
+    assert fast.pseudo.mean() == pytest.approx(fast.value, rel=1e-12)
+    equal = {place: np.array([payload[0], 60]) for place, payload in stored.items()}
+    np.testing.assert_allclose(set_values.combine(POOLED, equal).pseudo, [payload[0] / 60 for payload in payloads])
 
 
-def _without_shortcut(metric: Metric) -> Metric:
-    return replace(metric, resample=None)
+def test_a_large_set_is_combined_anew_no_more_than_a_thousand_times(rng: np.random.Generator) -> None:
+    rows = rng.integers(1, 50, size=(2500, 1))
+    stored = {(f"{k:04}", 0): np.append(row, 60) for k, row in enumerate(rows)}
+    whole = set_values.combine(POOLED, stored)
+    assert whole.pseudo.size == set_values.MOST_LEFT_OUT
+    # Groups of images say the same as single images: the standard error of the mean of their values.
+    error = whole.pseudo.std(ddof=1) / np.sqrt(whole.pseudo.size)
+    assert error == pytest.approx((rows / 60).std(ddof=1) / np.sqrt(2500), rel=0.1)
 
 
 def test_seeds_are_averaged_over_the_images_that_all_have(rng: np.random.Generator) -> None:
@@ -106,26 +111,9 @@ def test_seeds_are_averaged_over_the_images_that_all_have(rng: np.random.Generat
 
 def test_nothing_stored_and_a_single_image() -> None:
     assert np.isnan(set_values.combine(POOLED, {}).value)
-    one = set_values.combine(POOLED, {("a", 0): np.array([3, 4])})
-    assert one.value == 0.75
-    assert np.isnan(one.low)
-
-
-def test_ties_are_those_that_a_paired_bootstrap_cannot_tell(rng: np.random.Generator) -> None:
-    base = np.stack([rng.integers(10, 20, 60), np.full(60, 100)], axis=1)
-
-    def method(change: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> set_values.SetValue:
-        return set_values.combine(POOLED, {(f"{k:02}", 0): change(row) for k, row in enumerate(base)})
-
-    noise = iter(rng.permutation([-1, 1] * 30))  # its total is that of the best one
-    values = {
-        "best": method(lambda row: row + np.array([30, 0])),
-        "same": method(lambda row: row + np.array([30 + next(noise), 0])),
-        "worse": method(lambda row: row + np.array([25, 0])),
-    }
-    tied = set_values.tied_with_best(values, POOLED)
-    assert len(tied) == 1
-    assert tied < {"best", "same"}
+    alone = set_values.combine(POOLED, {("a", 0): np.array([3, 4])})
+    assert alone.value == 0.75
+    assert alone.pseudo.size == 0
 
 
 def test_payloads_keep_type_and_shape(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, Board, Example, RunRecord
+from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
 from asasr_bench.reports.grid import number
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -24,11 +24,24 @@ def board(
     tied: tuple[str, ...] = (),
     untested: frozenset[tuple[str, str]] = frozenset(),
 ) -> Board:
+    most = max(n for _, n in values.values())
     rows = [
-        ("Set", name, "psnr_y", "asasr", value, value - 1, value + 1, n, "higher", name in tied)
+        (
+            "asasr",
+            "Set",
+            "psnr_y",
+            name,
+            value,
+            value - 1,
+            value + 1,
+            n,
+            "higher",
+            value if n == most else np.nan,
+            most,
+            name in tied,
+        )
         for name, (value, n) in values.items()
     ]
-    columns = ["dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction", "tied"]
     lost = [
         ("asasr", "Set", name, "", status, "weights are missing", 1)
         for name, (value, _) in values.items()
@@ -36,7 +49,7 @@ def board(
     ]
     return Board(
         title="T",
-        scores=pd.DataFrame(rows, columns=columns),
+        scores=pd.DataFrame(rows, columns=SCORE_COLUMNS),
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         untested=untested,
         methods=pd.DataFrame([(name, "gan", 1_200_000, 28, "") for name in values], columns=METHOD_COLUMNS),
