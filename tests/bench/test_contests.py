@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.checksums import score_checksum
 from asasr_bench.bench.comparison import compare_methods
 from asasr_bench.bench.contests import in_common
 from asasr_bench.bench.leaderboard import load_board
@@ -38,6 +39,8 @@ def put(root: Path, metric: str, values: Mapping[str, Mapping[int, float | None]
                         f"UPDATE scores SET value = ? WHERE key IN (SELECT score {cells})", (value, *place)
                     )
                 assert done.rowcount == 1
+        database.create_function("score_checksum", 2, score_checksum)
+        database.execute("UPDATE scores SET checksum = score_checksum(key, value)")
 
 
 def board_of(root: Path) -> Board:

@@ -28,7 +28,7 @@ Session = Callable[..., Any]
 
 def board(protocol: str = "osediff-512", dataset: str = "RealSR-512") -> Board:
     rows = [
-        (protocol, dataset, metric, "ours", value, value, value, 100, "higher", value, 100, False)
+        (protocol, dataset, metric, "ours", value, value, value, 100, "higher", value, 100, False, 0)
         for metric, value in (("psnr_y", 25.0), ("ssim_y", 0.7))
     ]
     return Board(

@@ -39,6 +39,7 @@ def board(
             value if n == most else np.nan,
             most,
             name in tied,
+            0,
         )
         for name, (value, n) in values.items()
     ]
