@@ -23,7 +23,7 @@ def effects_markdown(effects: Iterable[Any], digits: Mapping[str, int]) -> str:
     ]  # fmt: skip
     for one in effects:
         places = digits.get(one.metric, 3) + 1
-        change = f"{one.difference:+.{places}f}"
+        change = f"{one.difference:+z.{places}f}"
         shown = f"**{change}**" if one.p < _SIGNIFICANT else change
         lines.append(
             f"| {markdown(one.dataset)} ({markdown(one.protocol)}) | {markdown(one.setting)} | {markdown(one.metric)} |"
@@ -49,7 +49,7 @@ def gaps_markdown(gaps: Iterable[Any], digits: Mapping[str, int]) -> str:
         if one.gap != one.gap:
             gap, interval = "no overlap", ""
         else:
-            gap = f"{one.gap:+.{places}f}"
+            gap = f"{one.gap:+z.{places}f}"
             gap = f"**{gap}**" if one.low > 0 or one.high < 0 else gap
             interval = between(one.low, one.high, places, "+")
         lines.append(

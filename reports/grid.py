@@ -276,7 +276,7 @@ def between(low: float, high: float, digits: int, sign: str = "") -> str:
     """An interval in words, – where there is none; ``sign``: '+' shows it before positive bounds."""
     if isnan(low) or isnan(high):
         return "–"
-    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+    return f"{low:{sign}z.{digits}f} to {high:{sign}z.{digits}f}"
 
 
 def _count(value: object) -> str:

@@ -90,7 +90,7 @@ _RESULT = ("difference", "95 % interval", "p (Holm)")
 def _result(result: Paired, digits: int, p: float) -> tuple[str, str, str]:
     from ...reports.grid import between
 
-    return f"{result.difference:+.{digits}f}", between(result.low, result.high, digits, "+"), f"{p:.4f}"
+    return f"{result.difference:+z.{digits}f}", between(result.low, result.high, digits, "+"), f"{p:.4f}"
 
 
 def _by_place(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
-from asasr_bench.reports.grid import number
+from asasr_bench.reports.grid import between, number
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
 from asasr_bench.reports.terminal import to_terminal
@@ -130,6 +130,11 @@ def test_csv_has_the_promised_header_and_full_precision() -> None:
 )  # fmt: skip
 def test_no_number_is_minus_nothing_or_fills_the_page(value: float, digits: int, shown: str) -> None:
     assert number(value, digits) == shown
+
+
+def test_no_bound_of_an_interval_is_minus_nothing() -> None:
+    assert between(-0.001, 0.004, 2) == "0.00 to 0.00"
+    assert between(-0.001, 0.2, 2, "+") == "+0.00 to +0.20"
 
 
 def test_a_share_of_a_network_that_diverged_fills_no_page_either() -> None:
