@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..asasr.config import AsasrConfig, DataConfig
 from ..asasr.errors import TrainingConfigError
-from ..asasr.training.batches import PairedCrops, split_files
+from ..asasr.training.batches import PairedCrops
+from ..asasr.training.files import split_files
 from ..datasets.degradation.pipeline import degrade_image
 from ..datasets.degradation.settings import preset
 from ..datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png

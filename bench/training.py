@@ -7,12 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..asasr.config import AsasrConfig
+    from ..asasr.config import AsasrConfig, DataConfig
     from ..asasr.training.loop import Tell
     from ..asasr.training.stages import Place
     from ..methods.gan_training import GanConfig
 
 ADVERSARY_FILE = "adv.safetensors"
+
+
+def require_images(data: DataConfig) -> None:
+    """Have the images to train on counted before torch is loaded.
+
+    Raises:
+        TrainingError: there are too few.
+    """
+    from ..asasr.training.files import split_files
+
+    if data.hq and data.lq is None:
+        split_files([Path(folder) for folder in data.hq], data.held_out)
 
 
 def after_prior(config: AsasrConfig, folder: Path) -> AsasrConfig:

@@ -15,9 +15,10 @@ from torch import nn
 
 from ..asasr.config import DataConfig, Number, read_config
 from ..asasr.errors import TrainingError
-from ..asasr.training.loop import train, writing_into
+from ..asasr.training.loop import train
 from ..asasr.training.settings import TrainingSettings
 from ..asasr.training.stages import Place, training_pairs
+from ..asasr.training.states import writing_into
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
 
 PRESET = "compact-gan"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -13,12 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from ...datasets.dataset import image_files, listed
 from ...datasets.degradation.pipeline import degrade, draw_recipe
 from ...datasets.degradation.settings import DegradationSettings
 from ...datasets.images import as_rgb, read_image
 from ..errors import TrainingError
+from .stopping import without_signals
 
 _CACHED_IMAGES = 512
 
@@ -150,17 +152,17 @@ def batch_stream(batches: Batches, numbers: range, workers: int = 0) -> DataLoad
     )
 
 
-def split_files(folders: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
-    """Training and validation images: the ``held_out`` whose names have the least digest are for validation.
-
-    Raises:
-        TrainingError: too few images.
-    """
-    files = [path for folder in folders for path in image_files(folder).values()]
-    files.sort(key=lambda path: hashlib.sha256(path.stem.encode()).digest())
-    if len(files) <= held_out:
-        raise TrainingError(f"{listed([str(folder) for folder in folders])}: {len(files)} images are too few")
-    return files[held_out:], files[:held_out]
+@contextmanager
+def running(stream: DataLoader[Batch]) -> Iterator[Iterator[Batch]]:
+    """The batches of a stream; its worker processes end with the block, and no signal ends them before."""
+    with without_signals():
+        batches = iter(stream)
+    try:
+        yield batches
+    finally:
+        # Left to Python's end, workers are sent a SIGTERM, which they never receive, and waited for.
+        if isinstance(batches, _MultiProcessingDataLoaderIter):
+            batches._shutdown_workers()
 
 
 @lru_cache(maxsize=_CACHED_IMAGES)

@@ -14,8 +14,8 @@ from ...datasets.images import write_atomically
 from ..backbones.codec import VaeCodec
 from ..errors import TrainingError
 from .batches import Pairs
-from .loop import writing_into
 from .prior import resized
+from .states import writing_into
 
 _SHARD = 64
 _RECIPE = "recipe.json"

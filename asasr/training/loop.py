@@ -1,33 +1,30 @@
-"""The training loop: batches in, optimiser steps, logs, states to resume from."""
+"""The training loop: batches in, optimiser steps; logs and states to go on from after each."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...datasets.images import ImageError, write_atomically
+from ...datasets.images import ImageError
 from ..adapters import whole
 from ..errors import TrainingError
-from .batches import Batch, Batches, batch_stream
+from .batches import Batch, Batches, batch_stream, running
+from .log import Log, Logs
 from .settings import TrainingSettings
+from .states import claim, resume, save
+from .stopping import TrainingStopped, asked_to_stop
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
     from diffusers.training_utils import EMAModel
 
-Logs = dict[str, float]
 Tell = Callable[[int, int, Logs], None]
 """Receives the step, the number of steps and the latest logged means."""
 
@@ -63,30 +60,51 @@ def train(
     """Train to ``settings.steps``, from the state in ``folder`` where there is one.
 
     A batch and all that is drawn for it follow from the seed and the step, so that a training killed at any moment
-    and started again gives bit for bit (on the CPU) what an undisturbed one gives.
+    and started again gives bit for bit (on the CPU) what an undisturbed one gives. SIGINT and SIGTERM end it after the
+    step in which they come.
 
     Returns:
         The moving averages by player, where the settings ask for them; the players' modules hold the last weights.
 
     Raises:
         TrainingError: the folder holds a training with other settings, or the loss is not finite.
+        TrainingStopped: a signal came; the state is saved.
     """
-    _claim(folder, settings, accelerator)
+    claim(folder, settings, accelerator)
     run = _prepare(task, settings, accelerator)
-    start = _resume(run, folder, accelerator)
-    log = _Log(folder, start, settings, accelerator)
+    start, unlogged = resume(folder, accelerator)
+    log = Log(folder, start, unlogged, settings, accelerator)
     numbers = range(start * settings.accumulation, settings.steps * settings.accumulation)
-    stream: Iterator[Batch] = iter(batch_stream(batches, numbers, settings.workers))
-    for step in range(start, settings.steps):
-        micro = [_moved(_next(stream), accelerator) for _ in range(settings.accumulation)]
-        for player in task.players:
-            _step(task, player.name, run, micro, settings, accelerator, log, folder, step)
-        means = log.step(step + 1, run.learning_rate)
-        if tell is not None:
-            tell(step + 1, settings.steps, means)
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            _save(folder, step + 1, accelerator)
+    saving = "asked to end: the state is saved at the end of this step; ask again to end at once"
+    loader = batch_stream(batches, numbers, settings.workers)
+    with asked_to_stop(saving if accelerator.is_main_process else "") as asked, running(loader) as stream:
+        saved = time.monotonic()
+        for step in range(start, settings.steps):
+            micro = [_moved(_next(stream), accelerator) for _ in range(settings.accumulation)]
+            for player in task.players:
+                _step(task, player.name, run, micro, settings, accelerator, log, folder, step)
+            means = log.step(step + 1, run.learning_rate)
+            if tell is not None:
+                tell(step + 1, settings.steps, means)
+            due = step + 1 == settings.steps or time.monotonic() - saved >= 60 * settings.save_minutes
+            stopped_by, due = _agreed(asked(), due, accelerator)
+            if stopped_by or due:
+                save(folder, step + 1, log.unlogged(), accelerator)
+                saved = time.monotonic()
+            if stopped_by:
+                end = f"stopped after step {step + 1} of {settings.steps}; the state is saved in {folder}, run the same"
+                raise TrainingStopped(f"{end} command to go on" if accelerator.is_main_process else "", stopped_by)
     return run.averages
+
+
+def _agreed(asked: int, due: bool, accelerator: Accelerator) -> tuple[int, bool]:
+    """The signal that came to any process, and whether the main one's clock says that it is time to save."""
+    if accelerator.num_processes == 1:
+        return asked, due
+    mine = [asked == signal.SIGINT, asked == signal.SIGTERM, due and accelerator.is_main_process]
+    flags = torch.tensor(mine, dtype=torch.float32, device=accelerator.device)
+    interrupted, terminated, due = (accelerator.reduce(flags, "sum") > 0).tolist()
+    return signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0, due
 
 
 @dataclass
@@ -136,7 +154,7 @@ def _prepare(task: Task, settings: TrainingSettings, accelerator: Accelerator) -
 
 def _step(
     task: Task, player: str, run: _Run, micro: Sequence[Batch], settings: TrainingSettings, accelerator: Accelerator,
-    log: _Log, folder: Path, step: int,
+    log: Log, folder: Path, step: int,
 ) -> None:  # fmt: skip
     module = run.modules[player]
     for position, batch in enumerate(micro):
@@ -144,7 +162,7 @@ def _step(
         with accelerator.autocast() if last else _unsynchronised(accelerator, module):
             loss, logs = task.loss(player, run.modules, batch)
         if not _finite_everywhere(loss, accelerator):
-            _save(folder, step, accelerator)
+            save(folder, step, log.unlogged(), accelerator)
             raise TrainingError(
                 f"{folder}: the loss of '{player}' is {float(loss.detach())} at step {step + 1}; the state before this"
                 " step is saved. Lower the learning rate, or train with another precision or seed in a new folder"
@@ -188,149 +206,3 @@ def _next(stream: Iterator[Batch]) -> Batch:
 
 def _moved(batch: Batch, accelerator: Accelerator) -> Batch:
     return batch._replace(hq=batch.hq.to(accelerator.device), lq=batch.lq.to(accelerator.device))
-
-
-class _Log:
-    """Means over ``log_every`` steps into ``log.csv`` and the trackers."""
-
-    def __init__(self, folder: Path, start: int, settings: TrainingSettings, accelerator: Accelerator) -> None:
-        self._path, self._every, self._accelerator = folder / "log.csv", settings.log_every, accelerator
-        self._sums: dict[str, list[Any]] = {}
-        self._means: Logs = {}
-        if accelerator.is_main_process:
-            self._cut(start)
-        if settings.trackers:
-            accelerator.init_trackers(folder.name, config=settings.model_dump(mode="json", exclude={"trackers"}))
-
-    def add(self, logs: Mapping[str, Any]) -> None:
-        for name, value in logs.items():
-            self._sums.setdefault(name, []).append(value.detach() if isinstance(value, Tensor) else value)
-
-    def step(self, step: int, learning_rate: float) -> Logs:
-        if step % self._every:
-            return self._means
-        self._means = self._over_processes(
-            {name: math.fsum(map(float, values)) / len(values) for name, values in self._sums.items()}
-        )
-        self._means["learning_rate"] = learning_rate
-        self._sums.clear()
-        self._accelerator.log(self._means, step=step)
-        if self._accelerator.is_main_process:
-            fresh = not self._path.exists()
-            with self._path.open("a", newline="") as file:
-                writer = csv.writer(file)
-                if fresh:
-                    writer.writerow(["step", *self._means])
-                writer.writerow([step, *(f"{value:.6g}" for value in self._means.values())])
-        return self._means
-
-    def _over_processes(self, means: Logs) -> Logs:
-        if self._accelerator.num_processes == 1:
-            return means
-        values = torch.tensor(list(means.values()), device=self._accelerator.device)
-        return dict(zip(means, self._accelerator.reduce(values, "mean").tolist(), strict=True))
-
-    def _cut(self, start: int) -> None:
-        """Remove what a killed training logged after its last state."""
-        if self._path.exists():
-            head, *rows = self._path.read_text().splitlines(keepends=True)
-            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= start]
-            if kept:
-                write_atomically(self._path, "".join([head, *kept]).encode())
-            else:
-                self._path.unlink()
-
-
-def _claim(folder: Path, settings: TrainingSettings, accelerator: Accelerator) -> None:
-    """Write the settings into a new folder; refuse a folder whose training had others."""
-    path = folder / "settings.json"
-    if path.exists():
-        changed = settings.differences(json.loads(path.read_text()))
-        if changed:
-            raise TrainingError(
-                f"{folder}: holds a training with other settings ({', '.join(changed)}); name a new folder, or give"
-                f" the settings in {path} to go on with it"
-            )
-    if accelerator.is_main_process:
-        write_atomically(path, json.dumps(settings.model_dump(mode="json"), indent=2).encode())
-    accelerator.wait_for_everyone()
-
-
-@contextmanager
-def writing_into(folder: Path) -> Iterator[None]:
-    """Name the folder where torch or safetensors cannot write: they say it in words of their own.
-
-    Raises:
-        TrainingError: what is written inside the context could not be.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        free = shutil.disk_usage(folder).free / 2**20
-        raise TrainingError(
-            f"{folder}: cannot be written ({str(error).splitlines()[0]}; {free:.0f} MiB are free there); make room and"
-            " run the same command: what is whole is kept"
-        ) from error
-
-
-def _state(folder: Path, step: int) -> Path:
-    return folder / f"state-{step:08d}"
-
-
-def _save(folder: Path, step: int, accelerator: Accelerator) -> None:
-    """Write a state beside the last one, then remove that: at any moment one is whole."""
-    target = _state(folder, step)
-    temporary = folder / f".{target.name}.tmp"
-    if accelerator.is_main_process:
-        shutil.rmtree(temporary, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    with writing_into(folder):
-        accelerator.save_state(str(temporary))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
-        for old in folder.glob("state-*"):
-            if old != target:
-                shutil.rmtree(old)
-    accelerator.wait_for_everyone()
-
-
-def _resume(run: _Run, folder: Path, accelerator: Accelerator) -> int:
-    """Load the last state; the step it was saved after."""
-    _keep_trainable_only(accelerator)
-    states = sorted(folder.glob("state-*"))
-    if not states:
-        return 0
-    accelerator.load_state(str(states[-1]))
-    return int(states[-1].name.removeprefix("state-"))
-
-
-def _keep_trainable_only(accelerator: Accelerator) -> None:
-    """States hold what training changes: adapters, not the frozen backbone. Sharded models are left alone."""
-
-    def frozen(model: torch.nn.Module) -> set[str]:
-        return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
-
-    def save(models: list[torch.nn.Module], weights: list[dict[str, Tensor]], output: str) -> None:
-        if weights and accelerator.is_main_process:
-            for number, model in enumerate(models):
-                plain = accelerator.unwrap_model(model)
-                left = frozen(plain)
-                tensors = {name: one.contiguous() for name, one in plain.state_dict().items() if name not in left}
-                save_file(tensors, Path(output, f"trainable_{number}.safetensors"))
-        weights.clear()
-
-    def load(models: list[torch.nn.Module], source: str) -> None:
-        for number, model in enumerate(models):
-            path = Path(source, f"trainable_{number}.safetensors")
-            if path.exists():
-                _, unexpected = accelerator.unwrap_model(model).load_state_dict(load_file(path), strict=False)
-                if unexpected:
-                    raise TrainingError(
-                        f"{source}: is the state of another network ({len(unexpected)} unknown tensors)"
-                    )
-        models.clear()
-
-    accelerator.register_save_state_pre_hook(save)
-    accelerator.register_load_state_pre_hook(load)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_FREE_TO_CHANGE = {"save_every", "log_every", "workers", "trackers"}
+_FREE_TO_CHANGE = {"save_minutes", "log_every", "workers", "trackers"}
 
 
 class TrainingSettings(BaseModel):
@@ -35,8 +35,10 @@ class TrainingSettings(BaseModel):
     checkpointing: bool = False
     """Trade time for memory: recompute activations in the backward pass."""
     seed: int = 0
-    save_every: Annotated[int, Field(ge=1)] = 500
+    save_minutes: Annotated[float, Field(ge=0, strict=False)] = 5.0
+    """Time after which the state is saved: the most that a kill costs. 0: after each step."""
     log_every: Annotated[int, Field(ge=1)] = 50
+    """Steps of one row of the log; the first step and the last have a row in any case."""
     workers: Annotated[int, Field(ge=0)] = 1
     """Processes that make batches ahead."""
     trackers: Annotated[tuple[Literal["tensorboard", "wandb"], ...], Field(strict=False)] = ()

@@ -21,12 +21,14 @@ from ..errors import TrainingConfigError
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
 from ..spectral import SobolevOperator
-from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs, split_files
+from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs
+from .files import split_files
 from .latents import cache_latents
-from .loop import Task, Tell, train, trainable, writing_into
+from .loop import Task, Tell, train, trainable
 from .preference import Preference, PreferenceTask
 from .prior import PriorTask
 from .settings import TrainingSettings
+from .states import writing_into
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -59,6 +61,7 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
         TrainingError: a stage that is not configured, unusable data, a loss that is not finite.
     """
     stage = _section(config, "prior", config.prior)
+    pairs = training_pairs(config.data)  # before the model: what is wrong with images is told at once
     model = _model(config, stage, place)
     if stage.what == "network":
         model.backbone.requires_grad_(True)
@@ -68,7 +71,7 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
         model.adapters.activate(["sr"])
     sigmas = stage.sigma_mean, stage.sigma_std
     task = PriorTask(model.backbone, model.codec, stage.learning_rate, sigmas)
-    averages = _run(task, _pairs(config, model, stage, place), stage, place)
+    averages = _run(task, _cached(pairs, config, model, stage, place), stage, place)
     _take_average(model, averages.get("backbone"))
     return _finish(config, model, place, stage.what)
 
@@ -94,6 +97,7 @@ def train_preference(config: AsasrConfig, place: Place) -> Path:
             f"{config.name}: negatives of kind 'adversary' need a trained one; run 'train adversary' first, or name its"
             " file as model.adapters.adv"
         )
+    pairs = training_pairs(config.data)
     model = _model(config, stage, place)
     frozen = None
     if stage.what == "network":
@@ -102,7 +106,7 @@ def train_preference(config: AsasrConfig, place: Place) -> Path:
     else:
         model.new_adapter("dpo")
     task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate, frozen)
-    averages = _run(task, _pairs(config, model, stage, place), stage, place)
+    averages = _run(task, _cached(pairs, config, model, stage, place), stage, place)
     _take_average(model, averages.get("policy"))
     return _finish(config, model, place, stage.what)
 
@@ -141,9 +145,8 @@ def training_pairs(data: DataConfig) -> Pairs:
     return DegradedCrops(files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries)
 
 
-def _pairs(config: AsasrConfig, model: Model, stage: TrainingSettings, place: Place) -> Pairs:
+def _cached(pairs: Pairs, config: AsasrConfig, model: Model, stage: TrainingSettings, place: Place) -> Pairs:
     """The configured pairs, as latents where they are cached; beside the stages' folders, for all of them."""
-    pairs = training_pairs(config.data)
     if not config.data.cached:
         return pairs
     if not isinstance(model.codec, VaeCodec):

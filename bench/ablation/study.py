@@ -12,6 +12,7 @@ import pandas as pd
 from ...datasets.images import write_atomically
 from ...reports.ablation import effects_markdown, gaps_markdown
 from ...reports.tables import csv_text
+from ..executors.executor import never
 from ..figures import write_figures
 from ..leaderboard import name_scales, write_reports
 from ..metrics.metric import Metric, metrics_of, stored_id
@@ -50,6 +51,7 @@ class Outcome:
 def run_ablation(
     spec: AblationSpec, out: Path, base: Path, *, only: Sequence[str] = (), device: str = "auto", train: bool = True,
     tell: Callable[[str], None] = lambda what: None, progress: Progress | None = None,
+    stop: Callable[[], bool] = never,
 ) -> Outcome:  # fmt: skip
     """Train what is missing, restore and measure what is missing, and report.
 
@@ -58,9 +60,10 @@ def run_ablation(
         base: folder from which relative paths of the evaluation start.
         only: names of the arms to train and measure; empty: all. The report has all arms that are measured.
         train: False: evaluate only; an arm that is not trained is an error.
+        stop: once it is true, no more is measured; trainings end by signals alone, see ``asked_to_stop``.
 
     Raises:
-        SpecError, TrainingError, MissingArmError, MethodError, StoreError: see what each step raises.
+        SpecError, TrainingError, MissingArmError, MethodError, StoreError, StoppedError: see what each step raises.
     """
     from ...asasr.config import load_config
 
@@ -80,7 +83,7 @@ def run_ablation(
     ]
     experiment = evaluation_spec(spec, [variant.reference for variant in variants], base)
     experiment = experiment.model_copy(update={"device": device})
-    summary = run(experiment, out / "store", progress=progress)
+    summary = run(experiment, out / "store", progress=progress, stop=stop)
     return report_ablation(spec, arms, experiment, out, summary)
 
 

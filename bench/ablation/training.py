@@ -12,7 +12,7 @@ from ...datasets.degradation.settings import preset
 from ...datasets.images import file_digest, write_atomically
 from ..keys import digest
 from ..preparing import Progress
-from ..training import ADVERSARY_FILE, after_prior, run_stage, with_adversary, without_adversary
+from ..training import ADVERSARY_FILE, after_prior, require_images, run_stage, with_adversary, without_adversary
 from .spec import AblationSpec, Arm
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def held_out_images(spec: AblationSpec, out: Path) -> Path:
         TrainingConfigError: the configuration names no folders, or leaves nothing out.
     """
     from ...asasr.errors import TrainingConfigError
-    from ...asasr.training.batches import split_files
+    from ...asasr.training.files import split_files
 
     data = arm_config(spec, Arm("", None), 0).data
     if not data.hq or not data.held_out:
@@ -227,6 +227,7 @@ def _run(
         return
     if not shop.train:
         raise MissingArmError(f"{what} is not trained ({folder / file} is missing); run without --no-train")
+    require_images(config.data)
     shop.tell(what)
     write_atomically(folder / _RECIPE, (json.dumps(recipe, indent=1) + "\n").encode())
 

@@ -9,6 +9,7 @@ import typer
 
 from .progress import stage_progress
 from .run import EXIT_INCOMPLETE, given
+from .stopping import Terminated, graceful
 from .terminal import say
 
 
@@ -40,18 +41,22 @@ def ablate(
     """Train the arms that are missing, restore, measure and report. Stopped at any moment, the same command goes on."""
     from ..ablation.spec import load_ablation
     from ..ablation.study import run_ablation
+    from ..preparing import StoppedError
 
     loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
-    with stage_progress() as progress:
+    try:
+        with graceful() as stop, stage_progress() as progress:
 
-        def tell(what: str) -> None:
-            say(f"training: {what}")
-            progress(f"training {what}", 0, 0)
+            def tell(what: str) -> None:
+                say(f"training: {what}")
+                progress(f"training {what}", 0, 0)
 
-        outcome = run_ablation(
-            loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
-            train=train, tell=tell, progress=progress,
-        )  # fmt: skip
+            outcome = run_ablation(
+                loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
+                train=train, tell=tell, progress=progress, stop=stop,
+            )  # fmt: skip
+    except StoppedError:
+        raise Terminated from None
     for path in outcome.paths:
         say(path)
     summary = outcome.summary

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ...asasr.training.stopping import TrainingStopped
 from ..noise import quiet_libraries
 from . import (
     ablate,
@@ -35,6 +39,7 @@ EXIT_DATA = 3
 EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells say
+EXIT_UNREAD = 141  # 128 + SIGPIPE
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Errors of writing to an open file, which name none."""
@@ -99,38 +104,82 @@ def _interrupt(*_: object) -> None:
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _usable_streams()
+    try:
+        status = _status()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = EXIT_UNREAD
+    if status == EXIT_UNREAD:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    sys.exit(status)
+
+
+def _usable_streams() -> None:
+    """Let no text fail on its way out: closed streams lead nowhere, signs that an encoding lacks are spelled out."""
+    for number in (0, 1, 2):  # the lowest that is closed is what open gives; files must not get their numbers
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for the whole process
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _status() -> int:
+    """Run the command; what went wrong is told.
+
+    Raises:
+        BrokenPipeError: whoever read the output (head, less) has seen enough.
+    """
     quiet_libraries()
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer and rich end with 1 then, as with any failure
+            return EXIT_UNREAD
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except _Interrupted:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pressed again while libraries clean up, it ends at once
         print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        return EXIT_INTERRUPTED
     except Terminated:
         print("terminated; what was finished is kept, run the same command to go on", file=sys.stderr)
-        sys.exit(EXIT_TERMINATED)
+        return EXIT_TERMINATED
+    except TrainingStopped as stopped:
+        if str(stopped):
+            _tell(str(stopped))
+        return 128 + stopped.signal
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader (head, less) has seen enough
-        sys.exit(0)
+        raise
     except Exception as error:
         if os.environ.get("ASASR_BENCH_DEBUG"):
             raise
-        names = {cls.__name__ for cls in type(error).__mro__}
-        ours = type(error).__module__.startswith("asasr_bench")
-        if ours:
-            _tell(f"error: {error}")
-            sys.exit(EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA)
-        if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_ERRORS):
-            where = error.filename or "writing"
-            _tell(f"error: {where}: {error.strerror}; check the path, its rights and the disk's space")
-            sys.exit(EXIT_DATA)
-        if isinstance(error, MemoryError):
-            _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")
-            sys.exit(EXIT_DATA)
-        _tell(f"internal error: {type(error).__name__}: {error}")
-        _tell("run again with --debug for details")
-        sys.exit(EXIT_INTERNAL)
+        return _told(error)
+    return 0
+
+
+def _told(error: Exception) -> int:
+    """Tell an error in words; the status for it."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    ours = type(error).__module__.startswith("asasr_bench")
+    if ours:
+        _tell(f"error: {error}")
+        return EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_ERRORS):
+        where = error.filename or f"writing (temporary files are in {tempfile.tempdir or 'TMPDIR'})"
+        _tell(f"error: {where}: {error.strerror}; check the path, its rights and the disk's space")
+        return EXIT_DATA
+    if isinstance(error, MemoryError):
+        _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")
+        return EXIT_DATA
+    _tell(f"internal error: {type(error).__name__}: {error}")
+    _tell("run again with --debug for details")
+    return EXIT_INTERNAL
 
 
 def _tell(text: str) -> None:

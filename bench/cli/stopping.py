@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,17 +20,22 @@ class Terminated(BaseException):
 def graceful() -> Iterator[Callable[[], bool]]:
     """Give a function that says whether SIGTERM came.
 
-    The block then has ``GRACE_SECONDS`` to end. Past them, or at a second SIGTERM, ``Terminated`` is raised in it.
+    The block then has ``GRACE_SECONDS`` to end. Past them, or at a second SIGTERM, ``Terminated`` is raised in it. A
+    second one within a second is the first again: ``timeout`` sends its own twice.
     """
     asked = False
+    since = 0.0
 
     def at_once(*_: object) -> None:
         raise Terminated
 
     def ask(*_: object) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(signal.SIGTERM, at_once)
+        nonlocal asked, since
+        if asked:
+            if time.monotonic() - since >= 1.0:
+                raise Terminated
+            return
+        asked, since = True, time.monotonic()
         signal.alarm(GRACE_SECONDS)
         print(f"asked to end: finishing what is in flight, {GRACE_SECONDS} s at most", file=sys.stderr)
 

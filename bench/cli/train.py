@@ -82,8 +82,10 @@ def gan(
 ) -> None:  # fmt: skip
     """The small GAN baseline: a compact generator against a patch discriminator."""
     from ...methods.gan_training import load_gan_config, train_gan
+    from ..training import require_images
 
     loaded = load_gan_config(config, _overrides(data, override))
+    require_images(loaded.data)
     _train(lambda place: train_gan(loaded, place), loaded, "gan", out / "gan", device)
 
 
@@ -117,8 +119,11 @@ def referee(
 
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
     from ...asasr.config import load_config
+    from ..training import require_images
 
-    return load_config(config, _overrides(data, override), arm)
+    loaded = load_config(config, _overrides(data, override), arm)
+    require_images(loaded.data)
+    return loaded
 
 
 def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...asasr.training.stopping import TrainingStopped, asked_to_stop
+
 WEIGHTS_FILE = "referee.safetensors"
 Tell = Callable[[int, int, dict[str, float]], None]
 """Receives the step, the number of steps and the mean loss."""
@@ -46,12 +48,13 @@ def optimise(
 
     Raises:
         TrainingDataError: the folder holds a training with other settings.
+        TrainingStopped: SIGINT or SIGTERM came; the state is saved.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=settings.steps + 1)
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "state.pt"
-    start = 0
+    start, total = 0, 0.0
     if state.exists():
         saved = torch.load(state, weights_only=True)
         if saved["settings"] != _plain(settings):
@@ -59,28 +62,37 @@ def optimise(
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
-        start = saved["step"]
-    total = 0.0
+        start, total = saved["step"], saved.get("total", 0.0)
     network.train()
-    for step in range(start, settings.steps):
-        optimizer.zero_grad(set_to_none=True)
-        loss = loss_at(step)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        total += float(loss.detach())
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            mean, total = total / ((step % settings.save_every) + 1), 0.0
-            with (folder / "log.csv").open("a", newline="") as file:
-                csv.writer(file).writerow([step + 1, f"{mean:.4f}"])
-            temporary = folder / ".state.tmp"
-            torch.save(
-                {"step": step + 1, "network": network.state_dict(), "optimizer": optimizer.state_dict(),
-                 "schedule": schedule.state_dict(), "settings": _plain(settings)}, temporary,
-            )  # fmt: skip
-            temporary.replace(state)
-            if tell is not None:
+    with asked_to_stop("asked to end: the state is saved at the end of this step; ask again to end at once") as asked:
+        for step in range(start, settings.steps):
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_at(step)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach())
+            stopped_by = asked()
+            due = (step + 1) % settings.save_every == 0 or step + 1 == settings.steps
+            if due:
+                mean, total = total / ((step % settings.save_every) + 1), 0.0
+                with (folder / "log.csv").open("a", newline="") as file:
+                    csv.writer(file).writerow([step + 1, f"{mean:.4f}"])
+            if due or stopped_by:
+                temporary = folder / ".state.tmp"
+                torch.save(
+                    {"step": step + 1, "network": network.state_dict(), "optimizer": optimizer.state_dict(),
+                     "schedule": schedule.state_dict(), "settings": _plain(settings), "total": total}, temporary,
+                )  # fmt: skip
+                temporary.replace(state)
+            if due and tell is not None:
                 tell(step + 1, settings.steps, {"loss": mean})
+            if stopped_by:
+                raise TrainingStopped(
+                    f"stopped after step {step + 1} of {settings.steps}; the state is saved in {folder}, run the same"
+                    " command to go on",
+                    stopped_by,
+                )
     network.eval()
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from asasr_bench.datasets.images import write_png
@@ -45,7 +48,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "learning_rate": 1e-3,
         "warmup": 2,
         "log_every": 1,
-        "save_every": 2,
+        "save_minutes": 0,
         "workers": 0,
     }
     content = {
@@ -143,3 +146,26 @@ def test_all_processes_stop_when_one_has_no_finite_loss(config: Path, tmp_path: 
         train(config, "prior", tmp_path, "--set", "prior.learning_rate=1e30", "--set", "prior.warmup=0",
               "--set", "prior.steps=50", processes=2)  # fmt: skip
     assert list((tmp_path / "prior").glob("state-*"))
+
+
+@pytest.mark.slow
+def test_all_processes_stop_after_the_same_step_when_one_is_asked_to(config: Path, tmp_path: Path) -> None:
+    """The state that they save together is gone on with to the same numbers."""
+    options = ("--set", "prior.schedule=constant", "--set", "prior.steps=60", "--set", "prior.save_minutes=60")
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = ["-m", "asasr_bench.bench.cli.main", "train", "prior", str(config), "--out", str(tmp_path / "cut")]
+    launched = subprocess.Popen(
+        [sys.executable, *launcher, *command, "--device", "cpu", *options], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while not (tmp_path / "cut" / "prior" / "log.csv").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    second = max(psutil.Process(launched.pid).children(), key=lambda process: int(process.environ()["RANK"]))
+    second.send_signal(signal.SIGTERM)
+    _, told = launched.communicate(timeout=120)
+    assert "stopped after step" in told
+    (state,) = (tmp_path / "cut" / "prior").glob("state-*")
+    assert int(state.name.removeprefix("state-")) < 60
+    cut = train(config, "prior", tmp_path / "cut", *options, processes=2)
+    assert cut == train(config, "prior", tmp_path / "whole", *options, processes=2)

@@ -20,7 +20,8 @@ from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
 from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.negatives import Negative, make_loser
 from asasr_bench.asasr.training import loop
-from asasr_bench.asasr.training.batches import Batch, Batches, DegradedCrops, PairedCrops, batch_stream, split_files
+from asasr_bench.asasr.training.batches import Batch, Batches, DegradedCrops, PairedCrops, batch_stream
+from asasr_bench.asasr.training.files import split_files
 from asasr_bench.asasr.training.preference import PreferenceTask, direction_agreement
 from asasr_bench.asasr.training.stages import (
     Place,
@@ -87,7 +88,15 @@ def hq(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def configuration(family: str, hq: Path, **changes: Any) -> AsasrConfig:
-    stage = {"steps": 2, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 1, "log_every": 1, "workers": 0}
+    stage = {
+        "steps": 2,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "warmup": 0,
+        "save_minutes": 0,
+        "log_every": 1,
+        "workers": 0,
+    }
     content: dict[str, Any] = {
         "name": family,
         "model": {"family": family, "rank": 4, "alpha": 4, **FAMILIES[family]},
@@ -231,7 +240,7 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     stage: str, hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, after a stop in the middle of a step, and another while a state is being written."""
-    changes = {f"{stage}__steps": 6, f"{stage}__accumulation": 2, f"{stage}__save_every": 2, f"{stage}__ema": 0.9}
+    changes = {f"{stage}__steps": 6, f"{stage}__accumulation": 2, f"{stage}__save_minutes": 0, f"{stage}__ema": 0.9}
     config = configuration("small", hq, preference__negatives=[{"kind": "lq"}, {"kind": "policy"}], **changes)
     if stage == "prior":
         config = config.model_copy(
@@ -270,7 +279,7 @@ def test_settings_of_a_running_training_are_kept(hq: Path, tmp_path: Path) -> No
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_state(hq: Path, tmp_path: Path) -> None:
-    config = configuration("small", hq, prior__steps=50, prior__learning_rate=1e30, prior__save_every=50)
+    config = configuration("small", hq, prior__steps=50, prior__learning_rate=1e30, prior__save_minutes=60)
     with pytest.raises(TrainingError, match="state before this step is saved"):
         train_prior(config, place(tmp_path))
     assert len(list(tmp_path.glob("state-*"))) == 1

@@ -35,7 +35,7 @@ from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
+STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_minutes": 0, "log_every": 1, "workers": 0}
 CONFIG = {
     "name": "tiny",
     "model": {

@@ -36,7 +36,15 @@ def hq(tmp_path: Path) -> Path:
 
 
 def configuration(hq: Path, **changes: object) -> GanConfig:
-    stage = {"steps": 4, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_every": 2, "log_every": 1, "workers": 0}
+    stage = {
+        "steps": 4,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "warmup": 0,
+        "save_minutes": 0,
+        "log_every": 1,
+        "workers": 0,
+    }
     return GanConfig.model_validate({
         "name": "tiny", "generator": {"width": 8, "depth": 2}, "discriminator": {"width": 8},
         "data": {"hq": [str(hq)], "crop": 32, "margin": 8, "degradation": "stablesr-x4"}, "gan": {**stage, **changes},

@@ -1,0 +1,26 @@
+"""Which images are trained on and which are kept for validation; known before torch is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...datasets.dataset import image_files, listed
+from ..errors import TrainingError
+
+
+def split_files(folders: Sequence[Path], held_out: int) -> tuple[list[Path], list[Path]]:
+    """Training and validation images: the ``held_out`` whose names have the least digest are for validation.
+
+    Raises:
+        TrainingError: too few images.
+    """
+    files = [path for folder in folders for path in image_files(folder).values()]
+    files.sort(key=lambda path: hashlib.sha256(path.stem.encode()).digest())
+    if len(files) <= held_out:
+        raise TrainingError(
+            f"{listed([str(folder) for folder in folders])}: {len(files)} images are too few, {held_out + 1} are needed"
+            f" at least: data.held_out keeps {held_out} of them for validation. Add images, or set data.held_out lower"
+        )
+    return files[held_out:], files[:held_out]
