@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar, overload
 
 Item = TypeVar("Item")
+
+
+@contextmanager
+def _naming_the_folder() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        folder = tempfile.tempdir or os.environ.get("TMPDIR") or "TMPDIR"
+        raise OSError(error.errno, error.strerror, f"temporary files in {folder}") from None
 
 
 class Spool(Sequence[Item], Generic[Item]):
     """Items in a temporary file, in the order in which they were appended; memory holds eight bytes for each."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="asasr-bench-")  # noqa: SIM115 - it goes with the list
         self._starts = array("q")
         self._end = 0
+        with _naming_the_folder():
+            self._file = tempfile.TemporaryFile(prefix="asasr-bench-")  # noqa: SIM115 - it goes with the list
 
     def __del__(self) -> None:
-        self._file.close()
+        with suppress(AttributeError, OSError):  # no file, or a full disk, which was told when it was written to
+            self._file.close()
 
     def append(self, item: Item) -> None:
-        """Add an item."""
+        """Add an item.
+
+        Raises:
+            OSError: the disk of temporary files is full; it names their folder.
+        """
         content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
-        self._file.seek(self._end)
-        self._file.write(content)
+        with _naming_the_folder():
+            self._file.seek(self._end)
+            self._file.write(content)
         self._starts.append(self._end)
         self._end += len(content)
 
@@ -45,6 +63,7 @@ class Spool(Sequence[Item], Generic[Item]):
         start = self._starts[index]
         index %= len(self)
         end = self._starts[index + 1] if index + 1 < len(self) else self._end
-        self._file.seek(start)
+        with _naming_the_folder():  # what was written may be on its way until now
+            self._file.seek(start)
         item: Item = pickle.loads(self._file.read(end - start))
         return item

@@ -1,32 +1,22 @@
-"""Get a card's files, unpack them safely, and check what is on disk."""
+"""Get a card's files, and check what is on disk."""
 
 from __future__ import annotations
 
 import json
-import lzma
-import stat
-import struct
-import tarfile
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
 
+from .archives import require_images, unpack
 from .card import DatasetCard, Source, data_root, listed_files
 from .dataset import DatasetError, listed
 from .download import DigestError, Tell, download
 from .images import SUFFIXES, file_digest, write_atomically
-from .names import leaves_folder, name_problem
+from .names import leaves_folder
 
 _PINS = "pins.json"
 _INVENTORY = "SHA256SUMS"
-_LARGEST = 1 << 30
-"""Bytes of one image in an archive: a few kilobytes of zip can claim to hold any number."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +73,26 @@ def fetch(
                 if target is not None and (folder / target).exists():
                     continue
                 known = sha256 or pins.get(url)
-                path = _obtain(card, entry, url, name, known, source, folder, Path(scratch), tell)
-                if known is None:
-                    pins.note(url, file_digest(path))
-                    pinned.append(name)
-                if target is None:
-                    written += _unpack(path, entry.unpack, folder)
+                noted = "" if sha256 else pins.advice(url)
+                path = _obtain(card, entry, url, name, known, noted, source, folder, Path(scratch), tell)
+                try:
+                    unpacked = Path(scratch, "unpacked")
+                    places = unpack(path, entry.unpack, unpacked) if target is None else {target: path}
+                    if known is None:
+                        require_images(places.values(), path)
+                        pins.note(url, file_digest(path))
+                        pinned.append(name)
+                except DatasetError:
                     if source is None:
-                        path.unlink()
-                else:
-                    write_atomically(folder / target, path.read_bytes())
-                    written += 1
+                        path.unlink(missing_ok=True)  # the same file would come to the same end: get it anew
+                    raise
+                for place, file in places.items():
+                    write_atomically(folder / place, file.read_bytes())
+                    if target is None:
+                        file.unlink()  # room for the next
+                written += len(places)
+                if source is None:
+                    path.unlink()
     return Fetched(folder, written, tuple(pinned))
 
 
@@ -147,80 +146,25 @@ def _wanted(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str |
 
 
 def _obtain(
-    card: DatasetCard, entry: Source, url: str, name: str, sha256: str | None, source: Path | None, folder: Path,
-    scratch: Path, tell: Tell | None,
+    card: DatasetCard, entry: Source, url: str, name: str, sha256: str | None, noted: str,
+    source: Path | None, folder: Path, scratch: Path, tell: Tell | None,
 ) -> Path:  # fmt: skip
     if source is None:
         # an archive waits beside the set, so that a broken download goes on in the next run
         path = scratch / name if entry.list else folder.parent / f".{card.id}-{name}"
-        download(url, path, sha256, tell)
+        try:
+            download(url, path, sha256, tell)
+        except DigestError as error:
+            raise DigestError(f"{error}{noted}") from None
         return path
     path = source / name
     if not path.is_file():
         raise DatasetError(f"{source}: no file {name}, which {card.id} needs; it is at {url}")
     if sha256 is not None and (digest := file_digest(path)) != sha256:
-        raise DigestError(f"{path}: its SHA-256 is {digest}, it should be {sha256}; download it again from {url}")
+        raise DigestError(
+            f"{path}: its SHA-256 is {digest}, it should be {sha256}; download it again from {url}{noted}"
+        )
     return path
-
-
-def _unpack(archive: Path, folders: dict[str, str], target: Path) -> int:
-    """Take the images of the wanted folders out of a zip or tar file; names inside it never choose a place on disk."""
-    count = 0
-    with _members(archive) as members:
-        for name, size, opened in members:
-            member = PurePosixPath(name)
-            place = next((to for inside, to in folders.items() if _is_in(member, inside)), None)
-            if place is None or member.suffix.lower() not in SUFFIXES or member.name.startswith("."):
-                continue
-            if problem := name_problem(member.name, file=True):
-                raise DatasetError(f"{archive}: holds {member.name!a}, and this name {problem}; nothing of it is used")
-            if size > _LARGEST:
-                raise DatasetError(f"{archive}: '{name}' claims {size} bytes, more than an image has ({_LARGEST})")
-            with opened() as content:
-                write_atomically(target / place / member.name, content.read())
-            count += 1
-    if not count:
-        raise DatasetError(f"{archive}: has no images in {listed(folders)}; is it the right file?")
-    return count
-
-
-def _is_in(member: PurePosixPath, folder: str) -> bool:
-    """Whether the last folders of a member are the wanted ones; an empty name wants every folder."""
-    inside = PurePosixPath(folder).parts
-    return not inside or member.parts[:-1][-len(inside) :] == inside
-
-
-Member = tuple[str, int, Callable[[], IO[bytes]]]
-"""Name, size in bytes as it claims, and how to open it."""
-
-
-@contextmanager
-def _members(archive: Path) -> Iterator[Iterator[Member]]:
-    """The regular files of an archive; links and devices are not among them."""
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                yield (
-                    (item.filename, item.file_size, partial(opened.open, item))
-                    for item in opened.infolist()
-                    if not item.is_dir() and not stat.S_ISLNK(item.external_attr >> 16)
-                )
-        else:
-            with tarfile.open(archive) as packed:
-                yield ((item.name, item.size, partial(_content, packed, item)) for item in packed if item.isreg())
-    except (
-        zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError, OSError,
-        RuntimeError,  # encrypted; NotImplementedError, one of them, for an unknown compression
-    ) as error:  # fmt: skip
-        if isinstance(error, DatasetError) or (isinstance(error, OSError) and error.errno is not None):
-            raise  # the disk, not the archive: decoders have no errno
-        raise DatasetError(f"{archive}: damaged, or no zip or tar file ({error}); download it again") from None
-
-
-def _content(packed: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
-    content = packed.extractfile(item)
-    assert content is not None  # it is a regular file
-    return content
 
 
 class _Pins:
@@ -231,6 +175,15 @@ class _Pins:
 
     def get(self, url: str) -> str | None:
         return self._read().get(url)
+
+    def advice(self, url: str) -> str:
+        """What a refusal of another file than the noted one has to say; '' where none was noted."""
+        if self.get(url) is None:
+            return ""
+        return (
+            f". That digest was noted at the first download, in {self._path}; if the publisher has changed the file"
+            " since and you trust the new one, remove its line there"
+        )
 
     def note(self, url: str, digest: str) -> None:
         write_atomically(self._path, json.dumps({**self._read(), url: digest}, indent=1, sort_keys=True).encode())

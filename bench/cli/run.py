@@ -115,11 +115,11 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
     page = root / "report" / "leaderboard.html"
     with open_store(root) as opened:
         board = load_board(opened, title=root.resolve().name)
+        if report and (summary.changed or not page.exists()):
+            write_board(opened, board, page.parent)  # before anything is printed, which may fail: nobody may read it
         for table in to_terminal(board, console.width):
             console.print(table)
         _tell(root, summary)
-        if report and (summary.changed or not page.exists()):
-            write_board(opened, board, page.parent)
     if report:
         say(f"report: {page}")
 

@@ -162,8 +162,42 @@ def test_an_unpublished_digest_is_noted_and_asked_for(server: Server, tmp_path: 
     assert fetch(card, root=tmp_path).pinned == ("toy.zip",)
     assert fetch(card, root=tmp_path).pinned == ()
     server.files["/toy.zip"] = zipped({"set/HR/a.png": png(9)})
-    with pytest.raises(DigestError):
+    with pytest.raises(DigestError, match=r"noted at the first download, in .*pins\.json.*remove its line"):
         fetch(card, root=tmp_path)
+
+
+PAGE = b"\n<!DOCTYPE html><html><body>Sign in to continue</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [(PAGE, "is a web page"), (zipped({"set/HR/a.png": png(1)})[:-30], "no zip or tar file"),
+     (zipped({"set/HR/a.png": png(1)[:-32]}), r"'a\.png' in it damaged or truncated"),
+     (zipped({"set/HR/a.png": PAGE}), r"'a\.png' in it is a web page"),
+     (zipped({"other/a.png": png(1)}), "has no images in set/HR")],
+)  # fmt: skip
+def test_what_cannot_be_used_is_no_digest_to_ask_for(bad: bytes, said: str, server: Server, tmp_path: Path) -> None:
+    """The first download of a file without a published digest; the next one, a good one, is taken."""
+    card = archive_card(f"{server.url}/toy.zip")
+    server.files["/toy.zip"] = bad
+    with pytest.raises(DatasetError, match=said):
+        fetch(card, root=tmp_path)
+    assert not (tmp_path / "pins.json").exists()
+    assert not list(tmp_path.rglob("*.*"))
+    server.files["/toy.zip"] = zipped({"set/HR/a.png": png(1)})
+    assert (fetch(card, root=tmp_path).pinned, [path.name for path in tmp_path.rglob("*.png")]) == (
+        ("toy.zip",), ["a.png"])  # fmt: skip
+
+
+def test_a_page_in_the_place_of_a_listed_image(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(None, "one.png", "HR/1.png")]
+    monkeypatch.setattr(fetching, "listed_files", lambda id: rows)
+    card = DatasetCard(id="Toy", title="", kind="hq", count=1, licence="", sources=(Source(url=server.url, list=True),))
+    server.files["/one.png"] = PAGE
+    with pytest.raises(DatasetError, match=r"one\.png: is a web page"):
+        fetch(card, root=tmp_path)
+    server.files["/one.png"] = png(1)
+    assert fetch(card, root=tmp_path).pinned == ("one.png",)
 
 
 def test_a_folder_of_files_in_place_of_the_network(tmp_path: Path) -> None:
