@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
 
-from ..datasets.images import read_image, write_png
+from ..datasets.images import ImageError, read_image, write_png
 from ..methods.command import ExternalCommand
 from ..methods.errors import MethodError
 from ..methods.output_files import OutputFiles, output_files
 from ..methods.protocol import FolderMethod
 from .environment import environment
 from .failures import Failure, no_exit
-from .objects import Objects
+from .objects import Pixels
 from .outputs import read_pixels
 from .restoring import Restored
 from .scratch import scratch_folder
 
-
-class Work(Protocol):
-    """What is the same for all images."""
-
-    @property
-    def method(self) -> str:
-        """What tables call the method."""
-
-    @property
-    def scale(self) -> int: ...
-
-    @property
-    def seed(self) -> int: ...
+Load = Callable[[], Pixels]
+"""Gives the LQ pixels of one image; called when they are needed, and not kept."""
 
 
 def restore_folder(
     method: FolderMethod,
-    work: Work,
-    images: Sequence[tuple[str, str]],
-    objects: Objects,
-    usual: Mapping[str, str | None],
+    name: str,
+    images: Sequence[tuple[str, Load]],
+    scale: int,
+    seed: int,
+    usual: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Iterator[Restored | Failure]:
     """Run a program once over the LQ of all images.
 
     What it finished before it failed or was stopped counts; the other images fail with its words.
 
     Args:
-        images: names and digests of LQ.
+        name: what messages call the program.
+        images: names, each with what gives its LQ.
         usual: environment variables that the program sees instead of ours.
 
     Yields:
@@ -57,10 +48,10 @@ def restore_folder(
         lq_dir.mkdir()
         sr_dir.mkdir()
         unreadable: dict[str, Failure] = {}
-        for image, lq in images:
+        for image, load in images:
             try:
-                write_png(lq_dir / f"{image}.png", objects.get_or_remove(lq))
-            except RuntimeError as error:
+                write_png(lq_dir / f"{image}.png", load())
+            except (RuntimeError, ImageError) as error:
                 unreadable[image] = Failure.of(error)
         ended: Failure | None = None
         memory: int | None = None
@@ -68,7 +59,7 @@ def restore_folder(
         if len(unreadable) < len(images):
             try:
                 with environment(usual), no_exit():
-                    memory = method.restore_folder(lq_dir, sr_dir, work.scale, work.seed)
+                    memory = method.restore_folder(lq_dir, sr_dir, scale, seed)
             except Exception as error:
                 ended = Failure.of(error)
         seconds = None if ended is not None else (time.perf_counter() - start) / len(images)
@@ -76,8 +67,8 @@ def restore_folder(
         try:
             files = outputs_of(method, sr_dir, [image for image, _ in images])
         except MethodError as error:
-            files = Failure(f"{work.method}: {error}")
-        for image, lq in images:
+            files = Failure(f"{name}: {error}")
+        for image, load in images:
             if image in unreadable:
                 yield unreadable[image]
             elif isinstance(files, Failure):
@@ -85,7 +76,7 @@ def restore_folder(
             elif ended is not None and not files.has(image):
                 yield ended
             else:
-                yield _output(files, image, lq, work, objects, seconds, memory)
+                yield _output(files, image, load, name, scale, seconds, memory)
 
 
 def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> OutputFiles:
@@ -100,14 +91,14 @@ def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> Out
 
 
 def _output(
-    files: OutputFiles, image: str, lq: str, work: Work, objects: Objects, seconds: float | None, memory: int | None
+    files: OutputFiles, image: str, load: Load, name: str, scale: int, seconds: float | None, memory: int | None
 ) -> Restored | Failure:
     try:
         path = files.of(image)
     except MethodError as error:
-        return Failure(f"{work.method}: {error}")
+        return Failure(f"{name}: {error}")
     try:
-        sr = read_pixels(read_image(path), objects.get_or_remove(lq), work.scale, path.name)
+        sr = read_pixels(read_image(path), load(), scale, path.name)
     except Exception as error:
         return Failure.of(error)
     return Restored(sr, seconds, memory, "external")

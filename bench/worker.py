@@ -231,8 +231,8 @@ def _restore_new(
         yield from ((task, _hr_of(task, objects)) for task in new)
         return
     if isinstance(method, FolderMethod):
-        images = [(task.image, task.lq) for task in new]
-        yield from zip(new, restore_folder(method, job, images, objects, usual), strict=True)
+        images = [(task.image, partial(objects.get_or_remove, task.lq)) for task in new]
+        yield from zip(new, restore_folder(method, job.method, images, job.scale, job.seed, usual), strict=True)
         return
     for task in new:
         try:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from .dataset import DatasetError, listed
+from .download import web_page
 from .images import SUFFIXES, ImageError, read_image, write_atomically
 from .names import name_problem
 
@@ -82,7 +83,7 @@ def require_images(files: Iterable[Path], origin: Path) -> None:
         try:
             read_image(path)
         except ImageError as error:
-            what = _page(path) or str(error).removeprefix(f"{path}: ")
+            what = web_page(path) or str(error).removeprefix(f"{path}: ")
             within = f"'{path.name}' in it " if path != origin else ""
             raise DatasetError(f"{origin}: {within}{what}; it is not used, download it again") from None
 
@@ -117,7 +118,7 @@ def _members(archive: Path) -> Iterator[Iterator[Member]]:
     ) as error:  # fmt: skip
         if isinstance(error, DatasetError) or (isinstance(error, OSError) and error.errno is not None):
             raise  # the disk, not the archive: decoders have no errno
-        what = _page(archive) or f"damaged, or no zip or tar file ({error})"
+        what = web_page(archive) or f"damaged, or no zip or tar file ({error})"
         raise DatasetError(f"{archive}: {what}; it is not used, download it again") from None
 
 
@@ -125,12 +126,3 @@ def _content(packed: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
     content = packed.extractfile(item)
     assert content is not None  # it is a regular file
     return content
-
-
-def _page(path: Path) -> str:
-    """What to say of a web page that came in the place of a file; '' if it is none."""
-    with path.open("rb") as file:
-        head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not head.startswith((b"<!doctype html", b"<html")):
-        return ""
-    return "is a web page: the server asks for something first, or the file has moved; look at the set's page"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shutil
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
-from .names import leaves_folder, name_problem
+from .names import leaves_folder, name_problem, suggestion
 from .truth import VOID
 from .truths import KINDS, with_truth
 from .yaml_text import YamlError, read_yaml
@@ -129,11 +128,8 @@ def load_card(id: str) -> DatasetCard:
         DatasetError: no card has it.
     """
     if id not in card_ids():
-        nearest = difflib.get_close_matches(id, card_ids(), n=1, cutoff=0.5)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise DatasetError(
-            f"unknown dataset '{id}'{hint} (cards: {', '.join(card_ids())}; a folder is given as NAME=HR_DIR)"
-        )
+        hint = suggestion(id, card_ids(), "asasr-bench list datasets")
+        raise DatasetError(f"unknown dataset '{id}'{hint}; a folder is given as NAME=HR_DIR")
     return parse_card(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8"), f"card '{id}'")
 
 

@@ -33,7 +33,7 @@ def download(url: str, target: Path, sha256: str | None = None, tell: Tell | Non
     a later call goes on from there.
 
     Raises:
-        DownloadError: offline by wish or by fate.
+        DownloadError: offline by wish or by fate, or a web page came where nobody published a digest.
         DigestError: the content has another digest than ``sha256``; it is removed.
     """
     if os.environ.get(OFFLINE):
@@ -54,8 +54,20 @@ def download(url: str, target: Path, sha256: str | None = None, tell: Tell | Non
             f"{url}: its SHA-256 is {digest}, it should be {sha256}; the file was changed or damaged on its way and is"
             " not used"
         )
+    if sha256 is None and (problem := web_page(part)):
+        part.unlink()
+        raise DownloadError(f"{url}: {problem}")
     part.replace(target)
     return digest
+
+
+def web_page(path: Path) -> str:
+    """What to say of a web page that came in the place of a file; '' if it is none."""
+    with path.open("rb") as file:
+        head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head.startswith((b"<!doctype html", b"<html")):
+        return ""
+    return "is a web page: the server asks for something first, or the file has moved; look at the page that offers it"
 
 
 def _receive(url: str, part: Path, tell: Tell | None) -> None:

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 _LONGEST = 200
+
+
+def suggestion(name: str, known: Iterable[str], listing: str) -> str:
+    """What follows a name that nobody knows: the nearest of the known ones, and where all of them are listed.
+
+    Args:
+        listing: the command that lists them.
+    """
+    ids = {id.lower(): id for id in known}
+    whole = difflib.get_close_matches(name.lower(), ids, n=2, cutoff=0.5)
+    nearest = whole or difflib.get_close_matches(name.partition(":")[0].lower(), ids, n=2, cutoff=0.5)
+    meant = f" did you mean {' or '.join(repr(ids[match]) for match in nearest)}?" if nearest else ""
+    return f";{meant} see '{listing}'"
 
 
 def name_problem(name: str, *, file: bool = False) -> str:

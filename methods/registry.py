@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from ..datasets.names import suggestion
 from . import asasr, ceiling
 from .command import ExternalCommand
 from .entry import MethodEntry
@@ -85,12 +85,9 @@ class Registry:
             except MethodError as error:
                 raise MethodError(f"method '{id}' of {plugins[id].value} does not load ({error})") from error
             return replace(entry, card=replace(entry.card, id=id))  # tables show what was asked for
-        known = self.names()
-        nearest = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
         raise UnknownMethodError(
-            f"unknown method '{id}'{hint} (known: {', '.join(known)};"
-            " also a weight file, predictions:DIR, recipe:NAME@CLONE, module:object, ./FILE.py:object)"
+            f"unknown method '{id}'{suggestion(id, self.names(), 'asasr-bench list methods')}; also a weight file,"
+            " predictions:DIR, recipe:NAME@CLONE, module:object, ./FILE.py:object"
         )
 
     def names(self) -> list[str]:

