@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 import stored
 from asasr_bench.bench import evaluate, open_store, runner
+from asasr_bench.bench.cli.stopping import Terminated, graceful
 from asasr_bench.bench.objects import StoreError
 from asasr_bench.datasets.images import write_png
 
@@ -220,3 +221,15 @@ def wait_for(true: Any, seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.02)
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(capfd: pytest.CaptureFixture[str]) -> None:
+    """``timeout`` sends its SIGTERM to the program, and then to the group that the program is in."""
+    with graceful() as asked:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked()
+        time.sleep(1.1)
+        with pytest.raises(Terminated):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert capfd.readouterr().err.count("asked to end") == 1

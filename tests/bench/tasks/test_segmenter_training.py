@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.asasr.training.stopping import TrainingStopped
 from asasr_bench.bench.tasks import segmenter_training
 from asasr_bench.bench.tasks.referee_training import TrainingDataError
 from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, train_segmenter
@@ -41,6 +44,30 @@ def test_it_learns_and_goes_on_after_a_stop(street: Path, monkeypatch: pytest.Mo
     assert train_segmenter(images, labels, SETTINGS, street / "stopped").read_bytes() == straight
     with pytest.raises(TrainingDataError, match="other settings"):
         train_segmenter(images, labels, replace(SETTINGS, batch=3), street / "stopped")
+
+
+def test_a_signal_costs_no_step(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state is that of the step in which it came, and neither weights nor log show the stop."""
+    images, labels = street / "images", street / "labels"
+    straight = train_segmenter(images, labels, SETTINGS, street / "undisturbed").read_bytes()
+    original = segmenter_training._batch
+
+    def asked(material, settings, step):  # type: ignore[no-untyped-def]
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(material, settings, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenter_training, "_batch", asked)
+        with pytest.raises(TrainingStopped, match="stopped after step 6 of 12") as stopped:
+            train_segmenter(images, labels, SETTINGS, street / "asked")
+    assert stopped.value.signal == signal.SIGTERM
+    steps: list[int] = []
+    counted = lambda material, settings, step: steps.append(step) or original(material, settings, step)  # noqa: E731
+    monkeypatch.setattr(segmenter_training, "_batch", counted)
+    assert train_segmenter(images, labels, SETTINGS, street / "asked").read_bytes() == straight
+    assert steps == [6, 7, 8, 9, 10, 11]
+    assert (street / "asked" / "log.csv").read_text() == (street / "undisturbed" / "log.csv").read_text()
 
 
 def test_unusable_material_is_named(street: Path) -> None:
