@@ -14,8 +14,8 @@ if __name__ == "bench":
 
 if TYPE_CHECKING:
     from ..methods.registry import load_method
-    from .evaluation import evaluate
-    from .store import open_store
+    from .api import evaluate
+    from .store.store import open_store
 
 __all__ = ["evaluate", "load_method", "open_store"]
 
@@ -27,11 +27,11 @@ def __getattr__(name: str) -> Any:
 
         return load_method
     if name == "evaluate":
-        from .evaluation import evaluate
+        from .api import evaluate
 
         return evaluate
     if name == "open_store":
-        from .store import open_store
+        from .store.store import open_store
 
         return open_store
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

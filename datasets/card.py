@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
+from .ground_truth.attach import KINDS, with_truth
+from .ground_truth.kinds import VOID
 from .names import leaves_folder, name_problem, suggestion
-from .truth import VOID
-from .truths import KINDS, with_truth
 from .yaml_text import YamlError, read_yaml
 
 

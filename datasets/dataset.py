@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .ground_truth.kinds import TruthSource
 from .images import SUFFIXES
 from .lq import LQ_FILES, MATLAB_BICUBIC, parse_lq_rule
 from .names import name_problem, printable
-from .truth import TruthSource
 
 if TYPE_CHECKING:
     from .card import DatasetCard

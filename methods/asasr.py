@@ -18,8 +18,8 @@ from ..asasr.config import MODEL_FILE, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
 from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
-from .protocol import MethodCard
-from .weights import digest_of
+from .interface import MethodCard
+from .weights.files import digest_of
 
 if TYPE_CHECKING:
     from torch import Tensor

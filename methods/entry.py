@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..datasets.images import READING, file_digest
-from .predictions import Predictions
-from .protocol import AnyMethod, Interface, MethodCard
+from .finished.predictions import Predictions
+from .interface import AnyMethod, Interface, MethodCard
 
 
 @dataclass(frozen=True)

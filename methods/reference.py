@@ -15,11 +15,11 @@ from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from ..datasets.names import name_problem
 from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
+from .diffusion.pipelines import pipeline_ids
 from .errors import MethodReferenceError
-from .pipelines import pipeline_ids
-from .protocol import OWN_FAMILIES, Family
-from .recipes import PREFIX as RECIPE
-from .spandrel_network import SUFFIXES
+from .interface import OWN_FAMILIES, Family
+from .networks.spandrel_network import SUFFIXES
+from .programs.recipes import PREFIX as RECIPE
 
 _IMAGE = "{image}"
 _KINDS = ("id", "predictions", "weights", "command", "object")

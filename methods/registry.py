@@ -9,28 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.names import suggestion
-from . import asasr, ceiling
-from .command import ExternalCommand
+from . import asasr
+from . import hr as ceiling
+from .diffusion.pipelines import pipeline_entry, pipeline_ids
 from .entry import MethodEntry
-from .errors import (
-    DuplicateMethodError,
-    MethodError,
-    MissingWeightsError,
-    UnknownMethodError,
-)
-from .interpolation import KERNELS, interpolation
-from .networks import COMPACT_GAN, compact_gan_file, network_cards
-from .object_method import object_entry
-from .pipelines import pipeline_entry, pipeline_ids
-from .predictions import open_predictions
-from .program_files import program_identity
-from .protocol import AnyMethod, MethodCard
-from .recipes import PREFIX as RECIPE
-from .recipes import recipe_entry, recipe_ids
+from .errors import DuplicateMethodError, MethodError, MissingWeightsError, UnknownMethodError
+from .finished.predictions import open_predictions
+from .interface import AnyMethod, MethodCard
+from .networks.interpolation import KERNELS, interpolation
+from .networks.published import COMPACT_GAN, compact_gan_file, network_cards
+from .networks.spandrel_network import OVERLAP, TILE, blend_of, load_network
+from .programs.command import ExternalCommand
+from .programs.program_files import program_identity
+from .programs.recipes import PREFIX as RECIPE
+from .programs.recipes import recipe_entry, recipe_ids
 from .reference import MethodReference, parse_reference
-from .spandrel_network import OVERLAP, TILE, blend_of, load_network
-from .third_party import import_object
-from .weights import digest_of, find, weight_file
+from .user_code.object_method import object_entry
+from .user_code.objects import import_object
+from .weights.files import digest_of, find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
 _LOSSY = "its images may be compressed with loss, which its values include"

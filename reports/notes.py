@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FEWEST_INTERVAL, FEWEST_TESTED, FEW = 5, 6, 30
 """Images: nothing has an interval below the first; no test can tell methods apart below the second; below the last,
-readers are warned (``bench/statistics.py``)."""
+readers are warned (``bench/analysis/statistics.py``)."""
 INCOMPLETE = "†"
 """After the name of a method whose identity does not hold all of it."""
 

@@ -129,12 +129,12 @@ class Written:
 
 def write_store(root: Path, what: Written | None = None) -> Path:
     """A store with real pixels and scores measured on them, without running any method."""
-    from asasr_bench.bench.keys import restoration_key
+    from asasr_bench.bench.execute.worker import Task, key_of
     from asasr_bench.bench.metrics.metric import Pair, get_metric
     from asasr_bench.bench.protocols import get_protocol
-    from asasr_bench.bench.rows import CellRecord, OutputRecord
-    from asasr_bench.bench.store import open_store
-    from asasr_bench.bench.worker import Task, key_of
+    from asasr_bench.bench.store.keys import restoration_key
+    from asasr_bench.bench.store.records import CellRecord, OutputRecord
+    from asasr_bench.bench.store.store import open_store
     from scipy.ndimage import gaussian_filter
 
     what = what or Written()

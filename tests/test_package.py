@@ -19,7 +19,7 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     assert list((tmp_path / "dist").glob("*.tar.gz"))
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("bench/schema.sql", "bench/specs/demo.yaml", "datasets/cards/Set5.yaml", "methods/registry.py",
+    for name in ("bench/store/schema.sql", "bench/specs/demo.yaml", "datasets/cards/Set5.yaml", "methods/registry.py",
                  "reports/templates/page.html.j2", "datasets/drawn/text.py"):  # fmt: skip
         assert f"asasr_bench/{name}" in names
     assert "asasr_bench/datasets/__init__.py" not in names  # it would shadow Hugging Face datasets

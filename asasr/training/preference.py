@@ -15,13 +15,7 @@ from ..backbones.backbone import Backbone, Codec
 from ..choices import Role
 from ..flow import logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
-from ..objective import (
-    Energies,
-    high_frequency_energy,
-    implicit_accuracy,
-    preference_loss,
-    residual_energies,
-)
+from ..objective import Energies, high_frequency_energy, implicit_accuracy, preference_loss, residual_energies
 from ..spectral import SobolevOperator
 from .batches import Batch
 from .loop import Player

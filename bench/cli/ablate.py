@@ -39,9 +39,9 @@ def ablate(
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
 ) -> None:
     """Train the arms that are missing, restore, measure and report. Stopped at any moment, the same command goes on."""
-    from ..ablation.spec import load_ablation
-    from ..ablation.study import run_ablation
-    from ..preparing import StoppedError
+    from ..execute.prepare_inputs import StoppedError
+    from ..train.ablation.spec import load_ablation
+    from ..train.ablation.study import run_ablation
 
     loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
     try:

@@ -54,8 +54,8 @@ def datasets() -> None:
 def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import MetricError, get_metric, shipped_metrics
+    from ..metrics.tasks.catalogue import measures
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
-    from ..tasks.catalogue import measures
 
     rows: list[tuple[str, ...]] = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
             for m in shipped_metrics().values()]  # fmt: skip
@@ -77,7 +77,7 @@ def metrics() -> None:
 @listing.command()
 def figures() -> None:
     """Kinds of figures and the keys of each."""
-    from ..figures.options import KINDS, FigureOptions
+    from ..publish.figures.options import KINDS, FigureOptions
 
     shared = set(FigureOptions.model_fields)
     rows = [
@@ -110,7 +110,7 @@ def degradations() -> None:
 @listing.command()
 def published() -> None:
     """Published tables. 'report --published' shows their values beside measured ones."""
-    from ...methods.published import published_tables
+    from ...methods.published.values import published_tables
 
     rows: list[tuple[str, ...]] = [
         (id, table.protocol, ", ".join(dict.fromkeys(one.dataset for one in table.sets)), table.source)
@@ -134,13 +134,13 @@ def show(
     from dataclasses import asdict
 
     from ...datasets.card import card_ids, load_card
-    from ...methods.published import published_tables
+    from ...methods.published.values import published_tables
     from ...methods.registry import REGISTRY, resolve
     from ..metrics.metric import get_metric, shipped_metrics
+    from ..metrics.tasks.catalogue import is_task_id
     from ..metrics.third_party import installed_metrics
     from ..protocols import get_protocol, protocol_names
     from ..spec import load_spec, shipped_specs
-    from ..tasks.catalogue import is_task_id
 
     found: list[tuple[str, dict[str, Any]]] = []
     if name in shipped_specs():

@@ -14,9 +14,9 @@ from .terminal import plain_console, say_left_out_of
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..comparison import Comparison
-    from ..curves import CurveComparison
-    from ..statistics import Paired
+    from ..analysis.compare import Comparison
+    from ..analysis.curves import CurveComparison
+    from ..analysis.statistics import Paired
 
 Row = TypeVar("Row", "Comparison", "CurveComparison")
 
@@ -49,7 +49,7 @@ def compare(
         _compare_curves(first, second, store, metric, dataset, at_equal)
         return
     from ...reports.terminal import escape
-    from ..comparison import compare_methods
+    from ..analysis.compare import compare_methods
 
     rows = compare_methods(store, first, second, metrics=metric, datasets=dataset)
     for place, part in _by_place(rows):
@@ -69,7 +69,7 @@ def _compare_curves(
     first: str, second: str, store: Path, metric: list[str] | None, dataset: list[str] | None, at_equal: str
 ) -> None:
     from ...reports.terminal import escape
-    from ..curves import compare_curves
+    from ..analysis.curves import compare_curves
 
     rows = compare_curves(store, first, second, distortion=at_equal, metrics=metric, datasets=dataset)
     for place, part in _by_place(rows):

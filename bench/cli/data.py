@@ -27,7 +27,7 @@ def fetch(
 ) -> None:
     """Download sets, check their digests and unpack them. A broken download goes on where it stopped."""
     from ...datasets.card import load_card
-    from ...datasets.fetching import fetch as get
+    from ...datasets.fetch.cards import fetch as get
 
     for card in [load_card(name) for name in dataset]:
         with download_progress() as tell:
@@ -43,7 +43,7 @@ def verify(
 ) -> None:
     """Compare files with published digests, or with those noted when they were first seen."""
     from ...datasets.card import card_ids, data_root, load_card
-    from ...datasets.fetching import verify as check
+    from ...datasets.fetch.cards import verify as check
 
     names = dataset or [name for name in card_ids() if (data_root() / name).is_dir()]
     if not names:
@@ -74,7 +74,7 @@ def prepare(
     """Write the LQ images of a set, made from HR, as PNG named NAMExS."""
     from ...datasets.dataset import parse_dataset_option
     from ...datasets.images import write_png
-    from ..inputs import Input, load_input
+    from ..plan.inputs import Input, load_input
 
     made = parse_dataset_option(dataset, scale, lq_rule)
     for sample in made.samples:

@@ -27,8 +27,8 @@ def figures(
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
     """Draw figures as PDF and PNG. The same store gives the same bytes."""
-    from ..figures import write_figure_list, write_figures
-    from ..leaderboard import FormatError
+    from ..analysis.leaderboard import FormatError
+    from ..publish.figures import write_figure_list, write_figures
 
     if from_list is not None:
         paths = write_figure_list(from_list, store, out)

@@ -31,7 +31,7 @@ def report(
     ] = False,
 ) -> None:
     """Write the leaderboard: Markdown, CSV, LaTeX, one HTML page."""
-    from ..leaderboard import write_reports
+    from ..analysis.leaderboard import write_reports
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     tell = partial(say, err=True)
@@ -47,7 +47,7 @@ def export(
     """Write every value of every image. Cells without a value have an empty one."""
     from ...datasets.images import write_atomically
     from ...reports.tables import csv_text
-    from ..store import open_store
+    from ..store.store import open_store
 
     with open_store(store) as opened:
         scores, left_out = opened.scores(), opened.left_out()

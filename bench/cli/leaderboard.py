@@ -30,7 +30,7 @@ def leaderboard(
     ] = False,
 ) -> None:
     """Write leaderboards with average ranks. Each protocol has its own; an index links them."""
-    from ..pages import write_leaderboards
+    from ..publish.leaderboards import write_leaderboards
 
     names = [name.strip() for name in formats.split(",") if name.strip()]
     tell = partial(say, err=True)
@@ -45,7 +45,7 @@ def merge(
     out: Annotated[Path, typer.Option(help="Folder of the merged store; must not have one yet.")],
 ) -> None:
     """Make one store of several. Where they contradict each other, it says where and writes nothing."""
-    from ..merging import merge_stores
+    from ..store.merge import merge_stores
 
     say(f"{merge_stores(stores, out)} outputs in {out}")
     for store in stores:

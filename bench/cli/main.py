@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ...asasr.training.stopping import TrainingStopped
-from ..noise import quiet_libraries
+from ..execute.library_noise import quiet_libraries
 from . import (
     ablate,
     catalogue,

@@ -35,10 +35,10 @@ def score(
     from ...reports.grid import between
     from ...reports.tables import csv_text
     from ...reports.terminal import escape
+    from ..analysis.statistics import interval
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
-    from ..scoring import score_folders, values_by_metric
-    from ..statistics import interval
+    from ..score_folders import score_folders, values_by_metric
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]
     chosen = get_protocol(protocol, scale)

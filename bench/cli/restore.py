@@ -55,9 +55,9 @@ def _restore_each(
     entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int, device: str
 ) -> None:
     from ...datasets.images import read_image, write_png
-    from ...methods.protocol import Method, PixelMethod
-    from ..failures import no_exit
-    from ..restoring import restore_image, torch_device
+    from ...methods.interface import Method, PixelMethod
+    from ..execute.failures import no_exit
+    from ..execute.restore_image import restore_image, torch_device
 
     place = torch_device(device) if entry.interface == "tensor" else "cpu"
     loaded = entry.load(place)
@@ -79,9 +79,9 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
     """
     from ...datasets.images import read_image, write_png
     from ...methods.errors import MethodError
-    from ...methods.protocol import FolderMethod
-    from ..external import restore_folder
-    from ..failures import Failure
+    from ...methods.interface import FolderMethod
+    from ..execute.external_programs import restore_folder
+    from ..execute.failures import Failure
 
     loaded = entry.load("cpu")
     assert isinstance(loaded, FolderMethod)
@@ -106,8 +106,8 @@ def _tell(
     """Say what would be done; an external program's command lines as a shell would take them."""
     import shlex
 
-    from ...methods.command import ExternalCommand
-    from ...methods.recipes import RecipeMethod
+    from ...methods.programs.command import ExternalCommand
+    from ...methods.programs.recipes import RecipeMethod
 
     ends = list(targets.values())
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""

@@ -14,8 +14,8 @@ from .stopping import Terminated, graceful
 from .terminal import plain_console, say
 
 if TYPE_CHECKING:
-    from ..plan import Scope
-    from ..runner import Summary
+    from ..execute.run import Summary
+    from ..plan.missing import Scope
 
 EXIT_INCOMPLETE = 3
 
@@ -74,8 +74,8 @@ def run(
 
     Options replace the spec's entries of the same name.
     """
-    from ..preparing import StoppedError
-    from ..runner import run as execute
+    from ..execute.prepare_inputs import StoppedError
+    from ..execute.run import run as execute
     from ..spec import SpecError, load_spec
     from .logs import logging_to
 
@@ -108,8 +108,8 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
     """Print the tables and write the report from one board."""
 
     from ...reports.terminal import to_terminal
-    from ..leaderboard import load_board, write_board
-    from ..store import open_store
+    from ..analysis.leaderboard import load_board, write_board
+    from ..store.store import open_store
 
     console = plain_console()
     page = root / "report" / "leaderboard.html"

@@ -24,7 +24,7 @@ def stability(
     Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
     """
     from ...reports.grid import between
-    from ..stability import stability as measure
+    from ..analysis.seeds import stability as measure
     from .catalogue import print_table
 
     rows = []

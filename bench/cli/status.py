@@ -14,8 +14,8 @@ from .terminal import plain_console, say, say_left_out
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..store import Store
-    from ..watch import RunProgress
+    from ..execute.status_file import RunProgress
+    from ..store.store import Store
 
 
 _STATUSES = ("done", "failed", "unavailable")
@@ -34,9 +34,9 @@ def status(
     from rich.table import Table
 
     from ...reports.terminal import escape
-    from ..leaderboard import in_order
-    from ..store import open_store
-    from ..watch import read_progress
+    from ..analysis.leaderboard import in_order
+    from ..execute.status_file import read_progress
+    from ..store.store import open_store
 
     console = plain_console()
     with open_store(store) as opened:
@@ -89,7 +89,7 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
     from rich.table import Table
 
     from ...reports.terminal import escape
-    from ..preparing import STAGE
+    from ..execute.prepare_inputs import STAGE
 
     now = time.time()
     heard = f"last heard of {duration(now - progress.heard)} ago"

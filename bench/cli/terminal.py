@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from ..rows import LeftOut
+    from ..store.records import LeftOut
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -30,7 +30,7 @@ def say_left_out(left_out: Iterable[LeftOut]) -> None:
 
 def say_left_out_of(store: Path) -> None:
     """The same of a store that is not open."""
-    from ..store import open_store
+    from ..store.store import open_store
 
     with open_store(store) as opened:
         say_left_out(opened.left_out())

@@ -18,7 +18,7 @@ from .terminal import say
 if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig
     from ...asasr.training.stages import Place
-    from ...methods.gan_training import GanConfig
+    from ...methods.train.gan import GanConfig
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,11 +50,11 @@ def adversary(
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """The adversary, on outputs of baseline methods that are made first."""
-    from ..training import after_prior
+    from ..train.stages import after_prior
 
     loaded = after_prior(_load(config, data, override), out / "prior")
     from ...asasr.training.stages import train_adversary
-    from ..artifacts import make_artifacts
+    from ..train.adversary_pairs import make_artifacts
 
     pairs = make_artifacts(loaded, out / "artifacts", device)
     _train(lambda place: train_adversary(loaded, pairs, place), loaded, "adversary", out / "adversary", device)
@@ -66,7 +66,7 @@ def preference(
     arm: Annotated[str | None, typer.Option(help="Arm of the ablation.")] = None, device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """AS-DPO of the policy against the prior."""
-    from ..training import after_prior, with_adversary
+    from ..train.stages import after_prior, with_adversary
 
     loaded = after_prior(_load(config, data, override, arm), out / "prior")
     loaded = with_adversary(loaded, out / "adversary")
@@ -81,8 +81,8 @@ def gan(
     data: DataOption = None, override: SetOption = None, device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
     """The small GAN baseline: a compact generator against a patch discriminator."""
-    from ...methods.gan_training import load_gan_config, train_gan
-    from ..training import require_images
+    from ...methods.train.gan import load_gan_config, train_gan
+    from ..train.stages import require_images
 
     loaded = load_gan_config(config, _overrides(data, override))
     require_images(loaded.data)
@@ -100,9 +100,9 @@ def referee(
     from dataclasses import replace
 
     from ...asasr.errors import TrainingConfigError
-    from ..tasks.referees import REFEREES, own_file
-    from ..tasks.segmenter_training import CAMVID, train_segmenter
-    from ..tasks.toy_training import TOYS, train_detector
+    from ..metrics.tasks.referees import REFEREES, own_file
+    from ..train.referees.segmenter import CAMVID, train_segmenter
+    from ..train.referees.toys import TOYS, train_detector
 
     if name not in REFEREES:
         raise TrainingConfigError(f"unknown referee '{name}' (known: {', '.join(REFEREES)})")
@@ -119,7 +119,7 @@ def referee(
 
 def _load(config: str, data: list[Path] | None, override: list[str] | None, arm: str | None = None) -> AsasrConfig:
     from ...asasr.config import load_config
-    from ..training import require_images
+    from ..train.stages import require_images
 
     loaded = load_config(config, _overrides(data, override), arm)
     require_images(loaded.data)
@@ -136,7 +136,7 @@ def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str,
 def _train(
     run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str
 ) -> None:  # fmt: skip
-    from ..training import run_stage
+    from ..train.stages import run_stage
 
     with training_progress(stage) as tell:
         path, main = run_stage(run, config, stage, folder, device, tell)

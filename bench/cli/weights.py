@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files
 @app.command(name="list")
 def list_weights() -> None:
     """Known files, and whether they are here."""
-    from ...methods.weights import WeightsError, find, manifest
+    from ...methods.weights.files import WeightsError, find, manifest
 
     rows = []
     for entry in manifest().values():
@@ -41,8 +41,8 @@ def fetch(
     ] = None,
 ) -> None:
     """Download files and check their digests. A broken download goes on where it stopped."""
-    from ...methods.weights import fetch as get
-    from ...methods.weights import weight_file
+    from ...methods.weights.files import fetch as get
+    from ...methods.weights.files import weight_file
 
     for entry in [weight_file(id) for id in weights]:
         with download_progress() as tell:
@@ -56,7 +56,7 @@ def verify(
     weights: Annotated[list[str] | None, typer.Argument(help="Ids; default: all that are here.")] = None,
 ) -> None:
     """Compare files with their digests."""
-    from ...methods.weights import WeightsError, find, manifest, weight_file
+    from ...methods.weights.files import WeightsError, find, manifest, weight_file
 
     broken = False
     for entry in [weight_file(id) for id in weights] if weights else manifest().values():
@@ -97,7 +97,7 @@ def doctor(
     import torch
 
     from ...datasets.card import card_ids, data_root, load_card
-    from ...methods.weights import WeightsError, find, manifest, own_folder
+    from ...methods.weights.files import WeightsError, find, manifest, own_folder
 
     rows = [("python", platform.python_version(), ""), ("torch", torch.__version__, "")]
     threads = torch.get_num_threads()
@@ -129,8 +129,8 @@ def doctor(
 
 
 def _compare_with_record(folder: Path, device: str) -> None:
-    from ..golden import compare_with_record
     from ..metrics.metric import get_metric
+    from ..verify.osediff_record import compare_with_record
 
     rows, missing = [], []
     for row in compare_with_record(folder, device=device):

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from ...datasets.images import write_atomically
 from ..metrics.metric import stored_id
-from ..rows import Place
-from ..store import open_store
+from ..store.records import Place
+from ..store.store import open_store
 from .baseline_text import FORMAT, parse
 from .snapshot import OutputState, ScoreState, Snapshot, take_snapshot
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-from ..rows import Place
+from ..store.records import Place
 from .snapshot import Origin, OutputState, ScoreState, Snapshot
 
 FORMAT = 1

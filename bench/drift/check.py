@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...reports.drift import CellDrift, DriftReport
 from ..metrics.metric import Metric, metrics_of
-from ..rows import Place
-from ..store import open_store
+from ..store.records import Place
+from ..store.store import open_store
 from .baseline import known_tolerances, read_baseline
 from .snapshot import Origin, OutputState, ScoreState, Snapshot, take_snapshot
 

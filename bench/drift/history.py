@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...reports.history import HistoryReport, Series, Step
-from ..store import open_store
+from ..store.store import open_store
 from .baseline import BaselineError, known_tolerances
 from .check import compare, default_tolerance
 from .snapshot import WHOLE, Snapshot, take_snapshot

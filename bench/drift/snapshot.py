@@ -8,10 +8,10 @@ from math import isnan
 from typing import Any
 
 from ...reports.escaping import without_folders
-from ..keys import digest
 from ..metrics.metric import Metric, Payload, metrics_of
-from ..rows import Place
-from ..store import Store
+from ..store.keys import digest
+from ..store.records import Place
+from ..store.store import Store
 
 WHOLE = "(whole set)"
 """Stands for an image's name where a value belongs to all images of a set."""

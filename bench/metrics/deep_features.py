@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...methods.weights import lacking, read_tensors, tensors_of, verified, weight_file
+from ...methods.weights.files import lacking, read_tensors, tensors_of, verified, weight_file
 from .batches import TOLERANCE, measure_batch, rgb_tensors
 from .metric import Metric, Pair
 

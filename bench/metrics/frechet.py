@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb
-from ...methods.weights import digest_of, verified, weight_file
+from ...methods.weights.files import digest_of, verified, weight_file
 from .batches import TOLERANCE, exact_float32
 from .library import load_network
 from .metric import Floats, Metric, Pair, Payload

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...methods.weights import WeightFile, verified, weight_file
-from ..environment import environment
+from ...methods.weights.files import WeightFile, verified, weight_file
+from ..execute.env_vars import environment
 
 _NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 

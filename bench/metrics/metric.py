@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.ground_truth.kinds import Truth
 from ...datasets.images import as_rgb
 from ...datasets.names import suggestion
-from ...datasets.truth import Truth
 from ..protocols import Protocol
-from ..rows import MetricCard
+from ..store.records import MetricCard
 from .similarity import STRIP, Plane, luma, shave
 
 Pixels = NDArray[np.uint8]
@@ -203,7 +203,7 @@ def get_metric(reference: str) -> Metric:
     metrics = shipped_metrics()
     if reference in metrics:
         return metrics[reference]
-    from ..tasks.catalogue import is_task_id, measures, task_metric
+    from .tasks.catalogue import is_task_id, measures, task_metric
     from .third_party import installed_metric, installed_metrics, is_code, metric_from_code
 
     if is_task_id(reference):
@@ -250,7 +250,7 @@ def stored_id(text: str, ids: Collection[str]) -> str:
     """What a store calls a metric that a user names; the text itself where it has no such metric."""
     if text in ids:
         return text
-    from ..tasks.catalogue import is_task_id, task_metric
+    from .tasks.catalogue import is_task_id, task_metric
 
     if is_task_id(text):
         with contextlib.suppress(MetricError):
@@ -293,7 +293,7 @@ def shipped_metrics() -> dict[str, Metric]:
 
 
 def _of_card(id: str, card: MetricCard | None) -> Metric:
-    from ..tasks.catalogue import is_task_id
+    from .tasks.catalogue import is_task_id
     from .third_party import installed_metrics
 
     if is_task_id(id) or id in installed_metrics():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb
 from ...datasets.imresize import imresize
-from ...methods.weights import digest_of, lacking, verified, weight_file
+from ...methods.weights.files import digest_of, lacking, verified, weight_file
 from .metric import Metric, Pair
 from .similarity import shave
 from .structural import full_range_y

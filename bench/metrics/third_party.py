@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from ...datasets.images import as_rgb
 from ...datasets.names import name_problem
 from ...methods.errors import MissingWeightsError
-from ...methods.third_party import CodeError, Identity, Imported, identity_of, import_object
+from ...methods.user_code.objects import CodeError, Identity, Imported, identity_of, import_object
 from .metric import Direction, Metric, MetricError, Pair, shipped_metrics
 from .similarity import shave
 
@@ -32,7 +32,7 @@ Function = Callable[..., float]
 
 def installed_metrics() -> dict[str, EntryPoint]:
     """Entry points by the id of the metric; none of this package's ids, and none of a measure of tasks."""
-    from ..tasks.catalogue import measures
+    from .tasks.catalogue import measures
 
     taken = {*shipped_metrics(), *measures()}
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in taken}
@@ -45,7 +45,7 @@ def is_code(reference: str) -> bool:
 
 def anchored(reference: str, folder: Path) -> str:
     """The same metric for whoever works elsewhere: a file or module of this folder by its absolute path."""
-    from ..tasks.catalogue import is_task_id
+    from .tasks.catalogue import is_task_id
 
     match = _OBJECT.fullmatch(reference)
     if match is None or is_task_id(reference):

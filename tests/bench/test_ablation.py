@@ -11,8 +11,13 @@ import yaml
 from asasr_bench.asasr.backbones import precision
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.training.stages import Place
-from asasr_bench.bench.ablation.effects import factor_effects
-from asasr_bench.bench.ablation.spec import (
+from asasr_bench.bench.cli.main import app
+from asasr_bench.bench.metrics.metric import shipped_metrics
+from asasr_bench.bench.spec import SpecError
+from asasr_bench.bench.store.store import open_store
+from asasr_bench.bench.train.ablation.arms import MissingArmError, arm_config
+from asasr_bench.bench.train.ablation.effects import factor_effects
+from asasr_bench.bench.train.ablation.spec import (
     AblationSpec,
     Arm,
     arms_of,
@@ -21,14 +26,9 @@ from asasr_bench.bench.ablation.spec import (
     load_ablation,
     shipped_studies,
 )
-from asasr_bench.bench.ablation.study import run_ablation
-from asasr_bench.bench.ablation.tradeoff import gaps
-from asasr_bench.bench.ablation.training import MissingArmError, arm_config
-from asasr_bench.bench.cli.main import app
-from asasr_bench.bench.metrics.metric import shipped_metrics
-from asasr_bench.bench.spec import SpecError
-from asasr_bench.bench.store import open_store
-from asasr_bench.bench.training import run_stage
+from asasr_bench.bench.train.ablation.study import run_ablation
+from asasr_bench.bench.train.ablation.tradeoff import gaps
+from asasr_bench.bench.train.stages import run_stage
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.registry import resolve
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench import leaderboard
-from asasr_bench.bench.checksums import score_checksum
+from asasr_bench.bench.analysis import leaderboard
+from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
 from asasr_bench.bench.drift.baseline import write_baseline
-from asasr_bench.bench.figures.comparisons import cost, sensitivity
-from asasr_bench.bench.figures.material import Material
-from asasr_bench.bench.figures.options import parse_options
-from asasr_bench.bench.leaderboard import load_board, write_reports
-from asasr_bench.bench.merging import merge_stores
-from asasr_bench.bench.pages import of_protocol, write_leaderboards
-from asasr_bench.bench.rows import SetImage
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.publish.figures.comparisons import cost, sensitivity
+from asasr_bench.bench.publish.figures.data import Material
+from asasr_bench.bench.publish.figures.options import parse_options
+from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
+from asasr_bench.bench.store.checksums import score_checksum
+from asasr_bench.bench.store.merge import merge_stores
+from asasr_bench.bench.store.records import SetImage
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.board import Board
 from asasr_bench.reports.grid import grids

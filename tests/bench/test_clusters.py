@@ -19,14 +19,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import random_weights
-from asasr_bench.bench import open_store, runner
-from asasr_bench.bench.executors.crew import Passed
-from asasr_bench.bench.executors.executor import ExecutorError, TwoHalves, WorkerDied, never
-from asasr_bench.bench.executors.ray_actors import RayActors, RayOptions
-from asasr_bench.bench.executors.slurm_jobs import PartOfWork, SlurmJobs
-from asasr_bench.bench.runner import run
+from asasr_bench.bench import open_store
+from asasr_bench.bench.execute import run as runner
+from asasr_bench.bench.execute.executors.executor import ExecutorError, TwoHalves, WorkerDied, never
+from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
+from asasr_bench.bench.execute.executors.slurm_jobs import PartOfWork, SlurmJobs
+from asasr_bench.bench.execute.executors.worker_pool import Passed
+from asasr_bench.bench.execute.run import run
+from asasr_bench.bench.execute.worker import Job, Task, perform
 from asasr_bench.bench.spec import SpecError, parse_spec
-from asasr_bench.bench.worker import Job, Task, perform
 from asasr_bench.datasets.images import write_png
 
 IMAGES = 5
@@ -194,7 +195,7 @@ def test_every_executor_gives_the_same_rows(hr: Path, tmp_path: Path, cluster: A
 
 
 OWN = """
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.methods.interface import MethodCard
 from gain import GAIN
 class Net:
     card = MethodCard("net", "regression", "Repeats pixels, darker")
@@ -231,7 +232,7 @@ def test_ray_measures_on_cores_while_gpus_restore(
     hr: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray counts GPUs that a node declares: enough to see where the halves go."""
-    from asasr_bench.bench.executors import ray_actors
+    from asasr_bench.bench.execute.executors import ray_actors
 
     cluster.add_node(num_cpus=2, num_gpus=2)
     passed = []

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from asasr_bench.bench.confidence_set import can_tell, confidence_p, tied_with_best
-from asasr_bench.bench.statistics import permutation_p
+from asasr_bench.bench.analysis.confidence_set import can_tell, confidence_p, tied_with_best
+from asasr_bench.bench.analysis.statistics import permutation_p
 from hypothesis import given
 from hypothesis import strategies as st
 

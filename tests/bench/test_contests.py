@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.checksums import score_checksum
-from asasr_bench.bench.comparison import compare_methods
-from asasr_bench.bench.contests import in_common
-from asasr_bench.bench.leaderboard import load_board
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.analysis.compare import compare_methods
+from asasr_bench.bench.analysis.contests import in_common
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.store.checksums import score_checksum
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import Board
 from asasr_bench.reports.grid import Grid, grids
 from asasr_bench.reports.page import to_html

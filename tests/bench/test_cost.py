@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench import open_store
-from asasr_bench.bench.leaderboard import load_board
-from asasr_bench.bench.metering import Meter
-from asasr_bench.bench.runner import run
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.execute.cost import Meter
+from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.tables import to_latex, to_markdown

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.declaring import identity_of
+from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
 from asasr_bench.bench.drift.baseline import write_baseline
-from asasr_bench.bench.leaderboard import load_board, write_reports
-from asasr_bench.bench.metric_cards import card_of
+from asasr_bench.bench.execute.prepare_inputs import StoppedError
+from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.metrics.metric import get_metric
-from asasr_bench.bench.preparing import StoppedError
-from asasr_bench.bench.runner import Summary, run
+from asasr_bench.bench.plan.declare import identity_of
 from asasr_bench.bench.spec import parse_spec
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.metric_cards import card_of
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.networks import compact_gan_file
+from asasr_bench.methods.networks.published import compact_gan_file
 from asasr_bench.methods.registry import resolve
 from skimage import data
 
@@ -31,7 +31,7 @@ Run = Callable[..., Summary]
 IMAGES = 4
 NETWORK = """
 import numpy as np
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.methods.interface import MethodCard
 
 class Net:
     card = MethodCard("net", "regression", "Enlarges by repeating pixels")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.comparison import ComparisonError
-from asasr_bench.bench.curves import compare_curves, partner
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.analysis.compare import ComparisonError
+from asasr_bench.bench.analysis.curves import compare_curves, partner
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 from hypothesis import given
 from hypothesis import strategies as st
 

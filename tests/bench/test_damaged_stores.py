@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.checksums import payload_checksum
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline
-from asasr_bench.bench.objects import StoreError
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.checksums import payload_checksum
+from asasr_bench.bench.store.images import StoreError
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
 from hypothesis import given, settings
 from hypothesis import strategies as st

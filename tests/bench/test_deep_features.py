@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import random_weights
 import torch
-from asasr_bench.bench import golden
 from asasr_bench.bench.metrics import deep_features
 from asasr_bench.bench.metrics.batches import OutOfMemoryError, measure_batch
 from asasr_bench.bench.metrics.deep_features import FeatureDistance
 from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
 from asasr_bench.bench.protocols import get_protocol
+from asasr_bench.bench.verify import osediff_record as golden
 from asasr_bench.datasets.images import read_image
-from asasr_bench.methods import weights
-from asasr_bench.methods.weights import find, tensors_of, verified, weight_file
+from asasr_bench.methods.weights import files as weights
+from asasr_bench.methods.weights.files import find, tensors_of, verified, weight_file
 from safetensors.torch import save_file
 
 PROTOCOL = get_protocol("osediff-512", 4)

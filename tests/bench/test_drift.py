@@ -12,17 +12,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
-from asasr_bench.bench import evaluate, provenance
+from asasr_bench.bench import evaluate
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline, to_json, write_baseline
 from asasr_bench.bench.drift.check import check_store, compare, groups
 from asasr_bench.bench.drift.history import find_steps, history
 from asasr_bench.bench.drift.snapshot import take_snapshot
 from asasr_bench.bench.metrics import fidelity
 from asasr_bench.bench.metrics.metric import Metric, Pair
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store import provenance
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods import interpolation
+from asasr_bench.methods.networks import interpolation
 from asasr_bench.reports import drift as rendering
 from asasr_bench.reports.drift import DriftReport
 from hypothesis import given
@@ -258,7 +259,7 @@ def test_a_step_is_found_where_it_is_and_says_what_changed(lab: Laboratory, monk
     stores = []
     for number in range(5):
         monkeypatch.setattr(
-            "asasr_bench.bench.runner.now", lambda number=number: f"2024-05-0{number + 1}T00:00:00+00:00"
+            "asasr_bench.bench.execute.run.now", lambda number=number: f"2024-05-0{number + 1}T00:00:00+00:00"
         )
         if number == 3:
             lab.weights(1)

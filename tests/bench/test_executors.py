@@ -13,8 +13,8 @@ from pathlib import Path
 
 import chores
 import pytest
-from asasr_bench.bench.executors.executor import ExecutorError, InProcess, Limits, WorkerDied
-from asasr_bench.bench.executors.local import LocalProcesses
+from asasr_bench.bench.execute.executors.executor import ExecutorError, InProcess, Limits, WorkerDied
+from asasr_bench.bench.execute.executors.local import LocalProcesses
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -110,7 +110,8 @@ def test_a_map_that_is_left_ends_its_workers() -> None:
 @linux
 def test_external_programs_end_with_their_workers_driver(tmp_path: Path) -> None:
     script = (
-        f"import chores; from pathlib import Path; from asasr_bench.bench.executors.local import LocalProcesses\n"
+        "import chores; from pathlib import Path\n"
+        "from asasr_bench.bench.execute.executors.local import LocalProcesses\n"
         f"if __name__ == '__main__': list(LocalProcesses(1).map(chores.external, [Path({str(tmp_path)!r})]))"
     )
     path = os.pathsep.join([str(Path(chores.__file__).parent), os.environ.get("PYTHONPATH", "")])
@@ -134,7 +135,8 @@ def _when_written(path: Path) -> str:
 
 def test_a_script_without_its_main_line_is_told(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
-        "from asasr_bench.bench.executors.local import LocalProcesses\nlist(LocalProcesses(2).map(abs, [1, 2]))\n"
+        "from asasr_bench.bench.execute.executors.local import LocalProcesses\n"
+        "list(LocalProcesses(2).map(abs, [1, 2]))\n"
     )
     result = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=60)
     assert result.returncode != 0

@@ -16,12 +16,12 @@ import chores
 import numpy as np
 import pytest
 from asasr_bench.bench import open_store
-from asasr_bench.bench.runner import Summary, run
-from asasr_bench.bench.scratch import scratch_folder
+from asasr_bench.bench.execute.run import Summary, run
+from asasr_bench.bench.execute.scratch_folders import scratch_folder
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.command import run_program
 from asasr_bench.methods.errors import MethodError
+from asasr_bench.methods.programs.command import run_program
 from asasr_bench.methods.registry import resolve
 
 MIB = 2**20
@@ -182,7 +182,8 @@ def test_a_killed_run_leaves_no_program_and_its_folder_goes(tmp_path: Path, kill
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     script = (
-        "import sys, chores\nfrom pathlib import Path\nfrom asasr_bench.bench.scratch import scratch_folder\n"
+        "import sys, chores\nfrom pathlib import Path\n"
+        "from asasr_bench.bench.execute.scratch_folders import scratch_folder\n"
         f"with scratch_folder(): chores.external(Path({str(tmp_path)!r}))"
     )
     path = os.pathsep.join([str(Path(chores.__file__).parent), os.environ.get("PYTHONPATH", "")])

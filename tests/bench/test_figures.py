@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.figures import write_figure_list, write_figures
-from asasr_bench.bench.figures.comparisons import bars, sensitivity
-from asasr_bench.bench.figures.curves import curves, groups
-from asasr_bench.bench.figures.material import Material
-from asasr_bench.bench.figures.options import KINDS, FigureOptions, parse_options
-from asasr_bench.bench.figures.pictures import crops
-from asasr_bench.bench.figures.spectra import spectrum
-from asasr_bench.bench.figures.trainings import read_log
-from asasr_bench.bench.leaderboard import FormatError
-from asasr_bench.bench.objects import StoreError
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.analysis.leaderboard import FormatError
+from asasr_bench.bench.publish.figures import write_figure_list, write_figures
+from asasr_bench.bench.publish.figures.comparisons import bars, sensitivity
+from asasr_bench.bench.publish.figures.curves import curves, groups
+from asasr_bench.bench.publish.figures.data import Material
+from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, parse_options
+from asasr_bench.bench.publish.figures.pictures import crops
+from asasr_bench.bench.publish.figures.spectra import spectrum
+from asasr_bench.bench.publish.figures.trainings import read_log
+from asasr_bench.bench.store.images import StoreError
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.figures.crops import telling_box
 from asasr_bench.reports.figures.training import running_mean
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.merging import merge_stores
-from asasr_bench.bench.objects import DamagedObjectError, Objects
 from asasr_bench.bench.spec import SpecError, parse_spec
+from asasr_bench.bench.store.images import DamagedObjectError, Objects
+from asasr_bench.bench.store.merge import merge_stores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray

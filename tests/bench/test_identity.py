@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench import open_store
-from asasr_bench.bench.runner import Summary, run
+from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.spec import load_spec, parse_spec
 from asasr_bench.datasets.images import write_png
 
 NET = """
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.methods.interface import MethodCard
 class Net:
     card = MethodCard('net', 'regression', 'Repeats pixels, darker')
     weight_files = ()
@@ -137,7 +137,7 @@ def test_a_weight_file_replaced_between_two_evaluations_of_one_process(tmp_path:
 
 DECLARED = """
 from pathlib import Path
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.methods.interface import MethodCard
 class Net:
     card = MethodCard('net', 'regression', 'Repeats pixels, darker')
     def __init__(self, file):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.inputs import Input, InputError, load_input
+from asasr_bench.bench.plan.inputs import Input, InputError, load_input
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.dataset import Sample
 from asasr_bench.datasets.images import write_png

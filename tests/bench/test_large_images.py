@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from asasr_bench.bench import measuring
-from asasr_bench.bench.measuring import TooLargeError, measure_each
+from asasr_bench.bench.metrics import measure as measuring
 from asasr_bench.bench.metrics import metric as metrics
 from asasr_bench.bench.metrics import similarity
+from asasr_bench.bench.metrics.measure import TooLargeError, measure_each
 from asasr_bench.bench.metrics.metric import Pair, get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets import imresize as resizing

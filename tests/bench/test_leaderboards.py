@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench.checksums import score_checksum
-from asasr_bench.bench.comparison import ComparisonError, compare_methods
-from asasr_bench.bench.contests import contests
-from asasr_bench.bench.leaderboard import load_board, name_scales, write_reports
-from asasr_bench.bench.merging import MergeError, merge_stores
+from asasr_bench.bench.analysis.compare import ComparisonError, compare_methods
+from asasr_bench.bench.analysis.contests import contests
+from asasr_bench.bench.analysis.leaderboard import load_board, name_scales, write_reports
+from asasr_bench.bench.analysis.ranks import average_ranks, ranks
+from asasr_bench.bench.analysis.spectra import log_profiles, mean_log_ratios
 from asasr_bench.bench.metrics.metric import shipped_metrics
-from asasr_bench.bench.pages import of_protocol, write_leaderboards
-from asasr_bench.bench.profiles import log_profiles, mean_log_ratios
-from asasr_bench.bench.ranking import average_ranks, ranks
-from asasr_bench.bench.rows import MetricCard
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
+from asasr_bench.bench.store.checksums import score_checksum
+from asasr_bench.bench.store.merge import MergeError, merge_stores
+from asasr_bench.bench.store.records import MetricCard
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import PUBLISHED_COLUMNS
 from asasr_bench.reports.grid import grids
 

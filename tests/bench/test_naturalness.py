@@ -12,7 +12,7 @@ from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
 from asasr_bench.bench.metrics.naturalness import _asymmetric_gaussian, distance
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import read_image
-from asasr_bench.methods.weights import weight_file
+from asasr_bench.methods.weights.files import weight_file
 
 PROTOCOL = get_protocol("osediff-512", 4)
 NIQE_MEDIAN, NIQE_MOST = 5e-4, 0.03  # measured: 2.3e-4 and 0.0284; 90 % are within 2.5e-3

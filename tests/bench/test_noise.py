@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 import torch
-from asasr_bench.bench.noise import quiet_libraries
+from asasr_bench.bench.execute.library_noise import quiet_libraries
 
 
 def test_only_the_known_messages_are_dropped(caplog: pytest.LogCaptureFixture) -> None:

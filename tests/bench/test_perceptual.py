@@ -16,7 +16,7 @@ from asasr_bench.bench.metrics.library import load_network
 from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.weights import weight_file
+from asasr_bench.methods.weights.files import weight_file
 
 WEIGHTS = {
     "brisque": ("brisque",),

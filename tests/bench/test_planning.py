@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import plan as planning
-from asasr_bench.bench import runner
-from asasr_bench.bench.runner import run
+from asasr_bench.bench.execute import run as runner
+from asasr_bench.bench.execute.run import run
+from asasr_bench.bench.plan import missing as planning
+from asasr_bench.bench.plan.disk_list import Spool
 from asasr_bench.bench.spec import Spec, parse_spec
-from asasr_bench.bench.spool import Spool
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.store import open_store
 from PIL import Image
 
 

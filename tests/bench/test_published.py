@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench.keys import input_key
-from asasr_bench.bench.published import with_published
+from asasr_bench.bench.analysis.published import with_published
+from asasr_bench.bench.store.keys import input_key
 from asasr_bench.datasets.card import listed_files
 from asasr_bench.datasets.images import write_png
 from asasr_bench.reports.board import METHOD_COLUMNS, SCORE_COLUMNS, Board

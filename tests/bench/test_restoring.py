@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from asasr_bench.bench.restoring import image_seed, restore_image
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.bench.execute.restore_image import image_seed, restore_image
+from asasr_bench.methods.interface import MethodCard
 from torch import Tensor
 
 

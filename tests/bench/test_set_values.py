@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import runner, set_values
-from asasr_bench.bench.leaderboard import load_board
+from asasr_bench.bench.analysis import sets as set_values
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.metrics import metric as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
-from asasr_bench.bench.rows import CellRecord, OutputRecord
 from asasr_bench.bench.spec import Spec
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
+from asasr_bench.datasets.ground_truth.kinds import VOID, TruthError, Word, labels_source, read_labels, text_source
 from asasr_bench.datasets.images import write_png
-from asasr_bench.datasets.truth import VOID, TruthError, Word, labels_source, read_labels, text_source
 from numpy.typing import NDArray
 
 

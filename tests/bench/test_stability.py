@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.restoring import image_seed
-from asasr_bench.bench.stability import PIXELS, StabilityError, stability
+from asasr_bench.bench.analysis.seeds import PIXELS, StabilityError, stability
+from asasr_bench.bench.execute.restore_image import image_seed
 from asasr_bench.datasets.images import write_png
 
 
@@ -26,7 +26,7 @@ def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.Mon
     """Nearest neighbour plus a constant that depends on the image's seed: 0 to 24 levels."""
     module = tmp_path / "stability_method.py"
     module.write_text(
-        "from __future__ import annotations\nimport torch\nfrom asasr_bench.methods.protocol import MethodCard\n"
+        "from __future__ import annotations\nimport torch\nfrom asasr_bench.methods.interface import MethodCard\n"
         "class Noisy:\n"
         "    card = MethodCard(id='noisy', family='external', summary='of a test', scales=(2,), deterministic=False)\n"
         "    def restore(self, lq, scale, seeds):\n"
@@ -64,7 +64,7 @@ def test_the_golden_record_is_compared_image_by_image(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PSNR and SSIM of all 100 images; what lacks its weights says so."""
-    from asasr_bench.bench import golden
+    from asasr_bench.bench.verify import osediff_record as golden
 
     monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -81,7 +81,7 @@ def test_the_golden_record_is_compared_image_by_image(
 
 
 def test_the_record_ships_the_published_values(shared: Path) -> None:
-    from asasr_bench.bench.golden import METRICS, record
+    from asasr_bench.bench.verify.osediff_record import METRICS, record
 
     with (shared / "data" / "RealSR_512" / "published_per_image_metrics_osediff.csv").open() as file:
         published = list(csv.DictReader(file))

@@ -6,16 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from asasr_bench.bench import statistics
-from asasr_bench.bench.statistics import (
-    holm,
-    interval,
-    intervals,
-    least_p,
-    paired,
-    permutation_p,
-    resampled,
-)
+from asasr_bench.bench.analysis import statistics
+from asasr_bench.bench.analysis.statistics import holm, interval, intervals, least_p, paired, permutation_p, resampled
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.runner import run
+from asasr_bench.bench.execute.run import run
+from asasr_bench.bench.execute.status_file import FILE, Watch, read_progress
+from asasr_bench.bench.execute.worker import Job, Task
 from asasr_bench.bench.spec import Spec, parse_spec
-from asasr_bench.bench.store import open_store
-from asasr_bench.bench.watch import FILE, Watch, read_progress
-from asasr_bench.bench.worker import Job, Task
+from asasr_bench.bench.store.store import open_store
 from numpy.typing import NDArray
 from PIL import Image
 

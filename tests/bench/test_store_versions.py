@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.leaderboard import load_board, write_reports
-from asasr_bench.bench.objects import StoreError
-from asasr_bench.bench.store import SCHEMA_VERSION, open_store
+from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
+from asasr_bench.bench.store.images import StoreError
+from asasr_bench.bench.store.store import SCHEMA_VERSION, open_store
 
 OLD = Path(__file__).parent / "stores" / "version4"
 # What the report of version 4 said of this store at commit 79a03ea.
@@ -87,7 +87,7 @@ def test_an_upgraded_store_has_the_schema_of_a_new_one(old: Path, tmp_path: Path
 
 
 def test_an_upgrade_that_fails_leaves_the_store_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asasr_bench.bench.upgrading._STEPS", ("CREATE TABLE sets (a)", "no SQL"))
+    monkeypatch.setattr("asasr_bench.bench.store.upgrade._STEPS", ("CREATE TABLE sets (a)", "no SQL"))
     with pytest.raises(StoreError, match="cannot open the store"):
         open_store(old, write=True)
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asasr_bench.bench.spool import Spool
+from asasr_bench.bench.plan.disk_list import Spool
 
 RUN = [sys.executable, "-m", "asasr_bench.bench.cli.main"]
 
@@ -47,7 +47,7 @@ def test_closed_streams(tmp_path: Path) -> None:
 def test_a_full_temporary_folder_is_named(tmp_path: Path) -> None:
     """Files may not grow here beyond a limit, which is an error of the system like a full disk."""
     code = (
-        "import resource, signal; from asasr_bench.bench.spool import Spool\n"
+        "import resource, signal; from asasr_bench.bench.plan.disk_list import Spool\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "items = Spool()\n"

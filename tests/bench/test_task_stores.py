@@ -7,20 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.ablation.spec import AblationSpec, Arm
-from asasr_bench.bench.ablation.study import report_ablation
-from asasr_bench.bench.curves import compare_curves
+from asasr_bench.bench.analysis.curves import compare_curves
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.analysis.seeds import stability
+from asasr_bench.bench.analysis.sets import combine
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline, write_baseline
 from asasr_bench.bench.drift.check import check_store, default_tolerance
 from asasr_bench.bench.drift.snapshot import WHOLE
-from asasr_bench.bench.figures import write_figures
-from asasr_bench.bench.leaderboard import load_board
+from asasr_bench.bench.execute.run import Summary
 from asasr_bench.bench.metrics.metric import get_metric
-from asasr_bench.bench.runner import Summary
-from asasr_bench.bench.set_values import combine
+from asasr_bench.bench.publish.figures import write_figures
 from asasr_bench.bench.spec import Spec
-from asasr_bench.bench.stability import stability
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.store import open_store
+from asasr_bench.bench.train.ablation.spec import AblationSpec, Arm
+from asasr_bench.bench.train.ablation.study import report_ablation
 
 Make = Callable[..., Path]
 METHODS = ("A-1", "A-2", "B-1", "B-2")

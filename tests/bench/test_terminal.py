@@ -11,9 +11,9 @@ from unicodedata import category
 
 import pytest
 from asasr_bench.bench.cli.terminal import plain_console, say
-from asasr_bench.bench.merging import MergeError, merge_stores
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.merge import MergeError, merge_stores
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.methods.errors import MethodReferenceError
 from asasr_bench.methods.reference import parse_reference
 from asasr_bench.reports.escaping import plain

@@ -13,7 +13,7 @@ import pytest
 import threadpoolctl
 import torch
 from asasr_bench.bench import open_store
-from asasr_bench.bench.threads import cores, fixed_threads
+from asasr_bench.bench.execute.threads import cores, fixed_threads
 from asasr_bench.datasets.images import write_png
 
 BLAS = {"openblas", "mkl", "blis"}

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench import evaluate
-from asasr_bench.bench.executors.local import LocalProcesses
-from asasr_bench.bench.executors.ray_actors import RayActors, RayOptions
+from asasr_bench.bench.execute.executors.local import LocalProcesses
+from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.datasets.images import write_png
 
 pytestmark = pytest.mark.benchmark

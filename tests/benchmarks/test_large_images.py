@@ -18,7 +18,7 @@ CEILING = {"bicubic": 1.5, "compact-gan": 2.5}
 _RUN = """
 import json, sys, time
 from pathlib import Path
-from asasr_bench.bench.runner import run
+from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import parse_spec
 hr, store, method = sys.argv[1:]
 spec = parse_spec(

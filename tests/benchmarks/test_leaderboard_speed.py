@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.store import open_store
 
 pytestmark = pytest.mark.benchmark
 
@@ -20,7 +20,7 @@ SCRIPT = """
 import json, resource, sys, time
 from pathlib import Path
 begin, cpu = time.perf_counter(), time.process_time()
-from asasr_bench.bench.pages import write_leaderboards
+from asasr_bench.bench.publish.leaderboards import write_leaderboards
 write_leaderboards([Path(sys.argv[1])], Path(sys.argv[2]), ("md", "csv", "tex"))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 print(json.dumps([time.perf_counter() - begin, time.process_time() - cpu, peak]))

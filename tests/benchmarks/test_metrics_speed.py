@@ -11,7 +11,7 @@ import pytest
 import random_weights
 import torch
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.executors import local
+from asasr_bench.bench.execute.executors import local
 from asasr_bench.datasets.images import read_image, write_png
 
 pytestmark = pytest.mark.benchmark

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.plan import Experiment, find_everything
-from asasr_bench.bench.rows import CellRecord, OutputRecord
+from asasr_bench.bench.execute.worker import Task, key_of
+from asasr_bench.bench.plan.missing import Experiment, find_everything
 from asasr_bench.bench.spec import Spec, parse_spec
-from asasr_bench.bench.store import open_store
-from asasr_bench.bench.worker import Task, key_of
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import pixel_digest
 from PIL import Image
 
@@ -28,13 +28,13 @@ tell that of the process which started it."""
 _PLAN = """
 import json, sys, time
 from pathlib import Path
-from asasr_bench.bench.executors.executor import InProcess, never
-from asasr_bench.bench.plan import find_everything, plan
-from asasr_bench.bench.preparing import prepare_inputs
+from asasr_bench.bench.execute.executors.executor import InProcess, never
+from asasr_bench.bench.plan.missing import find_everything, plan
+from asasr_bench.bench.execute.prepare_inputs import prepare_inputs
 from asasr_bench.bench.spec import parse_spec
-from asasr_bench.bench.spool import Spool
-from asasr_bench.bench.store import open_store
-from asasr_bench.bench.watch import Watch
+from asasr_bench.bench.plan.disk_list import Spool
+from asasr_bench.bench.store.store import open_store
+from asasr_bench.bench.execute.status_file import Watch
 start = time.process_time()
 experiment = find_everything(parse_spec(sys.argv[1], origin="many"))
 jobs, done = Spool(), 0
@@ -57,7 +57,7 @@ def spec_text(root: Path) -> str:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which every cell is done; its images are there by name alone, since planning opens none."""
-    from asasr_bench.bench.keys import restoration_key
+    from asasr_bench.bench.store.keys import restoration_key
 
     root = tmp_path_factory.mktemp("many")
     spec: Spec = parse_spec(spec_text(root), origin="many")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
 
@@ -23,10 +23,10 @@ import json, resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
 if sys.argv[2] == "report":
-    from asasr_bench.bench.leaderboard import write_reports
+    from asasr_bench.bench.analysis.leaderboard import write_reports
     write_reports(Path(sys.argv[1]), Path(sys.argv[1]) / "report", ("md", "csv", "tex", "html"))
 else:
-    from asasr_bench.bench.pages import write_leaderboards
+    from asasr_bench.bench.publish.leaderboards import write_leaderboards
     write_leaderboards([Path(sys.argv[1])], Path(sys.argv[1]) / "site")
 peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
 print(json.dumps({"seconds": time.perf_counter() - start, "mib": peak}))

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 import torch
-from asasr_bench.bench.metering import Meter
+from asasr_bench.bench.execute.cost import Meter
 from asasr_bench.methods.registry import load_method
 
 pytestmark = pytest.mark.benchmark

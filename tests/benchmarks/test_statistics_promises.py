@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from asasr_bench.bench.confidence_set import tied_with_best
-from asasr_bench.bench.set_values import left_out, pseudo_values
-from asasr_bench.bench.statistics import intervals
-from asasr_bench.bench.tasks.confusion import resample
+from asasr_bench.bench.analysis.confidence_set import tied_with_best
+from asasr_bench.bench.analysis.sets import left_out, pseudo_values
+from asasr_bench.bench.analysis.statistics import intervals
+from asasr_bench.bench.metrics.tasks.segmentation.confusion import resample
 
 pytestmark = pytest.mark.benchmark
 

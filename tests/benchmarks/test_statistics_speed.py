@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from asasr_bench.bench.confidence_set import confidence_p
-from asasr_bench.bench.statistics import intervals, resampled
+from asasr_bench.bench.analysis.confidence_set import confidence_p
+from asasr_bench.bench.analysis.statistics import intervals, resampled
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.leaderboard import write_reports
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.analysis.leaderboard import write_reports
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 
 pytestmark = pytest.mark.benchmark
 

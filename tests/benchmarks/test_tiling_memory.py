@@ -10,10 +10,10 @@ import full_size
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench.metering import Meter
+from asasr_bench.bench.execute.cost import Meter
 from asasr_bench.datasets.images import read_image
+from asasr_bench.methods.networks.spandrel_network import OVERLAP, TILE
 from asasr_bench.methods.registry import load_method
-from asasr_bench.methods.spandrel_network import OVERLAP, TILE
 from safetensors.torch import save_file
 from torch import Tensor
 

@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from asasr_bench.datasets import archives
 from asasr_bench.datasets.card import DatasetCard, Source
 from asasr_bench.datasets.dataset import DatasetError
-from asasr_bench.datasets.fetching import fetch
+from asasr_bench.datasets.fetch import archives
+from asasr_bench.datasets.fetch.cards import fetch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image

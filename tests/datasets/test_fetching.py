@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.datasets import card as cards
-from asasr_bench.datasets import fetching
 from asasr_bench.datasets.card import DatasetCard, Source, card_ids, listed_files, load_card
 from asasr_bench.datasets.dataset import DatasetError
-from asasr_bench.datasets.download import DigestError, DownloadError, download
-from asasr_bench.datasets.fetching import fetch, verify
+from asasr_bench.datasets.fetch import cards as fetching
+from asasr_bench.datasets.fetch.cards import fetch, verify
+from asasr_bench.datasets.fetch.download import DigestError, DownloadError, download
 from PIL import Image
 
 

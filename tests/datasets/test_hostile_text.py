@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from asasr_bench.datasets.card import DatasetCard, parse_card
 from asasr_bench.datasets.dataset import Dataset, DatasetError, Sample, folder_dataset, image_files
-from asasr_bench.datasets.instances_truth import read_instances
+from asasr_bench.datasets.ground_truth.instances import read_instances
+from asasr_bench.datasets.ground_truth.kinds import TruthError
+from asasr_bench.datasets.ground_truth.text import read_text_truth
 from asasr_bench.datasets.names import leaves_folder, name_problem, printable
-from asasr_bench.datasets.text_truth import read_text_truth
-from asasr_bench.datasets.truth import TruthError
 from asasr_bench.datasets.yaml_text import YamlError, read_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.inputs import Input
+from asasr_bench.bench.plan.inputs import Input
 from asasr_bench.datasets.dataset import DatasetError, folder_dataset, image_files
+from asasr_bench.datasets.ground_truth.kinds import TruthError, read_labels
 from asasr_bench.datasets.images import LIMIT, ImageError, pixel_digest, read_image, write_atomically
-from asasr_bench.datasets.truth import TruthError, read_labels
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -266,5 +266,5 @@ def test_an_input_read_by_other_rules_is_another_input(tmp_path: Path, monkeypat
     sample = folder_dataset("D", hr=tmp_path, scale=4).samples[0]
     now = Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
     assert now == Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
-    monkeypatch.setattr("asasr_bench.bench.keys.READING", 1)
+    monkeypatch.setattr("asasr_bench.bench.store.keys.READING", 1)
     assert now != Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})

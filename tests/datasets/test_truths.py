@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.datasets.dataset import folder_dataset
+from asasr_bench.datasets.ground_truth.attach import parse_truth_option, with_truth
+from asasr_bench.datasets.ground_truth.instances import read_instances
+from asasr_bench.datasets.ground_truth.kinds import VOID, Instances, Labels, Text, TruthError, Word
+from asasr_bench.datasets.ground_truth.text import read_text_truth
 from asasr_bench.datasets.images import write_png
-from asasr_bench.datasets.instances_truth import read_instances
-from asasr_bench.datasets.text_truth import read_text_truth
-from asasr_bench.datasets.truth import VOID, Instances, Labels, Text, TruthError, Word
-from asasr_bench.datasets.truths import parse_truth_option, with_truth
 
 
 def test_icdar_2015_and_2013(tmp_path: Path) -> None:

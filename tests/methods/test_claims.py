@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from asasr_bench.methods.claims import FalseClaimError
 from asasr_bench.methods.errors import MethodError
 from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.weights.claims import FalseClaimError
 from safetensors.torch import load_file, save_file
 from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 from spandrel.architectures.SwinIR import SwinIR

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from asasr_bench.methods.errors import MissingWeightsError
-from asasr_bench.methods.loaded_code import ChangedCodeError
-from asasr_bench.methods.third_party import CodeError, Identity, identity_of, import_object
+from asasr_bench.methods.user_code.loaded_code import ChangedCodeError
+from asasr_bench.methods.user_code.objects import CodeError, Identity, identity_of, import_object
 
 Write = Callable[..., Path]
 
@@ -158,7 +158,7 @@ def test_code_without_a_file_is_never_complete() -> None:
 
 
 def test_installed_libraries_count_by_version(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    from asasr_bench.methods import code_files
+    from asasr_bench.methods.user_code import code_files
 
     write("net.py", "import typer, torch\nclass Net:\n    weight_files = ()\n")
     before = _identity("net:Net", tmp_path)

@@ -12,15 +12,15 @@ from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.compact_gan import (
+from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.train.compact_gan import (
     CompactGanTask,
     PatchDiscriminator,
     compact_generator,
     structure_distance,
     texture_distance,
 )
-from asasr_bench.methods.gan_training import GanConfig, load_gan_config, train_gan
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.train.gan import GanConfig, load_gan_config, train_gan
 from safetensors.torch import load_file
 from torch.nn import functional
 
@@ -150,7 +150,7 @@ def test_a_training_goes_on_from_a_weight_file(hq: Path, tmp_path: Path) -> None
 def test_the_shipped_gan_beats_bicubic_on_set14(shared: Path, tmp_path: Path) -> None:
     """In spectrum, edges and features, paired over the images, under the degradation that it was trained for."""
     from asasr_bench.bench import evaluate, open_store
-    from asasr_bench.bench.statistics import paired
+    from asasr_bench.bench.analysis.statistics import paired
 
     evaluate(
         "realsr", tmp_path / "store", datasets=[f"Set14={shared / 'data' / 'Set14' / 'HR'}"], device="cpu",

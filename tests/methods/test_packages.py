@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.methods import packages, weights
-from asasr_bench.methods.conversions import ConversionError, convert, tensor_digest
-from asasr_bench.methods.ncnn_file import NcnnError, read_convolutions
-from asasr_bench.methods.packages import Package, PackageError, fetch_from_package
-from asasr_bench.methods.weights import WeightFile, WeightsError, fetch, find, manifest, weight_file
+from asasr_bench.methods.weights import files as weights
+from asasr_bench.methods.weights import packages
+from asasr_bench.methods.weights.conversions import ConversionError, convert, tensor_digest
+from asasr_bench.methods.weights.files import WeightFile, WeightsError, fetch, find, manifest, weight_file
+from asasr_bench.methods.weights.ncnn_file import NcnnError, read_convolutions
+from asasr_bench.methods.weights.packages import Package, PackageError, fetch_from_package
 from safetensors.numpy import load_file
 
 ALEXNET = ((64, 3, 11), (192, 64, 5), (384, 192, 3), (256, 384, 3), (256, 256, 3))

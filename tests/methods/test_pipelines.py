@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from asasr_bench.methods.diffusion.pipelines import pipeline_ids
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError
-from asasr_bench.methods.pipelines import pipeline_ids
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
 from torch.nn import functional
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench import open_store
-from asasr_bench.bench.runner import run
+from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import load_spec
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.errors import MethodReferenceError, MissingWeightsError
-from asasr_bench.methods.recipes import load_recipe
+from asasr_bench.methods.programs.recipes import load_recipe
 from asasr_bench.methods.registry import resolve
 
 INFER = """
@@ -180,7 +180,7 @@ def test_a_recipe_belongs_to_its_commit_changes_and_files(tmp_path: Path) -> Non
 
 
 def test_the_weights_of_a_recipe_are_read_once_in_a_process(tmp_path: Path, monkeypatch) -> None:
-    from asasr_bench.methods import weights
+    from asasr_bench.methods.weights import files as weights
 
     clone = tmp_path / "OSEDiff"
     for path in load_recipe("recipe:OSEDiff").files:

@@ -11,7 +11,7 @@ import pytest
 from asasr_bench.bench.metrics.metric import get_metric, shipped_metrics
 from asasr_bench.bench.protocols import protocol_names
 from asasr_bench.datasets.card import card_ids, load_card
-from asasr_bench.methods.published import PublishedValue, published_tables, published_values
+from asasr_bench.methods.published.values import PublishedValue, published_tables, published_values
 
 METRICS = {
     "PSNR-Y": "psnr_y", "SSIM-Y": "ssim_y", "LPIPS": "lpips", "DISTS": "dists", "NIQE": "niqe", "MUSIQ": "musiq",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError, UnknownMethodError
-from asasr_bench.methods.recipes import load_recipe, recipe_ids
+from asasr_bench.methods.programs.recipes import load_recipe, recipe_ids
 from asasr_bench.methods.registry import REGISTRY, resolve
 
 PUBLISHED = {"ASASR", "DP2O-SR", "DiT4SR", "DiffBIR", "DreamClear", "FaithDiff", "InvSR", "OSEDiff", "PASD", "PiSA-SR",

@@ -19,7 +19,7 @@ from asasr_bench.methods.errors import (
     MissingWeightsError,
     UnknownMethodError,
 )
-from asasr_bench.methods.networks import compact_gan_file
+from asasr_bench.methods.networks.published import compact_gan_file
 from asasr_bench.methods.registry import REGISTRY, Registry, load_method, resolve
 
 
@@ -80,7 +80,7 @@ def test_tensors_and_pixels_agree(name: str, scale: int, rng: np.random.Generato
 
 def test_a_third_party_joins_by_installing_a_package(tmp_path: Path) -> None:
     module = (
-        "from asasr_bench.methods.protocol import MethodCard\n"
+        "from asasr_bench.methods.interface import MethodCard\n"
         "class Repeat:\n"
         "    card = MethodCard('repeat', 'regression', 'Repeats pixels')\n"
         "    def restore(self, lq, scale, seeds):\n"
@@ -140,7 +140,7 @@ def test_families_are_those_of_tables(tmp_path: Path) -> None:
 
 def test_tables_show_the_name_of_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pointed.py").write_text(
-        "from asasr_bench.methods.protocol import MethodCard\n"
+        "from asasr_bench.methods.interface import MethodCard\n"
         "class Net:\n"
         "    card = MethodCard('othername', 'regression', 'Nothing')\n"
         "    def restore(self, lq, scale, seeds): ...\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from asasr_bench.methods.tiling import restore_tiled
+from asasr_bench.methods.networks.tiling import restore_tiled
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn

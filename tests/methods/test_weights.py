@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench.cli.main import app
-from asasr_bench.datasets.download import DownloadError
+from asasr_bench.datasets.fetch.download import DownloadError
 from asasr_bench.datasets.images import read_image, write_png
-from asasr_bench.methods import weights
 from asasr_bench.methods.errors import MissingWeightsError
-from asasr_bench.methods.networks import network_cards
+from asasr_bench.methods.networks.published import network_cards
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
-from asasr_bench.methods.weights import WeightsError, fetch, find, manifest, weight_file
+from asasr_bench.methods.weights import files as weights
+from asasr_bench.methods.weights.files import WeightsError, fetch, find, manifest, weight_file
 from typer.testing import CliRunner
 
 

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench.leaderboard import load_board
-from asasr_bench.bench.pages import write_leaderboards
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.publish.leaderboards import write_leaderboards
+from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import Example, Spectrum
 from asasr_bench.reports.escaping import csv, markdown, markdown_code, tex, without_folders, xml
 from asasr_bench.reports.page import to_html

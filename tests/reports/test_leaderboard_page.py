@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.pages import write_leaderboards
-from asasr_bench.bench.rows import CellRecord, OutputRecord
-from asasr_bench.bench.store import open_store
+from asasr_bench.bench.publish.leaderboards import write_leaderboards
+from asasr_bench.bench.store.records import CellRecord, OutputRecord
+from asasr_bench.bench.store.store import open_store
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

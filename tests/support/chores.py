@@ -83,7 +83,7 @@ def surroundings(number: int) -> tuple[int, str]:
 
 def external(folder: Path) -> None:
     """Starts a program, leaves its process number, and waits for it."""
-    from asasr_bench.methods.command import run_program
+    from asasr_bench.methods.programs.command import run_program
 
     script = (
         f"import os, pathlib, time; pathlib.Path({str(folder / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"

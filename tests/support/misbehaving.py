@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from asasr_bench.methods.protocol import MethodCard
+from asasr_bench.methods.interface import MethodCard
 
 
 def _enlarged(lq: np.ndarray, scale: int) -> np.ndarray:

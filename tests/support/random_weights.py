@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asasr_bench.methods import weights
-from asasr_bench.methods.weights import digest_of, weight_file
+from asasr_bench.methods.weights import files as weights
+from asasr_bench.methods.weights.files import digest_of, weight_file
 
 TEXT_WIDTH, VOCABULARY = 64, 49408
 

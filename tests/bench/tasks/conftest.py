@@ -55,7 +55,7 @@ def street(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
 @pytest.fixture
 def referee(weights: Path, street: Path) -> Path:
     """A small segmenter, trained for a moment on the street images, in the place of the CamVid referee."""
-    from asasr_bench.bench.tasks.segmenter_training import SegmenterTraining, train_segmenter
+    from asasr_bench.bench.train.referees.segmenter import SegmenterTraining, train_segmenter
 
     settings = SegmenterTraining(classes=CLASSES, void=(11,), steps=30, batch=4, crop=48, width=4, save_every=10)
     trained = train_segmenter(street / "images", street / "labels", settings, street / "training")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.tasks.average_precision import Measure, combine, pack, resample, unpack
-from asasr_bench.bench.tasks.object_metrics import MEASURES, encode
-from asasr_bench.datasets.truth import Instances
+from asasr_bench.bench.metrics.tasks.detection.average_precision import Measure, combine, pack, resample, unpack
+from asasr_bench.bench.metrics.tasks.detection.metrics import MEASURES, encode
+from asasr_bench.datasets.ground_truth.kinds import Instances
 from numpy.typing import NDArray
 
 pytest.importorskip("pycocotools")

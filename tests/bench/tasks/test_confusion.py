@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from asasr_bench.bench.tasks.confusion import Measure, combine, confusion, resample
-from asasr_bench.datasets.truth import VOID
+from asasr_bench.bench.metrics.tasks.segmentation.confusion import Measure, combine, confusion, resample
+from asasr_bench.datasets.ground_truth.kinds import VOID
 from numpy.typing import NDArray
 
 CLASSES = 5
@@ -48,7 +48,7 @@ def test_against_a_loop_over_classes(maps: Maps) -> None:
 def test_against_mmsegmentation(maps: Maps) -> None:
     pytest.importorskip("mmseg")
     import torch
-    from asasr_bench.bench.tasks.segmenters import _stub_compiled_ops
+    from asasr_bench.bench.metrics.tasks.segmentation.engines import _stub_compiled_ops
 
     _stub_compiled_ops()
     from mmseg.evaluation import IoUMetric

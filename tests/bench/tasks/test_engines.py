@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics.metric import get_metric
-from asasr_bench.bench.tasks.checkpoints import Unread, read_checkpoint
-from asasr_bench.bench.tasks.detectors import detector
-from asasr_bench.bench.tasks.engine import Detector, EngineError, Segmenter, TextReader, engine_of
-from asasr_bench.bench.tasks.readers import readers
-from asasr_bench.bench.tasks.segmenters import segmenter
-from asasr_bench.methods import weights as weight_files
+from asasr_bench.bench.metrics.tasks.checkpoints import Unread, read_checkpoint
+from asasr_bench.bench.metrics.tasks.detection.engines import detector
+from asasr_bench.bench.metrics.tasks.engine import Detector, EngineError, Segmenter, TextReader, engine_of
+from asasr_bench.bench.metrics.tasks.ocr.engines import readers
+from asasr_bench.bench.metrics.tasks.segmentation.engines import segmenter
+from asasr_bench.methods.weights import files as weight_files
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -101,7 +101,7 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
 def test_mmsegmentation(weights: Path, photo: NDArray[np.uint8]) -> None:
     pytest.importorskip("mmseg")
     import torch
-    from asasr_bench.bench.tasks.segmenters import _stub_compiled_ops
+    from asasr_bench.bench.metrics.tasks.segmentation.engines import _stub_compiled_ops
 
     (weights / "segformer.py").write_text(
         "norm = dict(type='BN', requires_grad=True)\n"
@@ -215,7 +215,7 @@ def test_mask_rcnn(weights: Path, photo: NDArray[np.uint8]) -> None:
     torch.nn.init.zeros_(network.roi_heads.box_predictor.cls_score.weight)
     network.roi_heads.box_predictor.cls_score.bias.data[18] = 6.0  # dogs everywhere: untrained it is sure of nothing
     torch.save(network.state_dict(), path)
-    from asasr_bench.bench.tasks.detectors import MaskRcnnDetector
+    from asasr_bench.bench.metrics.tasks.detection.engines import MaskRcnnDetector
 
     detections = MaskRcnnDetector(path, "cpu").detect([photo[:128, :128]])[0]
     with torch.inference_mode():

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from asasr_bench.bench.measuring import measure_each
+from asasr_bench.bench.metrics.measure import measure_each
 from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.tasks import engine, findings
+from asasr_bench.bench.metrics.tasks.engine import EngineEntry, Image, engine_of
+from asasr_bench.bench.metrics.tasks.segmentation.metrics import label_metric
 from asasr_bench.bench.protocols import get_protocol
-from asasr_bench.bench.tasks import engine, findings
-from asasr_bench.bench.tasks.engine import EngineEntry, Image, engine_of
-from asasr_bench.bench.tasks.label_metrics import label_metric
-from asasr_bench.datasets.truth import Labels
+from asasr_bench.datasets.ground_truth.kinds import Labels
 from numpy.typing import NDArray
 
 PROTOCOL = get_protocol("osediff-512", 4)

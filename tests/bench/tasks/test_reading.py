@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from asasr_bench.bench.tasks import reading
-from asasr_bench.bench.tasks.reading import COLUMNS, Reading, score_text
-from asasr_bench.datasets.truth import Text, Word
+from asasr_bench.bench.metrics.tasks import reading
+from asasr_bench.bench.metrics.tasks.ocr.rules import COLUMNS, Reading, score_text
+from asasr_bench.datasets.ground_truth.kinds import Text, Word
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -163,7 +163,7 @@ def test_similarity_finds_the_best_pairs() -> None:
 
 
 def test_sums_of_images_are_the_counts_of_a_set(rng: np.random.Generator) -> None:
-    from asasr_bench.bench.tasks.catalogue import task_metric
+    from asasr_bench.bench.metrics.tasks.catalogue import task_metric
 
     metric = task_metric("ocr_f:rapidocr")
     assert metric.combine is not None

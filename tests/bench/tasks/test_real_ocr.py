@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.tasks.engine import TextReader, engine_of
-from asasr_bench.bench.tasks.readers import EasyOcrReader, RapidOcrReader, TesseractReader, readers
-from asasr_bench.bench.tasks.reading import COLUMNS, score_text
+from asasr_bench.bench.metrics.tasks.engine import TextReader, engine_of
+from asasr_bench.bench.metrics.tasks.ocr.engines import EasyOcrReader, RapidOcrReader, TesseractReader, readers
+from asasr_bench.bench.metrics.tasks.ocr.rules import COLUMNS, score_text
+from asasr_bench.datasets.ground_truth.kinds import Text, Word
+from asasr_bench.datasets.ground_truth.text import read_text_truth
 from asasr_bench.datasets.images import as_rgb, read_image
-from asasr_bench.datasets.text_truth import read_text_truth
-from asasr_bench.datasets.truth import Text, Word
 
 _CLOVA = {
     "demo_1": "Available", "demo_2": "SHAKESHACK", "demo_3": "London", "demo_4": "Greenstead", "demo_5": "TOAST",

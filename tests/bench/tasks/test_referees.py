@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import tasks
+from asasr_bench.bench.metrics import tasks
 from asasr_bench.bench.metrics.metric import get_metric
-from asasr_bench.bench.tasks.confusion import combine, confusion
-from asasr_bench.bench.tasks.engine import engine_of
-from asasr_bench.bench.tasks.referees import DETECTORS, REFEREES, referee
+from asasr_bench.bench.metrics.tasks.engine import engine_of
+from asasr_bench.bench.metrics.tasks.referees import DETECTORS, REFEREES, referee
+from asasr_bench.bench.metrics.tasks.segmentation.confusion import combine, confusion
+from asasr_bench.datasets.ground_truth.kinds import read_labels
 from asasr_bench.datasets.images import as_rgb, read_image
 from asasr_bench.datasets.imresize import imresize
 from asasr_bench.datasets.lq import make_lq, parse_lq_rule
-from asasr_bench.datasets.truth import read_labels
 
 SHIPPED = Path(str(tasks.__file__)).parent / "shipped"
 

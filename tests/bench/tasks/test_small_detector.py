@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench.tasks.average_precision import Measure, combine, pack
-from asasr_bench.bench.tasks.referees import SmallReferee
-from asasr_bench.bench.tasks.small_detector import objects_of, targets_of
-from asasr_bench.bench.tasks.toy_training import NAMES, ToyTraining, _scene, train_detector
+from asasr_bench.bench.metrics.tasks.detection.average_precision import Measure, combine, pack
+from asasr_bench.bench.metrics.tasks.referees import SmallReferee
+from asasr_bench.bench.metrics.tasks.small_detector import objects_of, targets_of
+from asasr_bench.bench.train.referees.toys import NAMES, ToyTraining, _scene, train_detector
 from asasr_bench.datasets.drawn.objects import draw_object_scene
-from asasr_bench.datasets.instances_truth import read_instances
+from asasr_bench.datasets.ground_truth.instances import read_instances
 from torch import Tensor
 from torch.nn import functional
 
@@ -74,9 +74,9 @@ def test_it_learns_and_is_used_from_its_file(tmp_path: Path) -> None:
 def test_the_shipped_referee_finds_what_was_drawn(tmp_path: Path) -> None:
     """On scenes of other seeds, clean and enlarged from a degraded quarter of the size."""
     pytest.importorskip("pycocotools")
-    from asasr_bench.bench.tasks.engine import engine_of
-    from asasr_bench.bench.tasks.object_metrics import _rows
-    from asasr_bench.bench.tasks.referees import referee
+    from asasr_bench.bench.metrics.tasks.detection.metrics import _rows
+    from asasr_bench.bench.metrics.tasks.engine import engine_of
+    from asasr_bench.bench.metrics.tasks.referees import referee
     from asasr_bench.datasets.drawn.objects import build_object_scenes
     from asasr_bench.datasets.images import read_image
     from asasr_bench.datasets.imresize import imresize
@@ -101,7 +101,7 @@ def test_the_shipped_referee_finds_what_was_drawn(tmp_path: Path) -> None:
 
 
 def test_settings_of_another_training_are_refused(tmp_path: Path) -> None:
-    from asasr_bench.bench.tasks.referee_training import TrainingDataError
+    from asasr_bench.bench.train.referees.loop import TrainingDataError
 
     settings = ToyTraining(steps=2, batch=1, crop=96, width=4, scenes=1)
     train_detector(settings, tmp_path)

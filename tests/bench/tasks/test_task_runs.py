@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import runner
-from asasr_bench.bench.leaderboard import load_board
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.metrics.metric import MetricError, get_metric
+from asasr_bench.bench.metrics.tasks.segmentation.confusion import combine, confusion
+from asasr_bench.bench.metrics.tasks.small_segmenter import load_segmenter
 from asasr_bench.bench.spec import DatasetEntry, Spec, SpecError
-from asasr_bench.bench.store import open_store
-from asasr_bench.bench.tasks.confusion import combine, confusion
-from asasr_bench.bench.tasks.small_segmenter import load_segmenter
+from asasr_bench.bench.store.store import open_store
+from asasr_bench.datasets.ground_truth.kinds import read_labels
 from asasr_bench.datasets.images import read_image
-from asasr_bench.datasets.truth import read_labels
 
 
 def _spec(street: Path, *metrics: str, labels: bool = True, methods: tuple[str, ...] = ("nearest",)) -> Spec:
@@ -54,7 +54,7 @@ def test_hr_and_bicubic_are_the_bounds_of_every_table(street: Path, referee: Pat
 
 def test_other_truth_or_other_weights_are_measured_anew(street: Path, referee: Path) -> None:
     import torch
-    from asasr_bench.bench.tasks.small_segmenter import SmallSegmenter, save_segmenter
+    from asasr_bench.bench.metrics.tasks.small_segmenter import SmallSegmenter, save_segmenter
     from asasr_bench.datasets.images import write_png
 
     spec = _spec(street, "miou:camvid")

@@ -1,0 +1,1 @@
+"""Analysis: from scores to the numbers of a table."""

@@ -1,0 +1,127 @@
+"""Two methods on the images that both restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..store.records import Place
+from ..store.store import open_store
+from .ranks import per_image
+from .sets import combine, paired_sets
+from .statistics import SIGNIFICANT, Paired, holm, paired
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ComparisonError(ValueError):
+    """Nothing to compare; the message says what the store has."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric on one dataset under one protocol."""
+
+    dataset: str
+    protocol: str
+    metric: str
+    digits: int
+    result: Paired
+    p: float
+    """Adjusted for all rows of the comparison."""
+    wins: float
+    """Share of images on which the first method is better; a tie counts half."""
+    better: str
+    """The method that is better by the metric's direction; ``-`` where the test cannot tell."""
+
+
+def compare_methods(
+    root: Path, first: str, second: str, *, metrics: Sequence[str] | None = None, datasets: Sequence[str] | None = None
+) -> list[Comparison]:
+    """Paired comparisons of two methods of a store; seeds are averaged within an image.
+
+    Metrics whose best value is 0 are compared by their size (``Metric.compared``).
+
+    Raises:
+        ComparisonError: a method, metric or dataset that the store does not have for both.
+        StoreError: no store there.
+    """
+    with open_store(root) as store:
+        scores = store.scores()
+        scores = scores[scores["status"] == "done"]
+        known_metrics = metrics_of(scores["metric"], store.metrics())
+        payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.combine is not None}
+    if first == second:
+        raise ComparisonError(f"'{first}' is compared with itself; name two methods")
+    for name in (first, second):
+        if name not in set(scores["method"]):
+            known = ", ".join(sorted(scores["method"].unique())) or "none"
+            raise ComparisonError(f"{root}: has no scores of '{name}' (methods with scores: {known})")
+    ids = [stored_id(id, known_metrics) for id in metrics or known_metrics]
+    if absent := [id for id in ids if id not in known_metrics]:
+        raise ComparisonError(f"{root}: has no values of metric '{absent[0]}' (it has: {', '.join(known_metrics)})")
+    wanted = scores[scores["metric"].isin(ids)]
+    if datasets:
+        wanted = wanted[wanted["dataset"].isin(datasets)]
+    found = []
+    place = ["protocol", "scale", "dataset", "metric"]
+    for (protocol, _, dataset, id), group in wanted.groupby(place, sort=False):
+        metric = known_metrics[str(id)]
+        if metric.combine is not None:
+            both = _sets(group, payloads[metric.id], metric, first, second)
+            if both is not None:
+                found.append((str(dataset), str(protocol), metric, both))
+            continue
+        shared = per_image(group, metric).reindex(columns=[first, second]).dropna()
+        one, other = (shared[name].to_numpy() for name in (first, second))
+        if len(shared) > 1 and np.isfinite(one).all() and np.isfinite(other).all():
+            found.append((str(dataset), str(protocol), metric, paired(one, other)))
+    if not found:
+        raise ComparisonError(
+            f"{root}: '{first}' and '{second}' share no two images with finite scores of these metrics"
+        )
+    adjusted = holm([result.p for *_, result in found])
+    return [
+        Comparison(dataset, protocol, metric.id, metric.digits, result, float(p), _wins(result, metric),
+                   better_of(first, second, metric, result, float(p)))
+        for (dataset, protocol, metric, result), p in zip(found, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def _sets(
+    group: pd.DataFrame, payloads: Mapping[Place, Payload], metric: Metric, first: str, second: str
+) -> Paired | None:
+    """Two values of the set that both restored, by their pseudo-values; None below two images.
+
+    The share of wins is over images that have a value of their own.
+    """
+    place = ["protocol", "scale", "dataset", "image", "method", "seed"]
+    images = set.intersection(*(set(group["image"][group["method"] == name]) for name in (first, second)))
+    values = []
+    for name in (first, second):
+        rows = group[(group["method"] == name) & group["image"].isin(images)][place].itertuples(index=False, name=None)
+        values.append(combine(metric, {(row[3], row[5]): payloads[row] for row in rows if row in payloads}))
+    one, other = values
+    if one.images != other.images or len(one.images) < 2 or np.isnan(one.pseudo + other.pseudo).any():
+        return None
+    shared = per_image(group, metric)[[first, second]].dropna()
+    a, b = (shared[name].to_numpy() for name in (first, second))
+    wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
+    return paired_sets(one.pseudo, other.pseudo, len(one.images), wins=wins)
+
+
+def _wins(result: Paired, metric: Metric) -> float:
+    return result.wins if metric.direction in ("higher", "none") else 1 - result.wins
+
+
+def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
+    """The better one by the metric's direction; ``-`` where the test cannot tell."""
+    if p >= SIGNIFICANT or metric.direction == "none":
+        return "-"
+    return first if (result.difference > 0) == (metric.direction == "higher") else second

@@ -1,0 +1,190 @@
+"""Two perception-distortion curves of a store, compared at equal distortion.
+
+A curve is one model at several values of a setting: the methods ``NAME-2``, ``NAME-8``, ``NAME-28`` are its points.
+Single points of two curves say little, since a model that gives up fidelity gains elsewhere for nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..store.records import Place
+from ..store.store import open_store
+from .compare import ComparisonError, better_of
+from .ranks import per_image
+from .sets import combine, paired_sets
+from .statistics import Paired, holm, paired
+
+Floats = NDArray[np.float64]
+_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A place on the other curve: the mixture of two neighbouring points with a given mean distortion."""
+
+    low: int
+    high: int
+    share: float
+    """Of ``high``; a method that restores that share of the images with it has just these expected values."""
+
+    def values(self, curve: Sequence[Floats]) -> Floats:
+        """Values of images there, from those at the points."""
+        mixed: Floats = (1 - self.share) * curve[self.low] + self.share * curve[self.high]
+        return mixed
+
+
+def partner(distortions: Sequence[float], wanted: float) -> Partner | None:
+    """Where a curve with these mean distortions at its points reaches ``wanted``; None where it does not reach it."""
+    order = np.argsort(distortions)
+    means = np.asarray(distortions, dtype=np.float64)[order]
+    if len(means) < 2 or not means[0] <= wanted <= means[-1]:
+        return None
+    above = min(max(int(np.searchsorted(means, wanted)), 1), len(means) - 1)
+    width = means[above] - means[above - 1]
+    share = 0.0 if width == 0 else float((wanted - means[above - 1]) / width)
+    return Partner(int(order[above - 1]), int(order[above]), share)
+
+
+@dataclass(frozen=True)
+class CurveComparison:
+    """One point of the first curve against the second curve at the same mean distortion."""
+
+    dataset: str
+    protocol: str
+    metric: str
+    digits: int
+    point: str
+    distortion: float
+    result: Paired | None
+    """None where the second curve does not reach the point's distortion."""
+    p: float
+    """Adjusted for all points of the comparison."""
+    better: str
+
+
+def compare_curves(
+    root: Path, first: str, second: str, *, distortion: str, metrics: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+) -> list[CurveComparison]:  # fmt: skip
+    """Compare every point of one curve with the other curve at the mean distortion of the point, image by image.
+
+    Values of whole sets (mIoU, AP, FID) are taken on the straight line between two neighbouring points, by a paired
+    bootstrap over images.
+
+    Args:
+        first, second: names of the curves, without the setting's value.
+        distortion: metric at which they are made equal, such as ``psnr_y``.
+
+    Raises:
+        ComparisonError: the store has no such curve or metric.
+        StoreError: no store there.
+    """
+    with open_store(root) as store:
+        scores = store.scores()
+        scores = scores[scores["status"] == "done"]
+        known = metrics_of(scores["metric"].unique(), store.metrics())
+        distortion = stored_id(distortion, known)
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
+    for name in (first, second):
+        if len(_points(scores, name)) < 2:
+            raise ComparisonError(f"{root}: has no curve '{name}': no two methods named {name}-NUMBER with scores")
+    chosen = [stored_id(id, known) for id in metrics or known]
+    for id in (distortion, *chosen):
+        if id not in known:
+            raise ComparisonError(f"{root}: has no scores of '{id}' (it has: {', '.join(known)})")
+    if known[distortion].combine is not None:
+        raise ComparisonError(f"'{distortion}' is a value of whole sets; curves are made equal in a metric of images")
+    wanted = [id for id in known if id in chosen and id != distortion]
+    if datasets:
+        scores = scores[scores["dataset"].isin(datasets)]
+    names = {name: _points(scores, name) for name in (first, second)}
+    found = []
+    for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
+        tables = {
+            str(id): per_image(group, known[str(id)])
+            for id, group in part.groupby("metric", sort=False)
+            if id in (*wanted, distortion)
+        }
+        for id in wanted:
+            if id not in tables or distortion not in tables:
+                continue
+            if known[id].combine is None:
+                results = _compare(tables, names, first, second, known[id], distortion)
+            else:
+                rows = part[part["metric"] == id]
+                results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id])
+            found += [(str(dataset), str(protocol), known[id], *each) for each in results]
+    adjusted = holm([np.nan if result is None else result.p for *_, result in found])
+    return [
+        CurveComparison(
+            dataset, protocol, metric.id, metric.digits, point, mean, result, float(p),
+            "-" if result is None else better_of(first, second, metric, result, float(p)),
+        )
+        for (dataset, protocol, metric, point, mean, result), p in zip(found, adjusted, strict=True)
+    ]  # fmt: skip
+
+
+def _compare(
+    tables: Mapping[str, pd.DataFrame], names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
+    distortion: str,
+) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    """Each point of the first curve with its mean distortion and the result."""
+    both = [*names[first], *names[second]]
+    images = set.intersection(*(set(tables[id].reindex(columns=both).dropna().index) for id in (metric.id, distortion)))
+    chosen = sorted(images)
+    if len(chosen) < 2:
+        return []
+    values = {name: tables[metric.id].loc[chosen, name].to_numpy() for name in both}
+    means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in both}
+    rows: list[tuple[str, float, Paired | None]] = []
+    for point in names[first]:
+        place = partner([means[name] for name in names[second]], means[point])
+        other = None if place is None else place.values([values[name] for name in names[second]])
+        rows.append((point, means[point], None if other is None else paired(values[point], other)))
+    return rows
+
+
+def _compare_sets(
+    scores: pd.DataFrame, payloads: Mapping[Place, Payload], distortions: pd.DataFrame,
+    names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
+) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    """The same for a metric of sets, on the images that all points have."""
+    both = [*names[first], *names[second]]
+    complete = set(distortions.reindex(columns=both).dropna().index)
+    rows = scores[scores["method"].isin(both) & scores["image"].isin(complete)]
+    shared = set.intersection(*(set(rows["image"][rows["method"] == name]) for name in both))
+    parts: dict[str, dict[tuple[str, int], Payload]] = {name: {} for name in both}
+    for place in rows[rows["image"].isin(shared)][list(_OUTPUT)].itertuples(index=False, name=None):
+        if place in payloads:
+            parts[place[4]][place[3], place[5]] = payloads[place]
+    sets = {name: combine(metric, part) for name, part in parts.items()}
+    if len({one.images for one in sets.values()}) > 1 or any(
+        one.pseudo.size < 2 or np.isnan(one.pseudo).any() for one in sets.values()
+    ):
+        return []
+    means = {name: float(distortions.loc[sorted(shared), name].mean()) for name in both}
+    values = {name: one.pseudo for name, one in sets.items()}
+    found: list[tuple[str, float, Paired | None]] = []
+    for point in names[first]:
+        mixture = partner([means[name] for name in names[second]], means[point])
+        result = None
+        if mixture is not None:
+            other = mixture.values([values[name] for name in names[second]])
+            result = paired_sets(values[point], other, len(shared))
+        found.append((point, means[point], result))
+    return found
+
+
+def _points(scores: pd.DataFrame, name: str) -> list[str]:
+    """Methods that are points of a curve, by the setting's value."""
+    matches = (re.fullmatch(rf"{re.escape(name)}-(\d+(?:\.\d+)?)", method) for method in scores["method"].unique())
+    return [match[0] for match in sorted((one for one in matches if one), key=lambda match: float(match[1]))]

@@ -1,0 +1,315 @@
+"""From a store to the board that every table and page is rendered from. Nothing is measured here."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...datasets.card import card_ids, load_card
+from ...datasets.images import write_atomically
+from ...methods.reference import name_of
+from ...reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
+from ...reports.escaping import without_folders
+from ..metrics.metric import Metric, metrics_of
+from ..store.images import Pixels
+from ..store.store import Store, open_store
+from .confidence_set import can_tell
+from .contests import Contest, contests
+from .published import with_published
+from .ranks import average_ranks
+
+FORMATS = ("md", "csv", "tex", "html")
+_EXAMPLES_PER_DATASET = 3
+
+
+class FormatError(ValueError):
+    """A report format that does not exist."""
+
+
+def load_board(store: Store, *, title: str, published: bool = False) -> Board:
+    """Means over images with confidence intervals, per dataset, protocol, method and metric.
+
+    ``published`` adds what others published for the same datasets under the same protocols.
+    """
+    scores = name_scales(store.scores())
+    outputs = name_scales(store.outputs())
+    methods = _methods(store, outputs)
+    known = list(metrics_of(scores["metric"].unique(), store.metrics()).values())
+    scores, infinite = leave_out_infinite(scores)
+    played = _contests(store, scores, known, _ceilings(methods))
+    ranking = average_ranks(played)
+    board = Board(
+        title=title,
+        scores=_values(played, methods, known, infinite),
+        rules=_rules(outputs),
+        untested=_untested(scores),
+        methods=methods,
+        problems=_problems(scores, outputs),
+        metrics=pd.DataFrame(
+            [
+                (one.id, one.title, one.unit, one.digits, one.direction, one.note, one.combine is not None)
+                for one in known
+            ],
+            columns=["metric", "title", "unit", "digits", "direction", "note", "of_sets"],
+        ),
+        provenance=_provenance(store),
+        costs=_costs(outputs),
+        whole=_whole(store, outputs),
+        ranks=ranking.rows,
+        rank_notes=ranking.notes,
+        left_out=left_out(store, set(scores["dataset"])),
+    )
+    return with_published(board, outputs, store.input_of) if published else board
+
+
+def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
+    """Tell the scales of a dataset apart by its name, where one protocol was run at several."""
+    frame["set"] = frame["dataset"]
+    several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
+    frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
+    return frame
+
+
+_VALUE = ["protocol", "dataset", "metric", "method"]
+
+
+def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tuple[str, ...]]]:
+    """Scores without those of infinite images, and how many images that were, by protocol, dataset, metric, method.
+
+    One image that equals HR would make a mean PSNR infinite, and its method the winner, whatever the other images are.
+    They are left out as if they had not been measured, for this method alone; a method that has no others keeps them.
+    """
+    infinite = scores[np.isinf(scores["value"].to_numpy())]
+    if infinite.empty:
+        return scores, Counter()
+    per_image = [*_VALUE, "image"]
+    places = pd.MultiIndex.from_frame(infinite[per_image]).unique()
+    bad = pd.MultiIndex.from_frame(scores[per_image]).isin(places)  # all seeds of an image
+    others = (scores["value"].notna() & ~bad).groupby([scores[name] for name in _VALUE]).transform("any")
+    counts: Counter[tuple[str, ...]] = Counter(tuple(place[:-1]) for place in places)
+    return scores.assign(value=scores["value"].mask(bad & others)), counts
+
+
+def left_out(store: Store, named: Container[str]) -> pd.DataFrame:
+    """What is out of date, under the names that tables give to datasets."""
+    rows = []
+    for one in store.left_out():
+        with_scale = f"{one.dataset} x{one.scale}"
+        dataset = with_scale if with_scale in named else one.dataset
+        rows.append((one.protocol, dataset, one.method, one.metric, one.reason, one.count, one.total))
+    return pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS)
+
+
+def _ceilings(methods: pd.DataFrame) -> set[str]:
+    """HR itself, which shows what a task could reach and competes with nobody."""
+    return set(methods["method"][methods["family"] == "reference"])
+
+
+def _contests(store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str]) -> list[Contest]:
+    payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
+    return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings))
+
+
+def _values(
+    played: Iterable[Contest], methods: pd.DataFrame, metrics: Sequence[Metric], infinite: Counter[tuple[str, ...]]
+) -> pd.DataFrame:
+    """One row per dataset, method, metric and protocol."""
+    rows: list[tuple[object, ...]] = []
+    for contest in played:
+        place, tied = (contest.protocol, contest.dataset, contest.metric.id), contest.tied
+        shared = dict(zip(contest.methods, contest.values.tolist(), strict=True))
+        rows += [
+            (*place, entry.method, entry.value, entry.low, entry.high, entry.n, contest.metric.direction,
+             shared.get(entry.method, np.nan), contest.images, entry.method in tied,
+             infinite[(*place, entry.method)])
+            for entry in contest.entries
+        ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=SCORE_COLUMNS)
+    ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
+             "metric": {metric.id: rank for rank, metric in enumerate(metrics)}}  # fmt: skip
+    return frame.sort_values(
+        ["protocol", "dataset", "method", "metric"],
+        key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """How the LQ of each protocol and dataset was made."""
+    groups = outputs.groupby(["protocol", "dataset"], sort=False)["lq_rule"]
+    return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
+
+
+def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Images of each set as its card counts them, for sets that are named as a card; else as a run planned them."""
+    known, planned = set(card_ids()), store.set_sizes()
+    whole = {}
+    for (protocol, dataset), part in outputs.groupby(["protocol", "dataset"], sort=False):
+        name, scale = str(part["set"].iloc[0]), int(part["scale"].iloc[0])
+        images = max(planned.get((str(protocol), scale, name), 0), int(part["image"].nunique()))
+        whole[str(protocol), str(dataset)] = load_card(name).count if name in known else images
+    return whole
+
+
+def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
+    """Protocols and datasets with too few images for a test."""
+    groups = scores[scores["status"] == "done"].groupby(["protocol", "dataset"], sort=False)
+    return frozenset(
+        (str(protocol), str(dataset)) for (protocol, dataset), part in groups if not can_tell(part["image"].nunique())
+    )
+
+
+def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Family, parameters and steps of every method, in the order of tables."""
+    cards = store.methods()
+    rows = []
+    for name in in_order(outputs["method"].unique(), store):
+        card = cards.get(name, {})
+        incomplete = without_folders(str(card.get("incomplete") or ""))
+        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"), incomplete))
+    frame = pd.DataFrame(rows, columns=METHOD_COLUMNS)
+    return frame.astype({"parameters": "Int64", "steps": "Int64"})
+
+
+def _costs(outputs: pd.DataFrame) -> pd.DataFrame:
+    """What each method took on each dataset under each protocol; larger images elsewhere say nothing of it."""
+    groups = outputs.dropna(subset=["seconds"]).groupby(["protocol", "dataset", "method"], sort=False)
+    rows = [
+        (*place, part["seconds"].median(), part["memory"].max(), ", ".join(sorted(part["device"].unique())))
+        for place, part in groups
+    ]
+    return pd.DataFrame(rows, columns=COST_COLUMNS)
+
+
+def in_order(names: Iterable[str], store: Store) -> list[str]:
+    """As the specs list them, the latest first; then what they do not name, numbers in it by their value."""
+    listed = [reference for run in reversed(store.runs()) for reference in run["spec"].get("methods", [])]
+    places = {name: place for place, name in reversed(list(enumerate(map(name_of, listed))))}
+    return sorted(names, key=lambda name: (places.get(name, len(listed)), _natural(name)))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+
+
+def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
+    """Images without output and cells without score, counted by reason."""
+    columns = ["protocol", "dataset", "method", "metric", "status", "message"]
+    lost = outputs[outputs["status"] != "done"].assign(metric="")
+    place = ["protocol", "scale", "dataset", "image", "method", "seed"]
+    bad = scores[scores["status"] != "done"]
+    bad = bad[~pd.MultiIndex.from_frame(bad[place]).isin(pd.MultiIndex.from_frame(lost[place]))]
+    rows = pd.concat([lost[columns], bad[columns]])
+    rows["message"] = rows["message"].map({text: without_folders(text) for text in rows["message"].unique()})
+    return rows.groupby(columns, sort=False).size().rename("count").reset_index()
+
+
+def _provenance(store: Store) -> list[RunRecord]:
+    """The runs that restored or measured what is shown; where none did, the latest one."""
+    restored, measured = store.work()
+    runs = store.runs()
+    ours = [run for run in runs if run["id"] in restored or run["id"] in measured] or runs[-1:]
+    return [_run_record(run, restored.get(run["id"], {}), measured.get(run["id"], {})) for run in ours]
+
+
+def _run_record(run: Mapping[str, Any], restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
+    made = run["provenance"]
+    cores = f"{made['cores']} cores" if made.get("cores") else ""
+    threads = f"threads: {made['threads']}" if made.get("threads") else ""
+    device = ", ".join(filter(None, [made.get("device"), cores, threads, made.get("processor")]))
+    return RunRecord(
+        spec=without_folders(run["spec"].get("name", "")), command=without_folders(made.get("command", "")),
+        started=run["started"], finished=run["finished"] or "", outputs=restored, values=measured,
+        packages=made.get("packages", {}),
+        surroundings={"code": made.get("git") or "installed package", "python": made.get("python", ""),
+                      "platform": made.get("platform", ""), "device": device},
+    )  # fmt: skip
+
+
+def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:
+    """Images for the gallery: the first ones of every dataset that every method restored, with their values."""
+    outputs = name_scales(store.outputs())
+    done = outputs[outputs["status"] == "done"]
+    scores = name_scales(store.scores()).dropna(subset=["value"])
+    examples = []
+    for (protocol, dataset), group in done.groupby(["protocol", "dataset"], sort=False):
+        methods = [name for name in board.methods["method"] if name in set(group["method"])]
+        complete = group.groupby("image", sort=False)["method"].nunique()
+        for image in complete.index[complete == complete.max()][:per_dataset]:
+            rows = group[group["image"] == image].drop_duplicates("method").set_index("method")
+            values = scores[
+                (scores["protocol"] == protocol) & (scores["dataset"] == dataset) & (scores["image"] == image)
+            ]
+            reference = rows["reference"].iloc[0]
+            examples.append(
+                Example(
+                    dataset=str(dataset),
+                    image=image,
+                    lq=shown_pixels(store.objects.get(_widest(store, rows["lq"]))),
+                    hr=None if reference is None else store.objects.get(reference),
+                    restored={name: store.objects.get(rows.loc[name, "sr"]) for name in methods if name in rows.index},
+                    values={
+                        name: dict(part.groupby("metric", sort=False)["value"].mean())
+                        for name, part in values.groupby("method", sort=False)
+                    },
+                )
+            )
+    return examples
+
+
+def _widest(store: Store, digests: pd.Series) -> str:
+    """Of the forms in which methods took this LQ (a Y plane, RGB), the one with most to see."""
+    found = [(store.objects.get(str(digest)).ndim, str(digest)) for digest in digests.unique()]
+    return max(found)[1]
+
+
+def shown_pixels(pixels: Pixels) -> Pixels:
+    """As an image of eight bits."""
+    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
+def write_reports(
+    root: Path, out: Path, formats: Sequence[str], *, title: str | None = None, published: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Path]:  # fmt: skip
+    """Write ``leaderboard.{md,csv,tex,html}`` from a store and return the paths.
+
+    ``published``: with what others published for the same datasets under the same protocols; ``tell`` hears which
+    datasets have nothing of it, and why.
+
+    Raises:
+        FormatError: a format that does not exist.
+        StoreError: no store there.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
+    with open_store(root) as store:
+        board = load_board(store, title=title or root.resolve().name, published=published)
+        for note in board.unpublished:
+            tell(f"no published values beside {note}")
+        return write_board(store, board, out, formats)
+
+
+def write_board(store: Store, board: Board, out: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` of a board and return the paths; images come from the board's store."""
+    from ...reports.page import to_html
+    from ...reports.tables import to_csv, to_latex, to_markdown
+
+    paths = []
+    for name in formats:
+        if name == "html":
+            text = to_html(board, load_examples(store, board))
+        else:
+            text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
+        path = out / f"leaderboard.{name}"
+        write_atomically(path, text.encode())
+        paths.append(path)
+    return paths

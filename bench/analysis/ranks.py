@@ -1,0 +1,149 @@
+"""Average ranks of methods over metrics and datasets, with intervals over images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..metrics.metric import Metric
+from .statistics import FEWEST, LEVEL, Floats, resampled
+
+if TYPE_CHECKING:
+    from .contests import Contest
+
+COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
+_RESAMPLES = 1_000
+_LEAST_RANKED = 0.5
+"""Of a dataset's metrics: a method that has fewer of them is not ranked, so that it takes no metric from all others."""
+
+
+def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """What is compared of one metric's cells (``Metric.compared``), images by methods; NaN where a method has none.
+
+    Seeds are averaged within an image.
+    """
+    values = pd.Series(metric.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
+    return values.groupby([scores["image"], scores["method"]]).mean().unstack("method")
+
+
+def ranks(values: Floats, metric: Metric) -> Floats:
+    """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
+    own = np.round(metric.losses(values), metric.digits)
+    better = (own[..., None, :] < own[..., :, None]).sum(-1)
+    equal = (own[..., None, :] == own[..., :, None]).sum(-1)
+    return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Average ranks of all protocols."""
+
+    rows: pd.DataFrame
+    """``COLUMNS``; dataset '' is the mean over datasets."""
+    notes: Mapping[str, tuple[str, ...]]
+    """By protocol: which metrics and methods of which datasets are not in the ranks, in sentences."""
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One dataset."""
+
+    methods: tuple[str, ...]
+    point: Floats
+    """Mean ranks ``[methods]``."""
+    draws: Floats | None
+    """Those of resampled sets of images ``[R, methods]``; None where there are too few images."""
+
+
+def average_ranks(contests: Sequence[Contest]) -> Ranking:
+    """Mean rank over metrics for each dataset, and over datasets (dataset '').
+
+    A dataset ranks the methods that have at least half of the metrics that any has, by the metrics that all of these
+    have, each on the images that all compared methods have. Only those ranked on every dataset are in the overall rank.
+
+    Intervals: percentile bootstrap over images, the same resampled images for all methods and metrics, widened to hold
+    the rank itself, since resampling pulls ranks to the middle. A metric with fewer than five images or infinite values
+    keeps its rank in it; where all do, ``low`` and ``high`` are NaN.
+    """
+    rows: list[tuple[object, ...]] = []
+    notes: dict[str, tuple[str, ...]] = {}
+    ranking = [contest for contest in contests if contest.metric.direction != "none"]
+    for protocol in dict.fromkeys(contest.protocol for contest in ranking):
+        ours = [contest for contest in ranking if contest.protocol == protocol]
+        parts: dict[str, _Ranked] = {}
+        said: list[str] = []
+        for dataset in dict.fromkeys(contest.dataset for contest in ours):
+            here = [contest for contest in ours if contest.dataset == dataset]
+            methods, chosen = _that_all_have(here)
+            said += _left_out(dataset, here, methods, chosen)
+            if chosen:
+                parts[dataset] = _of_dataset(methods, chosen)
+        for dataset, part in parts.items():
+            rows += _rows(protocol, dataset, part)
+        if len(parts) > 1:
+            rows += _rows(protocol, "", _overall(list(parts.values())))
+        notes[protocol] = tuple(said)
+    return Ranking(pd.DataFrame(rows, columns=COLUMNS), notes)
+
+
+def _that_all_have(contests: Sequence[Contest]) -> tuple[tuple[str, ...], list[Contest]]:
+    """The methods of a dataset that are ranked, and the metrics by which they are."""
+    some = [contest for contest in contests if contest.methods]
+    names = dict.fromkeys(name for contest in some for name in contest.methods)
+    counts = {name: sum(name in contest.methods for contest in some) for name in names}
+    methods = tuple(name for name, count in counts.items() if count >= _LEAST_RANKED * len(some))
+    return methods, [contest for contest in some if set(methods) <= set(contest.methods)] if methods else []
+
+
+def _left_out(
+    dataset: str, contests: Sequence[Contest], methods: Sequence[str], chosen: Sequence[Contest]
+) -> Iterator[str]:
+    some = [contest for contest in contests if contest.methods]
+    for contest in contests:
+        if contest in some and contest not in chosen:
+            lacking = [name for name in methods if name not in contest.methods]
+            yield f"{dataset}: {contest.metric.title} is not in the ranks; it lacks values of {', '.join(lacking)}."
+        elif contest not in some:
+            yield f"{dataset}: {contest.metric.title} is not in the ranks; no method has values of it."
+    for name in dict.fromkeys(entry.method for contest in contests for entry in contest.entries):
+        count = sum(name in contest.methods for contest in some)
+        if name not in methods and any(name in (*contest.methods, *contest.left_out) for contest in some):
+            yield f"{dataset}: {name} is not ranked; it has {count} of {len(some)} metrics on images enough."
+
+
+def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> _Ranked:
+    points, drawn = [], []
+    for contest in contests:
+        columns = [contest.methods.index(name) for name in methods]
+        point = ranks(contest.values[columns], contest.metric)
+        units = contest.units[:, columns]
+        points.append(point)
+        enough = len(units) >= FEWEST and bool(np.isfinite(units).all())
+        drawn.append(ranks(resampled(units, _RESAMPLES), contest.metric) if enough else None)
+    if all(one is None for one in drawn):
+        return _Ranked(methods, np.mean(points, axis=0), None)
+    draws = [point[None] if one is None else one for point, one in zip(points, drawn, strict=True)]
+    return _Ranked(methods, np.mean(points, axis=0), np.mean(np.broadcast_arrays(*draws), axis=0))
+
+
+def _overall(parts: Sequence[_Ranked]) -> _Ranked:
+    everywhere = tuple(name for name in parts[0].methods if all(name in part.methods for part in parts))
+    places = [[part.methods.index(name) for name in everywhere] for part in parts]
+    point = np.mean([part.point[place] for part, place in zip(parts, places, strict=True)], axis=0)
+    if any(part.draws is None for part in parts):
+        return _Ranked(everywhere, point, None)
+    draws = [part.draws[:, place] for part, place in zip(parts, places, strict=True) if part.draws is not None]
+    return _Ranked(everywhere, point, np.mean(draws, axis=0))
+
+
+def _rows(protocol: str, dataset: str, part: _Ranked) -> Iterator[tuple[object, ...]]:
+    low = high = np.full(len(part.methods), np.nan)
+    if part.draws is not None and part.methods:
+        low, high = np.quantile(part.draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        low, high = np.minimum(low, part.point), np.maximum(high, part.point)
+    for name, *numbers in zip(part.methods, part.point, low, high, strict=True):
+        yield (protocol, dataset, name, *map(float, numbers))

@@ -1,0 +1,165 @@
+"""Stability over seeds: how much a method's output for one image depends on its seed.
+
+G-STD and L-STD of Sun et al., "Improving the stability of diffusion models for content consistent super-resolution"
+(CCSR), 2024: the standard deviation over seeds of a metric, and of each pixel, averaged over images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...datasets.images import as_rgb
+from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..store.images import Objects
+from ..store.records import Place
+from ..store.store import open_store
+from .sets import combine, pseudo_values
+from .statistics import interval
+
+PIXELS = "L-STD"
+"""In place of a metric's id: every pixel, in levels of 255."""
+_PLACE = ["protocol", "scale", "dataset", "method"]
+_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
+
+
+class StabilityError(ValueError):
+    """Nothing to tell; the message says why."""
+
+
+@dataclass(frozen=True)
+class Stability:
+    """One metric of one method on one dataset."""
+
+    dataset: str
+    protocol: str
+    method: str
+    metric: str
+    """A metric's id (G-STD), or ``L-STD``."""
+    value: float
+    """Standard deviation over seeds (population): mean over images, or of the set's value where only sets have it."""
+    low: float
+    high: float
+    """95 % interval over images."""
+    seeds: int
+    images: int
+    title: str
+    """What tables call it."""
+    digits: int
+
+
+def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool = True) -> list[Stability]:
+    """How every seeded method of a store varies over its seeds, on the images that have all of them.
+
+    Args:
+        metrics: ids; default: all that the store has. Of metrics of sets (mIoU, AP, FID) it is the set's value.
+        pixels: read the images and tell the deviation of each pixel as well.
+
+    Raises:
+        StabilityError: no method has an image with two seeds, or the store has not such a metric.
+        StoreError: no store there.
+    """
+    with open_store(root) as store:
+        scores, outputs = store.scores(), store.outputs()
+        objects = store.objects
+        scores = scores[scores["status"] == "done"]
+        known = _chosen(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
+    rows = []
+    for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):
+        table = group.pivot(index="image", columns="seed", values="sr").dropna()
+        if table.shape[1] < 2 or table.empty:
+            continue
+        here = scores[(scores[_PLACE] == [protocol, scale, dataset, method]).all(axis=1)]
+        found: list[tuple[str, str, int, Deviation | None]] = []
+        for id, part in here.groupby("metric", sort=False):
+            if id not in known:
+                continue
+            metric = known[str(id)]
+            if metric.combine is None:
+                deviation = _of_images(_by_seed(part))
+            else:
+                deviation = _of_sets(part, metric, payloads[metric.id])
+            found.append((metric.id, f"G-STD {metric.title}", metric.digits + 1, deviation))
+        if pixels:
+            levels = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
+            found.append((PIXELS, PIXELS, 3, _of_images(levels)))
+        for id, title, digits, one in found:
+            if one is not None:
+                rows.append(Stability(str(dataset), str(protocol), str(method), id, one.value, one.low, one.high,
+                                      table.shape[1], one.images, title, digits))  # fmt: skip
+    if not rows:
+        raise StabilityError(f"{root}: no method has an image restored with two seeds; run with --seed 0 --seed 1 ...")
+    return rows
+
+
+def _chosen(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
+    ids = [stored_id(id, known) for id in wanted or known]
+    for id in ids:
+        if id not in known:
+            raise StabilityError(f"{root}: has no values of metric '{id}' (it has: {', '.join(known)})")
+    return {id: known[id] for id in ids}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A deviation over seeds with its 95 % interval over images."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+
+
+def _of_images(deviations: np.ndarray) -> Deviation | None:
+    if not deviations.size:
+        return None
+    return Deviation(float(deviations.mean()), *interval(deviations), deviations.size)
+
+
+def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Deviation | None:
+    """Deviation of the set's value over seeds, on the images that have all of them."""
+    table = scores.pivot(index="image", columns="seed", values="status").dropna()
+    places = scores[scores["image"].isin(table.index)][list(_OUTPUT)].itertuples(index=False, name=None)
+    by_seed: dict[int, dict[tuple[str, int], Payload]] = {}
+    for place in places:
+        if place in payloads:
+            by_seed.setdefault(place[5], {})[place[3], place[5]] = payloads[place]
+    sets = [combine(metric, one) for one in by_seed.values()]
+    if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
+        return None
+    value = float(np.std([one.value for one in sets]))
+    count = sets[0].pseudo.size
+    if count < 2:
+        return Deviation(value, float("nan"), float("nan"), len(sets[0].images))
+    # The sets that lack an image, from their pseudo-values; the deviation of each over seeds.
+    without = np.std([one.value - (one.pseudo - one.value) / (count - 1) for one in sets], axis=0)
+    low, high = interval(pseudo_values(value, without))
+    return Deviation(value, max(0.0, low), high, len(sets[0].images))
+
+
+def _by_seed(scores: pd.DataFrame) -> np.ndarray:
+    """Deviation over seeds of every image that has a finite value for each."""
+    table = scores.pivot(index="image", columns="seed", values="value").to_numpy()
+    complete = table[np.isfinite(table).all(axis=1)]
+    return complete.std(axis=1) if complete.size else np.empty(0)
+
+
+def _pixel_deviation(objects: Objects, digests: Sequence[str]) -> float:
+    """Mean over pixels and channels of the deviation over seeds; images of one place have one size."""
+    total = square = None
+    reference = None
+    for digest in digests:
+        image = as_rgb(objects.get(digest)).astype(np.float64)
+        reference = image if reference is None else reference
+        difference = image - reference  # small numbers: their squares lose no digits
+        total = difference if total is None else total + difference
+        square = difference**2 if square is None else square + difference**2
+    assert total is not None
+    assert square is not None
+    count = len(digests)
+    return float(np.sqrt(np.maximum(square / count - (total / count) ** 2, 0)).mean())

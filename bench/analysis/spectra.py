@@ -1,0 +1,58 @@
+"""Radial log spectra of a store: what the metric ``lsd`` kept, brought to common frequencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics.spectrum import FLOOR
+from ..store.store import Store
+from .leaderboard import name_scales
+
+Floats = NDArray[np.float64]
+
+FREQUENCIES: Floats = np.linspace(0, 1, 256)
+"""Relative to Nyquist; spectra of images of different sizes are interpolated to these."""
+
+Profiles = dict[str, dict[str, tuple[Floats, Floats]]]
+"""Method to image to natural logarithms of SR's and HR's power at ``FREQUENCIES``."""
+
+
+def log_profiles(store: Store) -> dict[tuple[str, str], Profiles]:
+    """By protocol and dataset, datasets named as in tables; seeds of an image are averaged."""
+    found: dict[tuple[str, str], Profiles] = {}
+    for place, method, image, sr, hr in _images(store):
+        found.setdefault(place, {}).setdefault(method, {})[image] = sr, hr
+    return found
+
+
+def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
+    """Natural logarithm of SR's power over HR's, mean over images, of each method; no image's profile is kept."""
+    sums: dict[tuple[str, str], dict[str, tuple[Floats, int]]] = {}
+    for place, method, _, sr, hr in _images(store):
+        methods = sums.setdefault(place, {})
+        total, count = methods.get(method, (np.zeros_like(FREQUENCIES), 0))
+        methods[method] = total + (sr - hr), count + 1
+    return {place: {name: total / count for name, (total, count) in methods.items()} for place, methods in sums.items()}
+
+
+def _images(store: Store) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
+    """Protocol and dataset, method, image, SR's and HR's profile: one image after the other, seeds averaged."""
+    outputs = name_scales(store.outputs())
+    columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
+    names = {
+        (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)
+    }
+    for output, seeds in groupby(store.payloads("lsd"), key=lambda row: row[0][:5]):  # seeds follow each other
+        protocol, scale, dataset, image, method = output
+        pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for _, payload in seeds]
+        sr = np.mean([sr for sr, _ in pairs], axis=0)
+        yield (protocol, names[protocol, dataset, scale]), method, image, sr, pairs[0][1]
+
+
+def _on_grid(profile: Floats) -> Floats:
+    own = np.linspace(0, 1, len(profile))
+    return np.asarray(np.interp(FREQUENCIES, own, np.log(profile + FLOOR)), dtype=np.float64)

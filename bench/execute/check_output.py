@@ -1,0 +1,143 @@
+"""What methods give back: checked, so that a wrong shape, type or range ends in words and never in a score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.images import as_rgb
+from ..metrics.similarity import row_strips
+from ..store.images import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# BT.601 studio range, to which MATLAB-era scripts clip a restored Y plane; grey images are clipped alike, which the
+# printed Set14 rows show (bicubic x4: 26.0043 dB, and 26.0053 without).
+_Y_MIN, _Y_MAX = 16.0, 235.0
+
+_OVERSHOOT = 1.0
+"""Parts of the range by which a restored edge may leave it; networks and Lanczos stay far below."""
+_BELOW, _SHARE = -0.1, 0.1
+"""A share of values this far below black is no undershoot: it is an image in -1..1."""
+_DARK = 8
+"""Grey levels: an LQ image with a pixel above them has no SR image without a pixel above 1."""
+
+
+class OutputError(ValueError):
+    """A method returned something that is no restored image; the message says what, and what to do."""
+
+
+def tensor_pixels(sr: Tensor, lq: Pixels, scale: int, method: str) -> NDArray[np.uint8]:
+    """What a tensor method returned for one image, rounded to uint8; values just outside of [0, 1] are clipped.
+
+    Args:
+        sr: what should be float ``[1, 3, scale * h, scale * w]`` in [0, 1].
+        lq: the pixels ``[h, w]`` or ``[h, w, 3]`` that it was given.
+
+    Returns:
+        RGB ``[scale * h, scale * w, 3]``.
+
+    Raises:
+        OutputError: it is no such tensor.
+    """
+    import torch
+
+    if not isinstance(sr, torch.Tensor):
+        raise OutputError(f"method {method} returned {_kind(sr)}, expected a tensor [B, 3, H, W] in 0..1")
+    if not sr.is_floating_point():
+        raise OutputError(
+            f"method {method} returned a tensor of {str(sr.dtype).removeprefix('torch.')}, expected floating point in"
+            " 0..1; convert it, and divide by 255 where it holds grey levels"
+        )
+    height, width = lq.shape[0] * scale, lq.shape[1] * scale
+    if tuple(sr.shape) != (1, 3, height, width):
+        raise OutputError(f"method {method} returned shape {tuple(sr.shape)}, expected {(1, 3, height, width)}")
+    pixels = np.empty((height, width, 3), np.uint8)
+    low, high, below = np.inf, -np.inf, 0
+    for rows in row_strips(height, width):
+        strip = sr[0, :, rows].float()
+        if not bool(torch.isfinite(strip).all()):
+            raise OutputError(f"method {method} returned values that are not finite (NaN or infinity)")
+        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
+        below += int((strip < _BELOW).sum())
+        pixels[rows] = strip.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    said = f"method {method} returned values of {low:.3g} to {high:.3g}, expected 0..1"
+    if high > 1 + _OVERSHOOT:
+        raise OutputError(f"{said}; this looks like 0..255: divide by 255")
+    if low < -_OVERSHOOT or below > _SHARE * pixels.size:
+        raise OutputError(f"{said}; where it is -1..1, add 1 and halve; where it is meant, clip it")
+    return pixels
+
+
+def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArray[np.uint8]:
+    """What a pixel method returned for one image, rounded to uint8 (halves up).
+
+    Floats are grey levels 0..255, as those that it is given. They are clipped to that range; a Y plane (LQ is float) to
+    16..235, as the classic protocols have it.
+
+    Args:
+        sr: what should be uint8 or floating point, ``scale`` times the size of LQ, with its channels; a grey uint8 LQ
+            may become RGB.
+        lq: the pixels ``[h, w]`` or ``[h, w, 3]`` that it was given.
+
+    Returns:
+        ``[scale * h, scale * w]`` or ``[scale * h, scale * w, 3]``.
+
+    Raises:
+        OutputError: it is no such array.
+    """
+    if not isinstance(sr, np.ndarray):
+        raise OutputError(f"method {method} returned {_kind(sr)}, expected a NumPy array")
+    if sr.dtype != np.uint8 and not np.issubdtype(sr.dtype, np.floating):
+        raise OutputError(
+            f"method {method} returned an array of {sr.dtype}, expected uint8, or floating point in 0..255; convert it"
+        )
+    size = (lq.shape[0] * scale, lq.shape[1] * scale)
+    on_luma = lq.dtype != np.uint8
+    allowed = [size + lq.shape[2:]] + ([(*size, 3)] if lq.ndim == 2 and not on_luma else [])
+    if sr.shape not in allowed:
+        raise OutputError(f"method {method} returned shape {sr.shape}, expected {' or '.join(map(str, allowed))}")
+    if sr.dtype == np.uint8 and not on_luma:
+        return np.ascontiguousarray(sr)
+    low, high = float(sr.min()), float(sr.max())  # NaN where any is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise OutputError(f"method {method} returned values that are not finite (NaN or infinity)")
+    said = f"method {method} returned values of {low:.3g} to {high:.3g}, expected grey levels 0..255"
+    if high <= 1 and lq.max() > _DARK:
+        raise OutputError(f"{said}; this looks like 0..1: multiply by 255")
+    if low < -255 * _OVERSHOOT or high > 255 * (1 + _OVERSHOOT):
+        raise OutputError(f"{said}; scale it, or clip it where it is meant")
+    bottom, top = (_Y_MIN, _Y_MAX) if on_luma else (0.0, 255.0)
+    pixels = np.empty(sr.shape, np.uint8)
+    for rows in row_strips(*size):
+        pixels[rows] = np.floor(np.clip(sr[rows], bottom, top) + 0.5)
+    return pixels
+
+
+def read_pixels(sr: NDArray[np.uint8], lq: Pixels, scale: int, what: str) -> NDArray[np.uint8]:
+    """A restored image that was read from a file, if it is one of this LQ; RGB where LQ has three channels.
+
+    Raises:
+        OutputError: it has another size, or is grey where LQ has colours; ``what`` names it.
+    """
+    expected = (lq.shape[0] * scale, lq.shape[1] * scale)
+    if sr.shape[:2] != expected:
+        raise OutputError(
+            f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
+            f" (LQ {lq.shape[1]}x{lq.shape[0]} at scale {scale}); nothing is resized to fit"
+        )
+    if sr.ndim < lq.ndim and has_colours(lq):
+        raise OutputError(f"{what} is grey, its LQ has colours; write RGB")
+    return as_rgb(sr) if lq.ndim == 3 else sr
+
+
+def has_colours(image: Pixels) -> bool:
+    """Whether any pixel of ``[H, W]`` or ``[H, W, 3]`` is not grey."""
+    return image.ndim == 3 and not (image == image[..., :1]).all()
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}" if value is not None else "nothing (None)"

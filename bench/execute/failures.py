@@ -1,0 +1,76 @@
+"""Why something has no value: a line for reports, and the traceback of the user's code for whoever has to mend it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+
+from ...datasets.names import printable
+
+_OURS = "asasr_bench"
+_LONGEST = 10_000
+"""Characters of a traceback that are kept, the last ones: endless recursion has a million."""
+
+
+class CalledExitError(RuntimeError):
+    """Code of a method or a metric called ``sys.exit``, which would have ended the run."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an image or a value is missing."""
+
+    message: str
+    detail: str = ""
+    """The traceback from the user's code on; '' where none of it ran."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """What an exception says."""
+        return cls(explain(error), traceback_of(error))
+
+
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Code that is not ours runs in the block; ``sys.exit`` in it is an error like any other.
+
+    Raises:
+        CalledExitError: it was called.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if _innermost(error.__traceback__).startswith("ray."):  # how Ray answers SIGTERM, wherever its worker is
+            raise
+        raise CalledExitError(f"the code called sys.exit({'' if error.code is None else error.code})") from error
+
+
+def explain(error: Exception) -> str:
+    """One line for a report; our own errors speak for themselves, others carry their type."""
+    text = printable(" ".join(str(error).split()))  # an external program's last words may command a terminal
+    ours = type(error).__module__.startswith(_OURS) or type(error) is ValueError
+    return text if ours and text else f"{type(error).__name__}: {text}"
+
+
+def traceback_of(error: BaseException) -> str:
+    """The traceback without our own frames above the first that is not ours; '' where all are ours."""
+    shown = error.__cause__ if isinstance(error, CalledExitError) and error.__cause__ is not None else error
+    frames = shown.__traceback__
+    while frames is not None and _module(frames).startswith((_OURS, "contextlib")):
+        frames = frames.tb_next
+    if frames is None:
+        return ""
+    return "".join(traceback.format_exception(type(shown), shown, frames)).rstrip()[-_LONGEST:]
+
+
+def _module(frames: TracebackType) -> str:
+    return str(frames.tb_frame.f_globals.get("__name__", ""))
+
+
+def _innermost(frames: TracebackType | None) -> str:
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return "" if frames is None else _module(frames)

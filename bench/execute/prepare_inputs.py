@@ -1,0 +1,100 @@
+"""Bring every input into the store before anything is planned on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..plan.disk_list import Spool
+from ..plan.inputs import Input, InputError
+from ..plan.missing import Experiment, InputPlace, input_place
+from ..store.store import Store
+from .executors.executor import Executor, InProcess, WorkerDied
+from .status_file import Watch
+from .worker import prepare
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
+STAGE = "preparing images"
+
+
+class StoppedError(RuntimeError):
+    """The run was asked to stop before its end; what is finished is stored."""
+
+
+@dataclass
+class Prepared:
+    """Which stored pixels each image has as input, or why it has none."""
+
+    keys: dict[InputPlace, bytes] = field(default_factory=dict)
+    """Input keys of files that could be read."""
+    unreadable: dict[InputPlace, str] = field(default_factory=dict)
+    failed: dict[bytes, str] = field(default_factory=dict)
+    """Why the pixels behind a key could not be made."""
+
+    def key(self, place: InputPlace) -> str:
+        """Input key; '' where the files cannot be read."""
+        return self.keys.get(place, b"").hex()
+
+    def error(self, place: InputPlace) -> str:
+        """Why there are no pixels; '' if there are."""
+        return self.unreadable.get(place) or self.failed.get(self.keys.get(place, b""), "")
+
+
+def prepare_inputs(
+    experiment: Experiment, store: Store, executor: Executor, tell: Progress, stop: Callable[[], bool], watch: Watch
+) -> Prepared:
+    """Make and keep the pixels of all inputs that the store lacks.
+
+    Raises:
+        StoppedError: ``stop`` became true before the end.
+    """
+    prepared, missing = _look(experiment, store)
+    done = 0
+    watch.stage(STAGE, len(missing))
+    maker = executor if executor.shares_files else InProcess()  # the files are here
+    with closing(maker.map(partial(prepare, objects=store.objects), missing, stop)) as work:
+        for (key, item), result in work:
+            error = ""
+            if isinstance(result, WorkerDied) or result.lq is None:
+                error = result.message if isinstance(result, WorkerDied) else result.error
+                prepared.failed[bytes.fromhex(key)] = error
+            else:
+                store.add_inputs([(key, result.lq, result.reference)])
+            done += 1
+            watch.prepared(error, item.image)
+            tell(STAGE, done, len(missing))
+    if done < len(missing):
+        raise StoppedError(f"stopped with {len(missing) - done} of {len(missing)} images left to prepare")
+    return prepared
+
+
+def _look(experiment: Experiment, store: Store) -> tuple[Prepared, Spool[tuple[str, Input]]]:
+    """Keys of all inputs, and those whose pixels are missing, each once."""
+    prepared, missing = Prepared(), Spool[tuple[str, Input]]()
+    spooled: set[bytes] = set()
+    digests: dict[Path, str] = {}
+    for dataset, item in experiment.inputs():
+        place = input_place(dataset, item)
+        if {item.hr, item.lq}.isdisjoint(digests):
+            digests.clear()  # the views of one image follow each other: its files are read once
+        try:
+            key = item.key(digests)
+        except InputError as error:
+            prepared.unreadable[place] = str(error)
+            continue
+        short = bytes.fromhex(key)
+        prepared.keys[place] = short
+        if short not in spooled and not _is_there(store, key):
+            spooled.add(short)
+            missing.append((key, item))
+    return prepared, missing
+
+
+def _is_there(store: Store, key: str) -> bool:
+    lq, reference = store.input_of(key) or (None, None)
+    wanted = [digest for digest in (lq, reference) if digest is not None]
+    return lq is not None and all(store.objects.path(digest) is not None for digest in wanted)

@@ -1,0 +1,87 @@
+"""From LQ pixels to SR pixels through a loaded method."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.images import as_rgb, pixel_digest
+from ...methods.interface import Method, PixelMethod
+from ..store.images import Pixels
+from .check_output import array_pixels, tensor_pixels
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restored image and what it cost."""
+
+    pixels: Pixels
+    seconds: float | None = None
+    memory: int | None = None
+    """Peak bytes."""
+    device: str = "cpu"
+    parameters: int | None = None
+
+
+def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str) -> NDArray[np.uint8]:
+    """Restore one image.
+
+    A tensor method gets a seed of the image's own, see ``image_seed``.
+
+    Args:
+        lq: uint8 ``[h, w]`` or ``[h, w, 3]``; or a float64 Y plane ``[h, w]`` in 0..255, for a ``PixelMethod``.
+        device: where a tensor method was loaded, and where it gets its tensors.
+
+    Returns:
+        uint8 SR image; grey stays grey for a ``PixelMethod`` and is RGB for networks.
+
+    Raises:
+        OutputError: the method returned another shape or type, or values out of range.
+    """
+    if isinstance(method, PixelMethod):
+        return array_pixels(method.restore_pixels(lq, scale), lq, scale, method.card.id)
+
+    import torch
+
+    rgb = torch.from_numpy(np.ascontiguousarray(as_rgb(lq).transpose(2, 0, 1)))[None]
+    batch = rgb.to(device=device, dtype=torch.float32).div_(255)
+    with torch.inference_mode():
+        sr = method.restore(batch, scale, [image_seed(seed, lq)])
+        return tensor_pixels(sr, lq, scale, method.card.id)
+
+
+SEEDING = 2
+"""Raised whenever ``image_seed`` gives other seeds; part of the keys of what depends on them."""
+
+
+def image_seed(seed: int, lq: Pixels) -> int:
+    """The seed of one image in a run with this seed, 32 bits of it.
+
+    Noise of equal seeds is equal, and some noise suits every image: with one seed for a whole set its mean moves by
+    more than an interval over images can tell. So seeds differ from image to image, by their pixels.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}:{pixel_digest(lq)}".encode()).digest()[:4], "big")
+
+
+@lru_cache(maxsize=8)
+def torch_device(device: str) -> str:
+    """Resolve ``auto`` to the first GPU where torch finds one, else the CPU.
+
+    Raises:
+        ValueError: the device asked for is not there.
+    """
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    if device == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device '{device}' cannot be used ({error}); try --device cpu") from None
+    return "cuda:0" if device == "cuda" else device

@@ -1,0 +1,182 @@
+"""Run a spec into a store: prepare the inputs, restore and measure what is missing, commit every result at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..plan.declare import declare_images, declare_methods, declare_metrics
+from ..plan.disk_list import Spool
+from ..plan.missing import Experiment, Scope, find_everything, plan
+from ..spec import Spec
+from ..store.provenance import now, provenance
+from ..store.records import OutputRecord, Place
+from ..store.store import Store, open_store
+from .dispatch import dispatch
+from .executors.choose import choose
+from .executors.executor import Executor, WorkerDied, never
+from .library_noise import quiet_libraries
+from .prepare_inputs import Progress, StoppedError, prepare_inputs
+from .status_file import Watch
+from .worker import Job
+
+_ROWS = 1000
+"""Rows of planning that are stored in one transaction."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did."""
+
+    measured: int
+    """Cells measured by this run."""
+    kept: int
+    """Cells that the store had before."""
+    failed: int
+    """Outputs and cells that failed in this run or before."""
+    unavailable: int
+    messages: tuple[str, ...]
+    """The different reasons for failed and unavailable cells, most frequent first."""
+    details: tuple[str, ...]
+    """The different tracebacks of code that is not ours."""
+
+    changed: bool
+    """The store has rows that it had not before, or leaves out others: reports of it are out of date."""
+
+    @property
+    def complete(self) -> bool:
+        """Every cell of the spec has a value."""
+        return self.failed == 0 and self.unavailable == 0
+
+
+@dataclass
+class _Tally:
+    """What a run did so far; the rows themselves are in the store alone."""
+
+    measured: int = 0
+    outputs: int = 0
+    bad: Counter[str] = field(default_factory=Counter)
+    """Outputs and cells without a value, by status."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    details: dict[str, None] = field(default_factory=dict)
+
+    def add(self, outputs: Sequence[OutputRecord]) -> None:
+        """Count rows that this run wrote."""
+        self.outputs += len(outputs)
+        self.count(outputs)
+
+    def count(self, outputs: Sequence[OutputRecord]) -> None:
+        """Count what rows have and lack, those that the store had already as well."""
+        for output in outputs:
+            self.measured += sum(cell.value is not None for cell in output.cells)
+            for item in output.cells or (output,):
+                if item.status != "done":
+                    self.bad[item.status] += 1
+                    self.reasons[output.message or item.message] += 1
+                    self.details |= dict.fromkeys(filter(None, [output.detail, item.detail]))
+
+    def summary(self, kept: int, *, changed: bool) -> Summary:
+        return Summary(
+            measured=self.measured,
+            kept=kept,
+            failed=self.bad["failed"],
+            unavailable=self.bad["unavailable"],
+            messages=tuple(reason for reason, _ in self.reasons.most_common()),
+            details=tuple(self.details),
+            changed=changed,
+        )
+
+
+def run(
+    spec: Spec,
+    store: Path,
+    *,
+    scope: Scope = "all",
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = never,
+) -> Summary:
+    """Do what a store lacks of a spec.
+
+    Args:
+        store: folder of the store; made if missing. It may be stopped at any moment and run again.
+        scope: which cells without a value are tried.
+        stop: once it is true, nothing more is begun; what is in flight is finished and stored.
+
+    Raises:
+        StoppedError: ``stop`` became true before the end.
+        StoreError: the store cannot be written, or another process writes it.
+        ExecutorError: there are no workers to be had.
+        SpecError, ProtocolError, MetricError, MethodError, DatasetError: see ``find_everything``.
+    """
+    quiet_libraries()
+    experiment = find_everything(spec)
+    tell = progress or (lambda stage, done, total: None)
+    with choose(spec, store) as executor, open_store(store, write=True) as opened:
+        # The finished store of another spec is kept as it is: outputs are added, never removed.
+        number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device, spec.threads))
+        watch = Watch(store, number)
+        try:
+            summary = _run(experiment, opened, executor, number, scope, tell, stop, watch)
+        except BaseException as error:
+            stopped = isinstance(error, StoppedError) or not isinstance(error, Exception)
+            watch.end("stopped" if stopped else "failed", str(error))
+            raise
+        watch.end("finished")
+    return summary
+
+
+def _run(
+    experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, tell: Progress,
+    stop: Callable[[], bool], watch: Watch,
+) -> Summary:  # fmt: skip
+    left_out = store.left_out()
+    declare_metrics(experiment, store)
+    declare_methods(experiment, store)
+    tally, jobs = _Tally(), Spool[Job]()
+    total = cells = kept = done = 0
+    inputs = prepare_inputs(experiment, store, executor, tell, stop, watch)
+    declare_images(experiment, store, inputs, number)
+    rows: list[OutputRecord] = []
+    wanted: list[tuple[Place, str]] = []
+
+    def keep() -> None:
+        store.want(wanted)
+        wanted.clear()
+        store.commit(rows, number)
+        watch.planned(rows)
+        tally.add(rows)
+        rows.clear()
+
+    for found in plan(experiment, store, inputs, scope):
+        kept += found.done
+        if found.job is not None:
+            jobs.append(found.job)
+            wanted += [(found.job.place(task), task.restoration) for task in found.job.tasks if task.sr is None]
+            total += len(found.job.tasks)
+            cells += sum(len(task.metrics) for task in found.job.tasks)
+        if found.record is not None and found.stored:
+            tally.count([found.record])
+        elif found.record is not None:
+            rows.append(found.record)
+        if len(rows) + len(wanted) >= _ROWS:
+            keep()
+    keep()
+    stage = "restoring and measuring"
+    watch.stage(stage, cells, kept)
+    tell(stage, done, total)
+    with closing(dispatch(experiment, executor, jobs, store, stop)) as results:
+        for job, records in results:
+            if isinstance(records, WorkerDied):
+                records = [job.failed(task, records.message) for task in job.tasks]
+            store.commit(records, number)
+            watch.performed(job, records)
+            tally.add(records)
+            done += len(job.tasks)
+            tell(stage, done, total)
+    if done < total:
+        raise StoppedError(f"stopped with {total - done} of {total} images left to do")
+    store.finish_run(number, now())
+    return tally.summary(kept, changed=tally.outputs > 0 or store.left_out() != left_out)

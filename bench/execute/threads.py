@@ -1,0 +1,58 @@
+"""How many threads a method and a metric compute with: what a run says, whatever machine and workers it has.
+
+Sums of floating point numbers depend on how they are parted among threads. So the number of threads is a setting of the
+run, and follows neither from the cores nor from how many workers share them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
+
+from .env_vars import environment
+
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+@contextmanager
+def fixed_threads(threads: int) -> Iterator[Mapping[str, str | None]]:
+    """Compute with this many threads in the block: torch, BLAS and OpenMP, loaded before or in it.
+
+    Yields:
+        The environment variables as they were, for programs that are none of ours.
+    """
+    before = {name: os.environ.get(name) for name in _VARIABLES}
+    torch_before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else _usual()
+    with environment(dict.fromkeys(_VARIABLES, str(threads))), _libraries(len(sys.modules)).limit(limits=threads):
+        _set_torch(threads)
+        try:
+            yield before
+        finally:
+            _set_torch(torch_before)
+
+
+def _usual() -> int:
+    """Threads that torch would choose by itself."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else cores()
+
+
+@lru_cache(maxsize=1)
+def _libraries(_: int) -> ThreadpoolController:
+    """The loaded libraries; looked for again, which takes 10 ms, when modules were imported since."""
+    return ThreadpoolController()
+
+
+def _set_torch(threads: int) -> None:
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""What is still read in a restored image."""

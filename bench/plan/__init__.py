@@ -1,0 +1,1 @@
+"""Planning: from a spec to the jobs that a store still lacks."""

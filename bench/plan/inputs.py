@@ -1,0 +1,117 @@
+"""From the files of one image to the LQ and HR pixels that methods and metrics see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...datasets.dataset import Sample
+from ...datasets.ground_truth.kinds import TruthSource
+from ...datasets.images import crop_to_multiple, file_digest, read_image
+from ...datasets.imresize import imresize
+from ...datasets.lq import MATLAB_BICUBIC, make_lq, rule_version
+from ..metrics.similarity import luma, round_half_up
+from ..store.images import Objects, Pixels
+from ..store.keys import input_key
+
+
+class InputError(ValueError):
+    """The files of one image do not fit each other; the message names them and both sizes."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image of a dataset as one group of methods sees it."""
+
+    image: str
+    hr: Path | None
+    lq: Path | None
+    lq_rule: str
+    scale: int
+    on_luma: bool
+    """LQ is the float Y plane of HR, made by bicubic and never rounded."""
+    crop: int | None = None
+    """Side of a centre crop in HR pixels."""
+    truths: tuple[TruthSource, ...] = ()
+    """Ground truth of the image; it changes no pixel."""
+
+    @classmethod
+    def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
+        """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
+        y_plane = on_luma and lq_rule == MATLAB_BICUBIC
+        truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
+        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, y_plane, crop, truths)
+
+    def key(self, file_digests: dict[Path, str]) -> str:
+        """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        for path in (self.hr, self.lq):
+            if path is not None and path not in file_digests:
+                try:
+                    file_digests[path] = file_digest(path)
+                except OSError as error:
+                    raise InputError(
+                        f"{path}: cannot be read ({error.strerror}); check that the file is there"
+                    ) from None
+        return input_key(
+            hr_file=file_digests[self.hr] if self.hr else None,
+            lq_file=file_digests[self.lq] if self.lq else None,
+            lq_rule=self.lq_rule,
+            rule_version=rule_version(self.lq_rule),
+            scale=self.scale,
+            on_luma=self.on_luma,
+            crop=self.crop,
+        )
+
+
+def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
+    """Read or make the LQ of one image and read its HR, cut to a multiple of the scale.
+
+    Returns LQ (uint8, or float64 0..255 for a Y plane) and HR uint8 (None for LQ-only sets).
+
+    Raises:
+        ImageError: a file cannot be used.
+        InputError: LQ and HR sizes do not belong to the scale.
+    """
+    hr = None if item.hr is None else np.ascontiguousarray(crop_to_multiple(read_image(item.hr), item.scale))
+    if hr is not None and 0 in hr.shape:
+        raise InputError(f"{item.hr}: smaller than one pixel at scale {item.scale}")
+    whole = None if hr is None else hr.shape[:2]
+    if hr is not None and item.crop is not None:
+        hr = _centre(hr, item.crop // item.scale, item.scale, str(item.hr))
+    if item.on_luma:
+        assert hr is not None
+        y = hr.astype(np.float64) if hr.ndim == 2 else round_half_up(luma(hr))
+        return imresize(y, 1 / item.scale), hr
+    if item.lq is None:
+        assert hr is not None
+        return make_lq(hr, item.lq_rule, item.scale), hr
+    lq = read_image(item.lq)
+    if whole is not None:
+        expected = (whole[0] // item.scale, whole[1] // item.scale)
+        if lq.shape[:2] != expected:
+            raise InputError(
+                f"{item.lq} is {lq.shape[1]}x{lq.shape[0]} pixels, but {item.hr} at scale {item.scale} needs"
+                f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
+            )
+    return lq if item.crop is None else _centre(lq, item.crop // item.scale, 1, str(item.lq)), hr
+
+
+def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:
+    """A centre crop of ``side`` LQ pixels that begins on an LQ pixel, so that both sides of a pair fit."""
+    height, width = (length // scale for length in image.shape[:2])
+    if min(height, width) < side:
+        raise InputError(f"{name}: {image.shape[1]}x{image.shape[0]} is smaller than the crop of {side * scale} pixels")
+    top, left = scale * ((height - side) // 2), scale * ((width - side) // 2)
+    return np.ascontiguousarray(image[top : top + side * scale, left : left + side * scale])
+
+
+def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:
+    """Load one input, keep its pixels, and return the digests of LQ and HR."""
+    lq, hr = load_input(item)
+    return objects.put(lq), None if hr is None else objects.put(hr)

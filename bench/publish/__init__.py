@@ -1,0 +1,1 @@
+"""Publishing: from the numbers of a store to pages and figures."""

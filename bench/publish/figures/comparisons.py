@@ -1,0 +1,184 @@
+"""Figures that compare methods by their aggregated values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ....reports.figures.bars import Bar, bars_figure
+from ....reports.figures.cost import CostPoint, cost_figure
+from ....reports.figures.curves import AxisLabel, Curve, curves_figure
+from ....reports.figures.ranks import RadarShape, RankTable, radar_figure, ranks_figure
+from ....reports.figures.style import looks
+from ....reports.grid import number
+from ...analysis.ranks import ranks as ranks_of
+from ...metrics.metric import Metric
+from ...store.images import StoreError
+from .curves import groups
+from .data import Material, Part, axis_label
+from .options import BarsOptions, CostOptions, RadarOptions, RanksOptions, SensitivityOptions
+
+_COSTS = {
+    "seconds": ("seconds per image", 1.0),
+    "memory": ("peak memory [MiB]", 2.0**20),
+    "parameters": ("parameters [M]", 1e6),
+}
+
+
+def sensitivity(material: Material, options: SensitivityOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol; a line joins settings of one model, as in ``curves``, and no others."""
+    metrics = [material.metric(id) for id in options.y]
+    models = groups(material.names)
+    look = looks(list(models))
+    places = {name: at for name in material.names if (at := _parameter(material, name, options)) is not None}
+    if len(places) < 2:
+        raise StoreError(
+            f"{material.store.root}: fewer than two methods have the parameter '{options.parameter}' in their spec;"
+            " name it with 'values: {METHOD: NUMBER}'"
+        )
+    for part in material.parts(options):
+        values = [part.values(metric.id) for metric in metrics]
+        drawn = [
+            Curve(model, ("",) * len(names), tuple(places[name] for name in names),
+                  tuple(tuple(one[name] for name in names) for one in values))
+            for model, members in models.items()
+            if (names := _by_parameter(members.values(), part, places, values))
+        ]  # fmt: skip
+        if sum(len(curve.x) for curve in drawn) < 2:
+            continue
+        labels = AxisLabel(options.parameter), [axis_label(metric) for metric in metrics]
+        legend = len(drawn) > 1
+        figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height, legend=legend)
+        yield f"sensitivity-{part.dataset}-{part.protocol}", figure
+
+
+def _by_parameter(
+    members: Iterable[str], part: Part, places: Mapping[str, float], values: Sequence[Mapping[str, float]]
+) -> list[str]:
+    """Those of a model's methods that can be drawn, in the order of the parameter."""
+    names = [name for name in members if name in part.methods and name in places and all(name in v for v in values)]
+    return sorted(names, key=lambda name: places[name])
+
+
+def _parameter(material: Material, name: str, options: SensitivityOptions) -> float | None:
+    """A method's parameter: as the options say it, or its reference in a spec."""
+    if options.values:
+        return options.values.get(name)
+    reference: Any = material.references.get(name, {})
+    found = reduce(lambda inner, key: inner.get(key) if isinstance(inner, dict) else None,
+                   options.parameter.split("."), reference)  # fmt: skip
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol; settings of one model have its colour."""
+    families = groups(material.names)
+    colours = looks(list(families))
+    look = {name: colours[family] for family, members in families.items() for name in members.values()}
+    for part in material.parts(options):
+        panels = []
+        for metric in _metrics(material, part, options.metrics, ranking=False):
+            rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
+            shared = part.compared(metric.id)
+            distances = {name: float(metric.losses(np.array([value]))[0]) for name, value in shared.items()}
+            best = min(distances.values(), default=0.0)
+            drawn = []
+            for name in part.methods:
+                value, low, high = (float(rows[name][key]) if name in rows else np.nan
+                                    for key in ("value", "ci_low", "ci_high"))  # fmt: skip
+                if np.isfinite(value):
+                    best_here = metric.direction != "none" and distances.get(name) == best
+                    drawn.append(Bar(name, value, low, high, number(value, metric.digits), best_here))
+            if drawn:
+                panels.append((axis_label(metric), drawn))
+        if panels:
+            figure = bars_figure(panels, part.title, look, options.columns, options.height)
+            yield f"bars-{part.dataset}-{part.protocol}", figure
+
+
+def cost(material: Material, options: CostOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol."""
+    metric = material.metric(options.y)
+    label, unit = _COSTS[options.x]
+    for part in material.parts(options):
+        costs = {name: cost / unit for name, cost in _costs(material, part, options.x).items()}
+        values = part.values(metric.id)
+        points = [CostPoint(name, costs[name], values[name]) for name in values if name in costs]
+        if points:
+            figure = cost_figure(
+                points, label, axis_label(metric), part.title, material.looks, options.columns, options.height
+            )
+            yield f"cost-{part.dataset}-{part.protocol}", figure
+
+
+def _costs(material: Material, part: Part, x: str) -> dict[str, float]:
+    """A cost above 0 of each method; seconds and memory are those of this part."""
+    frame = material.board.methods
+    if x != "parameters":
+        frame = material.board.costs
+        frame = frame[(frame["protocol"] == part.protocol) & (frame["dataset"] == part.dataset)]
+    rows = zip(frame["method"], frame[x], strict=True)
+    return {str(name): float(cost) for name, cost in rows if not pd.isna(cost) and float(cost) > 0}
+
+
+def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each protocol, over all its datasets."""
+    by_protocol: dict[str, list[Part]] = {}
+    for part in material.parts(options):
+        by_protocol.setdefault(part.protocol, []).append(part)
+    for protocol, parts in by_protocol.items():
+        methods = [name for name in options.methods or material.names if any(name in part.methods for part in parts)]
+        titles, columns = [], []
+        for part in parts:
+            for metric in _metrics(material, part, options.metrics):
+                values = part.compared(metric.id)
+                title = f"{part.dataset} {metric.title}" if len(parts) > 1 else metric.title
+                titles.append(f"{title}*" if part.on_fewer_images(metric.id) else title)
+                columns.append(ranks_of(np.array([values.get(name, np.nan) for name in methods]), metric))
+        if columns:
+            table = RankTable(tuple(methods), tuple(titles), np.stack(columns, axis=1))
+            title = f"ranks, {protocol}" if len(parts) > 1 else f"ranks, {parts[0].title}"
+            if any(name.endswith("*") for name in titles):
+                title += "; *: on the images that all methods have"
+            yield f"ranks-{protocol}", ranks_figure(table, title, options.columns, options.height)
+
+
+def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol."""
+    for part in material.parts(options):
+        metrics = _metrics(material, part, options.metrics)
+        tables = [part.compared(metric.id) for metric in metrics]
+        names = [name for name in part.methods if all(name in table for table in tables)]
+        if len(metrics) < 3 or len(names) < 2:
+            continue
+        scores = np.stack([_share([table[name] for name in names], metric)
+                           for metric, table in zip(metrics, tables, strict=True)], axis=1)  # fmt: skip
+        shapes = [RadarShape(name, tuple(map(float, row))) for name, row in zip(names, scores, strict=True)]
+        titles = [axis_label(metric).text for metric in metrics]
+        figure = radar_figure(shapes, titles, part.title, material.looks, options.columns, options.height)
+        yield f"radar-{part.dataset}-{part.protocol}", figure
+
+
+def _share(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
+    """1 for the best, 0 for the worst, 1 for all where they are equal."""
+    distances = metric.losses(np.asarray(values))
+    low, high = distances.min(), distances.max()
+    return np.ones_like(distances) if high == low else (high - distances) / (high - low)
+
+
+def _rows(part: Part, metric: Metric) -> list[dict[str, Any]]:
+    return [dict(row) for row in part.scores[part.scores["metric"] == metric.id].to_dict("records")]  # type: ignore[arg-type]
+
+
+def _metrics(material: Material, part: Part, wanted: Sequence[str], *, ranking: bool = True) -> list[Metric]:
+    """The metrics asked for, or all of the store; those that rank nobody are left out of ranks."""
+    ids = wanted or [str(id) for id in material.board.metrics["metric"]]
+    metrics = [material.metric(id) for id in ids]
+    there = set(part.scores["metric"])
+    return [one for one in metrics if one.id in there and (not ranking or one.direction != "none")]

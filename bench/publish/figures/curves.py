@@ -1,0 +1,56 @@
+"""Perception-distortion curves: what a model trades as one of its settings changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from matplotlib.figure import Figure
+
+from ....reports.figures.curves import Curve, curves_figure
+from ....reports.figures.style import looks
+from .data import Material, Part, axis_label
+from .options import CurvesOptions
+
+_SIBLING = re.compile(r"(?P<group>.+?)[-_@ ](?P<setting>\d+(?:\.\d+)?)")
+
+
+def groups(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Methods by model: ``full-8`` and ``full-14`` are ``full`` at 8 and at 14, in order of the number.
+
+    A name without a sibling stays alone, its setting ''.
+    """
+    found: dict[str, dict[str, str]] = {}
+    matches = {name: _SIBLING.fullmatch(name) for name in names}
+    families = [match["group"] for match in matches.values() if match]
+    for name, match in matches.items():
+        if match and families.count(match["group"]) > 1:
+            found.setdefault(match["group"], {})[match["setting"]] = name
+        else:
+            found[name] = {"": name}
+    return {
+        group: dict(sorted(members.items(), key=lambda item: float(item[0] or 0))) for group, members in found.items()
+    }
+
+
+def curves(material: Material, options: CurvesOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol that has the metrics."""
+    x, *y = (material.metric(id) for id in (options.x, *options.y))
+    families = groups(material.names)
+    look = looks(list(families))
+    for part in material.parts(options):
+        drawn = list(_curves(part, [x.id, *(metric.id for metric in y)], families))
+        if drawn:
+            labels = axis_label(x), [axis_label(metric) for metric in y]
+            figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height)
+            yield f"curves-{part.dataset}-{part.protocol}", figure
+
+
+def _curves(part: Part, ids: Sequence[str], families: dict[str, dict[str, str]]) -> Iterator[Curve]:
+    values = [part.values(id) for id in ids]
+    complete = {name for name in part.methods if all(name in one for one in values)}
+    for group, members in families.items():
+        points = {setting: name for setting, name in members.items() if name in complete}
+        if points:
+            x, *y = (tuple(one[name] for name in points.values()) for one in values)
+            yield Curve(group, tuple(points), x, tuple(y))

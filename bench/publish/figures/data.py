@@ -1,0 +1,150 @@
+"""What figures are drawn from: a store's frames, read once for all figures of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from ....methods.reference import name_of
+from ....reports.board import Board, images_text
+from ....reports.figures.curves import AxisLabel
+from ....reports.figures.style import Look, looks
+from ....reports.grid import ARROWS
+from ...analysis.leaderboard import load_board, name_scales
+from ...metrics.metric import Metric, metrics_of, stored_id
+from ...store.images import StoreError
+from ...store.store import Store
+from .options import FigureOptions
+
+
+@dataclass(frozen=True)
+class Part:
+    """One dataset under one protocol, with the methods to draw."""
+
+    dataset: str
+    protocol: str
+    methods: tuple[str, ...]
+    scores: pd.DataFrame
+    """Rows of ``Board.scores``."""
+    images: int
+    whole: int = 0
+    """Images of the whole set; 0: not known."""
+
+    @property
+    def title(self) -> str:
+        """What the figure shows, in one line."""
+        return f"{self.dataset}, {images_text(self.images, self.whole or self.images)}, {self.protocol}"
+
+    def values(self, metric: str) -> dict[str, float]:
+        """Aggregated value of each method that has one."""
+        return self._column(metric, "value")
+
+    def compared(self, metric: str) -> dict[str, float]:
+        """The same over the images that all compared methods have, by which they are ranked."""
+        return self._column(metric, "shared")
+
+    def on_fewer_images(self, metric: str) -> bool:
+        """Whether some method has images that its comparison does not take."""
+        rows = self.scores[(self.scores["metric"] == metric) & self.scores["shared"].notna()]
+        return bool((rows["shared_n"] < rows["n"]).any())
+
+    def _column(self, metric: str, name: str) -> dict[str, float]:
+        rows = self.scores[(self.scores["metric"] == metric) & self.scores[name].notna()]
+        found = dict(zip(rows["method"], rows[name].astype(float), strict=True))
+        return {name: found[name] for name in self.methods if name in found}
+
+
+class Material:
+    """An open store and what was read of it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    @cached_property
+    def board(self) -> Board:
+        """Means with intervals."""
+        return load_board(self.store, title="")
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """All metrics of the store by id, in the order of tables."""
+        return metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every cell, datasets named as in tables."""
+        return name_scales(self.store.scores())
+
+    @cached_property
+    def outputs(self) -> pd.DataFrame:
+        """Every output, datasets named as in tables."""
+        return name_scales(self.store.outputs())
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """A method looks alike in all figures of the store."""
+        return looks(self.names)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All methods, in the order of tables."""
+        return [str(name) for name in self.board.methods["method"]]
+
+    @cached_property
+    def references(self) -> dict[str, dict[str, Any]]:
+        """What specs said of each method: the latest reference that is a mapping."""
+        found: dict[str, dict[str, Any]] = {}
+        for run in self.store.runs():
+            for reference in run["spec"].get("methods", []):
+                if isinstance(reference, dict):
+                    found[name_of(reference)] = reference
+        return found
+
+    def parts(self, options: FigureOptions) -> Iterator[Part]:
+        """The datasets and protocols to draw.
+
+        Raises:
+            StoreError: a dataset, protocol or method that the store does not have.
+        """
+        self._check(options)
+        scores = self.board.scores
+        for (protocol, dataset), rows in scores.groupby(["protocol", "dataset"], sort=False):
+            if options.datasets and dataset not in options.datasets:
+                continue
+            if options.protocol and protocol != options.protocol:
+                continue
+            there = set(rows["method"])
+            methods = tuple(name for name in (options.methods or self.names) if name in there)
+            yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()),
+                       self.board.whole.get((str(protocol), str(dataset)), 0))  # fmt: skip
+
+    def _check(self, options: FigureOptions) -> None:
+        scores = self.board.scores
+        protocols = (options.protocol,) if options.protocol else ()
+        for word, wanted in (("dataset", options.datasets), ("method", options.methods), ("protocol", protocols)):
+            known = [str(one) for one in scores[word].unique()]
+            for one in wanted:
+                if one not in known:
+                    raise StoreError(f"{self.store.root}: has no scores of {word} '{one}' (it has: {', '.join(known)})")
+
+    def metric(self, id: str) -> Metric:
+        """A metric that the store has values of.
+
+        Raises:
+            StoreError: it has none.
+        """
+        found = self.metrics.get(stored_id(id, self.metrics))
+        if found is None:
+            raise StoreError(f"{self.store.root}: has no values of metric '{id}' (it has: {', '.join(self.metrics)})")
+        return found
+
+
+def axis_label(metric: Metric) -> AxisLabel:
+    """Title, unit and better direction of a metric."""
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    text = f"{metric.title}{unit} {ARROWS[metric.direction]}".rstrip()
+    return AxisLabel(text, 0.0 if metric.direction == "zero" else None)

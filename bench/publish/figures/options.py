@@ -1,0 +1,183 @@
+"""What can be asked of a figure: one strict model for each kind, the entries of a figure list."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...analysis.leaderboard import FormatError
+
+Texts = Annotated[tuple[str, ...], Field(strict=False)]
+Number = Annotated[float, Field(strict=False)]
+BoxNumbers = Annotated[tuple[int, int, int, int], Field(strict=False)]
+
+
+class FigureOptions(BaseModel):
+    """What all kinds share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    kind: str
+    name: str | None = None
+    """Of the files, without suffix; default: kind, dataset and protocol."""
+    store: str | None = None
+    """Folder of results, where a list does not name one for all."""
+    datasets: Texts = ()
+    """Datasets to draw; empty: each."""
+    protocol: str | None = None
+    """Protocol to draw; without it: each."""
+    methods: Texts = ()
+    """Methods to draw, in this order; empty: all."""
+    columns: Literal[1, 2] = 1
+    """Width: one or both columns of a two-column paper."""
+    height: Annotated[float, Field(gt=0, strict=False)] | None = None
+    """In inches, instead of what suits the kind."""
+
+
+class CurvesOptions(FigureOptions):
+    """Perception against distortion: methods that are one model at several settings are joined in order."""
+
+    kind: Literal["curves"]
+    x: str = "psnr_y"
+    y: Texts = ("lsd",)
+    """One panel for each metric."""
+
+
+class SpectrumOptions(FigureOptions):
+    """Radial power of each method against HR's, with its interval over images, and the ratio to HR."""
+
+    kind: Literal["spectrum"]
+
+
+class Spectrum2dOptions(FigureOptions):
+    """Two-dimensional log spectra of one image: HR and every method."""
+
+    kind: Literal["spectrum2d"]
+    images: Texts = ()
+    """One figure for each; empty: the first."""
+
+
+class CropsOptions(FigureOptions):
+    """Visual comparison: HR with boxes, and each box of LQ, every method and HR, with values; the best bold."""
+
+    kind: Literal["crops"]
+    images: Texts = ()
+    """One figure for each; empty: the first."""
+    boxes: Annotated[tuple[BoxNumbers, ...], Field(strict=False, max_length=4)] = ()
+    """``[left, top, width, height]`` in HR's pixels; empty: the square where methods differ most."""
+    side: Annotated[int, Field(ge=4)] = 64
+    """Of that square."""
+    metrics: Texts = ()
+    """Values below crops; empty: the first two of the store."""
+    per_row: Annotated[int, Field(ge=1)] | None = None
+    """Crops in a row, instead of what suits the width."""
+
+
+class SensitivityOptions(FigureOptions):
+    """Values over one parameter of the methods."""
+
+    kind: Literal["sensitivity"]
+    parameter: str = "sampling.steps"
+    """Dotted key of the methods' references in specs; the label of the axis."""
+    values: Annotated[dict[str, Number], Field(strict=False)] = {}
+    """Method to parameter, where references do not say it."""
+    y: Texts = ("lsd",)
+    """One panel for each metric."""
+
+
+class BarsOptions(FigureOptions):
+    """Values of methods as bars with intervals: the arms of an ablation."""
+
+    kind: Literal["bars"]
+    metrics: Texts = ()
+    """One panel for each; empty: all of the store."""
+
+
+class CostOptions(FigureOptions):
+    """Quality against cost."""
+
+    kind: Literal["cost"]
+    x: Literal["seconds", "memory", "parameters"] = "seconds"
+    y: str = "psnr_y"
+
+
+class RanksOptions(FigureOptions):
+    """Ranks of methods by dataset and metric as a heat map, with their mean."""
+
+    kind: Literal["ranks"]
+    metrics: Texts = ()
+    """Columns; empty: all that rank methods."""
+
+
+class RadarOptions(FigureOptions):
+    """Metrics around a circle: the best method of each at the rim, the worst at the inner ring."""
+
+    kind: Literal["radar"]
+    metrics: Texts = ()
+    """Three or more; empty: all that rank methods."""
+
+
+class TrainingOptions(FigureOptions):
+    """What trainings logged, over their steps; needs no store."""
+
+    kind: Literal["training"]
+    logs: Annotated[dict[str, str], Field(strict=False, min_length=1)]
+    """Name to a ``log.csv`` or the folder of it."""
+    y: Texts = ("loss",)
+    """Columns, one panel for each."""
+    smooth: Annotated[int, Field(ge=1)] = 1
+    """Logged values of the running mean."""
+
+
+KINDS: dict[str, type[FigureOptions]] = {
+    "spectrum": SpectrumOptions,
+    "spectrum2d": Spectrum2dOptions,
+    "curves": CurvesOptions,
+    "crops": CropsOptions,
+    "sensitivity": SensitivityOptions,
+    "bars": BarsOptions,
+    "cost": CostOptions,
+    "ranks": RanksOptions,
+    "radar": RadarOptions,
+    "training": TrainingOptions,
+}
+
+
+def parse_options(given: Any, origin: str) -> FigureOptions:
+    """Read one entry of a figure list.
+
+    Raises:
+        FormatError: an unknown kind, key or value; the message names the entry and the nearest valid one.
+    """
+    if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
+        raise FormatError(f"{origin}: a figure is a mapping with a key 'kind' (one of {', '.join(KINDS)})")
+    kind = given["kind"]
+    if kind not in KINDS:
+        nearest = difflib.get_close_matches(kind, KINDS, n=1)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
+        raise FormatError(f"{origin}: unknown figure '{kind}'{hint} (known: {', '.join(KINDS)})")
+    model = KINDS[kind]
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        if problem["type"] != "extra_forbidden":
+            raise FormatError(f"{origin}: figure '{kind}': '{place}': {problem['msg']}") from None
+        known = list(model.model_fields)
+        nearest = difflib.get_close_matches(place, known, n=1, cutoff=0.4)
+        hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})"
+        raise FormatError(f"{origin}: figure '{kind}' has no key '{place}'{hint}") from None
+
+
+def anchored(options: FigureOptions, base: Path) -> FigureOptions:
+    """The same with relative paths starting from a folder."""
+    changes: dict[str, Any] = {}
+    if options.store is not None:
+        changes["store"] = str(base / options.store)
+    if isinstance(options, TrainingOptions):
+        changes["logs"] = {name: str(base / path) for name, path in options.logs.items()}
+    return options.model_copy(update=changes)

@@ -1,0 +1,147 @@
+"""Figures that show pixels: crops of every version of an image, and their two-dimensional spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ....reports.figures.crops import Box, Version, crops_figure, telling_box
+from ....reports.figures.spectrum import spectra_2d_figure
+from ....reports.grid import number
+from ...metrics.metric import Metric, Pair
+from ...metrics.spectrum import power_spectrum
+from ...protocols import get_protocol
+from ...store.images import StoreError
+from .data import Material, Part
+from .options import CropsOptions, Spectrum2dOptions
+
+Pixels = NDArray[np.uint8]
+_VALUES = 2
+"""Metrics below crops, where none are named."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image with all its versions; the first seed of seeded methods."""
+
+    image: str
+    lq: Pixels
+    hr: Pixels | None
+    restored: dict[str, Pixels]
+    lqs: dict[str, NDArray[np.generic]]
+    """What each method was given: RGB, grey, or a float Y plane."""
+
+
+def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each image."""
+    ids = options.metrics or [str(id) for id in material.board.metrics["metric"]][:_VALUES]
+    metrics = [material.metric(id) for id in ids]
+    for part, picture in _pictures(material, options):
+        same = [*picture.restored.values(), *([] if picture.hr is None else [picture.hr])]
+        whole = same[-1]
+        boxes = [Box(*box) for box in options.boxes] or [telling_box(same, options.side)]
+        for box in boxes:
+            if box.left + box.width > whole.shape[1] or box.top + box.height > whole.shape[0]:
+                raise StoreError(
+                    f"crops: box {box.left, box.top, box.width, box.height} leaves image '{picture.image}' of"
+                    f" {whole.shape[1]}x{whole.shape[0]} pixels"
+                )
+        values = _values(material, part, picture.image)
+        versions = [Version("LQ", picture.lq)]
+        for name, pixels in picture.restored.items():
+            versions.append(Version(name, pixels, _captions(values, name, list(picture.restored), metrics)))
+        if picture.hr is not None:
+            versions.append(Version("HR", picture.hr))
+        title = f"{part.dataset}: {picture.image}"
+        yield (
+            f"crops-{part.dataset}-{picture.image}-{part.protocol}",
+            crops_figure(whole, versions, boxes, title, options.columns, options.height, options.per_row),
+        )
+
+
+def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each image."""
+    for part, picture in _pictures(material, options):
+        protocol = get_protocol(part.protocol, None)
+        pairs = {name: Pair(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()}
+        planes = {name: pair.sr_luma for name, pair in pairs.items()}
+        if picture.hr is not None:
+            planes = {"HR": next(iter(pairs.values())).luma[1], **planes}
+        powers = {name: power_spectrum(plane / 255) for name, plane in planes.items()}
+        title = f"{part.dataset}: {picture.image}, {part.protocol}"
+        yield (
+            f"spectrum2d-{part.dataset}-{picture.image}-{part.protocol}",
+            spectra_2d_figure(powers, title, options.columns, options.height),
+        )
+
+
+def _pictures(
+    material: Material, options: CropsOptions | Spectrum2dOptions
+) -> Iterator[tuple[Part, Picture]]:  # fmt: skip
+    found: set[str] = set()
+    for part in material.parts(options):
+        outputs = material.outputs
+        rows = outputs[
+            (outputs["protocol"] == part.protocol)
+            & (outputs["dataset"] == part.dataset)
+            & (outputs["status"] == "done")
+            & outputs["method"].isin(part.methods)
+        ]
+        for image in options.images or rows["image"].iloc[:1]:
+            ours = rows[rows["image"] == image].drop_duplicates("method")
+            if ours.empty:
+                continue
+            found.add(str(image))
+            objects = material.store.objects
+            by_method = ours.set_index("method")
+            names = [name for name in part.methods if name in by_method.index]
+            reference = ours["reference"].iloc[0]
+            lqs = {digest: objects.get(str(digest)) for digest in ours["lq"].unique()}
+            yield (
+                part,
+                Picture(
+                    str(image),
+                    _eight_bit(max(lqs.values(), key=lambda pixels: pixels.ndim)),
+                    None if reference is None else objects.get(str(reference)),
+                    {name: objects.get(str(by_method.loc[name, "sr"])) for name in names},
+                    {name: lqs[by_method.loc[name, "lq"]] for name in names},
+                ),
+            )
+    lost = [image for image in options.images if image not in found]
+    if lost:
+        raise StoreError(f"{material.store.root}: no method restored an image '{lost[0]}' of these datasets")
+
+
+def _eight_bit(pixels: NDArray[np.generic]) -> Pixels:
+    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)  # type: ignore
+
+
+def _values(material: Material, part: Part, image: str) -> dict[tuple[str, str], float]:
+    """(method, metric) to the value of this image, averaged over seeds."""
+    scores = material.scores
+    ours = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["image"] == image)
+    means = scores[ours & scores["value"].notna()].groupby(["method", "metric"])["value"].mean().reset_index()
+    return {
+        (str(method), str(metric)): float(value)
+        for method, metric, value in zip(means["method"], means["metric"], means["value"], strict=True)
+    }
+
+
+def _captions(
+    values: dict[tuple[str, str], float], method: str, methods: Sequence[str], metrics: Sequence[Metric]
+) -> tuple[tuple[str, bool], ...]:
+    captions = []
+    for metric in metrics:
+        printed = {
+            name: round(values[name, metric.id], metric.digits) for name in methods if (name, metric.id) in values
+        }
+        if method not in printed:
+            continue
+        losses = {name: float(metric.losses(np.array(value))) for name, value in printed.items()}
+        best = metric.direction != "none" and losses[method] == min(losses.values()) and len(losses) > 1
+        captions.append((f"{metric.title} {number(values[method, metric.id], metric.digits)}", best))
+    return tuple(captions)

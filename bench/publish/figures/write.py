@@ -1,0 +1,127 @@
+"""Write figures as PDF and PNG, one by one or all of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from ....datasets.images import write_atomically
+from ....datasets.yaml_text import YamlError, read_yaml
+from ....reports.figures.style import render
+from ...analysis.leaderboard import FormatError
+from ...store.images import StoreError
+from ...store.store import open_store
+from .comparisons import bars, cost, radar, ranks, sensitivity
+from .curves import curves
+from .data import Material
+from .options import KINDS, FigureOptions, TrainingOptions, anchored, parse_options
+from .pictures import crops, spectrum2d
+from .spectra import spectrum
+from .trainings import training
+
+SUFFIXES = ("pdf", "png")
+
+Maker = Callable[[Any, Any], Iterator[tuple[str, Figure]]]
+
+MAKERS: dict[str, Maker] = {
+    "spectrum": spectrum,
+    "spectrum2d": spectrum2d,
+    "curves": curves,
+    "crops": crops,
+    "sensitivity": sensitivity,
+    "bars": bars,
+    "cost": cost,
+    "ranks": ranks,
+    "radar": radar,
+    "training": training,
+}
+"""From a store and options to (name, figure) pairs; one for each kind of ``KINDS``."""
+
+
+def write_figures(
+    root: Path | None, kinds: Sequence[str], out: Path, options: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Draw figures of some kinds from one store, all with the same options, and return the files.
+
+    Raises:
+        FormatError: a kind or option that does not exist.
+        StoreError: no store there, or none of what a figure shows.
+    """
+    store = {} if root is None else {"store": str(root)}
+    return _write([parse_options({**(options or {}), **store, "kind": kind}, "figures") for kind in kinds], out)
+
+
+def write_figure_list(path: Path, root: Path | None = None, out: Path | None = None) -> list[Path]:
+    """Draw all figures of a YAML list: keys ``store``, ``out`` and ``figures``; paths start from the list's folder.
+
+    Args:
+        root: store, instead of the list's.
+        out: folder for the files, instead of the list's.
+
+    Raises:
+        FormatError: no such list, or an entry that cannot be used.
+        StoreError: see ``write_figures``.
+    """
+    try:
+        content = read_yaml(path.read_text(encoding="utf-8"), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: cannot be read as a figure list ({error})") from None
+    except YamlError as error:
+        raise FormatError(str(error)) from None
+    if not isinstance(content, dict) or not isinstance(content.get("figures"), list):
+        raise FormatError(f"{path}: a figure list has a key 'figures' with a list of figures, and 'store' and 'out'")
+    unknown = sorted(set(content) - {"store", "out", "figures"})
+    if unknown:
+        raise FormatError(f"{path}: unknown key '{unknown[0]}' (known: store, out, figures)")
+    shared = {"store": content["store"]} if "store" in content else {}
+    entries = []
+    for number, given in enumerate(content["figures"], start=1):
+        origin = f"{path}, figure {number}"
+        entry = anchored(parse_options({**shared, **given} if isinstance(given, dict) else given, origin), path.parent)
+        if root is not None:
+            entry = entry.model_copy(update={"store": str(root)})
+        entries.append(entry)
+    return _write(entries, out or path.parent / str(content.get("out", "figures")))
+
+
+def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
+    paths: list[Path] = []
+    with ExitStack() as stack:
+        stores: dict[str, Material] = {}
+        for entry in entries:
+            material = None
+            if not isinstance(entry, TrainingOptions):
+                if entry.store is None:
+                    raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
+                if entry.store not in stores:
+                    stores[entry.store] = Material(stack.enter_context(open_store(entry.store)))
+                material = stores[entry.store]
+            _write_one(material, entry, out, paths)
+    return paths
+
+
+def _write_one(material: Material | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
+    """Write one entry's files and add them to ``paths``."""
+    figures = list(MAKERS[entry.kind](material, entry))
+    if not figures:
+        raise StoreError(f"{entry.store}: has nothing for figure '{entry.kind}' of these datasets, methods and metrics")
+    for stem, figure in figures:
+        name = stem if entry.name is None else entry.name + stem.removeprefix(entry.kind) * (len(figures) > 1)
+        for suffix in SUFFIXES:
+            path = out / f"{_file_name(name)}.{suffix}"
+            if path in paths:
+                raise FormatError(f"{path}: two figures have this name; give them other names")
+            write_atomically(path, render(figure, suffix))
+            paths.append(path)
+
+
+def _file_name(name: str) -> str:
+    """A name without what a path or a LaTeX file name cannot have."""
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name)
+
+
+assert set(MAKERS) == set(KINDS)

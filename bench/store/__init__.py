@@ -1,0 +1,1 @@
+"""The store: what was restored and measured, with everything that determined it."""

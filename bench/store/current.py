@@ -1,0 +1,90 @@
+"""Which rows of a store are results now: those of the images as they are and of the methods and metrics as they are.
+
+A store keeps what former images, weights and code gave until a run replaces it. Whoever reads goes through the views
+below, which name why a row is out of date; so all tables leave out the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from .checksums import payload_checksum, score_checksum
+from .records import LeftOut
+
+_SET = "s.protocol = o.protocol AND s.scale = o.scale AND s.dataset = o.dataset"
+
+_VIEWS = (
+    f"""
+    CREATE TEMP VIEW judged_outputs AS SELECT o.*, CASE
+        WHEN EXISTS (SELECT 1 FROM sets s WHERE {_SET})
+            AND NOT EXISTS (SELECT 1 FROM sets s WHERE {_SET} AND s.image = o.image) THEN 'image'
+        WHEN coalesce(o.lq, '') != ''
+            AND EXISTS (SELECT 1 FROM sets s WHERE {_SET} AND s.image = o.image)
+            AND NOT EXISTS (SELECT 1 FROM sets s WHERE {_SET} AND s.image = o.image
+                            AND s.lq = o.lq AND s.reference IS o.reference) THEN 'pixels'
+        WHEN o.wanted IS NOT o.restoration THEN 'method'
+        WHEN o.status = 'done' AND coalesce(o.restoration, '') != ''
+            AND NOT EXISTS (SELECT 1 FROM restorations r WHERE r.key = o.restoration) THEN 'unfinished'
+        ELSE '' END AS outdated
+    FROM outputs o
+    """,
+    "CREATE TEMP VIEW current_outputs AS SELECT * FROM judged_outputs WHERE outdated = ''",
+    """
+    CREATE TEMP VIEW judged_cells AS SELECT c.*, s.value, s.run, CASE
+        WHEN c.status != 'done' THEN ''
+        WHEN s.checksum IS NOT score_checksum(c.score, s.value) THEN 'damaged'
+        WHEN s.version != '' AND s.version != m.version THEN 'metric'
+        ELSE '' END AS outdated
+    FROM cells c LEFT JOIN scores s ON s.key = c.score LEFT JOIN metrics m ON m.id = c.metric
+    """,
+    """
+    CREATE TEMP VIEW current_cells AS SELECT output, metric, score, run, detail,
+        CASE outdated WHEN 'damaged' THEN NULL ELSE value END AS value,
+        CASE outdated WHEN 'damaged' THEN 'failed' ELSE status END AS status,
+        CASE outdated WHEN 'damaged' THEN 'the stored value is damaged; run again to measure it again'
+            ELSE message END AS message
+    FROM judged_cells WHERE outdated != 'metric'
+    """,
+)
+
+_REASONS = {
+    "image": "are no longer in the set: left out",
+    "pixels": "have another LQ or HR than the set has now: left out; run the method on it again",
+    "method": "are of former weights, code or settings: left out; run again",
+    "unfinished": "are not restored yet: run again",
+    "metric": "are of a former version of the metric or its weights: left out; run again",
+}
+
+
+def add_functions(database: sqlite3.Connection) -> None:
+    """Give a connection the functions that the views and the upgrade need."""
+    database.create_function("score_checksum", 2, score_checksum, deterministic=True)
+    database.create_function("payload_checksum", 4, payload_checksum, deterministic=True)
+
+
+def add_views(database: sqlite3.Connection) -> None:
+    """Give a connection of the present schema the views."""
+    for view in _VIEWS:
+        database.execute(view)
+
+
+def left_out(database: sqlite3.Connection) -> Iterator[LeftOut]:
+    """What the views leave out, by dataset, method and reason."""
+    place = "protocol, scale, dataset, method"
+    totals = {
+        row[:4]: row[4]
+        for row in database.execute(f"SELECT {place}, count(DISTINCT image) FROM outputs GROUP BY {place}")
+    }
+    for protocol, scale, dataset, method, reason, count in database.execute(
+        f"SELECT {place}, outdated, count(DISTINCT image) FROM judged_outputs WHERE outdated != ''"
+        f" GROUP BY {place}, outdated ORDER BY {place}, outdated"
+    ):
+        total = totals[protocol, scale, dataset, method]
+        yield LeftOut(protocol, scale, dataset, method, "", _REASONS[reason], count, total)
+    for protocol, scale, dataset, method, metric, count, total in database.execute(
+        f"SELECT {place}, c.metric, sum(c.outdated = 'metric'), count(*) FROM judged_cells c"
+        " JOIN current_outputs o ON o.id = c.output"
+        f" GROUP BY {place}, c.metric HAVING sum(c.outdated = 'metric') > 0 ORDER BY {place}, c.metric"
+    ):
+        yield LeftOut(protocol, scale, dataset, method, metric, _REASONS["metric"], count, total)

@@ -1,0 +1,152 @@
+"""Content-addressed pixels: uint8 images as PNG, float planes as NPY, each named by the digest of its pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.images import ImageError, check_size, pixel_digest, read_image, write_atomically, write_png
+from ...datasets.names import printable
+
+_DIGEST = re.compile("[0-9a-f]{64}")
+_FILE = re.compile(r"[0-9a-f]{64}\.(png|npy)")
+Pixels = NDArray[Any]
+
+
+class StoreError(RuntimeError):
+    """The store cannot be read or written; the message says which, why, and what to do."""
+
+
+class DamagedObjectError(RuntimeError):
+    """A stored image that no longer has the pixels it is named after."""
+
+
+class Objects:
+    """A folder of images under ``root/ab/abcdef....png``; writing the same pixels twice is harmless."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, digest: str) -> Path | None:
+        """The file that holds these pixels, or None."""
+        for suffix in (".png", ".npy"):
+            path = self._stem(digest).with_suffix(suffix)
+            if path.exists():
+                return path
+        return None
+
+    def put(self, pixels: Pixels) -> str:
+        """Keep uint8 or float64 pixels ``[H, W]`` or ``[H, W, 3]`` and return their digest.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
+        digest = pixel_digest(pixels)
+        if self.path(digest) is None:
+            with self._writing():
+                self._write(self._stem(digest), pixels)
+        return digest
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}: cannot write an image ({error.strerror}); free space or check the folder's rights"
+                " and run again: what is stored is kept"
+            ) from error
+
+    def _write(self, stem: Path, pixels: Pixels) -> None:
+        if pixels.dtype == np.uint8:
+            write_png(stem.with_suffix(".png"), pixels)
+            return
+        buffer = io.BytesIO()
+        np.save(buffer, pixels, allow_pickle=False)
+        write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
+
+    def get(self, digest: str) -> Pixels:
+        """The pixels of this digest, verified.
+
+        Raises:
+            DamagedObjectError: the file is missing, or holds other pixels.
+        """
+        path = self.path(digest)
+        if path is None:
+            raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store")
+        pixels = read_image(path) if path.suffix == ".png" else _read_plane(path)
+        if pixel_digest(pixels) != digest:
+            raise DamagedObjectError(f"{path}: pixels do not match their digest")
+        return pixels
+
+    def get_or_remove(self, digest: str) -> Pixels:
+        """The pixels of this digest, verified; a damaged file is removed, so that the next run makes it anew.
+
+        Raises:
+            DamagedObjectError: the file was missing or damaged.
+        """
+        try:
+            return self.get(digest)
+        except (DamagedObjectError, ImageError) as error:
+            self.remove(digest)
+            raise DamagedObjectError(
+                f"a stored image was damaged or lost; run the same command again, which makes it anew ({error})"
+            ) from None
+
+    def remove(self, digest: str) -> None:
+        """Remove the file of this digest, if there is one and the store can be written."""
+        path = self.path(digest)
+        if path is not None:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def read_files(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """Names and contents of the files of these images; those that are missing are left out."""
+        paths = (self.path(digest) for digest in digests)
+        return {path.name: path.read_bytes() for path in paths if path is not None}
+
+    def write_files(self, files: Mapping[str, bytes]) -> None:
+        """Keep what ``read_files`` of another folder gave.
+
+        Raises:
+            StoreError: the disk is full or cannot be written.
+        """
+        with self._writing():
+            for name, content in files.items():
+                write_atomically(self.root / name[:2] / name, content)
+
+    def known(self) -> set[str]:
+        """All digests on disk, by one walk over the folder."""
+        return {Path(name).stem for _, _, names in os.walk(self.root) for name in names if not name.startswith(".")}
+
+    def _stem(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):  # a store of somebody else's making must not lead to other files
+            raise DamagedObjectError(f"{self.root}: '{printable(digest)[:80]}' is no digest of an image")
+        return self.root / digest[:2] / digest
+
+
+def is_object(name: str) -> bool:
+    """Whether a file of this name belongs in a folder of objects."""
+    return _FILE.fullmatch(name) is not None
+
+
+def _read_plane(path: Path) -> Pixels:
+    try:
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if dtype != np.float64 or len(shape) != 2:
+                raise ValueError(f"holds {dtype} of shape {shape}")
+            check_size(shape[1], shape[0], path)
+        plane: Pixels = np.load(path, allow_pickle=False)
+        return plane
+    except ValueError as error:
+        raise DamagedObjectError(f"{path}: cannot be read ({error})") from None

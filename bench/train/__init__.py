@@ -1,0 +1,1 @@
+"""Training: stages of ASASR, ablation studies and referees, from the command line."""

@@ -1,0 +1,238 @@
+"""Train what arms need: each prior, adversary and policy once, however many arms share it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ....datasets.degradation.settings import preset
+from ....datasets.images import file_digest, write_atomically
+from ...execute.prepare_inputs import Progress
+from ...store.keys import digest
+from ..stages import ADVERSARY_FILE, after_prior, require_images, run_stage, with_adversary, without_adversary
+from .spec import AblationSpec, Arm
+
+if TYPE_CHECKING:
+    from ....asasr.config import AsasrConfig
+    from ....asasr.training.settings import TrainingSettings
+
+HELD_OUT = "held-out"
+"""Name of the dataset of images that training leaves out."""
+_RECIPE = "recipe.json"
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how a study trains."""
+
+    out: Path
+    """Folder of the study."""
+    device: str = "auto"
+    train: bool = True
+    """False: a stage that is not trained is an error."""
+    tell: Callable[[str], None] = lambda what: None
+    """Called with what is being trained."""
+    progress: Progress | None = None
+    """Called with that, the steps done and the steps in all."""
+
+
+class MissingArmError(RuntimeError):
+    """An arm that is not trained, where nothing may be."""
+
+
+def arm_config(spec: AblationSpec, arm: Arm, seed: int) -> AsasrConfig:
+    """The configuration of one arm.
+
+    Raises:
+        TrainingConfigError: a key or value that it cannot have.
+    """
+    from ....asasr.config import load_config
+
+    overrides: dict[str, Any] = {**_given(spec), **spec.set, **({"data.hq": list(spec.data)} if spec.data else {})}
+    overrides |= arm.changes or {}
+    config = load_config(spec.config, overrides, arm.config_arm)
+    if config.preference is not None:
+        config = config.model_copy(update={"preference": config.preference.model_copy(update={"seed": seed})})
+    return config
+
+
+def held_out_images(spec: AblationSpec, out: Path) -> Path:
+    """A folder with the images that training leaves out.
+
+    Raises:
+        TrainingError: there are none.
+        TrainingConfigError: the configuration names no folders, or leaves nothing out.
+    """
+    from ....asasr.errors import TrainingConfigError
+    from ....asasr.training.files import split_files
+
+    data = arm_config(spec, Arm("", None), 0).data
+    if not data.hq or not data.held_out:
+        raise TrainingConfigError(
+            f"{spec.name}: the dataset '{HELD_OUT}' needs HQ folders (--data) of which 'data.held_out' images are kept"
+        )
+    folder = out / HELD_OUT
+    for path in split_files([Path(name) for name in data.hq], data.held_out)[1]:
+        write_atomically(folder / path.name, path.read_bytes())
+    return folder
+
+
+def _given(spec: AblationSpec) -> dict[str, Any]:
+    """Keys that name what is trained already."""
+    from ....asasr.config import load_config
+    from ....asasr.errors import TrainingConfigError
+    from ....methods.asasr import find_model, shipped_adapter
+
+    changes: dict[str, Any] = {}
+    if spec.prior is not None:
+        model = load_config(find_model(spec.prior)).model
+        changes["model.weights"] = model.weights
+        changes |= {f"model.adapters.{role}": path for role, path in model.adapters.items() if role == "sr"}
+    if spec.adversary is not None:
+        path = Path(spec.adversary) if Path(spec.adversary).is_file() else shipped_adapter(spec.adversary)
+        if path is None:
+            raise TrainingConfigError(f"{spec.name}: adversary '{spec.adversary}' is neither a file nor shipped")
+        changes["model.adapters.adv"] = str(path)
+    return changes
+
+
+def trained_folder(spec: AblationSpec, arm: Arm, seed: int, shop: Workshop) -> Path:
+    """The folder of an arm's model, trained now unless it is there already.
+
+    Stages are named by what determines them, so that arms share them and a changed key never meets an old result;
+    a stage that was stopped goes on.
+
+    Raises:
+        MissingArmError: it is not there and may not be trained.
+        TrainingError: what training raises.
+    """
+    config = arm_config(spec, arm, seed)
+    prior = _prior(config, shop)
+    if prior is not None:
+        config = after_prior(config, prior)
+    if arm.changes is None or config.preference is None:
+        return prior if prior is not None else _start(config, shop.out)
+    from ....asasr.config import MODEL_FILE
+    from ....asasr.training.stages import train_preference
+
+    if any(negative.kind == "adversary" for negative in config.preference.negatives):
+        config = with_adversary(config, _adversary(config, shop))
+    else:
+        config = without_adversary(config)
+
+    recipe = _recipe(config, "preference")
+    folder = shop.out / "arms" / f"{arm.name}-{digest(recipe)[:_DIGITS]}"
+    what = f"arm {arm.name}, seed {seed}"
+    _run(lambda place: train_preference(config, place), config, "preference", folder, recipe, shop, what)
+    _find_again(folder / MODEL_FILE, config)
+    return folder
+
+
+def _find_again(path: Path, config: AsasrConfig) -> None:
+    """Let the file of a trained arm name what it stands on where that lies now, if it has gone from where it lay."""
+    import yaml
+
+    from ....asasr.config import load_config
+
+    load_config(path)  # tells what is wrong with a file that somebody changed
+    content = yaml.safe_load(path.read_text())
+    model = content["model"]
+    now: dict[str, str | None] = {"weights": config.model.weights}
+    now |= {str(role): adapter for role, adapter in config.model.adapters.items()}
+    before = {"weights": model["weights"], **model["adapters"]}
+    found = {role: name if name is None or (path.parent / name).exists() else now.get(role, name)
+             for role, name in before.items()}  # fmt: skip
+    if found != before:
+        content["model"] = {**model, "weights": found.pop("weights"), "adapters": found}
+        write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def _prior(config: AsasrConfig, shop: Workshop) -> Path | None:
+    """The folder of the prior; None where the configuration names a trained one."""
+    if config.model.weights is not None or "sr" in config.model.adapters or config.prior is None:
+        return None
+    from ....asasr.training.stages import train_prior
+
+    recipe = _recipe(config, "prior")
+    folder = shop.out / "priors" / digest(recipe)[:_DIGITS]
+    _run(lambda place: train_prior(config, place), config, "prior", folder, recipe, shop, "prior")
+    return folder
+
+
+def _adversary(config: AsasrConfig, shop: Workshop) -> Path:
+    if "adv" in config.model.adapters or config.adversary is None:
+        return shop.out  # named by the configuration, or missing there, which training tells
+    from ....asasr.training.stages import train_adversary
+    from ..adversary_pairs import make_artifacts
+
+    recipe = _recipe(config, "adversary")
+    folder = shop.out / "adversaries" / digest(recipe)[:_DIGITS]
+
+    def run(place: Any) -> Path:
+        return train_adversary(config, make_artifacts(config, folder / "artifacts", shop.device), place)
+
+    _run(run, config, "adversary", folder, recipe, shop, "adversary", file=ADVERSARY_FILE)
+    return folder
+
+
+def _start(config: AsasrConfig, out: Path) -> Path:
+    """A folder that names the model from which preference training starts."""
+    import yaml
+
+    from ....asasr.config import MODEL_FILE
+
+    model = config.model.model_dump(mode="json")
+    model["adapters"] = {role: path for role, path in model["adapters"].items() if role == "sr"}
+    content = {"name": config.name, "summary": config.summary, "model": model,
+               "sampling": config.sampling.model_dump(mode="json")}  # fmt: skip
+    folder = out / "priors" / digest({**content, "model": _by_content(model)})[:_DIGITS]
+    write_atomically(folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+    return folder
+
+
+def _recipe(config: AsasrConfig, stage: str) -> dict[str, Any]:
+    """What determines the outcome of a stage."""
+    settings: TrainingSettings = getattr(config, stage)
+    recipe: dict[str, Any] = {
+        "model": _by_content(config.model.model_dump(mode="json")),
+        "data": {**config.data.model_dump(mode="json"), "degradation": preset(config.data.degradation).identity},
+        stage: settings.determining(),
+    }
+    if stage == "prior" and config.prior is not None and config.prior.what == "network":
+        recipe["model"] = {
+            key: value for key, value in recipe["model"].items() if key not in ("rank", "alpha", "adapters")
+        }
+    return recipe
+
+
+def _by_content(model: dict[str, Any]) -> dict[str, Any]:
+    """A model whose files are named by their digests: wherever they lie they are the same, and others are not."""
+    files = {"weights": model["weights"], **model["adapters"]}
+    named = {
+        role: file_digest(Path(name)) if name is not None and Path(name).is_file() else name
+        for role, name in files.items()
+    }
+    return {**model, "weights": named.pop("weights"), "adapters": named}
+
+
+def _run(
+    run: Callable[[Any], Path], config: AsasrConfig, stage: str, folder: Path, recipe: dict[str, Any], shop: Workshop,
+    what: str, file: str = "model.yaml",
+) -> None:  # fmt: skip
+    if (folder / file).is_file():
+        return
+    if not shop.train:
+        raise MissingArmError(f"{what} is not trained ({folder / file} is missing); run without --no-train")
+    require_images(config.data)
+    shop.tell(what)
+    write_atomically(folder / _RECIPE, (json.dumps(recipe, indent=1) + "\n").encode())
+
+    def tell(step: int, steps: int, means: dict[str, float]) -> None:
+        if shop.progress is not None:
+            shop.progress(what, step, steps)
+
+    run_stage(run, config, stage, folder, shop.device, tell)

@@ -1,0 +1,105 @@
+"""Train the small segmentation network on a folder of images with label maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from ....datasets.dataset import DatasetError, image_files, listed
+from ....datasets.ground_truth.kinds import VOID, read_labels
+from ....datasets.images import as_rgb, read_image
+from ...metrics.tasks.small_segmenter import SmallSegmenter, save_segmenter
+from .loop import WEIGHTS_FILE, RefereeTraining, Tell, TrainingDataError, class_weights, optimise, random_crop, stacked
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterTraining(RefereeTraining):
+    """How long, how, and into which classes."""
+
+    classes: tuple[str, ...]
+    void: tuple[int, ...] = (VOID,)
+    """Labels that are no class."""
+
+
+CAMVID = SegmenterTraining(
+    classes=("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"),
+    void=(11,),
+)
+"""CamVid as SegNet uses it: 11 classes, 11 is void."""
+
+
+def train_segmenter(
+    images: Path, labels: Path, settings: SegmenterTraining, folder: Path, *, tell: Tell | None = None
+) -> Path:
+    """Train with weighted cross entropy; a batch follows from the seed and the step alone.
+
+    Returns:
+        The weight file.
+
+    Raises:
+        TrainingDataError, DatasetError, ImageError, TruthError: unusable material.
+    """
+    material = _load(images, labels, settings)
+    torch.manual_seed(settings.seed)
+    network = SmallSegmenter(len(settings.classes), settings.width).to(memory_format=torch.channels_last)
+    weights = class_weights(_counts(material, len(settings.classes)), 1.02)
+
+    def loss_at(step: int) -> Tensor:
+        batch, target = _batch(material, settings, step)
+        return functional.cross_entropy(network(batch), target, weights, ignore_index=VOID)
+
+    optimise(network, loss_at, settings, folder, tell)
+    path = folder / WEIGHTS_FILE
+    save_segmenter(network, path, settings.classes)
+    return path
+
+
+@dataclass(frozen=True)
+class _Pair:
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+def _load(images: Path, labels: Path, settings: SegmenterTraining) -> list[_Pair]:
+    pictures, maps = image_files(images), image_files(labels)
+    alone = sorted(set(pictures) ^ set(maps))
+    if alone:
+        raise DatasetError(f"{images} and {labels} are paired by file name; without partner: {listed(alone)}")
+    pairs = []
+    for name, path in pictures.items():
+        pair = _Pair(as_rgb(read_image(path)), read_labels(maps[name], void=settings.void))
+        height, width = pair.labels.shape
+        if pair.image.shape[:2] != (height, width):
+            raise TrainingDataError(f"{maps[name]} is {width}x{height} pixels and {path} is not")
+        if min(height, width) < settings.crop:
+            raise TrainingDataError(f"{path}: {width}x{height} is smaller than the crop of {settings.crop}")
+        known = pair.labels[pair.labels != VOID]
+        if known.size and known.max() >= len(settings.classes):
+            raise TrainingDataError(
+                f"{maps[name]}: has label {known.max()}, but there are {len(settings.classes)} classes"
+            )
+        pairs.append(pair)
+    return pairs
+
+
+def _counts(material: list[_Pair], classes: int) -> NDArray[np.float64]:
+    counts = np.zeros(VOID + 1)
+    for pair in material:
+        counts += np.bincount(pair.labels.ravel(), minlength=VOID + 1)
+    return counts[:classes]
+
+
+def _batch(material: list[_Pair], settings: SegmenterTraining, step: int) -> tuple[Tensor, Tensor]:
+    """Images ``[B, 3, S, S]`` in [0, 1] and labels ``[B, S, S]``."""
+    rng = np.random.default_rng([settings.seed, step])
+    crops = []
+    for _ in range(settings.batch):
+        pair = material[int(rng.integers(len(material)))]
+        crops.append(random_crop(pair.image, pair.labels, settings.crop, rng))
+    return stacked([image for image, _ in crops]), torch.stack([labels for _, labels in crops])

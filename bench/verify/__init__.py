@@ -1,0 +1,1 @@
+"""Verification: our values against the records of others."""

@@ -1,0 +1,102 @@
+"""The golden record: OSEDiff's published outputs on RealSR and their authors' own values, image by image.
+
+``records/osediff-realsr512.csv`` has those values and the first 16 hex digits of each file's SHA-256.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from ...datasets.card import data_root
+from ...datasets.images import file_digest, read_image
+from ..execute.restore_image import torch_device
+from ..metrics.measure import ahead, grouped, images_together, measure_each
+from ..metrics.metric import Pair, get_metric
+from ..protocols import get_protocol
+
+METRICS = ("psnr_y", "ssim_y", "lpips_alex", "dists", "clipiqa", "niqe", "musiq_koniq", "maniqa_pipal")
+PROTOCOL = "osediff-512"
+_SR, _HR = "results_osediff", "test_HR"
+_SOURCE = "github.com/cswry/OSEDiff, preset/datasets/benchmark_realsr"
+
+
+class GoldenError(ValueError):
+    """The images of the record are not there, or are others; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric over all images of the record."""
+
+    metric: str
+    theirs: float
+    """Mean of the authors' values."""
+    ours: float | None = None
+    median: float | None = None
+    largest: float | None = None
+    """Of the differences by image, without sign."""
+    unavailable: str = ""
+    """Why it was not measured, and what to do."""
+
+
+@lru_cache(maxsize=1)
+def record() -> tuple[dict[str, str], ...]:
+    """The authors' values by image."""
+    text = files(__package__).joinpath("records", "osediff-realsr512.csv").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def compare_with_record(folder: Path, *, device: str = "auto", metrics: tuple[str, ...] = METRICS) -> Iterator[Row]:
+    """Score the published outputs and tell, metric by metric, how far we are from the authors' values.
+
+    Args:
+        folder: has ``results_osediff``, and ``test_HR`` unless the dataset RealSR-512 was fetched.
+
+    Raises:
+        GoldenError: an image is missing or is another one.
+    """
+    pairs_of = [_checked(folder, row) for row in record()]
+    for id in metrics:
+        metric = get_metric(id)
+        theirs = np.array([float(row[id]) for row in record()])
+        if reason := metric.missing():
+            yield Row(id, float(theirs.mean()), unavailable=reason)
+            continue
+        target = "cpu" if metric.measure_many is None else torch_device(device)
+        size = images_together(None, device)
+        ours: list[float] = []
+        for pairs in grouped(ahead(_pair, pairs_of, 2 * size), size):
+            for value in measure_each(metric, pairs, target):
+                if isinstance(value, Exception):
+                    raise value
+                ours.append(value)
+        differences = np.abs(np.array(ours) - theirs)
+        yield Row(id, float(theirs.mean()), float(np.mean(ours)), float(np.median(differences)),
+                  float(differences.max()))  # fmt: skip
+
+
+def _checked(folder: Path, row: dict[str, str]) -> tuple[Path, Path]:
+    hr_folder = folder / _HR if (folder / _HR).is_dir() else data_root() / "RealSR-512" / _HR
+    paths = folder / _SR / f"{row['image']}.png", hr_folder / f"{row['image']}.png"
+    for path, digest in zip(paths, (row["sr"], row["hr"]), strict=True):
+        if not path.is_file():
+            raise GoldenError(
+                f"{path}: no such file; the record needs OSEDiff's published outputs ({_SOURCE}) in {_SR} and RealSR's"
+                f" HR images in {_HR} (or 'asasr-bench data fetch RealSR-512')"
+            )
+        found = file_digest(path)
+        if not found.startswith(digest):
+            raise GoldenError(f"{path}: is not the file of the record (SHA-256 {found[:16]}…, not {digest}…)")
+    return paths
+
+
+def _pair(paths: tuple[Path, Path]) -> Pair:
+    sr, hr = (read_image(path) for path in paths)
+    return Pair(sr, hr, get_protocol(PROTOCOL, None))

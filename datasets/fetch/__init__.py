@@ -1,0 +1,1 @@
+"""Getting files of published sets: downloads, archives, digests."""

@@ -1,0 +1,1 @@
+"""What is written, where objects are and which class each pixel has."""

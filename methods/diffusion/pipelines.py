@@ -1,0 +1,224 @@
+"""Diffusion pipelines of diffusers by id: cards, documented settings, and where their weights are. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..entry import MethodEntry
+from ..errors import MethodError, MissingWeightsError
+from ..interface import AnyMethod, Family, MethodCard
+from ..weights.files import digest_of, own_folder
+
+SCALE = 4
+_HEX = 64  # the Hub's cache names large files by their SHA-256
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline and how its authors run it."""
+
+    summary: str
+    family: Family
+    pipeline: str
+    """Class of diffusers."""
+    source: str
+    """Repository of the Hub with the whole pipeline."""
+    paper: str
+    licence: str
+    size: str
+    """Of what is downloaded, in words."""
+    steps: int
+    """Of the schedule; with ``strength`` only that share of them is run."""
+    call: Mapping[str, object]
+    """Arguments that the authors (or, where they give none, diffusers) use."""
+    image: tuple[str, ...]
+    """Arguments that take the image."""
+    enlarged: bool
+    """They take LQ enlarged to the output's size; else LQ itself."""
+    multiple: int
+    """Sides of what they take are padded to a multiple of this."""
+    tile: int
+    """LQ pixels of a tile's centre: with its context a tile has the size at which the network was trained."""
+    controlnet: str = ""
+    """Repository of the ControlNet, if there is one."""
+    signed: bool = False
+    """The image is given in [-1, 1]."""
+
+
+OVERLAP = 32
+"""LQ pixels of context around a tile, over which neighbours are blended."""
+
+_TILE_PROMPT = {
+    "prompt": "best quality",
+    "negative_prompt": "blur, lowres, bad anatomy, bad hands, cropped, worst quality",
+}
+# Without text and with an empty negative prompt both branches of guidance are equal: guidance 1 gives the same image in
+# half the time.
+_NO_TEXT = {"prompt": "", "guidance_scale": 1.0}
+
+PIPELINES: dict[str, Pipeline] = {
+    "sd-x4-upscaler": Pipeline(
+        "Stable Diffusion x4 upscaler", "diffusion", "StableDiffusionUpscalePipeline",
+        "stabilityai/stable-diffusion-x4-upscaler", "https://arxiv.org/abs/2112.10752", "openrail++", "3.5 GB", 75,
+        {**_NO_TEXT, "noise_level": 20}, ("image",), enlarged=False, multiple=8, tile=64,
+    ),
+    "ldm-super-resolution": Pipeline(
+        "Latent diffusion super-resolution x4 (OpenImages)", "diffusion", "LDMSuperResolutionPipeline",
+        "CompVis/ldm-super-resolution-4x-openimages", "https://arxiv.org/abs/2112.10752", "Apache-2.0", "0.7 GB", 100,
+        {"eta": 1.0}, ("image",), enlarged=False, multiple=16, tile=64, signed=True,
+    ),
+    "flux-upscaler": Pipeline(
+        "FLUX.1-dev with the upscaling ControlNet of Jasper", "flow", "FluxControlNetPipeline",
+        "black-forest-labs/FLUX.1-dev", "", "FLUX.1-dev non-commercial",
+        "34 GB; accept FLUX's licence on its page first", 28,
+        {"prompt": "", "guidance_scale": 3.5, "controlnet_conditioning_scale": 0.6}, ("control_image",),
+        enlarged=True, multiple=16, tile=192, controlnet="jasperai/Flux.1-dev-Controlnet-Upscaler",
+    ),
+    "sd15-img2img": Pipeline(
+        "Stable Diffusion 1.5 on the enlarged LQ (image-to-image), which knows nothing of degradation", "diffusion",
+        "StableDiffusionImg2ImgPipeline", "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "https://arxiv.org/abs/2112.10752", "CreativeML OpenRAIL-M", "4 GB", 50, {**_NO_TEXT, "strength": 0.3},
+        ("image",), enlarged=True, multiple=64, tile=64,
+    ),
+    "sdxl-img2img": Pipeline(
+        "Stable Diffusion XL on the enlarged LQ (image-to-image), which knows nothing of degradation", "diffusion",
+        "StableDiffusionXLImg2ImgPipeline", "stabilityai/stable-diffusion-xl-base-1.0",
+        "https://arxiv.org/abs/2307.01952", "CreativeML OpenRAIL++-M", "7 GB", 50,
+        {"prompt": "", "guidance_scale": 5.0, "strength": 0.3}, ("image",), enlarged=True, multiple=64, tile=192,
+    ),
+    "sd15-tile": Pipeline(
+        "Stable Diffusion 1.5 with the tile ControlNet", "diffusion", "StableDiffusionControlNetImg2ImgPipeline",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5", "https://arxiv.org/abs/2302.05543", "CreativeML OpenRAIL-M",
+        "5.5 GB", 32, {**_TILE_PROMPT, "guidance_scale": 7.5, "strength": 1.0}, ("image", "control_image"),
+        enlarged=True, multiple=64, tile=64, controlnet="lllyasviel/control_v11f1e_sd15_tile",
+    ),
+}  # fmt: skip
+"""Steps, guidance and strengths are those of the model cards and of diffusers' documentation."""
+
+
+def pipeline_ids() -> tuple[str, ...]:
+    """Ids of all pipelines."""
+    return tuple(PIPELINES)
+
+
+@dataclass(frozen=True)
+class PipelineFiles:
+    """Where the files of a pipeline are."""
+
+    folder: Path
+    """The pipeline, as diffusers saves it."""
+    controlnet: Path | None = None
+    """Its ControlNet where that is kept apart."""
+
+    def digest(self) -> str:
+        """SHA-256 over the names and contents of all its files."""
+        lines = [f"{path.name} {_content(path)}" for folder in (self.folder, self.controlnet) if folder is not None
+                 for path in sorted(folder.rglob("*")) if path.is_file()]  # fmt: skip
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _content(path: Path) -> str:
+    blob = path.resolve().name
+    return blob if path.is_symlink() and len(blob) == _HEX else digest_of(path)
+
+
+def find_pipeline(id: str, folder: str | None = None) -> PipelineFiles | None:
+    """A pipeline's files: in ``folder``, in our own folder, or in the Hub's cache; None where something is missing.
+
+    Raises:
+        MethodError: ``folder`` holds no pipeline.
+    """
+    if folder is not None:
+        if not (Path(folder) / "model_index.json").is_file():
+            raise MethodError(f"{id}: {folder} holds no model_index.json; give the folder that 'save_pretrained' wrote")
+        return PipelineFiles(Path(folder))
+    wanted = PIPELINES[id]
+    whole = _local(wanted.source, "model_index.json")
+    part = _local(wanted.controlnet, "config.json") if wanted.controlnet else None
+    if whole is None or (wanted.controlnet and part is None):
+        return None
+    return PipelineFiles(whole, part)
+
+
+def _local(repository: str, marker: str) -> Path | None:
+    """The folder of a repository's files where its marker file is on this disk."""
+    own = own_folder() / repository
+    if (own / marker).is_file():
+        return own
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(repository, marker)
+    return Path(cached).parent if isinstance(cached, str) else None
+
+
+def missing_pipeline(id: str) -> str:
+    """Why a pipeline cannot be used, and how to get it."""
+    wanted = PIPELINES[id]
+    parts = [wanted.source, *([wanted.controlnet] if wanted.controlnet else [])]
+    commands = " and ".join(f"'hf download {part}'" for part in parts)
+    return (
+        f"{id}: weights of {' and '.join(parts)} are missing ({wanted.licence}; {wanted.size}); get them with"
+        f" {commands}, or give your copy: {{id: {id}, folder: DIR}}"
+    )
+
+
+def pipeline_settings(id: str, changes: Mapping[str, object]) -> dict[str, object]:
+    """Steps, tile and arguments of the call, with some replaced.
+
+    Raises:
+        MethodError: a key that the pipeline does not have, or steps and tiles that are no positive numbers.
+    """
+    wanted = PIPELINES[id]
+    settings: dict[str, object] = {"steps": wanted.steps, "tile": wanted.tile, "overlap": OVERLAP, **wanted.call}
+    unknown = sorted(set(changes) - set(settings))
+    if unknown:
+        raise MethodError(f"{id}: its sampling has no '{unknown[0]}' (known: {', '.join(settings)})")
+    for key, value in changes.items():
+        if isinstance(value, str) != isinstance(settings[key], str) or isinstance(value, bool | list | dict):
+            raise MethodError(f"{id}: '{key}' must be like {settings[key]!r}, not {value!r}")
+    settings |= changes
+    for key, least in (("steps", 1), ("tile", 8), ("overlap", 0)):
+        number = settings[key]
+        if not isinstance(number, int) or number < least:
+            raise MethodError(f"{id}: '{key}' must be a whole number of at least {least}, not {number!r}")
+    return settings
+
+
+def pipeline_card(id: str, settings: Mapping[str, object] | None = None) -> MethodCard:
+    """What a report says of a pipeline, run with these settings."""
+    wanted = PIPELINES[id]
+    used = pipeline_settings(id, {}) if settings is None else settings
+    steps, strength = used["steps"], used.get("strength", 1.0)
+    assert isinstance(steps, int)
+    assert isinstance(strength, float | int)
+    return MethodCard(
+        id, wanted.family, wanted.summary, (SCALE,), deterministic=False, paper=wanted.paper,
+        code=f"diffusers, {wanted.pipeline}", licence=wanted.licence,
+        weights=(wanted.source, wanted.controlnet) if wanted.controlnet else (wanted.source,),
+        steps=min(steps, int(steps * strength)),
+    )  # fmt: skip
+
+
+def pipeline_entry(id: str, folder: str | None = None, changes: Mapping[str, object] | None = None) -> MethodEntry:
+    """A pipeline, whether or not its weights are here.
+
+    Raises:
+        MethodError: a folder without a pipeline, or settings that it does not have.
+    """
+    settings = pipeline_settings(id, changes or {})
+    card = pipeline_card(id, settings)
+    files = find_pipeline(id, folder)
+    missing = missing_pipeline(id) if files is None else ""
+
+    def load(device: str) -> AnyMethod:
+        from .pipeline_method import load_pipeline
+
+        if files is None:
+            raise MissingWeightsError(id, missing)
+        return load_pipeline(id, files, card, settings, device)
+
+    digest = "" if files is None else files.digest()
+    return MethodEntry(card, "tensor", load, settings, digest, missing, origin=f"diffusers {id}")

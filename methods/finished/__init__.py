@@ -1,0 +1,1 @@
+"""Folders of images that were restored elsewhere."""

@@ -1,0 +1,1 @@
+"""Interpolation and networks that map one LQ image to one SR image."""

@@ -1,0 +1,1 @@
+"""External programs as methods: commands, and recipes for clones of published repositories."""

@@ -1,0 +1,1 @@
+"""Values that papers and repositories published, with their sources."""

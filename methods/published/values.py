@@ -1,0 +1,127 @@
+"""Values that papers and repositories published: claims with a source, never measurements of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import MethodError
+
+
+class PublishedError(MethodError):
+    """No published table of that id, or a table that is not whole."""
+
+
+class PublishedSet(BaseModel):
+    """One dataset of a table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    dataset: str
+    """Id of the dataset's card where there is one; sets that nobody can get have names of their own."""
+    part: str = ""
+    """Which of several tables on the same set; such as ``ablation``."""
+    scale: int = 4
+    lq: str = "files"
+    """How LQ was made; ``files``: it was given."""
+    images: int | None = None
+    """How many, where the source says it."""
+    metrics: dict[str, int]
+    """Ids of the product's metrics, or keys of ``elsewhere``, and how many decimals were printed."""
+    rows: dict[str, Annotated[tuple[float | None, ...], Field(strict=False)]]
+    """A method's values in the order of ``metrics``; None: not printed."""
+
+    @model_validator(mode="after")
+    def _is_rectangular(self) -> PublishedSet:
+        for method, values in self.rows.items():
+            if len(values) != len(self.metrics):
+                raise ValueError(f"{method} has {len(values)} values for {len(self.metrics)} metrics")
+        return self
+
+
+class PublishedTable(BaseModel):
+    """What one source says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    source: str
+    kind: Literal["print", "log", "quoted"]
+    """``print``: the authors' table; ``log``: output of their program; ``quoted``: somebody else's copy of a table."""
+    protocol: str
+    """Ours where the source measured the same way (``S`` stands for the scale); others are names without code."""
+    conventions: str = ""
+    """What is known of how it was measured where the protocol is not ours."""
+    elsewhere: dict[str, str] = {}
+    """Metrics of it that the product does not have, or of which it is not known that they are the same, and why."""
+    sets: Annotated[tuple[PublishedSet, ...], Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _explains_what_it_has(self) -> PublishedTable:
+        unused = set(self.elsewhere) - {metric for one in self.sets for metric in one.metrics}
+        if unused:
+            raise ValueError(f"elsewhere: no set has {', '.join(sorted(unused))}")
+        return self
+
+
+@dataclass(frozen=True)
+class PublishedValue:
+    """One number of one source."""
+
+    table: str
+    """Id of its table."""
+    protocol: str
+    dataset: str
+    part: str
+    scale: int
+    lq: str
+    images: int | None
+    method: str
+    metric: str
+    value: float
+    decimals: int
+    """How many were printed."""
+
+    def contradicts(self, other: PublishedValue) -> bool:
+        """Whether another source's number cannot be this one rounded."""
+        coarser = min(self.decimals, other.decimals)
+        return abs(self.value - other.value) > 0.5 * 10.0**-coarser + 1e-9
+
+
+@lru_cache(maxsize=1)
+def published_tables() -> Mapping[str, PublishedTable]:
+    """All tables by id.
+
+    Raises:
+        PublishedError: a file that is no whole table.
+    """
+    tables = {}
+    folder = files(__package__)
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        id = file.name.removesuffix(".yaml")
+        try:
+            tables[id] = PublishedTable.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (ValidationError, yaml.YAMLError) as error:
+            raise PublishedError(f"published table '{id}': {error}") from None
+    return tables
+
+
+@lru_cache(maxsize=1)
+def published_values() -> tuple[PublishedValue, ...]:
+    """Every value of every table, in their order."""
+    return tuple(
+        PublishedValue(
+            id, table.protocol.replace("xS", f"x{one.scale}"), one.dataset, one.part, one.scale, one.lq, one.images,
+            method, metric, value, decimals,
+        )
+        for id, table in published_tables().items()
+        for one in table.sets
+        for method, values in one.rows.items()
+        for (metric, decimals), value in zip(one.metrics.items(), values, strict=True)
+        if value is not None
+    )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Training of a small GAN: Real-ESRGAN's compact generator against a patch discriminator.
+
+The generator's weights are an ordinary spandrel file; only its training is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ...asasr.training.batches import Batch
+from ...asasr.training.loop import Player
+from ...asasr.training.prior import resized
+
+_WINDOW = 8
+"""Side of the windows whose texture is compared: small enough to be local, large enough for eight octave-wide modes."""
+
+_SIMILARITY = 170 / 255**2
+"""Constant of gradient similarity (Xue et al., IEEE TIP 23(2), 2014, section II-B) for images in [0, 1]."""
+
+_PRELU_SLOPE = 0.25
+"""Of negative inputs, as PReLU begins."""
+
+
+def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Module:
+    """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement.
+
+    Weights are He's for PReLU, the last layer's a tenth of them: torch's default shrinks the signal in every layer, and
+    so deep a network then stays at its enlargement for thousands of steps.
+    """
+    from spandrel.architectures.Compact import Compact
+
+    generator: nn.Module = Compact(
+        num_in_ch=3, num_out_ch=3, num_feat=width, num_conv=depth, upscale=scale, act_type="prelu"
+    )
+    layers = [layer for layer in generator.modules() if isinstance(layer, nn.Conv2d)]
+    with torch.no_grad():
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, a=_PRELU_SLOPE)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+        layers[-1].weight.mul_(0.1)
+    return generator
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges patches of about 50 pixels of an image beside the enlarged LQ; every convolution has spectral norm 1."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        sides = [(6, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 2), (2 * width, 2 * width, 1)]
+        layers: list[nn.Module] = []
+        for given, made, stride in sides:
+            layers += [spectral_norm(nn.Conv2d(given, made, 4 if stride == 2 else 3, stride, 1)), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(2 * width, 1, 3, 1, 1)))
+
+    def forward(self, images: Tensor, lq: Tensor) -> Tensor:
+        """``[B, 3, H, W]`` and LQ at that size, in [0, 1], to a map of judgements ``[B, 1, H / 8, W / 8]``."""
+        judgements: Tensor = self.layers(torch.cat([images, lq], 1) * 2 - 1)
+        return judgements
+
+
+def texture_distance(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean difference of the logarithms of local amplitude spectra: how much of each frequency is there, not where.
+
+    Windows of 8x8 pixels with half overlap, Hann-weighted; no network is involved.
+    """
+    difference = (_log_spectrum(sr) - _log_spectrum(hr)).abs()
+    return difference.mean()
+
+
+def _log_spectrum(images: Tensor) -> Tensor:
+    hann = torch.hann_window(_WINDOW, periodic=True, device=images.device)
+    luma = (images.float() * images.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1)
+    windows = luma.unfold(1, _WINDOW, _WINDOW // 2).unfold(2, _WINDOW, _WINDOW // 2) * (hann[:, None] * hann)
+    amplitude = torch.fft.rfft2(windows, norm="ortho").abs()
+    return torch.log(amplitude + 1e-2)
+
+
+def structure_distance(sr: Tensor, hr: Tensor) -> Tensor:
+    """What the gradients of R, G and B lack in similarity of length, at full and at half resolution.
+
+    Root mean square over an image: edges that are lost or drawn where HR has none count most; an error of pixels
+    forgives both where they are faint.
+    """
+    halves = (functional.avg_pool2d(images, 2) for images in (sr, hr))
+    return (_dissimilarity(sr, hr) + _dissimilarity(*halves)) / 2
+
+
+def _dissimilarity(sr: Tensor, hr: Tensor) -> Tensor:
+    a, b = _gradient_length(sr), _gradient_length(hr)
+    lacking = (a - b) ** 2 / (a * a + b * b + _SIMILARITY)  # 1 - (2ab + c) / (a^2 + b^2 + c)
+    return torch.sqrt((lacking**2).mean((1, 2, 3)) + 1e-8).mean()
+
+
+def _gradient_length(images: Tensor) -> Tensor:
+    """Of Prewitt's gradient, ``[B, C, H, W]`` to ``[B, C, H - 2, W - 2]``."""
+    rows = images[..., 2:, :] - images[..., :-2, :]
+    columns = images[..., 2:] - images[..., :-2]
+    vertical = functional.avg_pool2d(rows, (1, 3), 1)
+    horizontal = functional.avg_pool2d(columns, (3, 1), 1)
+    return torch.sqrt(vertical**2 + horizontal**2 + 1e-8)  # the root has no slope at 0
+
+
+class CompactGanTask:
+    """Mean absolute error, texture and structure distance, and a hinge GAN.
+
+    Args:
+        texture: weight of the texture distance.
+        structure: weight of the structure distance.
+        adversarial: weight of the discriminator's judgement; the mean absolute error has weight 1.
+    """
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, learning_rate: float, *, texture: float,
+        structure: float, adversarial: float,
+    ) -> None:  # fmt: skip
+        self._generator, self._discriminator = generator, discriminator
+        self._learning_rate = learning_rate
+        self._texture, self._structure, self._adversarial = texture, structure, adversarial
+        self._made: dict[int, Tensor] = {}
+
+    @property
+    def players(self) -> Sequence[Player]:
+        """Generator, then discriminator."""
+        return [
+            Player("generator", self._generator, self._learning_rate),
+            Player("discriminator", self._discriminator, self._learning_rate),
+        ]
+
+    def loss(self, player: str, modules: Mapping[str, nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
+        """See ``Task``; the discriminator sees the images that the generator has just made."""
+        enlarged = resized(batch.lq, batch.hq)
+        judge = modules["discriminator"]
+        if player == "discriminator":
+            made = self._made.pop(batch.seed)
+            real, fake = judge(batch.hq, enlarged), judge(made, enlarged)
+            loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+            return loss, {"discriminator": loss, "real": real.mean(), "fake": fake.mean()}
+        made = modules["generator"](batch.lq).float()
+        self._made[batch.seed] = made.detach()
+        for parameter in self._discriminator.parameters():
+            parameter.requires_grad_(False)
+        judgement = -judge(made, enlarged).mean()
+        for parameter in self._discriminator.parameters():
+            parameter.requires_grad_(True)
+        logs = {
+            "error": functional.l1_loss(made, batch.hq),
+            "texture": texture_distance(made, batch.hq),
+            "structure": structure_distance(made, batch.hq),
+            "judgement": judgement,
+        }
+        loss = (
+            logs["error"] + self._texture * logs["texture"] + self._structure * logs["structure"]
+            + self._adversarial * judgement
+        )  # fmt: skip
+        return loss, logs

@@ -1,0 +1,1 @@
+"""Methods and metrics in code from elsewhere: importing it, and what identifies it."""
