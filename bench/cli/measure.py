@@ -36,9 +36,9 @@ def score(
     from ...reports.tables import csv_text
     from ...reports.terminal import escape
     from ..analysis.statistics import interval
+    from ..execute.score_folders import score_folders, values_by_metric
     from ..metrics.metric import get_metric
     from ..protocols import get_protocol
-    from ..score_folders import score_folders, values_by_metric
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]
     chosen = get_protocol(protocol, scale)

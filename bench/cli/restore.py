@@ -56,8 +56,8 @@ def _restore_each(
 ) -> None:
     from ...datasets.images import read_image, write_png
     from ...methods.interface import Method, PixelMethod
-    from ..execute.failures import no_exit
     from ..execute.restore_image import restore_image, torch_device
+    from ..failures import no_exit
 
     place = torch_device(device) if entry.interface == "tensor" else "cpu"
     loaded = entry.load(place)
@@ -81,7 +81,7 @@ def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str
     from ...methods.errors import MethodError
     from ...methods.interface import FolderMethod
     from ..execute.external_programs import restore_folder
-    from ..execute.failures import Failure
+    from ..failures import Failure
 
     loaded = entry.load("cpu")
     assert isinstance(loaded, FolderMethod)

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ..plan.jobs import Job
 from ..plan.missing import Experiment
 from ..store.records import OutputRecord
 from ..store.store import Store
 from .executors.executor import Executor, Limits, TwoHalves, WorkerDied
 from .restore_then_measure import begin, finish
 from .ship_pixels import Parcel, Parcels, begin_parcel, finish_parcel, perform_parcel
-from .worker import Job, perform
+from .worker import perform
 
 Results = Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]
 

@@ -12,10 +12,10 @@ from ...methods.errors import MethodError
 from ...methods.finished.output_files import OutputFiles, output_files
 from ...methods.interface import FolderMethod
 from ...methods.programs.command import ExternalCommand
+from ..env_vars import environment
+from ..failures import Failure, no_exit
 from ..store.images import Pixels
 from .check_output import read_pixels
-from .env_vars import environment
-from .failures import Failure, no_exit
 from .restore_image import Restored
 from .scratch_folders import scratch_folder
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb, pixel_digest
+from ...datasets.images import as_rgb
 from ...methods.interface import Method, PixelMethod
+from ..plan.image_seed import image_seed
 from ..store.images import Pixels
 from .check_output import array_pixels, tensor_pixels
 
@@ -52,19 +52,6 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     with torch.inference_mode():
         sr = method.restore(batch, scale, [image_seed(seed, lq)])
         return tensor_pixels(sr, lq, scale, method.card.id)
-
-
-SEEDING = 2
-"""Raised whenever ``image_seed`` gives other seeds; part of the keys of what depends on them."""
-
-
-def image_seed(seed: int, lq: Pixels) -> int:
-    """The seed of one image in a run with this seed, 32 bits of it.
-
-    Noise of equal seeds is equal, and some noise suits every image: with one seed for a whole set its mean moves by
-    more than an interval over images can tell. So seeds differ from image to image, by their pixels.
-    """
-    return int.from_bytes(hashlib.sha256(f"{seed}:{pixel_digest(lq)}".encode()).digest()[:4], "big")
 
 
 @lru_cache(maxsize=8)

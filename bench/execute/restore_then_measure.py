@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..metrics.metric import MetricError
+from ..plan.jobs import Job, Task
 from ..store.images import Objects
 from ..store.records import OutputRecord
-from .worker import Job, Task, perform
+from .worker import perform
 
 
 @dataclass(frozen=True)

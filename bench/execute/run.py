@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..plan.declare import declare_images, declare_methods, declare_metrics
 from ..plan.disk_list import Spool
+from ..plan.jobs import Job
 from ..plan.missing import Experiment, Scope, find_everything, plan
 from ..spec import Spec
 from ..store.provenance import now, provenance
@@ -21,7 +22,6 @@ from .executors.executor import Executor, WorkerDied, never
 from .library_noise import quiet_libraries
 from .prepare_inputs import Progress, StoppedError, prepare_inputs
 from .status_file import Watch
-from .worker import Job
 
 _ROWS = 1000
 """Rows of planning that are stored in one transaction."""

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import overload
 
+from ..plan.jobs import Job
 from ..store.images import Objects
 from ..store.records import OutputRecord
 from .restore_then_measure import Begun, begin, finish
 from .scratch_folders import scratch_folder
-from .worker import Job, perform
+from .worker import perform
 
 Files = dict[str, bytes]
 """Names of stored images to their contents."""

@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from ..plan.jobs import Job
 from ..store.records import OutputRecord
-from .worker import Job
 
 FILE = "progress.json"
 log = logging.getLogger("asasr_bench.run")

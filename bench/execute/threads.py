@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
-from .env_vars import environment
+from ..env_vars import environment
 
 _VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...methods.weights.files import WeightFile, verified, weight_file
-from ..execute.env_vars import environment
+from ..env_vars import environment
 
 _NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 

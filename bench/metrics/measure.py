@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..execute.failures import no_exit
+from ..failures import no_exit
 from .metric import Metric, Pair
 
 Item = TypeVar("Item")

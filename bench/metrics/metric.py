@@ -16,7 +16,7 @@ from ...datasets.ground_truth.kinds import Truth
 from ...datasets.images import as_rgb
 from ...datasets.names import suggestion
 from ..protocols import Protocol
-from ..store.records import MetricCard
+from .card import MetricCard
 from .similarity import STRIP, Plane, luma, shave
 
 Pixels = NDArray[np.uint8]

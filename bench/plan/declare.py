@@ -10,13 +10,13 @@ from dataclasses import asdict
 
 from ...methods.entry import MethodEntry
 from ...methods.errors import MethodError
-from ..execute.restore_image import SEEDING
-from ..execute.worker import Job, Task, restoration_of
 from ..store.keys import digest
 from ..store.metric_cards import card_of
 from ..store.records import Place, SetImage
 from ..store.store import Store
 from ..store.upgrade import versioned_rule
+from .image_seed import SEEDING
+from .jobs import Job, Task, restoration_of
 from .missing import Experiment, Inputs, input_place
 
 

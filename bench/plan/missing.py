@@ -20,7 +20,6 @@ from ...methods.errors import MethodError, MissingWeightsError
 from ...methods.interface import MethodCard
 from ...methods.reference import anchored
 from ...methods.registry import resolve
-from ..execute.worker import Job, MetricCode, Task, key_of, restoration_of
 from ..metrics.measure import grouped, images_together
 from ..metrics.metric import Metric, get_metric
 from ..protocols import Protocol as Conventions
@@ -29,6 +28,7 @@ from ..spec import DatasetEntry, Spec, SpecError
 from ..store.records import CellRecord, OutputRecord, PlaceState
 from ..store.store import Store
 from .inputs import Input
+from .jobs import Job, MetricCode, Task, key_of, restoration_of
 
 
 @dataclass(frozen=True)

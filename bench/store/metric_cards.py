@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..metrics.card import MetricCard
 from ..metrics.metric import Metric
-from .records import MetricCard
 
 
 def card_of(metric: Metric, known: MetricCard | None = None) -> MetricCard:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.names import printable
+from ..metrics.card import MetricCard
 from .current import left_out
 from .images import Objects, StoreError
 from .open_database import DATABASE, SCHEMA_VERSION, acquire_lock, open_to_read, open_to_write
-from .records import FailedCell, LeftOut, MetricCard, OutputRecord, Place, PlaceState, Problem, SetImage
+from .records import FailedCell, LeftOut, OutputRecord, Place, PlaceState, Problem, SetImage
 from .stored_values import DamagedRowError, method_card, metric_card, payload, run_provenance, run_spec
 from .write_rows import insert_metric, insert_output, insert_set
 

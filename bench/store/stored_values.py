@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .records import MetricCard
+from ..metrics.card import MetricCard
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, TypeAdapter

@@ -10,8 +10,9 @@ from dataclasses import asdict
 
 import numpy as np
 
+from ..metrics.card import MetricCard
 from .checksums import payload_checksum, score_checksum
-from .records import CellRecord, MetricCard, OutputRecord, SetImage
+from .records import CellRecord, OutputRecord, SetImage
 from .upgrade import code_version
 
 _PLACE = "protocol, scale, dataset, image, method, seed"

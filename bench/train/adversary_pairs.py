@@ -15,7 +15,8 @@ from ...datasets.degradation.settings import preset
 from ...datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png
 from ...methods.interface import Method, PixelMethod
 from ...methods.registry import resolve
-from ..execute.restore_image import SEEDING, restore_image, torch_device
+from ..execute.restore_image import restore_image, torch_device
+from ..plan.image_seed import SEEDING
 
 _RECIPE = "recipe.json"
 

@@ -26,7 +26,8 @@ from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.bench.execute.executors.slurm_jobs import PartOfWork, SlurmJobs
 from asasr_bench.bench.execute.executors.worker_pool import Passed
 from asasr_bench.bench.execute.run import run
-from asasr_bench.bench.execute.worker import Job, Task, perform
+from asasr_bench.bench.execute.worker import perform
+from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.images import write_png
 

@@ -15,9 +15,9 @@ import stored
 from asasr_bench.bench import open_store
 from asasr_bench.bench.execute.dispatch import dispatch
 from asasr_bench.bench.execute.executors.executor import WorkerDied
-from asasr_bench.bench.execute.failures import CalledExitError, no_exit, traceback_of
 from asasr_bench.bench.execute.run import Summary, run
-from asasr_bench.bench.execute.worker import Job, Task
+from asasr_bench.bench.failures import CalledExitError, no_exit, traceback_of
+from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
 

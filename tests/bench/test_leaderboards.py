@@ -19,11 +19,11 @@ from asasr_bench.bench.analysis.contests import contests
 from asasr_bench.bench.analysis.leaderboard import load_board, name_scales, write_reports
 from asasr_bench.bench.analysis.ranks import average_ranks, ranks
 from asasr_bench.bench.analysis.spectra import log_profiles, mean_log_ratios
+from asasr_bench.bench.metrics.card import MetricCard
 from asasr_bench.bench.metrics.metric import shipped_metrics
 from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
 from asasr_bench.bench.store.checksums import score_checksum
 from asasr_bench.bench.store.merge import MergeError, merge_stores
-from asasr_bench.bench.store.records import MetricCard
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import PUBLISHED_COLUMNS
 from asasr_bench.reports.grid import grids

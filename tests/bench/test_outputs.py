@@ -14,11 +14,11 @@ from asasr_bench.bench.api import evaluate
 from asasr_bench.bench.execute.check_output import OutputError, read_pixels
 from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.execute.run import run
+from asasr_bench.bench.execute.score_folders import score_folders
 from asasr_bench.bench.metrics.fidelity import psnr_rgb, psnr_y
 from asasr_bench.bench.metrics.metric import Pair
 from asasr_bench.bench.metrics.similarity import luma
 from asasr_bench.bench.protocols import get_protocol
-from asasr_bench.bench.score_folders import score_folders
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import as_rgb, write_png
 from asasr_bench.methods.interface import MethodCard

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from asasr_bench.bench.execute.restore_image import image_seed, restore_image
+from asasr_bench.bench.execute.restore_image import restore_image
+from asasr_bench.bench.plan.image_seed import image_seed
 from asasr_bench.methods.interface import MethodCard
 from torch import Tensor
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.execute.status_file import FILE, Watch, read_progress
-from asasr_bench.bench.execute.worker import Job, Task
+from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.store import open_store
 from numpy.typing import NDArray

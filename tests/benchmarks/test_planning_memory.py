@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.execute.worker import Task, key_of
+from asasr_bench.bench.plan.jobs import Task, key_of
 from asasr_bench.bench.plan.missing import Experiment, find_everything
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.records import CellRecord, OutputRecord

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from ..env_vars import environment
+from ...env_vars import environment
 from .executor import ExecutorError, Item, Limits, Result, WorkerDied, never
 from .worker_pool import Died, Event, Failed, Ready, attempt, hand_out
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
-from ...datasets.names import printable
+from ..datasets.names import printable
 
 _OURS = "asasr_bench"
 _LONGEST = 10_000

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets.dataset import Sample, folder_dataset
-from ..datasets.images import crop_to_multiple, read_image
-from .execute.check_output import has_colours
-from .execute.restore_image import torch_device
-from .execute.threads import fixed_threads
-from .metrics.measure import ahead, grouped, images_together, measure_each
-from .metrics.metric import MetricError, Pair, Pixels, get_metric
-from .protocols import Protocol
+from ...datasets.dataset import Sample, folder_dataset
+from ...datasets.images import crop_to_multiple, read_image
+from ..metrics.measure import ahead, grouped, images_together, measure_each
+from ..metrics.metric import MetricError, Pair, Pixels, get_metric
+from ..protocols import Protocol
+from .check_output import has_colours
+from .restore_image import torch_device
+from .threads import fixed_threads
 
 
 @dataclass(frozen=True)
