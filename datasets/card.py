@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-from dataclasses import replace
-from importlib import import_module
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from .dataset import Dataset, DatasetError, DatasetMissingError, folder_dataset
-from .ground_truth.attach import KINDS, with_truth
+from .errors import DatasetError
 from .ground_truth.kinds import VOID
 from .names import leaves_folder, name_problem, suggestion
 from .yaml_text import YamlError, read_yaml
@@ -159,61 +155,5 @@ def listed_files(id: str) -> list[tuple[str | None, str, str]]:
     return [(None if digest == "-" else digest, address, place) for digest, address, place in rows]
 
 
-def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
-    """The dataset of a card; built-in ones are made at first use.
-
-    ``lq_rule`` replaces the card's where LQ is made from HR.
-
-    Raises:
-        DatasetMissingError: its files are not on disk; the message says how to get them.
-        DatasetError: no such card, a scale it does not exist for, or files that do not fit together.
-    """
-    card = load_card(id)
-    if card.scales and scale not in card.scales:
-        raise DatasetError(f"dataset '{id}' exists for scale {', '.join(map(str, card.scales))}, not {scale}")
-    folder = (root or data_root()) / id
-    if card.builder is not None and not folder.is_dir():
-        _build(card.builder, folder)
-    hr = None if card.hr is None else folder / card.hr
-    lq = None if card.lq is None else folder / card.lq.replace("{scale}", str(scale))
-    for needed in (hr, lq):
-        if needed is not None and not needed.is_dir():
-            command = f"Get it with 'asasr-bench data fetch {id}'. " if card.sources else ""
-            by_hand = f"{card.get.strip()} " if card.get else ""
-            raise DatasetMissingError(
-                f"dataset '{id}' is not here: no folder {needed}. {command}{by_hand}"
-                f"Or give your copy as --dataset {id}={'HR_DIR' if card.hr else 'LQ_DIR,'}"
-            )
-    made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
-    if len(made.samples) != card.count:
-        raise DatasetError(f"dataset '{id}': {folder} has {len(made.samples)} images, its card says {card.count}")
-    return _with_truth(replace(made, card=card), card, folder)
-
-
-def _with_truth(dataset: Dataset, card: DatasetCard, folder: Path) -> Dataset:
-    for kind in KINDS:
-        place: str | None = getattr(card, kind)
-        if place is not None:
-            dataset = with_truth(
-                dataset, kind, folder / place, classes=card.classes, void=card.void, zero_is_void=card.zero_is_void
-            )
-    return dataset
-
-
 def _cards() -> Traversable:
     return files(__package__).joinpath("cards")
-
-
-def _build(builder: str, folder: Path) -> None:
-    """Make a built-in set in a folder beside its own, then give it its name: it is there whole or not at all."""
-    module, _, function = builder.partition(":")
-    build = getattr(import_module(f".{module}", __package__), function)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    try:
-        build(temporary)
-        temporary.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # another process may have been quicker
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

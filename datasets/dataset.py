@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import DatasetError
 from .ground_truth.kinds import TruthSource
 from .images import SUFFIXES
 from .lq import LQ_FILES, MATLAB_BICUBIC, parse_lq_rule
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from .card import DatasetCard
 
 _NAMES_SHOWN = 10
-
-
-class DatasetError(ValueError):
-    """A folder that cannot be used as a dataset; the message names files, cause and remedy."""
-
-
-class DatasetMissingError(DatasetError):
-    """A known dataset that is not on disk; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -144,22 +137,3 @@ def listed(names: Iterable[str]) -> str:
     names = list(names)
     rest = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> Dataset:
-    """A dataset as the command line names it.
-
-    ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), or a card id. ``lq_rule`` says how LQ is made
-    where there is HR alone, instead of what the card says or MATLAB's bicubic.
-    """
-    name, equals, folders = text.partition("=")
-    if not equals:
-        from .card import open_dataset
-
-        return open_dataset(name, scale=scale, lq_rule=lq_rule)
-    if not name or not folders.strip(","):
-        raise DatasetError(f"dataset '{text}': write NAME=HR_DIR, NAME=LR_DIR,HR_DIR or NAME=LQ_DIR,")
-    first, comma, second = folders.partition(",")
-    if not comma:
-        return folder_dataset(name, hr=Path(first), scale=scale, lq_rule=lq_rule)
-    return folder_dataset(name, lq=Path(first) if first else None, hr=Path(second) if second else None, scale=scale)

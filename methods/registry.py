@@ -11,7 +11,8 @@ from typing import Any
 from ..datasets.names import suggestion
 from . import asasr
 from . import hr as ceiling
-from .diffusion.pipelines import pipeline_entry, pipeline_ids
+from .diffusion.pipeline_method import pipeline_entry
+from .diffusion.pipelines import pipeline_ids
 from .entry import MethodEntry
 from .errors import DuplicateMethodError, MethodError, MissingWeightsError, UnknownMethodError
 from .finished.predictions import open_predictions

@@ -10,42 +10,16 @@ from typing import Any, Literal
 import pandas as pd
 
 from .board import Board, images_text
+from .column import Column
 from .notes import devices, left_out, of_statistics, records, row_notes
 
 Mark = Literal["best", "second", ""]
 
-ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "none": ""}
-"""What a heading says of a metric's direction."""
 _LONG = 1e6
 """Beyond this, decimals of a score mean nothing; a network that diverged gives 6e59."""
 TEST = "a simultaneous sign-flip test over images (model confidence set, 5 %) cannot tell it from the best"
 """What the sign ≈ says."""
 _COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"), ("Memory", "memory"))
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric."""
-
-    metric: str
-    title: str
-    unit: str
-    digits: int
-    direction: str
-    note: str = ""
-    """What a reader must know."""
-    of_sets: bool = False
-    """Its value is one of the whole set."""
-    compared: int = 0
-    """Images that all compared methods have."""
-    left_out: tuple[str, ...] = ()
-    """Methods that have too few images to be compared."""
-
-    @property
-    def heading(self) -> str:
-        """Title, unit and the direction in which it is better."""
-        unit = f" [{self.unit}]" if self.unit else ""
-        return f"{self.title}{unit} {ARROWS[self.direction]}".rstrip()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 from .board import Board
 
 if TYPE_CHECKING:
-    from .grid import Column
+    from .column import Column
 
 FEWEST_INTERVAL, FEWEST_TESTED, FEW = 5, 6, 30
 """Images: nothing has an interval below the first; no test can tell methods apart below the second; below the last,

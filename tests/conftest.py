@@ -129,7 +129,8 @@ class Written:
 
 def write_store(root: Path, what: Written | None = None) -> Path:
     """A store with real pixels and scores measured on them, without running any method."""
-    from asasr_bench.bench.metrics.metric import Pair, get_metric
+    from asasr_bench.bench.metrics.metric import Pair
+    from asasr_bench.bench.metrics.registry import get_metric
     from asasr_bench.bench.plan.jobs import Task, key_of
     from asasr_bench.bench.protocols import get_protocol
     from asasr_bench.bench.store.keys import restoration_key

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..metrics.metric import Metric, Payload
+from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
 from ..store.store import open_store
-from .ranks import per_image
+from .per_image import per_image
 from .sets import combine, paired_sets
 from .statistics import SIGNIFICANT, Paired, holm, paired
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ..metrics.metric import Floats, Metric, Payload
 from ..store.records import Place
 from .confidence_set import can_tell, tied_with_best
-from .ranks import per_image
+from .per_image import per_image
 from .sets import SetValue, combine
 from .statistics import intervals
 

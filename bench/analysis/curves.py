@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..metrics.metric import Metric, Payload
+from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
 from ..store.store import open_store
 from .compare import ComparisonError, better_of
-from .ranks import per_image
+from .per_image import per_image
 from .sets import combine, paired_sets
 from .statistics import Paired, holm, paired
 

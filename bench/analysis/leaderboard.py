@@ -16,7 +16,8 @@ from ...datasets.images import write_atomically
 from ...methods.reference import name_of
 from ...reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
 from ...reports.escaping import without_folders
-from ..metrics.metric import Metric, metrics_of
+from ..metrics.metric import Metric
+from ..metrics.registry import metrics_of
 from ..store.images import Pixels
 from ..store.store import Store, open_store
 from .confidence_set import can_tell

@@ -21,15 +21,6 @@ _LEAST_RANKED = 0.5
 """Of a dataset's metrics: a method that has fewer of them is not ranked, so that it takes no metric from all others."""
 
 
-def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """What is compared of one metric's cells (``Metric.compared``), images by methods; NaN where a method has none.
-
-    Seeds are averaged within an image.
-    """
-    values = pd.Series(metric.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
-    return values.groupby([scores["image"], scores["method"]]).mean().unstack("method")
-
-
 def ranks(values: Floats, metric: Metric) -> Floats:
     """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
     own = np.round(metric.losses(values), metric.digits)

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.images import as_rgb
-from ..metrics.metric import Metric, Payload, metrics_of, stored_id
+from ..metrics.metric import Metric, Payload
+from ..metrics.registry import metrics_of, stored_id
 from ..store.images import Objects
 from ..store.records import Place
 from ..store.store import open_store

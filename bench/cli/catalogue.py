@@ -53,7 +53,8 @@ def datasets() -> None:
 @listing.command()
 def metrics() -> None:
     """Metrics by id."""
-    from ..metrics.metric import MetricError, get_metric, shipped_metrics
+    from ..metrics.metric import MetricError
+    from ..metrics.registry import get_metric, shipped_metrics
     from ..metrics.tasks.catalogue import measures
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
 
@@ -136,7 +137,7 @@ def show(
     from ...datasets.card import card_ids, load_card
     from ...methods.published.values import published_tables
     from ...methods.registry import REGISTRY, resolve
-    from ..metrics.metric import get_metric, shipped_metrics
+    from ..metrics.registry import get_metric, shipped_metrics
     from ..metrics.tasks.catalogue import is_task_id
     from ..metrics.third_party import installed_metrics
     from ..protocols import get_protocol, protocol_names

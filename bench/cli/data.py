@@ -72,7 +72,7 @@ def prepare(
     ] = None,
 ) -> None:
     """Write the LQ images of a set, made from HR, as PNG named NAMExS."""
-    from ...datasets.dataset import parse_dataset_option
+    from ...datasets.find import parse_dataset_option
     from ...datasets.images import write_png
     from ..plan.inputs import Input, load_input
 

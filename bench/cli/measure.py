@@ -37,7 +37,7 @@ def score(
     from ...reports.terminal import escape
     from ..analysis.statistics import interval
     from ..execute.score_folders import score_folders, values_by_metric
-    from ..metrics.metric import get_metric
+    from ..metrics.registry import get_metric
     from ..protocols import get_protocol
 
     ids = [id.strip() for id in metrics.split(",") if id.strip()]

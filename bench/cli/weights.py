@@ -129,7 +129,7 @@ def doctor(
 
 
 def _compare_with_record(folder: Path, device: str) -> None:
-    from ..metrics.metric import get_metric
+    from ..metrics.registry import get_metric
     from ..verify.osediff_record import compare_with_record
 
     rows, missing = [], []

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...datasets.images import write_atomically
-from ..metrics.metric import stored_id
+from ..metrics.registry import stored_id
 from ..store.records import Place
 from ..store.store import open_store
 from .baseline_text import FORMAT, parse

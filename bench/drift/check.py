@@ -8,7 +8,8 @@ from math import inf, isinf
 from pathlib import Path
 
 from ...reports.drift import CellDrift, DriftReport
-from ..metrics.metric import Metric, metrics_of
+from ..metrics.metric import Metric
+from ..metrics.registry import metrics_of
 from ..store.records import Place
 from ..store.store import open_store
 from .baseline import known_tolerances, read_baseline

@@ -8,7 +8,8 @@ from math import isnan
 from typing import Any
 
 from ...reports.escaping import without_folders
-from ..metrics.metric import Metric, Payload, metrics_of
+from ..metrics.metric import Metric, Payload
+from ..metrics.registry import metrics_of
 from ..store.keys import digest
 from ..store.records import Place
 from ..store.store import Store

@@ -9,7 +9,8 @@ from pathlib import Path
 from ...datasets.dataset import Sample, folder_dataset
 from ...datasets.images import crop_to_multiple, read_image
 from ..metrics.measure import ahead, grouped, images_together, measure_each
-from ..metrics.metric import MetricError, Pair, Pixels, get_metric
+from ..metrics.metric import MetricError, Pair, Pixels
+from ..metrics.registry import get_metric
 from ..protocols import Protocol
 from .check_output import has_colours
 from .restore_image import torch_device

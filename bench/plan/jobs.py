@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from ...datasets.ground_truth.kinds import TruthSource
 from ...methods.entry import MethodEntry
-from ..metrics.metric import Metric, MetricError, get_metric
+from ..metrics.metric import Metric, MetricError
+from ..metrics.registry import get_metric
 from ..protocols import Protocol
 from ..store.keys import restoration_key, score_key
 from ..store.records import CellRecord, OutputRecord, Place

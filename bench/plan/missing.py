@@ -11,7 +11,8 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from ...datasets.dataset import Dataset, Sample, folder_dataset, parse_dataset_option
+from ...datasets.dataset import Dataset, Sample, folder_dataset
+from ...datasets.find import parse_dataset_option
 from ...datasets.ground_truth.attach import KINDS, parse_truth_option, with_truth
 from ...datasets.names import name_problem
 from ...methods import hr as ceiling
@@ -21,7 +22,8 @@ from ...methods.interface import MethodCard
 from ...methods.reference import anchored
 from ...methods.registry import resolve
 from ..metrics.measure import grouped, images_together
-from ..metrics.metric import Metric, get_metric
+from ..metrics.metric import Metric
+from ..metrics.registry import get_metric
 from ..protocols import Protocol as Conventions
 from ..protocols import get_protocol
 from ..spec import DatasetEntry, Spec, SpecError

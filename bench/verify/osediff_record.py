@@ -18,7 +18,8 @@ from ...datasets.card import data_root
 from ...datasets.images import file_digest, read_image
 from ..execute.restore_image import torch_device
 from ..metrics.measure import ahead, grouped, images_together, measure_each
-from ..metrics.metric import Pair, get_metric
+from ..metrics.metric import Pair
+from ..metrics.registry import get_metric
 from ..protocols import get_protocol
 
 METRICS = ("psnr_y", "ssim_y", "lpips_alex", "dists", "clipiqa", "niqe", "musiq_koniq", "maniqa_pipal")

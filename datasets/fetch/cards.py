@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..card import DatasetCard, Source, data_root, listed_files
-from ..dataset import DatasetError, listed
+from ..dataset import listed
+from ..errors import DatasetError
 from ..images import SUFFIXES, file_digest, write_atomically
 from ..names import leaves_folder
 from .archives import require_images, unpack

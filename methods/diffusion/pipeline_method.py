@@ -8,10 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...asasr.backbones.precision import loaded_as
-from ..errors import MethodError
-from ..interface import MethodCard
+from ..entry import MethodEntry
+from ..errors import MethodError, MissingWeightsError
+from ..interface import AnyMethod, MethodCard
 from ..networks.tiling import restore_tiled
-from .pipelines import PIPELINES, SCALE, Pipeline, PipelineFiles
+from .pipelines import (
+    PIPELINES,
+    SCALE,
+    Pipeline,
+    PipelineFiles,
+    find_pipeline,
+    missing_pipeline,
+    pipeline_card,
+    pipeline_settings,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,3 +122,23 @@ def load_pipeline(
     networks = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     parameters = sum(parameter.numel() for network in networks for parameter in network.parameters())
     return DiffusionMethod(replace(card, parameters=parameters), wanted, pipeline, settings)
+
+
+def pipeline_entry(id: str, folder: str | None = None, changes: Mapping[str, object] | None = None) -> MethodEntry:
+    """A pipeline, whether or not its weights are here.
+
+    Raises:
+        MethodError: a folder without a pipeline, or settings that it does not have.
+    """
+    settings = pipeline_settings(id, changes or {})
+    card = pipeline_card(id, settings)
+    files = find_pipeline(id, folder)
+    missing = missing_pipeline(id) if files is None else ""
+
+    def load(device: str) -> AnyMethod:
+        if files is None:
+            raise MissingWeightsError(id, missing)
+        return load_pipeline(id, files, card, settings, device)
+
+    digest = "" if files is None else files.digest()
+    return MethodEntry(card, "tensor", load, settings, digest, missing, origin=f"diffusers {id}")

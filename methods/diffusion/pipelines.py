@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..entry import MethodEntry
-from ..errors import MethodError, MissingWeightsError
-from ..interface import AnyMethod, Family, MethodCard
+from ..errors import MethodError
+from ..interface import Family, MethodCard
 from ..weights.files import digest_of, own_folder
 
 SCALE = 4
@@ -200,25 +199,3 @@ def pipeline_card(id: str, settings: Mapping[str, object] | None = None) -> Meth
         weights=(wanted.source, wanted.controlnet) if wanted.controlnet else (wanted.source,),
         steps=min(steps, int(steps * strength)),
     )  # fmt: skip
-
-
-def pipeline_entry(id: str, folder: str | None = None, changes: Mapping[str, object] | None = None) -> MethodEntry:
-    """A pipeline, whether or not its weights are here.
-
-    Raises:
-        MethodError: a folder without a pipeline, or settings that it does not have.
-    """
-    settings = pipeline_settings(id, changes or {})
-    card = pipeline_card(id, settings)
-    files = find_pipeline(id, folder)
-    missing = missing_pipeline(id) if files is None else ""
-
-    def load(device: str) -> AnyMethod:
-        from .pipeline_method import load_pipeline
-
-        if files is None:
-            raise MissingWeightsError(id, missing)
-        return load_pipeline(id, files, card, settings, device)
-
-    digest = "" if files is None else files.digest()
-    return MethodEntry(card, "tensor", load, settings, digest, missing, origin=f"diffusers {id}")

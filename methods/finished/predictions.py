@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...datasets.dataset import DatasetError, image_files, listed
+from ...datasets.dataset import image_files, listed
+from ...datasets.errors import DatasetError
 from ..errors import MethodError
 from ..interface import MethodCard
 from .output_files import LOSSY, is_lossy, suffix_hint

@@ -14,7 +14,8 @@ import torch
 from asasr_bench.bench.metrics import deep_features
 from asasr_bench.bench.metrics.batches import OutOfMemoryError, measure_batch
 from asasr_bench.bench.metrics.deep_features import FeatureDistance
-from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
+from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.bench.verify import osediff_record as golden
 from asasr_bench.datasets.images import read_image

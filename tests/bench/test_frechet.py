@@ -10,7 +10,7 @@ import random_weights
 from asasr_bench.bench import evaluate
 from asasr_bench.bench.metrics.frechet import fid, resampled
 from asasr_bench.bench.metrics.library import load_network
-from asasr_bench.bench.metrics.metric import get_metric
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.datasets.images import write_png
 from scipy import linalg
 

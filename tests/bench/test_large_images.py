@@ -10,7 +10,8 @@ from asasr_bench.bench.metrics import measure as measuring
 from asasr_bench.bench.metrics import metric as metrics
 from asasr_bench.bench.metrics import similarity
 from asasr_bench.bench.metrics.measure import TooLargeError, measure_each
-from asasr_bench.bench.metrics.metric import Pair, get_metric
+from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets import imresize as resizing
 from asasr_bench.datasets.imresize import imresize

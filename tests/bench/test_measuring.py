@@ -14,7 +14,8 @@ import random_weights
 from asasr_bench.bench import evaluate
 from asasr_bench.bench.metrics.deep_features import METRICS
 from asasr_bench.bench.metrics.measure import GPU_BATCH, ahead, grouped, images_together, measure_each
-from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
+from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_weights
-from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
+from asasr_bench.bench.metrics.metric import Metric, Pair
 from asasr_bench.bench.metrics.naturalness import _asymmetric_gaussian, distance
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import read_image
 from asasr_bench.methods.weights.files import weight_file

@@ -13,7 +13,8 @@ import torch
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.metrics import perceptual
 from asasr_bench.bench.metrics.library import load_network
-from asasr_bench.bench.metrics.metric import Metric, Pair, get_metric
+from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.weights.files import weight_file

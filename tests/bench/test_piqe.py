@@ -6,8 +6,9 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.metric import Pair, get_metric
+from asasr_bench.bench.metrics.metric import Pair
 from asasr_bench.bench.metrics.piqe import _are_noisy, _have_artifacts, piqe, quality
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import as_rgb
 from scipy.ndimage import gaussian_filter

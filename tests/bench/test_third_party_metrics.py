@@ -12,7 +12,8 @@ import pytest
 from asasr_bench.bench import open_store
 from asasr_bench.bench.analysis.compare import compare_methods
 from asasr_bench.bench.execute.run import run
-from asasr_bench.bench.metrics.metric import MetricError, Pair, get_metric
+from asasr_bench.bench.metrics.metric import MetricError, Pair
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.bench.spec import Spec, SpecError, load_spec
 from asasr_bench.datasets.images import write_png

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from asasr_bench.datasets.card import DatasetCard, Source
-from asasr_bench.datasets.dataset import DatasetError
+from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.fetch import archives
 from asasr_bench.datasets.fetch.cards import fetch
 from hypothesis import HealthCheck, given, settings

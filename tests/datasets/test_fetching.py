@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from asasr_bench.datasets import card as cards
 from asasr_bench.datasets.card import DatasetCard, Source, card_ids, listed_files, load_card
-from asasr_bench.datasets.dataset import DatasetError
+from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.fetch import cards as fetching
 from asasr_bench.datasets.fetch.cards import fetch, verify
 from asasr_bench.datasets.fetch.download import DigestError, DownloadError, download

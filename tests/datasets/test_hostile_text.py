@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from asasr_bench.datasets.card import DatasetCard, parse_card
-from asasr_bench.datasets.dataset import Dataset, DatasetError, Sample, folder_dataset, image_files
+from asasr_bench.datasets.dataset import Dataset, Sample, folder_dataset, image_files
+from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.ground_truth.instances import read_instances
 from asasr_bench.datasets.ground_truth.kinds import TruthError
 from asasr_bench.datasets.ground_truth.text import read_text_truth

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.plan.inputs import Input
-from asasr_bench.datasets.dataset import DatasetError, folder_dataset, image_files
+from asasr_bench.datasets.dataset import folder_dataset, image_files
+from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.ground_truth.kinds import TruthError, read_labels
 from asasr_bench.datasets.images import LIMIT, ImageError, pixel_digest, read_image, write_atomically
 from hypothesis import HealthCheck, given, settings

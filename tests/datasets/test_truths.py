@@ -132,7 +132,7 @@ def test_real_mmocr_files(shared: Path) -> None:
 
 
 def test_truth_of_drawn_scenes_comes_with_their_card(tmp_path: Path) -> None:
-    from asasr_bench.datasets.card import open_dataset
+    from asasr_bench.datasets.find import open_dataset
 
     source = open_dataset("demo-text", scale=4, root=tmp_path).samples[0].truths[0]
     text = source.load(256, 256)

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from asasr_bench.bench.metrics.metric import get_metric, shipped_metrics
+from asasr_bench.bench.metrics.registry import get_metric, shipped_metrics
 from asasr_bench.bench.protocols import protocol_names
 from asasr_bench.datasets.card import card_ids, load_card
 from asasr_bench.methods.published.values import PublishedValue, published_tables, published_values

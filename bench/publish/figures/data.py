@@ -11,11 +11,12 @@ import pandas as pd
 
 from ....methods.reference import name_of
 from ....reports.board import Board, images_text
+from ....reports.column import ARROWS
 from ....reports.figures.curves import AxisLabel
 from ....reports.figures.style import Look, looks
-from ....reports.grid import ARROWS
 from ...analysis.leaderboard import load_board, name_scales
-from ...metrics.metric import Metric, metrics_of, stored_id
+from ...metrics.metric import Metric
+from ...metrics.registry import metrics_of, stored_id
 from ...store.images import StoreError
 from ...store.store import Store
 from .options import FigureOptions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...analysis.ranks import per_image
+from ...analysis.per_image import per_image
 from ...analysis.statistics import holm, interval, permutation_p
 from ...metrics.metric import Metric
 

@@ -16,7 +16,8 @@ from ...analysis.leaderboard import name_scales, write_reports
 from ...execute.executors.executor import never
 from ...execute.prepare_inputs import Progress
 from ...execute.run import Summary, run
-from ...metrics.metric import Metric, metrics_of, stored_id
+from ...metrics.metric import Metric
+from ...metrics.registry import metrics_of, stored_id
 from ...publish.figures import write_figures
 from ...spec import Spec
 from ...store.store import open_store

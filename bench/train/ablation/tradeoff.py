@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...analysis.ranks import per_image
+from ...analysis.per_image import per_image
 from ...analysis.sets import left_out, pseudo_values
 from ...analysis.statistics import interval
 from ...metrics.metric import Metric

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ....datasets.dataset import DatasetError, image_files, listed
+from ....datasets.dataset import image_files, listed
+from ....datasets.errors import DatasetError
 from ....datasets.ground_truth.kinds import VOID, read_labels
 from ....datasets.images import as_rgb, read_image
 from ...metrics.tasks.small_segmenter import SmallSegmenter, save_segmenter

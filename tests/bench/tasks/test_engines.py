@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.metric import get_metric
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.metrics.tasks.checkpoints import Unread, read_checkpoint
 from asasr_bench.bench.metrics.tasks.detection.engines import detector
 from asasr_bench.bench.metrics.tasks.engine import Detector, EngineError, Segmenter, TextReader, engine_of

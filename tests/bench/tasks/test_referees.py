@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics import tasks
-from asasr_bench.bench.metrics.metric import get_metric
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.metrics.tasks.engine import engine_of
 from asasr_bench.bench.metrics.tasks.referees import DETECTORS, REFEREES, referee
 from asasr_bench.bench.metrics.tasks.segmentation.confusion import combine, confusion

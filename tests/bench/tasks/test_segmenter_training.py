@@ -14,7 +14,7 @@ from asasr_bench.asasr.training.stopping import TrainingStopped
 from asasr_bench.bench.metrics.tasks import segmenter_training
 from asasr_bench.bench.train.referees.loop import TrainingDataError
 from asasr_bench.bench.train.referees.segmenter import SegmenterTraining, train_segmenter
-from asasr_bench.datasets.dataset import DatasetError
+from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.images import write_png
 
 SETTINGS = SegmenterTraining(

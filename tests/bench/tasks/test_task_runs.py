@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.execute import run as runner
-from asasr_bench.bench.metrics.metric import MetricError, get_metric
+from asasr_bench.bench.metrics.metric import MetricError
+from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.metrics.tasks.segmentation.confusion import combine, confusion
 from asasr_bench.bench.metrics.tasks.small_segmenter import load_segmenter
 from asasr_bench.bench.spec import DatasetEntry, Spec, SpecError

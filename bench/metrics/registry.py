@@ -1,0 +1,138 @@
+"""How a metric is found by its id: those of this package, of tasks, and of other people."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from collections.abc import Collection, Iterable, Mapping
+
+import numpy as np
+
+from ...datasets.names import suggestion
+from .card import MetricCard
+from .metric import Direction, Metric, MetricError, Pair
+
+
+def get_metric(reference: str) -> Metric:
+    """The metric to measure with: the only way from a name to a metric's code.
+
+    Args:
+        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, or somebody's own (``third_party``).
+
+    Raises:
+        MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
+    """
+    metrics = shipped_metrics()
+    if reference in metrics:
+        return metrics[reference]
+    from .tasks.catalogue import is_task_id, measures, task_metric
+    from .third_party import installed_metric, installed_metrics, is_code, metric_from_code
+
+    if is_task_id(reference):
+        return task_metric(reference)
+    try:
+        if is_code(reference):
+            return metric_from_code(reference)
+        if reference in installed_metrics():
+            return installed_metric(reference)
+    except MetricError as error:
+        raise MetricError(f"{error}{_nearest(reference, measures())}") from error
+    known = [*metrics, *measures(), *installed_metrics()]
+    raise MetricError(
+        f"unknown metric '{reference}'{suggestion(reference, known, 'asasr-bench list metrics')}; also your own:"
+        " FILE.py:NAME, module:NAME"
+    )
+
+
+def _nearest(reference: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(reference.partition(":")[0].lower(), list(known), n=2, cutoff=0.4)
+    return f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
+
+
+def metrics_of(ids: Iterable[str], cards: Mapping[str, MetricCard] | None = None) -> dict[str, Metric]:
+    """The metrics behind values that were stored, in the order in which tables show them: task metrics last.
+
+    Whatever the store says, no code is imported but that of this package and of installed plug-ins. An id that they do
+    not know gets what its card says, which is enough to show and to compare values.
+
+    Args:
+        cards: the store's, by id.
+    """
+    wanted = set(ids)
+    shipped = shipped_metrics()
+    rest = sorted(wanted - set(shipped))
+    cards = cards or {}
+    return {
+        id: shipped[id] if id in shipped else _of_card(id, cards.get(id))
+        for id in (*(id for id in shipped if id in wanted), *rest)
+    }
+
+
+def stored_id(text: str, ids: Collection[str]) -> str:
+    """What a store calls a metric that a user names; the text itself where it has no such metric."""
+    if text in ids:
+        return text
+    from .tasks.catalogue import is_task_id, task_metric
+
+    if is_task_id(text):
+        with contextlib.suppress(MetricError):
+            return task_metric(text).id
+    return text
+
+
+def shipped_metrics() -> dict[str, Metric]:
+    """The package's metrics of images by id, in the order in which tables and lists show them.
+
+    Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
+    a store ``metrics_of``.
+    """
+    from . import (
+        deep_features,
+        faithfulness,
+        fidelity,
+        frechet,
+        lattice,
+        naturalness,
+        perceptual,
+        piqe,
+        spectral,
+        structural,
+    )
+
+    rooms = (
+        fidelity,
+        structural,
+        deep_features,
+        naturalness,
+        piqe,
+        perceptual,
+        frechet,
+        spectral,
+        lattice,
+        faithfulness,
+    )
+    return {metric.id: metric for room in rooms for metric in room.METRICS}
+
+
+def _of_card(id: str, card: MetricCard | None) -> Metric:
+    from .tasks.catalogue import is_task_id
+    from .third_party import installed_metrics
+
+    if is_task_id(id) or id in installed_metrics():
+        with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
+            return get_metric(id)
+    card = card or MetricCard(id, id, note="neither this installation nor the store knows more of it than its name")
+    note = card.note
+    if card.combined:
+        note = "; ".join(filter(None, (note, "the value of a set needs the metric's code, which is not installed")))
+
+    def measure(pair: Pair) -> float:
+        raise MetricError(f"metric '{id}' is known from its card alone; its code is not installed")
+
+    direction: Direction = card.direction if card.direction != "one" else "none"
+    return Metric(
+        id, card.title, card.unit, card.digits, direction, card.version, measure,
+        bounded=card.bounded, note=note, range=card.range, tolerance=card.tolerance,
+        combine=(lambda payloads: float("nan")) if card.combined else None,
+        resample=(lambda payloads, drawn: np.full(len(drawn), np.nan)) if card.combined else None,
+    )  # fmt: skip
