@@ -54,7 +54,8 @@ def datasets() -> None:
 def metrics() -> None:
     """Metrics by id."""
     from ..metrics.metric import MetricError
-    from ..metrics.registry import get_metric, shipped_metrics
+    from ..metrics.registry import get_metric
+    from ..metrics.shipped import shipped_metrics
     from ..metrics.tasks.catalogue import measures
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
 
@@ -137,7 +138,8 @@ def show(
     from ...datasets.card import card_ids, load_card
     from ...methods.published.values import published_tables
     from ...methods.registry import REGISTRY, resolve
-    from ..metrics.registry import get_metric, shipped_metrics
+    from ..metrics.registry import get_metric
+    from ..metrics.shipped import shipped_metrics
     from ..metrics.tasks.catalogue import is_task_id
     from ..metrics.third_party import installed_metrics
     from ..protocols import get_protocol, protocol_names

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ..plan.experiment import Experiment
 from ..plan.jobs import Job
-from ..plan.missing import Experiment
 from ..store.records import OutputRecord
 from ..store.store import Store
 from .executors.executor import Executor, Limits, TwoHalves, WorkerDied

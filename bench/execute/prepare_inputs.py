@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from ..plan.disk_list import Spool
+from ..plan.experiment import Experiment, InputPlace, input_place
 from ..plan.inputs import Input, InputError
-from ..plan.missing import Experiment, InputPlace, input_place
 from ..store.store import Store
 from .executors.executor import Executor, InProcess, WorkerDied
 from .status_file import Watch

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..plan.declare import declare_images, declare_methods, declare_metrics
 from ..plan.disk_list import Spool
+from ..plan.experiment import Experiment, find_everything
 from ..plan.jobs import Job
-from ..plan.missing import Experiment, Scope, find_everything, plan
+from ..plan.missing import Scope, plan
 from ..spec import Spec
 from ..store.provenance import now, provenance
 from ..store.records import OutputRecord, Place

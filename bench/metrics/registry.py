@@ -11,6 +11,7 @@ import numpy as np
 from ...datasets.names import suggestion
 from .card import MetricCard
 from .metric import Direction, Metric, MetricError, Pair
+from .shipped import shipped_metrics
 
 
 def get_metric(reference: str) -> Metric:
@@ -78,40 +79,6 @@ def stored_id(text: str, ids: Collection[str]) -> str:
         with contextlib.suppress(MetricError):
             return task_metric(text).id
     return text
-
-
-def shipped_metrics() -> dict[str, Metric]:
-    """The package's metrics of images by id, in the order in which tables and lists show them.
-
-    Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
-    a store ``metrics_of``.
-    """
-    from . import (
-        deep_features,
-        faithfulness,
-        fidelity,
-        frechet,
-        lattice,
-        naturalness,
-        perceptual,
-        piqe,
-        spectral,
-        structural,
-    )
-
-    rooms = (
-        fidelity,
-        structural,
-        deep_features,
-        naturalness,
-        piqe,
-        perceptual,
-        frechet,
-        spectral,
-        lattice,
-        faithfulness,
-    )
-    return {metric.id: metric for room in rooms for metric in room.METRICS}
 
 
 def _of_card(id: str, card: MetricCard | None) -> Metric:

@@ -18,7 +18,7 @@ from ...datasets.names import name_problem
 from ...methods.errors import MissingWeightsError
 from ...methods.user_code.objects import CodeError, Identity, Imported, identity_of, import_object
 from .metric import Direction, Metric, MetricError, Pair
-from .registry import shipped_metrics
+from .shipped import shipped_metrics
 from .similarity import shave
 
 if TYPE_CHECKING:

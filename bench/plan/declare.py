@@ -15,9 +15,10 @@ from ..store.metric_cards import card_of
 from ..store.records import Place, SetImage
 from ..store.store import Store
 from ..store.upgrade import versioned_rule
+from .experiment import Experiment, input_place
 from .image_seed import SEEDING
 from .jobs import Job, Task, restoration_of
-from .missing import Experiment, Inputs, input_place
+from .missing import Inputs
 
 
 def declare_metrics(experiment: Experiment, store: Store) -> None:

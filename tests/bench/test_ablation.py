@@ -12,7 +12,7 @@ from asasr_bench.asasr.backbones import precision
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.bench.cli.main import app
-from asasr_bench.bench.metrics.registry import shipped_metrics
+from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.bench.train.ablation.arms import MissingArmError, arm_config

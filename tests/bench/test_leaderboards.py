@@ -20,7 +20,7 @@ from asasr_bench.bench.analysis.leaderboard import load_board, name_scales, writ
 from asasr_bench.bench.analysis.ranks import average_ranks, ranks
 from asasr_bench.bench.analysis.spectra import log_profiles, mean_log_ratios
 from asasr_bench.bench.metrics.card import MetricCard
-from asasr_bench.bench.metrics.registry import shipped_metrics
+from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
 from asasr_bench.bench.store.checksums import score_checksum
 from asasr_bench.bench.store.merge import MergeError, merge_stores

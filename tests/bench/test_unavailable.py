@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import random_weights
 from asasr_bench.bench.execute.run import Summary, run
-from asasr_bench.bench.metrics.registry import shipped_metrics
+from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png

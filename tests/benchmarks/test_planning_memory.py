@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.plan.experiment import Experiment, find_everything
 from asasr_bench.bench.plan.jobs import Task, key_of
-from asasr_bench.bench.plan.missing import Experiment, find_everything
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store

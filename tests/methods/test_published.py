@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from asasr_bench.bench.metrics.registry import get_metric, shipped_metrics
+from asasr_bench.bench.metrics.registry import get_metric
+from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.protocols import protocol_names
 from asasr_bench.datasets.card import card_ids, load_card
 from asasr_bench.methods.published.values import PublishedValue, published_tables, published_values

@@ -1,0 +1,38 @@
+"""The metrics of images that come with the package."""
+
+from __future__ import annotations
+
+from . import (
+    deep_features,
+    faithfulness,
+    fidelity,
+    frechet,
+    lattice,
+    naturalness,
+    perceptual,
+    piqe,
+    spectral,
+    structural,
+)
+from .metric import Metric
+
+
+def shipped_metrics() -> dict[str, Metric]:
+    """The package's metrics of images by id, in the order in which tables and lists show them.
+
+    Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
+    a store ``metrics_of``.
+    """
+    rooms = (
+        fidelity,
+        structural,
+        deep_features,
+        naturalness,
+        piqe,
+        perceptual,
+        frechet,
+        spectral,
+        lattice,
+        faithfulness,
+    )
+    return {metric.id: metric for room in rooms for metric in room.METRICS}
