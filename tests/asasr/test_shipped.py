@@ -12,7 +12,8 @@ from asasr_bench.bench.analysis.statistics import paired
 from asasr_bench.datasets.dataset import image_files
 from asasr_bench.datasets.images import as_rgb, file_digest, read_image, write_png
 
-FOLDERS = [Path(__file__).parents[2] / part / "shipped" for part in ("asasr", "methods")]
+ROOT = Path(__file__).parents[2]
+FOLDERS = [ROOT / part / "shipped" for part in ("asasr", "methods", "methods/networks", "bench/metrics/tasks")]
 
 
 def test_weights_are_those_of_their_cards() -> None:
@@ -25,6 +26,15 @@ def test_weights_are_those_of_their_cards() -> None:
         assert file_digest(path) in card
         for part in ("## Data", "## Training", "## Command", "## Results", "## Licence"):
             assert part in card, f"{path.stem}: {part}"
+
+
+def test_weights_of_others_tell_their_origin_and_licence() -> None:
+    folder = ROOT / "methods" / "weights" / "shipped"
+    origin = (folder / "ORIGIN.md").read_text()
+    for path in sorted(folder.glob("*.safetensors")):
+        assert f"`{path.name}` `{file_digest(path)}`" in origin
+    assert "BSD-3-Clause" in origin
+    assert "MIT" in origin
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ from safetensors.torch import save_file
 
 pytest.importorskip("spandrel")
 
-BASELINE = Path(__file__).parent.parent / "baselines" / "demo.json"
+BASELINE = Path(__file__).parents[2] / "baselines" / "demo.json"
 IMAGES = 3
 
 
@@ -303,7 +303,7 @@ def test_steps_do_not_depend_on_the_level(values: list[float], shift: float) -> 
 
 def test_the_documented_workflow_runs(lab: Laboratory, command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its steps as they stand in the documentation, in a checkout with a spec and its baseline."""
-    page = (Path(__file__).parents[2] / "docs" / "drift.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "drift.md").read_text()
     block = page.partition("## In GitHub Actions\n\n")[2].partition("\nThis project")[0]
     workflow = yaml.safe_load(textwrap.dedent(block))
     steps = [step["run"].split() for step in workflow["jobs"]["check"]["steps"] if "run" in step]

@@ -54,7 +54,7 @@ def values(root: Path, metric: str = "mae") -> pd.Series:
 
 
 def test_the_example_of_the_documentation_is_a_metric(tmp_path: Path, photo: np.ndarray) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
     block = text.split("## Your own")[1].split("    asasr-bench run")[0]
     metric = get_metric(f"{written(tmp_path, block)}:sharpness")
     blurred = (photo.astype(int) + np.roll(photo, 1, axis=0)).astype(int) // 2

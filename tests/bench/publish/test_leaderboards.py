@@ -118,7 +118,7 @@ def test_versions_of_a_metric_that_differ_are_refused_by_name(store: Path, tmp_p
 
 
 def test_a_store_of_version_4_merges_and_its_file_stays_as_it_is(tmp_path: Path) -> None:
-    old = Path(__file__).parent / "stores" / "version4" / "store"
+    old = Path(__file__).parents[1] / "store" / "stores" / "version4" / "store"
     shutil.copytree(old, tmp_path / "old")
     before = (tmp_path / "old" / "store.sqlite").read_bytes()
     assert merge_stores([tmp_path / "old", tmp_path / "old"], tmp_path / "merged") == 4
