@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..dataset import DatasetError, listed
+from ..dataset import listed
+from ..errors import DatasetError
 from ..images import SUFFIXES, ImageError, read_image, write_atomically
 from ..names import name_problem
 from .download import web_page
