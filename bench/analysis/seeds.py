@@ -140,7 +140,7 @@ def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payl
     # The sets that lack an image, from their pseudo-values; the deviation of each over seeds.
     without = np.std([one.value - (one.pseudo - one.value) / (count - 1) for one in sets], axis=0)
     low, high = interval(pseudo_values(value, without))
-    return Deviation(value, max(0.0, low), high, len(sets[0].images))
+    return Deviation(value, float(np.maximum(0.0, low)), high, len(sets[0].images))
 
 
 def _by_seed(scores: pd.DataFrame) -> np.ndarray:

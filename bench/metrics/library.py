@@ -58,7 +58,14 @@ def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
             folder.mkdir(parents=True)
             for entry in entries:
                 (folder / entry.file).symlink_to(verified(entry).resolve())
-        variables = {"HOME": name, "TORCH_HOME": name, "http_proxy": _NOWHERE, "https_proxy": _NOWHERE}
+        variables = {
+            "HOME": name,
+            "TORCH_HOME": name,
+            "http_proxy": _NOWHERE,
+            "https_proxy": _NOWHERE,
+            "no_proxy": "",
+            "NO_PROXY": "",
+        }
         if not all(entry.sha256 for entry in entries):
             variables["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
         stack.enter_context(environment(variables))

@@ -41,13 +41,13 @@ def launch(arguments: list[str], seconds: float) -> dict[str, object]:
         fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
-    floor = _peak()
     try:
         process = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=speak, start_new_session=True
         )
     except OSError as error:
         return {"error": error.strerror}
+    floor = _peak()  # what a process that we begin has taken before it is the program
     os.close(speak)
     said, ended = b"", False
     deadline = time.monotonic() + seconds

@@ -78,7 +78,8 @@ def test_samples_are_those_of_adapters_beside_the_weights(weight: float) -> None
     """Methods add adapters to the weights, which changes the speed and nothing else."""
     config = load_config(find_model("asasr:small-full"), {"sampling.steps": 2, "sampling.precision": "no"})
     beside = build_model(config.model)
-    lq, settings = torch.rand(1, 3, 16, 16), config.sampling.model_dump(exclude={"scales"})
+    lq = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    settings = config.sampling.model_dump(exclude={"scales"})
     sampled = []
     for scale in (weight, 0.0):
         beside.adapters.activate(["dpo"], [scale])
@@ -86,7 +87,7 @@ def test_samples_are_those_of_adapters_beside_the_weights(weight: float) -> None
     changes = {"steps": 2, "precision": "no", "scales": {"dpo": weight}}
     method = load_method({"name": "m", "id": "asasr:small-full", "sampling": changes})
     torch.testing.assert_close(method.restore(lq, 4, [0]), sampled[0], atol=1e-5, rtol=0)
-    assert (sampled[0] - sampled[1]).abs().max() > 0.01
+    assert (sampled[0] - sampled[1]).abs().max() > 100 * 1e-5  # what is compared above is far from nothing
 
 
 def test_what_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 from typing import Any
 
 from ...env_vars import environment
@@ -145,11 +146,21 @@ def _asking_later() -> Iterator[None]:
     """Let requests to end wait, for us until the block's end, and for processes begun in it until they can answer:
     Ctrl-C would end a worker that still imports with a traceback."""
     resource_tracker.ensure_running()  # it is begun with a process, and lets these signals through when it is
+    came: list[tuple[int, FrameType | None]] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # a signal may reach us through any other thread
+        handlers = {number: signal.signal(number, lambda *asked: came.append(asked)) for number in _TO_GROUPS}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_GROUPS)
     try:
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for asked, frame in came:
+            answer = handlers[signal.Signals(asked)]
+            if callable(answer):
+                answer(asked, frame)
 
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:

@@ -29,11 +29,11 @@ MIOU = "miou:toys:hr"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, make_store: Make) -> Path:
-    """Two curves of two points, two seeds, four images."""
+    """Two curves of two points, two seeds, six images."""
     folder = tmp_path_factory.mktemp("tasks")
     metrics = ("psnr_y", "ssim_y", MIOU)
     return make_store(
-        folder / "store", methods=METHODS, images=4, seeds=(0, 1), protocol="osediff-512", metrics=metrics
+        folder / "store", methods=METHODS, images=6, seeds=(0, 1), protocol="osediff-512", metrics=metrics
     )
 
 
@@ -89,7 +89,7 @@ def test_stability_is_of_the_value_of_the_set(root: Path) -> None:
     for method, row in rows.items():
         assert row.value == pytest.approx(np.std(by_seed(root, method)), abs=1e-12)
         assert row.low <= row.high
-        assert (row.metric, row.images, row.seeds) == (MIOU, 4, 2)
+        assert (row.metric, row.images, row.seeds) == (MIOU, 6, 2)
     assert {row.metric for row in stability(root, pixels=False)} == {"psnr_y", "ssim_y", MIOU}
 
 
@@ -98,7 +98,7 @@ def test_curves_are_compared_at_equal_distortion(root: Path, table: dict[tuple[s
     assert [row.point for row in same] == ["A-1", "A-2"]
     for row in same:
         assert row.result is not None
-        assert (row.result.n, row.result.difference, row.result.p) == (4, 0.0, 1.0)
+        assert (row.result.n, row.result.difference, row.result.p) == (6, 0.0, 1.0)
     # B's PSNR lies below A's: no point of A is within reach of B, nor the other way round.
     apart = compare_curves(root, "A", "B", distortion="psnr_y")
     assert {row.metric for row in apart} == {"ssim_y", MIOU}
@@ -108,7 +108,7 @@ def test_curves_are_compared_at_equal_distortion(root: Path, table: dict[tuple[s
 def test_a_point_between_two_others_is_compared_with_the_line_through_them(tmp_path: Path, make_store: Make) -> None:
     # Methods are blurred more and more: C-3 lies between D-1 and D-2 in PSNR.
     methods, metrics = ("D-1", "C-3", "D-2", "C-4"), ("psnr_y", MIOU)
-    root = make_store(tmp_path / "s", methods=methods, images=4, protocol="osediff-512", metrics=metrics)
+    root = make_store(tmp_path / "s", methods=methods, images=6, protocol="osediff-512", metrics=metrics)
     metric = get_metric(MIOU)
     with open_store(root) as store:
         payloads = list(store.payloads(MIOU))
@@ -133,6 +133,8 @@ def test_a_study_is_reported(root: Path, tmp_path: Path) -> None:
         {"name": "t", "config": "small", "steps": [1, 2], "evaluation": {}, "arms": {"A": None, "B": {}}}
     )
     experiment = Spec(name="t", protocol="osediff-512", metrics=("psnr_y", "ssim_y", MIOU))
-    outcome = report_ablation(spec, [Arm("A", None), Arm("B")], experiment, tmp_path, Summary(0, 0, 0, 0, (), False))
+    outcome = report_ablation(
+        spec, [Arm("A", None), Arm("B")], experiment, tmp_path, Summary(0, 0, 0, 0, (), (), False)
+    )
     assert {gap.y for gap in outcome.gaps} == {"ssim_y"}
     assert any(path.name.startswith("curves-") for path in outcome.paths)

@@ -179,8 +179,10 @@ class Bomb:
 def test_the_library_cannot_fetch_what_was_not_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that a metric's table forgot is neither taken from a cache nor downloaded."""
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "*")
     random_weights.write("musiq-koniq", folder / weight_file("musiq-koniq").file)
-    with pytest.raises(Exception, match=r"refused|URLError|Connection"):
+    with pytest.raises(Exception, match=r"refused"):
         load_network("musiq", (), (), "cpu")
 
 
