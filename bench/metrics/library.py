@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+import urllib.request
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -69,6 +70,7 @@ def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
         if not all(entry.sha256 for entry in entries):
             variables["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
         stack.enter_context(environment(variables))
+        stack.enter_context(_replaced(urllib.request, "_opener", None))  # it keeps the proxies that it was made with
         stack.enter_context(_replaced(download_util, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")))
         # MANIQA's file holds the whole network: the ImageNet weights that it would fetch first are overwritten anyway.
         create = timm.create_model

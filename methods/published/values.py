@@ -102,7 +102,7 @@ def published_tables() -> Mapping[str, PublishedTable]:
     """
     tables = {}
     folder = files(__package__)
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+    for file in sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name):
         id = file.name.removesuffix(".yaml")
         try:
             tables[id] = PublishedTable.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))

@@ -11,7 +11,7 @@ import pytest
 from asasr_bench.bench.analysis import sets as set_values
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.execute import run as runner
-from asasr_bench.bench.metrics import metric as metric_module
+from asasr_bench.bench.metrics import registry as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
 from asasr_bench.bench.spec import Spec
 from asasr_bench.bench.store.records import CellRecord, OutputRecord

@@ -237,7 +237,7 @@ def test_a_value_that_only_a_whole_set_has_is_gated(tmp_path: Path, monkeypatch)
         return float(total[0] / total[1])
 
     pooled = Metric("bright", "Bright", "", 4, "higher", "1", lambda pair: float("nan"), combine=share)
-    monkeypatch.setattr("asasr_bench.bench.metrics.shipped.shipped_metrics", lambda: {"bright": pooled})
+    monkeypatch.setattr("asasr_bench.bench.metrics.registry.shipped_metrics", lambda: {"bright": pooled})
     snapshots = []
     for name, bright in (("one", 3), ("two", 4)):
         with open_store(tmp_path / name, write=True) as opened:

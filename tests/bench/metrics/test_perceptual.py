@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,7 @@ def test_the_library_cannot_fetch_what_was_not_verified(folder: Path, monkeypatc
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "*")
+    monkeypatch.setattr(urllib.request, "_opener", urllib.request.build_opener())  # as after another download
     random_weights.write("musiq-koniq", folder / weight_file("musiq-koniq").file)
     with pytest.raises(Exception, match=r"refused"):
         load_network("musiq", (), (), "cpu")

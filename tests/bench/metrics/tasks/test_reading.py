@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.tasks import reading
+from asasr_bench.bench.metrics.tasks.ocr import rules as reading
 from asasr_bench.bench.metrics.tasks.ocr.rules import COLUMNS, Reading, score_text
 from asasr_bench.datasets.ground_truth.kinds import Text, Word
 from hypothesis import given

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.asasr.training.stopping import TrainingStopped
-from asasr_bench.bench.metrics.tasks import segmenter_training
+from asasr_bench.bench.train.referees import segmenter as segmenter_training
 from asasr_bench.bench.train.referees.loop import TrainingDataError
 from asasr_bench.bench.train.referees.segmenter import SegmenterTraining, train_segmenter
 from asasr_bench.datasets.errors import DatasetError
