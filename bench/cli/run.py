@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from .terminal import plain_console, say
 if TYPE_CHECKING:
     from ..execute.run import Summary
     from ..plan.missing import Scope
+    from ..spec import Spec
 
 EXIT_INCOMPLETE = 3
 
@@ -76,6 +78,7 @@ def run(
     """
     from ..execute.prepare_inputs import StoppedError
     from ..execute.run import run as execute
+    from ..execute.threads import cores
     from ..spec import SpecError, load_spec
     from .logs import logging_to
 
@@ -89,14 +92,41 @@ def run(
     scope: Scope = "untried" if only_missing else "failed" if retry_failed else "all"
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
+    began = time.monotonic()
     try:
         with logging_to(log), graceful() as stop, stage_progress() as progress:
             summary = execute(loaded, root, scope=scope, progress=progress, stop=stop)
     except StoppedError:
         raise Terminated from None
+    hint = idle_cores(loaded, time.monotonic() - began, cores())
     _show(root, summary, report=report)
+    if hint:
+        say(hint, err=True)
     if not summary.complete:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+_WORTH_TELLING = 60.0
+"""Seconds of a run from which on idle cores are worth a line."""
+
+
+def idle_cores(spec: Spec, seconds: float, available: int) -> str:
+    """What would make a long run on a CPU faster; '' where its workers had all cores, or work elsewhere.
+
+    Args:
+        seconds: that the run took.
+        available: cores of this machine.
+    """
+    from ..metrics.measure import images_together
+
+    used = (spec.workers or 1) * spec.threads
+    elsewhere = spec.executor != "local" or images_together(None, spec.device) > 1
+    if elsewhere or seconds < _WORTH_TELLING or used >= available:
+        return ""
+    return (
+        f"{used} of {available} cores computed: --workers {max(2, available // spec.threads)} is faster, with the same"
+        " numbers"
+    )
 
 
 def given(**options: Any) -> dict[str, Any]:
