@@ -6,6 +6,7 @@ with, and the files that it reads: ``identity_of`` digests all three, and says w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -89,6 +90,8 @@ def _looked(name: str, error: BaseException, folders: Sequence[Path]) -> str:
 def _import_module(name: str, folders: Sequence[Path]) -> ModuleType:
     top = name.partition(".")[0]
     before = sys.modules.keys() - set()
+    for folder in folders:
+        _drop_outdated_bytecode(folder, top)
     with _importable(folders):
         module = importlib.import_module(name)
         wanted = PathFinder.find_spec(top, [place for place in sys.path if place not in _ADDED])
@@ -124,6 +127,7 @@ def _import_file(file: Path) -> ModuleType:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        _drop_outdated_bytecode(folder)
         try:
             with _importable([folder]):
                 spec.loader.exec_module(module)
@@ -132,6 +136,19 @@ def _import_file(file: Path) -> ModuleType:
             raise
         note_imports(before)
     return sys.modules[name]
+
+
+def _drop_outdated_bytecode(folder: Path, package: str = "") -> None:
+    """Remove what Python would run in place of newer code in a folder, and in its package.
+
+    Python takes compiled code for that of its source if whole seconds and size agree: an edit of a number within the
+    second would be identified by its new text and run by its old one.
+    """
+    for compiled in (*folder.glob("__pycache__/*.pyc"), *(folder / package).glob("**/__pycache__/*.pyc")):
+        with contextlib.suppress(OSError, ValueError, NotImplementedError):
+            source = Path(importlib.util.source_from_cache(str(compiled)))
+            if compiled.stat().st_mtime_ns < source.stat().st_mtime_ns:
+                compiled.unlink()
 
 
 _ADDED: list[str] = []
@@ -151,9 +168,11 @@ def _importable(folders: Sequence[Path]) -> Iterator[None]:
     _ADDED[:] = others
     sys.path[:] = [*new, *own, *others]
     importlib.invalidate_caches()
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         _ADDED[:] = [*new, *others]
         kept = [place for place in sys.path if place not in _ADDED]  # code may add places of its own
         sys.path[:] = [*kept, *_ADDED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import py_compile
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -259,3 +260,23 @@ def test_a_file_within_a_package_keeps_its_relative_imports(tmp_path: Path, writ
     write("pkg/gain.py", "GAIN = 3\n")
     file = write("pkg/sub/net.py", "from ..gain import GAIN\nclass Net:\n    gain = GAIN\n")
     assert import_object(f"{os.path.relpath(file)}:Net").value.gain == 3
+
+
+@pytest.mark.parametrize("reference", ["stale:VALUE", "./stale.py:VALUE", "boxes.stale:VALUE"])
+def test_code_edited_within_a_second_is_not_run_as_it_was_compiled(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python compares whole seconds and sizes: the edit below changes neither."""
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / ("boxes/stale.py" if "boxes" in reference else "stale.py")
+    source.parent.mkdir(exist_ok=True)
+    if "boxes" in reference:
+        source.with_name("__init__.py").touch()
+    second = 1_700_000_000 * 10**9
+    source.write_text("VALUE = 1\n")
+    os.utime(source, ns=(second, second))
+    compiled = py_compile.compile(str(source))
+    os.utime(compiled, ns=(second + 200_000_000,) * 2)
+    source.write_text("VALUE = 2\n")
+    os.utime(source, ns=(second + 500_000_000,) * 2)
+    assert import_object(reference, [tmp_path]).value == 2

@@ -39,7 +39,7 @@ def run(store: Path, hr: Path, *more: object) -> pd.DataFrame:
     free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     spec = hr.with_name("spec.yaml")
     spec.write_text(
-        f"{{name: t, protocol: asasr, datasets: ['D={hr}'], metrics: [psnr_y, vif, ssim_y], device: cpu,"
+        f"{{name: t, protocol: asasr, datasets: ['D={hr}'], metrics: [psnr_y, lpips_alex, ssim_y], device: cpu,"
         " methods: [{id: 'asasr:small-prior', sampling: {steps: 2}}, bicubic]}"
     )
     arguments = ("run", spec, "--store", store, "--no-report", *more)
