@@ -138,7 +138,7 @@ class Metric:
     """Tables show it for HR itself and for bicubic as well: between them lies what a method can win."""
 
     any_size: bool = False
-    """It goes through large images in strips; others take up to ``measuring.MOST_AT_ONCE`` pixels."""
+    """It goes through large images in strips; others take up to ``measure.MOST_AT_ONCE`` pixels."""
 
     missing: Callable[[], str] = field(default=lambda: "", compare=False)
     """Why it cannot be measured on this machine and what to do; '' if it can."""
