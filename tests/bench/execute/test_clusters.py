@@ -239,8 +239,8 @@ def test_ray_measures_on_cores_while_gpus_restore(
     passed = []
     hear = ray_actors._Actors.hear
 
-    def listen(crew: Any) -> Iterator[Any]:
-        for worker, event in hear(crew):
+    def listen(crew: Any, seconds: float | None) -> Iterator[Any]:
+        for worker, event in hear(crew, seconds):
             passed.append(isinstance(event, Passed))
             yield worker, event
 
