@@ -33,8 +33,11 @@ def test_weights_of_others_tell_their_origin_and_licence() -> None:
     origin = (folder / "ORIGIN.md").read_text()
     for path in sorted(folder.glob("*.safetensors")):
         assert f"`{path.name}` `{file_digest(path)}`" in origin
-    assert "BSD-3-Clause" in origin
-    assert "MIT" in origin
+    for licence in ("BSD-3-Clause", "BSD-2-Clause", "MIT"):
+        assert licence in origin
+    for name in ("torchvision", "lpips", "dists"):
+        assert f"LICENSE.{name}" in origin
+        assert "Copyright (c) " in (folder / f"LICENSE.{name}").read_text()
 
 
 @pytest.mark.slow
