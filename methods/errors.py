@@ -15,10 +15,6 @@ class MethodReferenceError(MethodError):
     """A reference (command line or YAML) that says nothing sensible."""
 
 
-class DuplicateMethodError(MethodError):
-    """Two methods of one id."""
-
-
 class MissingWeightsError(MethodError):
     """A method whose weight file is not there."""
 

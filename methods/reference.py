@@ -6,10 +6,12 @@ import difflib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from ..datasets.names import name_problem
@@ -25,10 +27,12 @@ _IMAGE = "{image}"
 _KINDS = ("id", "predictions", "weights", "command", "object")
 
 
-class MethodReference(BaseModel):
-    """A method reference in YAML; exactly one of ``id predictions weights command object``."""
+@dataclass(frozen=True)
+class MethodReference:
+    """Which method is meant; exactly one of ``id predictions weights command object``.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    Its fields are the keys of a method's mapping in YAML. It travels to workers as it is.
+    """
 
     name: str | None = None
     """What tables call it."""
@@ -50,7 +54,7 @@ class MethodReference(BaseModel):
     cwd: str | None = None
     timeout: Annotated[float, Field(gt=0, strict=False)] = 3600.0
     """Seconds for one dataset."""
-    env: dict[str, str] = {}
+    env: dict[str, str] = field(default_factory=dict)
     seeded: bool = False
     version: str = "1"
     """Raise it when the program behind ``command`` changes in a way that no file of it tells."""
@@ -59,20 +63,34 @@ class MethodReference(BaseModel):
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     object: str | None = None
     """``module:attribute`` or ``FILE.py:attribute``."""
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = field(default_factory=dict)
     """What ``object``, a class or a function, is called with."""
     path: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Folders in which the module of ``object`` is looked for, beside the working folder and Python's path."""
-    sampling: dict[str, Any] = {}
+    sampling: dict[str, Any] = field(default_factory=dict)
     """Of an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
     folder: str | None = None
     """Your clone of a recipe's repository, or your copy of a diffusion pipeline."""
     python: str | None = None
     """Interpreter of the environment in which a recipe runs."""
 
+    def given(self) -> dict[str, Any]:
+        """Its keys that say something."""
+        blank = MethodReference()
+        values = {key.name: getattr(self, key.name) for key in fields(self)}
+        return {name: value for name, value in values.items() if value != getattr(blank, name)}
+
+
+@lru_cache(maxsize=1)
+def _mapping() -> type[BaseModel]:
+    """What checks a mapping from outside: the fields of a reference, and no others."""
+    hints, blank = get_type_hints(MethodReference, include_extras=True), MethodReference()
+    keys: dict[str, Any] = {key.name: (hints[key.name], getattr(blank, key.name)) for key in fields(MethodReference)}
+    return create_model("MethodReference", __config__=ConfigDict(extra="forbid", strict=True), **keys)
+
 
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
-    """Read a reference.
+    """Read a reference of the command line or of a spec.
 
     Strings: registry id, weight file, ``predictions:DIR``, ``predictions:DIR/{image}_out.png``,
     ``recipe:NAME@CLONE``, ``module:object``, ``FILE.py:object``; each may follow ``NAME=``.
@@ -85,7 +103,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         _require_a_name(parsed.name)
         return parsed
     try:
-        parsed = MethodReference.model_validate(dict(reference))
+        parsed = MethodReference(**dict(_mapping().model_validate(dict(reference))))
     except ValidationError as error:
         raise MethodReferenceError(f"method {dict(reference)}: {_explain(error.errors()[0])}") from None
     _require_a_name(parsed.name)
@@ -134,19 +152,33 @@ def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[
         parsed = parse_reference(reference)
     except MethodReferenceError:
         return reference
-    given = parsed.model_dump(exclude_unset=True)
+    changes = _placed(parsed, folder)
+    if not changes:
+        return reference
+    return {**(parsed.given() if isinstance(reference, str) else reference), **changes}
+
+
+def beside(reference: MethodReference, folder: Path) -> MethodReference:
+    """The same reference, whatever the working folder is: see ``anchored``."""
+    return replace(reference, **_placed(reference, folder))
+
+
+def _placed(reference: MethodReference, folder: Path) -> dict[str, Any]:
+    """The keys of a reference that name places, with what they are relative to this folder."""
+    changes: dict[str, Any] = {}
     for key in ("predictions", "weights", "cwd", "folder"):
-        if given.get(key) is not None:
-            given[key] = str(folder.absolute() / given[key])
-    if parsed.files is not None:
-        given["files"] = [str(folder.absolute() / file) for file in parsed.files]
-    if parsed.object is not None:
-        file, _, attribute = parsed.object.rpartition(":")
+        path = getattr(reference, key)
+        if path is not None:
+            changes[key] = str(folder.absolute() / path)
+    if reference.files is not None:
+        changes["files"] = tuple(str(folder.absolute() / file) for file in reference.files)
+    if reference.object is not None:
+        file, _, attribute = reference.object.rpartition(":")
         if file.endswith(".py"):
-            given["object"] = f"{folder.absolute() / file}:{attribute}"
+            changes["object"] = f"{folder.absolute() / file}:{attribute}"
         else:
-            given["path"] = [*dict.fromkeys([*parsed.path, str(folder.absolute())])]
-    return reference if given == {"id": reference} else given
+            changes["path"] = tuple(dict.fromkeys([*reference.path, str(folder.absolute())]))
+    return changes
 
 
 def _finished(text: str) -> MethodReference:
@@ -170,7 +202,7 @@ def name_of(reference: str | Mapping[str, Any]) -> str:
 def _from_text(text: str) -> MethodReference:
     name, equals, rest = text.partition("=")
     if equals and name and not set(name) & set("/\\:"):
-        return _from_text(rest).model_copy(update={"name": name})
+        return replace(_from_text(rest), name=name)
     if text.startswith("predictions:"):
         return _finished(text.removeprefix("predictions:"))
     if text.startswith(ASASR):
@@ -189,6 +221,6 @@ def _explain(problem: Any) -> str:
     key = ".".join(map(str, problem["loc"]))
     if problem["type"] != "extra_forbidden":
         return f"'{key}': {problem['msg']}"
-    known = list(MethodReference.model_fields)
+    known = [key.name for key in fields(MethodReference)]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     return f"unknown key '{key}'" + (f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})")

@@ -35,7 +35,7 @@ def restore(
     from ...methods.registry import resolve
 
     entry = resolve(method)
-    if entry.interface == "finished":
+    if entry.is_finished:
         raise MethodReferenceError(f"'{method}' restores no single images; use it in 'run'")
     if not source.exists():
         raise typer.BadParameter(f"{source}: no such image or folder", param_hint="SOURCE")
@@ -45,7 +45,7 @@ def restore(
     targets = {stem: target / f"{stem}.png" if source.is_dir() else target for stem in work}
     if dry_run:
         _tell(entry, source, work, targets, scale, seed)
-    elif entry.interface == "folder":
+    elif entry.takes_folders:
         _restore_folder(entry, work, targets, scale, seed)
     else:
         _restore_each(entry, work, targets, scale, seed, device)
@@ -59,7 +59,7 @@ def _restore_each(
     from ..execute.restore_image import restore_image, torch_device
     from ..failures import no_exit
 
-    place = torch_device(device) if entry.interface == "tensor" else "cpu"
+    place = torch_device(device) if entry.takes_tensors else "cpu"
     loaded = entry.load(place)
     assert isinstance(loaded, Method | PixelMethod)
     with stage_progress() as progress:
@@ -112,7 +112,7 @@ def _tell(
     ends = list(targets.values())
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
     say(f"{entry.card.id}: {len(work)} images at scale {scale}, seed {seed}, to {ends[0]}{more}")
-    method = entry.load("cpu") if entry.interface == "folder" else None
+    method = entry.load("cpu") if entry.takes_folders else None
     if isinstance(method, RecipeMethod):
         recipe = method.recipe
         commit = entry.settings["commit"]

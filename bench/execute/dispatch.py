@@ -28,9 +28,7 @@ def dispatch(
     A job of several images that ends its worker or takes too long is done again image by image, so that it costs the
     cells of the image at fault.
     """
-    programs = {
-        method.name for method in experiment.methods if method.entry is not None and method.entry.interface == "folder"
-    }
+    programs = {method.name for method in experiment.methods if method.entry is not None and method.entry.takes_folders}
     alone: list[Job] = []
     send = _send if executor.shares_files else _send_parcels
     for job, result in send(experiment, executor, jobs, store, stop, programs):

@@ -44,7 +44,7 @@ def declare_methods(experiment: Experiment, store: Store) -> None:
 
 def identity_of(entry: MethodEntry) -> str:
     """Digest of what determines the pixels of a method beside image, scale and seed; names and paths do not."""
-    return digest({"method": entry.identity_of_all(), "seeding": SEEDING if entry.interface == "tensor" else None})
+    return digest({"method": entry.identity_of_all(), "seeding": SEEDING if entry.takes_tensors else None})
 
 
 def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]]:

@@ -75,7 +75,7 @@ class Experiment:
         return Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)
 
     def _on_luma(self, method: PlannedMethod) -> bool:
-        return self.protocol.on_luma and method.entry is not None and method.entry.interface == "pixels"
+        return self.protocol.on_luma and method.entry is not None and method.entry.takes_pixels
 
 
 def find_everything(spec: Spec) -> Experiment:

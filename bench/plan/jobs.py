@@ -133,9 +133,8 @@ def restoration_of(entry: MethodEntry, job: Job, task: Task) -> str:
         MethodError, OSError: a file that determines it cannot be read.
     """
     identity = entry.identity(task.image, job.scale)
-    if entry.interface == "reference":
+    if entry.is_hr:
         identity["reference"] = task.reference
-    seeded = entry.interface == "tensor" and not entry.card.deterministic
     return restoration_key(
-        lq=task.lq, identity=identity, scale=job.scale, seed=job.seed, seeding=SEEDING if seeded else None
+        lq=task.lq, identity=identity, scale=job.scale, seed=job.seed, seeding=SEEDING if entry.seeded else None
     )

@@ -106,7 +106,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             if cells:
                 yield Planned(record=record)
             task = replace(task, metrics=missing)
-            if method.entry is not None and method.entry.interface == "folder":
+            if method.entry is not None and method.entry.takes_folders:
                 folders.setdefault((blank.dataset, blank.method, blank.seed), (blank, []))[1].append(task)
             else:
                 jobs.append(replace(blank, tasks=(task,)))
@@ -147,7 +147,7 @@ def _task(
     place = input_place(dataset, item)
     lq, reference = store.input_of(inputs.key(place)) or ("", None)
     has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
-    is_hr = method.entry is not None and method.entry.interface == "reference"
+    is_hr = method.entry is not None and method.entry.is_hr
     metrics = tuple(
         one.id
         for one in experiment.metrics

@@ -47,8 +47,8 @@ def make_artifacts(config: AsasrConfig, folder: Path, device: str = "auto") -> P
     }  # fmt: skip
     _claim(folder / _RECIPE, recipe)
     for entry in entries:
-        place = torch_device(device) if entry.interface == "tensor" else "cpu"
-        if entry.interface not in ("tensor", "pixels"):
+        place = torch_device(device) if entry.takes_tensors else "cpu"
+        if not entry.restores_images:
             raise TrainingConfigError(f"{entry.card.id}: restores no single images; give its outputs as data instead")
         method = None
         for path in chosen:

@@ -58,7 +58,7 @@ def test_a_recipe_says_what_it_needs_and_is_ready_with_it(id: str, tmp_path: Pat
     entry = resolve({"name": "theirs", "id": id, "folder": str(tmp_path / "clone"), "python": sys.executable})
     assert entry.card.id == "theirs"
     assert entry.origin == id
-    assert entry.interface == "folder"
+    assert entry.takes_folders
 
 
 RESTORE = """

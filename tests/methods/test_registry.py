@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -13,22 +14,45 @@ import numpy as np
 import pytest
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.errors import (
-    DuplicateMethodError,
     MethodError,
     MethodReferenceError,
     MissingWeightsError,
     UnknownMethodError,
 )
+from asasr_bench.methods.networks.interpolation import KERNELS
 from asasr_bench.methods.networks.published import compact_gan_file
+from asasr_bench.methods.reference import beside, parse_reference
 from asasr_bench.methods.registry import REGISTRY, Registry, load_method, resolve
+from asasr_bench.methods.sources import Source, sources
 
 
-def test_a_failed_registration_changes_nothing() -> None:
-    registry = Registry()
-    registry.register(resolve("bicubic"))
-    with pytest.raises(DuplicateMethodError, match="bicubic"):
-        registry.register(resolve("bicubic"))
-    assert list(registry) == ["bicubic"]
+def test_the_first_source_that_knows_a_reference_has_it() -> None:
+    lanczos = REGISTRY.get("lanczos")
+    also = Source(lambda reference: lanczos if reference.id in ("bicubic", "own") else None, lambda: ("own",))
+    registry = Registry([*sources(), also])
+    assert registry.get("own").card.id == "lanczos"
+    assert registry.get("bicubic").card.id == "bicubic"
+    assert registry.names() == [*REGISTRY.names(), "own"]
+    assert len(set(registry.names())) == len(registry.names())
+    with pytest.raises(UnknownMethodError, match="unknown method 'onw'; did you mean 'own'"):
+        registry.get("onw")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "bicubic",
+        "mine=predictions:out/{image}_x4.png",
+        {"command": "run {lq} {sr}", "env": {"A": "1"}, "files": [], "scales": [4], "timeout": 3},
+        {"object": "net:Net", "args": {"depth": [1, {"a": None}]}},
+    ],
+)
+def test_a_reference_travels_and_means_the_same_from_any_folder(reference, tmp_path: Path) -> None:
+    parsed = parse_reference(reference)
+    assert pickle.loads(pickle.dumps(parsed)) == parsed
+    placed = beside(parsed, tmp_path)
+    assert replace(beside(placed, Path("elsewhere")), path=placed.path) == placed
+    assert parse_reference(parsed.given()) == parsed
 
 
 def test_a_name_is_only_a_label() -> None:
@@ -66,7 +90,7 @@ def test_changed_predictions_change_the_identity(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
-@pytest.mark.parametrize("name", list(REGISTRY))
+@pytest.mark.parametrize("name", list(KERNELS))
 def test_tensors_and_pixels_agree(name: str, scale: int, rng: np.random.Generator) -> None:
     import torch
 

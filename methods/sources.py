@@ -1,0 +1,216 @@
+"""Where methods come from: each source knows its ids, and which references are for it. None loads a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from . import asasr, hr
+from .diffusion.pipeline_method import pipeline_entry
+from .diffusion.pipelines import pipeline_ids
+from .entry import MethodEntry
+from .errors import MethodError, MissingWeightsError
+from .finished.predictions import open_predictions
+from .interface import AnyMethod, MethodCard
+from .networks.interpolation import KERNELS, interpolation
+from .networks.published import COMPACT_GAN, compact_gan_file, network_cards
+from .networks.spandrel_network import OVERLAP, TILE, blend_of, load_network
+from .programs.command import ExternalCommand
+from .programs.program_files import program_identity
+from .programs.recipes import PREFIX as RECIPE
+from .programs.recipes import recipe_entry, recipe_ids
+from .reference import MethodReference
+from .user_code.object_method import object_entry
+from .user_code.objects import import_object
+from .weights.files import digest_of, find, weight_file
+
+ENTRY_POINT_GROUP = "asasr_bench.methods"
+_LOSSY = "its images may be compressed with loss, which its values include"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of methods."""
+
+    entry: Callable[[MethodReference], MethodEntry | None]
+    """The method that a reference means; None where the reference is for another source."""
+    ids: Callable[[], Iterable[str]] = tuple
+    """What ``list methods`` shows of it; nothing where its methods are the user's files."""
+
+
+def sources() -> tuple[Source, ...]:
+    """All of them. The first that knows a reference has it, so that nobody else's code takes one of our ids."""
+    return (
+        Source(_interpolation, lambda: KERNELS),
+        Source(_ceiling),
+        Source(_network, lambda: (COMPACT_GAN.id, *network_cards())),
+        Source(_pipeline, pipeline_ids),
+        Source(_asasr, asasr.shipped_names),
+        Source(_recipe, recipe_ids),
+        Source(_weight_file),
+        Source(_command),
+        Source(_predictions),
+        Source(_object),
+        Source(_installed, _entry_points),
+    )
+
+
+def _interpolation(reference: MethodReference) -> MethodEntry | None:
+    if reference.id not in KERNELS:
+        return None
+    method = interpolation(reference.id)
+    return MethodEntry(method.card, "pixels", lambda device: method)
+
+
+def _ceiling(reference: MethodReference) -> MethodEntry | None:
+    def load(device: str) -> AnyMethod:
+        raise MethodError("'hr' is HR itself, which only a benchmark has; it restores nothing")
+
+    return MethodEntry(hr.CARD, "reference", load) if reference.id == hr.CARD.id else None
+
+
+def _network(reference: MethodReference) -> MethodEntry | None:
+    """A network of ours or a published one, whether or not its weights are here."""
+    if reference.id == COMPACT_GAN.id:
+        return _of_spandrel(COMPACT_GAN, compact_gan_file())
+    card = network_cards().get(reference.id or "")
+    if card is None:
+        return None
+    file = weight_file(card.id)
+    path = find(file)
+    return _of_spandrel(card, path, "" if path else f"{card.id}: weight file {file.file} is missing; {file.remedy}")
+
+
+def _pipeline(reference: MethodReference) -> MethodEntry | None:
+    if reference.id not in pipeline_ids():
+        return None
+    return pipeline_entry(reference.id, reference.folder, reference.sampling)
+
+
+def _asasr(reference: MethodReference) -> MethodEntry | None:
+    id, changes = reference.id or "", reference.sampling
+    if not id.startswith(asasr.PREFIX) and id not in asasr.shipped_names():
+        return None
+    card, settings, digest = asasr.describe(id, changes)
+    return MethodEntry(
+        card, "tensor", lambda device: asasr.load(id, card, device, changes), settings, weights_digest=digest,
+        origin="asasr",
+    )  # fmt: skip
+
+
+def _recipe(reference: MethodReference) -> MethodEntry | None:
+    if not (reference.id or "").startswith(RECIPE):
+        return None
+    assert reference.id is not None
+    return recipe_entry(
+        reference.id, reference.folder, python=reference.python, timeout=reference.timeout, env=reference.env,
+        version=reference.version,
+    )  # fmt: skip
+
+
+def _weight_file(reference: MethodReference) -> MethodEntry | None:
+    if reference.weights is None:
+        return None
+    path = Path(reference.weights)
+    name = reference.name or path.stem
+    if not path.is_file():
+        raise MissingWeightsError(name, f"{name}: weight file {path} is missing; download it there or correct the path")
+    published = _card_of(path)
+    if published is not None:
+        card = replace(published, id=name, scales=tuple(reference.scales) or published.scales)
+    else:
+        # Nothing in a file says how it was trained: spandrel's purposes and tags are those of its architecture.
+        card = MethodCard(name, "network", f"Network from {path.name}", tuple(reference.scales), weights=(path.name,))
+    overlap = OVERLAP if reference.overlap is None else reference.overlap
+    return _of_spandrel(card, path, tile=reference.tile or TILE, overlap=overlap)
+
+
+def _card_of(path: Path) -> MethodCard | None:
+    """The card of a published or shipped network whose file this is, whatever it is called."""
+    digest = digest_of(path)
+    if digest == digest_of(compact_gan_file()):
+        return COMPACT_GAN
+    return next((card for id, card in network_cards().items() if weight_file(id).sha256 == digest), None)
+
+
+def _of_spandrel(
+    card: MethodCard, path: Path | None, missing: str = "", *, tile: int = TILE, overlap: int = OVERLAP
+) -> MethodEntry:  # fmt: skip
+    def load(device: str) -> AnyMethod:
+        if path is None:
+            raise MissingWeightsError(card.id, missing)
+        network = load_network(path, card, device=device, tile=tile, overlap=overlap)
+        if digest_of(path) != digest:
+            raise MethodError(f"{path} was replaced while it was read; run again")
+        return network
+
+    settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
+    digest = "" if path is None else digest_of(path)
+    return MethodEntry(card, "tensor", load, settings, digest, missing, origin="spandrel")
+
+
+def _command(reference: MethodReference) -> MethodEntry | None:
+    if reference.command is None:
+        return None
+    name, command = reference.name or "command", reference.command
+    cwd = Path(reference.cwd) if reference.cwd else None
+    program = program_identity(name, command, cwd, reference.env, reference.files)
+    card = MethodCard(
+        name, "external", command, tuple(reference.scales), deterministic=not reference.seeded,
+        version=reference.version,
+        incomplete="; ".join(filter(None, [program.incomplete, _LOSSY if reference.lossy else ""])),
+    )  # fmt: skip
+    method = ExternalCommand(
+        card, command, reference.timeout, cwd, reference.env, reference.suffix, reference.lossy
+    )  # fmt: skip
+    settings: dict[str, object] = {
+        "command": list(program.arguments), "code": program.code, "env": dict(reference.env),
+    }  # fmt: skip
+    if reference.suffix:
+        settings["suffix"] = reference.suffix
+    return MethodEntry(card, "folder", lambda device: method, settings, program.weights, origin="command")
+
+
+def _predictions(reference: MethodReference) -> MethodEntry | None:
+    if reference.predictions is None:
+        return None
+    folder = Path(reference.predictions)
+    method = open_predictions(
+        folder, name=reference.name or folder.resolve().name, suffix=reference.suffix, lossy=reference.lossy
+    )
+    card = replace(method.card, incomplete=_LOSSY if reference.lossy else "")
+    return MethodEntry(card, "finished", lambda device: method, origin="predictions")
+
+
+def _object(reference: MethodReference) -> MethodEntry | None:
+    """The user's code, by the module or file that it is in."""
+    if reference.object is None:
+        return None
+    folders = dict.fromkeys([*(Path(folder).absolute() for folder in reference.path), Path.cwd()])
+    try:
+        return object_entry(import_object(reference.object, tuple(folders)), reference.args)
+    except MissingWeightsError as error:
+        raise MissingWeightsError(reference.name or error.method, str(error)) from error
+    except MethodError as error:
+        raise MethodError(f"method '{reference.object}': {error}") from error
+
+
+def _installed(reference: MethodReference) -> MethodEntry | None:
+    """The code of an installed package, by the name of its entry point."""
+    id = reference.id
+    if id is None or id not in (points := _entry_points()):
+        return None
+    place = points[id]
+    try:
+        entry = object_entry(import_object(place))
+    except MissingWeightsError as error:
+        raise MissingWeightsError(id, str(error)) from error
+    except MethodError as error:
+        raise MethodError(f"method '{id}' of {place} does not load ({error})") from error
+    return replace(entry, card=replace(entry.card, id=id))  # tables show what was asked for
+
+
+def _entry_points() -> dict[str, str]:
+    return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=ENTRY_POINT_GROUP)}
