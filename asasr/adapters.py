@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from ..datasets.errors import BenchError
 from .choices import Role
 
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -30,7 +31,7 @@ METADATA_KEY = "lora_adapter_metadata"
 """Where diffusers keeps rank and alpha in the header of an adapter file."""
 
 
-class AdapterError(ValueError):
+class AdapterError(BenchError, ValueError):
     """An adapter file that does not fit; the message names it, the cause and the remedy."""
 
 

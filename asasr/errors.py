@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..datasets.errors import BenchError, UsageError
 
-class TrainingError(ValueError):
+
+class TrainingError(BenchError, ValueError):
     """A training that cannot start or go on; the message says where, why and what to do."""
 
 
-class TrainingConfigError(TrainingError):
+class TrainingConfigError(UsageError, TrainingError):
     """A configuration that makes no sense; the message names the file, the key and the remedy."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
+from ..datasets.errors import BenchError
 from ..datasets.names import printable
 
 _OURS = "asasr_bench"
@@ -15,7 +16,7 @@ _LONGEST = 10_000
 """Characters of a traceback that are kept, the last ones: endless recursion has a million."""
 
 
-class CalledExitError(RuntimeError):
+class CalledExitError(BenchError, RuntimeError):
     """Code of a method or a metric called ``sys.exit``, which would have ended the run."""
 
 
@@ -51,7 +52,7 @@ def no_exit() -> Iterator[None]:
 def explain(error: Exception) -> str:
     """One line for a report; our own errors speak for themselves, others carry their type."""
     text = printable(" ".join(str(error).split()))  # an external program's last words may command a terminal
-    ours = type(error).__module__.startswith(_OURS) or type(error) is ValueError
+    ours = isinstance(error, BenchError) or type(error) is ValueError
     return text if ours and text else f"{type(error).__name__}: {text}"
 
 

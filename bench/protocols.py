@@ -6,6 +6,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from ..datasets.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -31,7 +33,7 @@ class Protocol:
     """Negative values of SSIM's contrast-structure map count as 0 (pyiqa)."""
 
 
-class ProtocolError(ValueError):
+class ProtocolError(UsageError, ValueError):
     """Unknown protocol, or one that contradicts the scale asked for."""
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..datasets.errors import UsageError
 from ..datasets.names import name_problem
 from ..datasets.yaml_text import YamlError, read_yaml
 from ..methods.reference import anchored
@@ -20,7 +21,7 @@ from .protocols import protocol_scale, rescaled
 _MAX_WORKERS = 256
 
 
-class SpecError(ValueError):
+class SpecError(UsageError, ValueError):
     """A spec that cannot be used; the message names the file, the key and the remedy."""
 
 

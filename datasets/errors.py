@@ -1,9 +1,25 @@
-"""What can be wrong with a dataset."""
+"""What can be wrong: the errors of the whole package descend from ``BenchError``, those of datasets stand here."""
 
 from __future__ import annotations
 
+from typing import ClassVar
 
-class DatasetError(ValueError):
+
+class BenchError(Exception):
+    """Something that the user can mend: the message names the file, the cause and the remedy, on one line."""
+
+    exit_code: ClassVar[int] = 3
+    """Exit code of a command that ends with this error; 3: data, weights, an engine or a store are not as they must
+    be."""
+
+
+class UsageError(BenchError):
+    """The command, a spec or a configuration asks for something that cannot be: nothing was done."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class DatasetError(BenchError, ValueError):
     """A folder that cannot be used as a dataset; the message names files, cause and remedy."""
 
 

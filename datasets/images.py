@@ -17,6 +17,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .errors import BenchError
+
 READING = 2
 """Version of what pixels ``read_image`` makes of a file; part of what names an input."""
 
@@ -38,7 +40,7 @@ _CORRUPT = ("Corrupt JPEG data", "Premature end of JPEG")
 """How libjpeg's warnings of damaged data begin; it has others, of headers, that leave the pixels what they were."""
 
 
-class ImageError(ValueError):
+class ImageError(BenchError, ValueError):
     """An image file that cannot be used; the message names the file, the cause and the remedy."""
 
 

@@ -10,6 +10,7 @@ import difflib
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import UsageError
 from .imresize import imresize
 
 LQ_FILES = "files"
@@ -20,7 +21,7 @@ MATLAB_BICUBIC = "matlab-bicubic"
 _DEGRADATION = "degradation"
 
 
-class LqRuleError(ValueError):
+class LqRuleError(UsageError, ValueError):
     """An LQ rule that does not exist, or not for this scale."""
 
 

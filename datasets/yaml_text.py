@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
+from .errors import BenchError
+
 _LONGEST = 4 << 20
 _DEEPEST = 40
 _MOST_NODES = 200_000
 
 
-class YamlError(ValueError):
+class YamlError(BenchError, ValueError):
     """Text that is not YAML, or more than plain values; the message names its origin, the cause and the remedy."""
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from ..datasets.errors import BenchError, UsageError
 
-class MethodError(ValueError):
+
+class MethodError(BenchError, ValueError):
     """A method that cannot be used; the message names it, the cause and the remedy."""
 
 
-class UnknownMethodError(MethodError):
+class UnknownMethodError(UsageError, MethodError):
     """No method of that name."""
 
 
-class MethodReferenceError(MethodError):
+class MethodReferenceError(UsageError, MethodError):
     """A reference (command line or YAML) that says nothing sensible."""
 
 

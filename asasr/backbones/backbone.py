@@ -9,8 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ...datasets.errors import BenchError
 
-class BackboneError(ValueError):
+
+class BackboneError(BenchError, ValueError):
     """A backbone that cannot be built or used; the message names the source, the cause and the remedy."""
 
 

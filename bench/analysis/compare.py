@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...datasets.errors import BenchError
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ComparisonError(ValueError):
+class ComparisonError(BenchError, ValueError):
     """Nothing to compare; the message says what the store has."""
 
 

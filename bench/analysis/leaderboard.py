@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.card import card_ids, load_card
+from ...datasets.errors import UsageError
 from ...datasets.images import write_atomically
 from ...methods.reference import name_of
 from ...reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
@@ -29,7 +30,7 @@ FORMATS = ("md", "csv", "tex", "html")
 _EXAMPLES_PER_DATASET = 3
 
 
-class FormatError(ValueError):
+class FormatError(UsageError, ValueError):
     """A report format that does not exist."""
 
 

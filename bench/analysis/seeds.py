@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
@@ -28,7 +29,7 @@ _PLACE = ["protocol", "scale", "dataset", "method"]
 _OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
 
 
-class StabilityError(ValueError):
+class StabilityError(BenchError, ValueError):
     """Nothing to tell; the message says why."""
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from .exit_codes import INCOMPLETE
 from .progress import stage_progress
-from .run import EXIT_INCOMPLETE, given
+from .run import given
 from .stopping import Terminated, graceful
 from .terminal import say
 
@@ -64,4 +65,4 @@ def ablate(
     for message in summary.messages:
         say(f"  {message}", err=True)
     if not summary.complete:
-        raise typer.Exit(EXIT_INCOMPLETE)
+        raise typer.Exit(INCOMPLETE)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...datasets.errors import UsageError
 
-class AssignmentError(ValueError):
+
+class AssignmentError(UsageError, ValueError):
     """Text that is no KEY=VALUE; the message names the option."""
 
 

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from . import catalogue
+from .exit_codes import INCOMPLETE
 from .progress import download_progress
 from .terminal import say
-
-EXIT_DATA = 3
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check datasets; prepare LQ images.")
 app.command(name="list")(catalogue.datasets)
@@ -59,7 +58,7 @@ def verify(
             broken = True
             say(f"  {problem}", err=True)
     if broken:
-        raise typer.Exit(EXIT_DATA)
+        raise typer.Exit(INCOMPLETE)
 
 
 @app.command()

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from .exit_codes import GATE_FAILED
 from .terminal import plain_console, say, say_left_out_of
 
-EXIT_DRIFT = 1
 _SHOWN = 30
 """Cells in a terminal; files have all."""
 
@@ -69,7 +69,7 @@ def check(
         say(line)
     say_left_out_of(store)
     if not report.passed:
-        raise typer.Exit(EXIT_DRIFT)
+        raise typer.Exit(GATE_FAILED)
 
 
 def history(

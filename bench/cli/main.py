@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ...asasr.training.stopping import TrainingStopped
+from ...datasets.errors import BenchError
 from ..execute.library_noise import quiet_libraries
 from . import (
     ablate,
@@ -32,29 +33,11 @@ from . import (
     train,
     weights,
 )
+from .exit_codes import INTERNAL, INTERRUPTED, TERMINATED, UNREAD
 from .stopping import Terminated
-
-EXIT_USAGE = 2
-EXIT_DATA = 3
-EXIT_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143  # 128 + SIGTERM, as shells say
-EXIT_UNREAD = 141  # 128 + SIGPIPE
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Errors of writing to an open file, which name none."""
-_USAGE_ERRORS = {
-    "SpecError",
-    "ProtocolError",
-    "MetricError",
-    "UnknownMethodError",
-    "MethodReferenceError",
-    "FormatError",
-    "LqRuleError",
-    "TrainingConfigError",
-    "AssignmentError",
-}
-"""Names of the errors that say the command was used wrongly; our other errors are about data, weights or the store."""
 
 app = typer.Typer(
     name="asasr-bench",
@@ -109,8 +92,8 @@ def main() -> None:
         status = _status()
         sys.stdout.flush()
     except BrokenPipeError:
-        status = EXIT_UNREAD
-    if status == EXIT_UNREAD:
+        status = UNREAD
+    if status == UNREAD:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     sys.exit(status)
 
@@ -141,15 +124,15 @@ def _status() -> int:
         app()
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # typer and rich end with 1 then, as with any failure
-            return EXIT_UNREAD
+            return UNREAD
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except _Interrupted:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # pressed again while libraries clean up, it ends at once
         print("\ninterrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return INTERRUPTED
     except Terminated:
         print("terminated; what was finished is kept, run the same command to go on", file=sys.stderr)
-        return EXIT_TERMINATED
+        return TERMINATED
     except TrainingStopped as stopped:
         if str(stopped):
             _tell(str(stopped))
@@ -165,21 +148,19 @@ def _status() -> int:
 
 def _told(error: Exception) -> int:
     """Tell an error in words; the status for it."""
-    names = {cls.__name__ for cls in type(error).__mro__}
-    ours = type(error).__module__.startswith("asasr_bench")
-    if ours:
+    if isinstance(error, BenchError):
         _tell(f"error: {error}")
-        return EXIT_USAGE if names & _USAGE_ERRORS else EXIT_DATA
+        return error.exit_code
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_ERRORS):
         where = error.filename or f"writing (temporary files are in {tempfile.tempdir or 'TMPDIR'})"
         _tell(f"error: {where}: {error.strerror}; check the path, its rights and the disk's space")
-        return EXIT_DATA
+        return BenchError.exit_code
     if isinstance(error, MemoryError):
         _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")
-        return EXIT_DATA
+        return BenchError.exit_code
     _tell(f"internal error: {type(error).__name__}: {error}")
     _tell("run again with --debug for details")
-    return EXIT_INTERNAL
+    return INTERNAL
 
 
 def _tell(text: str) -> None:

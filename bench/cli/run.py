@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .assignments import assignments
+from .exit_codes import INCOMPLETE
 from .progress import stage_progress
 from .stopping import Terminated, graceful
 from .terminal import plain_console, say
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from ..execute.run import Summary
     from ..plan.missing import Scope
     from ..spec import Spec
-
-EXIT_INCOMPLETE = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -103,7 +102,7 @@ def run(
     if hint:
         say(hint, err=True)
     if not summary.complete:
-        raise typer.Exit(EXIT_INCOMPLETE)
+        raise typer.Exit(INCOMPLETE)
 
 
 _WORTH_TELLING = 60.0

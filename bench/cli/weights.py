@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from .catalogue import print_table
+from .exit_codes import INCOMPLETE
 from .progress import download_progress
 from .terminal import say
-
-EXIT_DATA = 3
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files.")
 
@@ -72,7 +71,7 @@ def verify(
             broken = True
             say(f"{entry.id}: missing; {entry.remedy}", err=True)
     if broken:
-        raise typer.Exit(EXIT_DATA)
+        raise typer.Exit(INCOMPLETE)
 
 
 def doctor(
@@ -147,4 +146,4 @@ def _compare_with_record(folder: Path, device: str) -> None:
     for line in missing:
         say(line, err=True)
     if missing:
-        raise typer.Exit(EXIT_DATA)
+        raise typer.Exit(INCOMPLETE)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ...datasets.errors import BenchError
 from ...datasets.images import write_atomically
 from ..metrics.registry import stored_id
 from ..store.records import Place
@@ -20,7 +21,7 @@ from .baseline_text import FORMAT, parse
 from .snapshot import OutputState, ScoreState, Snapshot, take_snapshot
 
 
-class BaselineError(ValueError):
+class BaselineError(BenchError, ValueError):
     """A baseline that cannot be read or made; the message names the file and the remedy."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
 from ..metrics.similarity import row_strips
 from ..store.images import Pixels
@@ -26,7 +27,7 @@ _DARK = 8
 """Grey levels: an LQ image with a pixel above them has no SR image without a pixel above 1."""
 
 
-class OutputError(ValueError):
+class OutputError(BenchError, ValueError):
     """A method returned something that is no restored image; the message says what, and what to do."""
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ...datasets.errors import BenchError
 from ..plan.disk_list import Spool
 from ..plan.experiment import Experiment, InputPlace, input_place
 from ..plan.inputs import Input, InputError
@@ -21,7 +22,7 @@ Progress = Callable[[str, int, int], None]
 STAGE = "preparing images"
 
 
-class StoppedError(RuntimeError):
+class StoppedError(BenchError, RuntimeError):
     """The run was asked to stop before its end; what is finished is stored."""
 
 

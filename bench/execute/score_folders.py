@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...datasets.dataset import Sample, folder_dataset
+from ...datasets.errors import BenchError
 from ...datasets.images import crop_to_multiple, read_image
 from ..metrics.measure import ahead, grouped, images_together, measure_each
 from ..metrics.metric import MetricError, Pair, Pixels
@@ -27,7 +28,7 @@ class ImageScore:
     value: float
 
 
-class ScoreError(ValueError):
+class ScoreError(BenchError, ValueError):
     """Images that cannot be compared or measured; the message names them."""
 
 

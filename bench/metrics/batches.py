@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
 from .metric import Need, Pair
 from .similarity import shave
@@ -23,7 +24,7 @@ TOLERANCE = 1e-4
 """Relative difference that batch size, threads and device may make to a network's float32 value."""
 
 
-class OutOfMemoryError(RuntimeError):
+class OutOfMemoryError(BenchError, RuntimeError):
     """One image alone is too much for the device."""
 
 

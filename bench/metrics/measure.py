@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ...datasets.errors import BenchError
 from ..failures import no_exit
 from .metric import Metric, Pair
 
@@ -25,7 +26,7 @@ hundreds of bytes for each pixel."""
 _DECODERS = 2
 
 
-class TooLargeError(ValueError):
+class TooLargeError(BenchError, ValueError):
     """An image that a metric does not take as a whole."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import UsageError
 from ...datasets.ground_truth.kinds import Truth
 from ...datasets.images import as_rgb
 from ..protocols import Protocol
@@ -183,5 +184,5 @@ class Metric:
         return (self.needs in given or self.needs in truths) and (not self.lq_rules or lq_rule in self.lq_rules)
 
 
-class MetricError(ValueError):
+class MetricError(UsageError, ValueError):
     """Unknown metric."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets.dataset import Sample
+from ...datasets.errors import BenchError
 from ...datasets.ground_truth.kinds import TruthSource
 from ...datasets.images import crop_to_multiple, file_digest, read_image
 from ...datasets.imresize import imresize
@@ -17,7 +18,7 @@ from ..store.images import Objects, Pixels
 from ..store.keys import input_key
 
 
-class InputError(ValueError):
+class InputError(BenchError, ValueError):
     """The files of one image do not fit each other; the message names them and both sizes."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import BenchError
 from ...datasets.images import ImageError, check_size, pixel_digest, read_image, write_atomically, write_png
 from ...datasets.names import printable
 
@@ -21,11 +22,11 @@ _FILE = re.compile(r"[0-9a-f]{64}\.(png|npy)")
 Pixels = NDArray[Any]
 
 
-class StoreError(RuntimeError):
+class StoreError(BenchError, RuntimeError):
     """The store cannot be read or written; the message says which, why, and what to do."""
 
 
-class DamagedObjectError(RuntimeError):
+class DamagedObjectError(BenchError, RuntimeError):
     """A stored image that no longer has the pixels it is named after."""
 
 

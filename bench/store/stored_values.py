@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import BenchError
 from ..metrics.card import MetricCard
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _LARGEST_PAYLOAD = 2**26
 """Bytes; the largest that a metric stores (a confusion matrix of 1000 classes) has 8 MB."""
 
 
-class DamagedRowError(ValueError):
+class DamagedRowError(BenchError, ValueError):
     """A row that no run wrote; the message says what is wrong with it."""
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets.card import data_root
+from ...datasets.errors import BenchError
 from ...datasets.images import file_digest, read_image
 from ..execute.restore_image import torch_device
 from ..metrics.measure import ahead, grouped, images_together, measure_each
@@ -28,7 +29,7 @@ _SR, _HR = "results_osediff", "test_HR"
 _SOURCE = "github.com/cswry/OSEDiff, preset/datasets/benchmark_realsr"
 
 
-class GoldenError(ValueError):
+class GoldenError(BenchError, ValueError):
     """The images of the record are not there, or are others; the message names the file and the remedy."""
 
 

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import BenchError
 from ..images import file_digest
 
 Tell = Callable[[str, int, int], None]
@@ -18,7 +19,7 @@ _TIMEOUT = 60
 OFFLINE = "ASASR_BENCH_OFFLINE"
 
 
-class DownloadError(ValueError):
+class DownloadError(BenchError, ValueError):
     """A file that cannot be had; the message names it, the cause and the remedy."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import BenchError
 from ..images import ImageError, file_digest, load_upright, opened_image
 
 Kind = Literal["text", "instances", "labels"]
@@ -20,7 +21,7 @@ VOID = 255
 """Label of pixels that count for nothing."""
 
 
-class TruthError(ValueError):
+class TruthError(BenchError, ValueError):
     """Ground truth that cannot be used; the message names file, cause and remedy."""
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import BenchError
 from .ncnn_file import NcnnError, read_convolutions
 
 Arrays = dict[str, NDArray[np.float32]]
 
 
-class ConversionError(ValueError):
+class ConversionError(BenchError, ValueError):
     """Content that is not what a conversion expects."""
 
 

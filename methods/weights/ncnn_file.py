@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.errors import BenchError
+
 _MAGIC = "7767517"
 _HALF, _FLOAT = 0x01306B47, 0
 """Tags before the weights of a layer: half precision, padded to four bytes, or float32."""
@@ -17,7 +19,7 @@ _CHANNELS, _KERNEL, _KERNEL_HEIGHT, _BIAS, _COUNT = "0", "1", "11", "5", "6"
 """Keys of a convolution: channels out, kernel width and height, whether it has a bias, number of weights."""
 
 
-class NcnnError(ValueError):
+class NcnnError(BenchError, ValueError):
     """Files that are not of ncnn, or do not fit each other."""
 
 

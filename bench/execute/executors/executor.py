@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from ....datasets.errors import BenchError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -14,7 +16,7 @@ TRIES = 2
 one item seldom, its own fault every time. A suspect gets as many tries alone, or on other nodes."""
 
 
-class ExecutorError(RuntimeError):
+class ExecutorError(BenchError, RuntimeError):
     """The workers cannot be had or used; the message says why and what to do."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ....datasets.errors import BenchError
 from .ocr.rules import Reading
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Image = NDArray[np.uint8]
 """RGB ``[H, W, 3]``."""
 
 
-class EngineError(ValueError):
+class EngineError(BenchError, ValueError):
     """An engine that does not exist or cannot be used; the message says what to do."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....datasets.degradation.settings import preset
+from ....datasets.errors import BenchError
 from ....datasets.images import file_digest, write_atomically
 from ...execute.prepare_inputs import Progress
 from ...store.keys import digest
@@ -40,7 +41,7 @@ class Workshop:
     """Called with that, the steps done and the steps in all."""
 
 
-class MissingArmError(RuntimeError):
+class MissingArmError(BenchError, RuntimeError):
     """An arm that is not trained, where nothing may be."""
 
 

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ....asasr.training.stopping import TrainingStopped, asked_to_stop
+from ....datasets.errors import BenchError
 
 WEIGHTS_FILE = "referee.safetensors"
 Tell = Callable[[int, int, dict[str, float]], None]
 """Receives the step, the number of steps and the mean loss."""
 
 
-class TrainingDataError(ValueError):
+class TrainingDataError(BenchError, ValueError):
     """Material that cannot be trained on; the message names it."""
 
 
