@@ -42,10 +42,13 @@ class Adapters:
         network: diffusers' transformer or UNet.
         prefix: first part of the names in adapter files: ``transformer`` or ``unet``.
         idle: layers whose adapters are not trained, since they cannot change the output.
+        dtype: of the adapters' tensors, whatever that of the network is; see ``PrecisionPolicy``.
     """
 
-    def __init__(self, network: torch.nn.Module, prefix: str, idle: Sequence[str] = ()) -> None:
-        self._network, self._prefix, self._idle = network, prefix, tuple(idle)
+    def __init__(
+        self, network: torch.nn.Module, prefix: str, idle: Sequence[str] = (), dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._network, self._prefix, self._idle, self._dtype = network, prefix, tuple(idle), dtype
         self._configs: dict[Role, LoraConfig] = {}
 
     @property
@@ -203,6 +206,8 @@ class Adapters:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are what we want
             inject_adapter_in_model(config, self._network, adapter_name=role)
+        for parameter in self.parameters(role):  # peft gives an adapter the format of the layer that it is on
+            parameter.data = parameter.data.to(self._dtype)
         self._configs[role] = config
         self.activate(active)
 

@@ -9,7 +9,10 @@ Basis = Literal["dct", "fft", "rfft2"]
 Weights = Literal["raw", "unit-mean"]
 """Of the Sobolev operator: as the formula has them, or divided by their mean."""
 Sampler = Literal["euler", "adams"]
-Precision = Literal["no", "bf16"]
+Family = Literal["flux", "sd15", "sdxl", "small"]
+"""Of a backbone."""
+Precision = Literal["auto", "no", "bf16", "fp16"]
+"""Of the sampling; see ``precision.sampling_policy``."""
 ColourFix = Literal["none", "adain", "wavelet"]
 Kind = Literal["adversary", "gradient", "lq", "policy"]
 """Of a negative: where the loser of a pair comes from."""

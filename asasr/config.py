@@ -13,11 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..datasets.degradation.settings import preset_names as degradation_names
 from ..datasets.yaml_text import YamlError, read_yaml
-from .choices import Basis, ColourFix, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
+from .choices import Basis, ColourFix, Family, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
 from .errors import TrainingConfigError
 from .training.settings import TrainingSettings
-
-Family = Literal["flux", "sd15", "sdxl", "small"]
 
 Number = Annotated[float, Field(strict=False)]
 """YAML may write it as an integer."""
@@ -155,7 +153,7 @@ class SamplingConfig(_Strict):
     tile: Annotated[int, Field(ge=16)] = 128
     overlap: Annotated[int, Field(ge=0)] = 32
     colored_noise: Number = 0.0
-    precision: Precision = "no"
+    precision: Precision = "auto"
     samples: Annotated[int, Field(ge=1)] = 1
     antithetic: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
     scales: dict[Role, float] = {}

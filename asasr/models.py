@@ -14,11 +14,11 @@ from .adapters import Adapters
 from .backbones.backbone import Backbone, BackboneError, Codec
 from .backbones.codec import PixelCodec, VaeCodec
 from .backbones.flux import FluxBackbone
-from .backbones.precision import loaded_as
 from .backbones.schedule import VarianceSchedule
 from .backbones.unet import UNetBackbone, widen_input
 from .choices import Role
 from .config import HUB, ModelConfig
+from .precision import FULL, PrecisionPolicy, loaded_as
 
 
 @dataclass
@@ -44,19 +44,21 @@ class Model:
         return self
 
 
-def build_model(config: ModelConfig, dtype: torch.dtype = torch.float32) -> Model:
+def build_model(config: ModelConfig, precision: PrecisionPolicy = FULL) -> Model:
     """Networks with trained or random weights, all adapters of the configuration loaded, none acting.
 
     Raises:
         BackboneError: weights that cannot be had; the message says how to get them.
         AdapterError: an adapter file that does not fit.
     """
-    backbone = _BUILDERS[config.family](config, dtype)
+    backbone = _BUILDERS[config.family](config, precision.weights)
     backbone.requires_grad_(False)
-    adapters = Adapters(backbone.network, "transformer" if config.family == "flux" else "unet", backbone.idle)
+    backbone.precision = precision
+    prefix = "transformer" if config.family == "flux" else "unet"
+    adapters = Adapters(backbone.network, prefix, backbone.idle, precision.adapters)
     for role, path in config.adapters.items():
         adapters.load(role, _adapter_file(path))
-    return Model(backbone.eval(), _codec(config, dtype), adapters, config)
+    return Model(backbone.eval(), _codec(config, precision), adapters, config)
 
 
 def _adapter_file(path: str) -> Path:
@@ -99,12 +101,13 @@ def _small(config: ModelConfig, dtype: torch.dtype) -> Backbone:
 _BUILDERS = {"flux": _flux, "sd15": _stable_diffusion, "sdxl": _stable_diffusion, "small": _small}
 
 
-def _codec(config: ModelConfig, dtype: torch.dtype) -> Codec:
+def _codec(config: ModelConfig, precision: PrecisionPolicy) -> Codec:
     if config.family == "small":
         return PixelCodec()
     from diffusers import AutoencoderKL
 
-    return VaeCodec(_pretrained_or_random(AutoencoderKL, "vae", config.vae, config, dtype))
+    vae = _pretrained_or_random(AutoencoderKL, "vae", config.vae, config, torch.float32)
+    return VaeCodec(vae.to(precision.vae(bool(vae.config.force_upcast))))
 
 
 def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from .backbones.backbone import BackboneError, Prompt
-from .backbones.precision import has_bfloat16, loaded_as
 from .config import ModelConfig
+from .precision import has_bfloat16, loaded_as
 
 
 @torch.no_grad()

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .backbones.backbone import Backbone, Codec, Prompt
-from .backbones.precision import has_bfloat16
 from .choices import ColourFix, Precision, Sampler
 from .colour import fix_colour
 from .flow import integrate, interpolate, sampling_sigmas
+from .precision import computing_in, forward_dtype
 from .spectral import SobolevOperator
 
 _SEED_STRIDE = 1_000_003
@@ -31,7 +31,7 @@ class SamplingSettings:
     start: float = 1.0
     """Sigma at which sampling begins, from the LQ image under that much noise (SDEdit, arXiv 2108.01073); 1: noise."""
     shift: float | None = None
-    """``mu`` of the schedule; None: the family's own for the latent's size."""
+    """``mu`` of the schedule; None: the family's own for the size that the network sees, a tile's."""
     guidance: float = 3.5
     """Embedded guidance of FLUX."""
     colour_fix: ColourFix = "adain"
@@ -41,9 +41,9 @@ class SamplingSettings:
     """Latents that neighbouring tiles share."""
     colored_noise: float = 0.0
     """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
-    precision: Precision = "no"
-    """``bf16``: velocities in bfloat16 where the device has it, which is two to three times as fast on a CPU, and in
-    float32 elsewhere; the state stays float32."""
+    precision: Precision = "auto"
+    """Of the velocities; see ``precision.sampling_policy``. bfloat16 is two to three times as fast on a CPU that has
+    it; the state stays float32."""
     samples: int = 1
     """Average of that many samples: it approaches the posterior's mean, the image of least squared error."""
     antithetic: float = 0.0
@@ -72,7 +72,7 @@ def restore(
     enlarged = functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
     padded = _pad(enlarged, codec.reduction * backbone.multiple)
     condition = codec.encode(padded, [torch.Generator().manual_seed(seed) for seed in seeds])
-    mu = backbone.shift(*condition.shape[-2:]) if settings.shift is None else settings.shift
+    mu = backbone.shift(*_seen(backbone, condition, settings)) if settings.shift is None else settings.shift
     sigmas = sampling_sigmas(settings.steps, mu, min(settings.start, backbone.sigma_range[1]))
 
     def velocity(state: Tensor, sigma: Tensor) -> Tensor:
@@ -95,13 +95,14 @@ def tiled_velocity(
     prompt: Prompt | None = None,
 ) -> Tensor:  # fmt: skip
     """The velocity of a large latent, blended from overlapping tiles with weights that fall to their edges."""
-    multiple, (height, width) = backbone.multiple, state.shape[-2:]
-    tile, overlap = (_whole(length, multiple) for length in (settings.tile, settings.overlap))
-    if height <= tile and width <= tile:
+    height, width = state.shape[-2:]
+    down, across = _tiles(backbone, state, settings)
+    if len(down) == len(across) == 1:
         return _velocity(backbone, state, sigma, lq, settings, prompt)
+    overlap = _whole(settings.overlap, backbone.multiple)
     total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
-    for rows in _spans(height, tile, overlap, multiple):
-        for columns in _spans(width, tile, overlap, multiple):
+    for rows in down:
+        for columns in across:
             part = (..., rows, columns)
             velocity = _velocity(backbone, state[part], sigma, lq[part], settings, prompt)
             weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
@@ -110,11 +111,24 @@ def tiled_velocity(
     return total / weights
 
 
+def _tiles(backbone: Backbone, latents: Tensor, settings: SamplingSettings) -> tuple[list[slice], list[slice]]:
+    """Rows and columns of the tiles that latents are cut into."""
+    tile, overlap = (_whole(length, backbone.multiple) for length in (settings.tile, settings.overlap))
+    height, width = latents.shape[-2:]
+    return _spans(height, tile, overlap, backbone.multiple), _spans(width, tile, overlap, backbone.multiple)
+
+
+def _seen(backbone: Backbone, latents: Tensor, settings: SamplingSettings) -> tuple[int, int]:
+    """Height and width of what the network is given at once; all tiles have the same."""
+    down, across = _tiles(backbone, latents, settings)
+    return down[0].stop - down[0].start, across[0].stop - across[0].start
+
+
 def _velocity(
     backbone: Backbone, state: Tensor, sigma: Tensor, lq: Tensor, settings: SamplingSettings, prompt: Prompt | None
 ) -> Tensor:
     device = state.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=settings.precision == "bf16" and has_bfloat16(device)):
+    with computing_in(forward_dtype(backbone.precision, settings.precision, device), device):
         velocity: Tensor = backbone(state, sigma, lq, prompt, settings.guidance)
     return velocity.float()
 

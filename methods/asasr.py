@@ -139,11 +139,10 @@ def load(
         MethodError: its configuration or files cannot be used.
         MissingWeightsError: weights that must be downloaded first.
     """
-    import torch
-
     from ..asasr.adapters import AdapterError
     from ..asasr.backbones.backbone import BackboneError
     from ..asasr.models import build_model
+    from ..asasr.precision import sampling_policy
     from ..asasr.prompts import empty_prompt
     from ..asasr.sampling import SamplingSettings
 
@@ -152,7 +151,7 @@ def load(
         config = load_config(find_model(reference), overrides)
         adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
         wanted = config.model.model_copy(update={"adapters": adapters})
-        model = build_model(wanted, torch.float32 if wanted.family == "small" or device == "cpu" else torch.bfloat16)
+        model = build_model(wanted, sampling_policy(wanted.family, config.sampling.precision, device))
         prompt = empty_prompt(wanted, device)
     except BackboneError as error:
         raise MissingWeightsError(reference, f"{reference}: {error}") from None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...datasets.errors import BenchError
+from ..precision import FULL, PrecisionPolicy
 
 
 class BackboneError(BenchError, ValueError):
@@ -63,6 +64,8 @@ class Backbone(torch.nn.Module):
     """Layers of ``network`` whose adapters cannot change the output, and so are not trained."""
     sigma_range: tuple[float, float] = (0.0, 1.0)
     """Noise levels that the network knows."""
+    precision: PrecisionPolicy = FULL
+    """Number formats that it was built in."""
 
     def forward(
         self, state: Tensor, sigma: Tensor, lq: Tensor | None, prompt: Prompt | None = None, guidance: float = 0.0

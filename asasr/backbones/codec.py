@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..precision import computing_in
+
 
 class PixelCodec:
     """Pixels are the latents, stretched to [-1, 1]."""
@@ -25,6 +27,8 @@ class PixelCodec:
 
 class VaeCodec:
     """``AutoencoderKL`` with its shift and scale; images larger than a tile go through it in blended tiles.
+
+    It computes in the format of its own weights, whatever the forward around it is computed in.
 
     Args:
         tile: side of a tile in pixels; images up to this size are not cut.
@@ -50,12 +54,15 @@ class VaeCodec:
     @torch.no_grad()
     def moments(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and deviation of the posterior, shifted and scaled, ``[B, C, h, w]`` each."""
-        posterior = self.vae.encode((images * 2 - 1).to(self.vae.dtype)).latent_dist
+        with computing_in(None, images.device.type):
+            posterior = self.vae.encode((images * 2 - 1).to(self.vae.dtype)).latent_dist
         mean: Tensor = (posterior.mean.float() - self._shift) * self._scale
         return mean, posterior.std.float() * self._scale
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """See ``Codec``."""
-        images: Tensor = self.vae.decode((latents / self._scale + self._shift).to(self.vae.dtype), return_dict=False)[0]
+        scaled = (latents / self._scale + self._shift).to(self.vae.dtype)
+        with computing_in(None, latents.device.type):
+            images: Tensor = self.vae.decode(scaled, return_dict=False)[0]
         return ((images.float() + 1) / 2).clamp(0, 1)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import torch
 import yaml
 from safetensors.torch import save_file
 
@@ -20,6 +19,7 @@ from ..config import HUB, MODEL_FILE, AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
+from ..precision import training_policy
 from ..spectral import SobolevOperator
 from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs
 from .files import split_files
@@ -171,9 +171,9 @@ def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
 
 def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
     """The configured model; what is frozen in the forward's precision, what is trained in float32."""
-    low = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(place.accelerator.mixed_precision, torch.float32)
     whole_network = getattr(stage, "what", "") == "network"
-    model = build_model(config.model, torch.float32 if whole_network or config.model.family == "small" else low)
+    policy = training_policy(config.model.family, whole_network, place.accelerator.mixed_precision)
+    model = build_model(config.model, policy)
     model.to(place.accelerator.device)
     model.backbone.train()
     if stage.checkpointing:

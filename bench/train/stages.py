@@ -69,8 +69,8 @@ def run_stage(
     from accelerate import Accelerator, PartialState
     from accelerate.state import AcceleratorState
 
-    from ...asasr.backbones.precision import has_bfloat16
     from ...asasr.errors import TrainingConfigError
+    from ...asasr.precision import training_precision
     from ...asasr.training.stages import Place
 
     settings: Any = getattr(config, stage)
@@ -78,11 +78,10 @@ def run_stage(
         raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
     AcceleratorState._reset_state()  # it is one for the process, and the last stage may have had another precision
     cpu = device == "cpu"
-    imitated = settings.precision == "bf16" and not has_bfloat16(PartialState(cpu=cpu).device.type)
+    precision = training_precision(settings.precision, PartialState(cpu=cpu).device.type)
     accelerator = Accelerator(
-        cpu=cpu, mixed_precision="no" if imitated else settings.precision, log_with=list(settings.trackers) or None,
-        project_dir=folder,
-    )  # fmt: skip
+        cpu=cpu, mixed_precision=precision, log_with=list(settings.trackers) or None, project_dir=folder
+    )
     path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None))
     accelerator.end_training()
     return path, bool(accelerator.is_main_process)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...asasr.backbones.precision import loaded_as
+from ...asasr.precision import loaded_as
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError
 from ..interface import AnyMethod, MethodCard

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from asasr_bench.asasr import sampling
+from asasr_bench.asasr import precision, sampling
 from asasr_bench.asasr.backbones.backbone import Backbone
 from asasr_bench.asasr.backbones.codec import PixelCodec, VaeCodec
 from asasr_bench.asasr.colour import fix_colour
 from asasr_bench.asasr.config import load_config
+from asasr_bench.asasr.flow import resolution_shift, sampling_sigmas
 from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.sampling import SamplingSettings, restore, tiled_velocity
 from hypothesis import given, settings
@@ -223,7 +224,7 @@ def test_low_precision_stays_near(model: Model, native: bool, monkeypatch: pytes
 
     A processor without AVX-512 takes a hundred times as long for bfloat16 as for float32, and gets the latter.
     """
-    monkeypatch.setattr(sampling, "has_bfloat16", lambda device: native)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: native)
     lq = images(1, 8, 8)
     full, low = (
         restore(model.backbone, model.codec, lq, 4, [0], SamplingSettings(steps=4, precision=precision))
@@ -240,3 +241,32 @@ def test_colored_noise_changes_the_start_alone(model: Model) -> None:
         model.backbone, model.codec, lq, 4, [0], SamplingSettings(2, colour_fix="none", colored_noise=1.0)
     )
     assert float((white - colored).abs().mean()) > 1e-3
+
+
+class Recording(Local):
+    """Tells which noise levels and sizes it was asked for, with FLUX's shift of the schedule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+        self.sizes: set[tuple[int, int]] = set()
+
+    def forward(self, state: Tensor, sigma: Tensor, lq: Tensor | None, *rest: object) -> Tensor:
+        self.asked.append(float(sigma[0]))
+        self.sizes.add((state.shape[-2], state.shape[-1]))
+        return super().forward(state, sigma, lq)
+
+    def shift(self, height: int, width: int) -> float:
+        return resolution_shift((height // 2) * (width // 2))
+
+
+@pytest.mark.parametrize("height", [64, 96, 256])
+def test_the_schedule_is_that_of_the_size_that_the_network_sees(height: int) -> None:
+    """Of a tile, not of the image: at 4096 pixels FLUX's whole schedule would be one step."""
+    settings = SamplingSettings(steps=4, colour_fix="none", tile=64, overlap=16)
+    backbone = Recording()
+    restore(backbone, PixelCodec(), images(1, height // 4, 16), 4, [0], settings)
+    ((seen_height, seen_width),) = backbone.sizes
+    assert seen_height <= 64
+    sigmas = sampling_sigmas(4, resolution_shift((seen_height // 2) * (seen_width // 2)))
+    assert sorted(set(backbone.asked), reverse=True) == pytest.approx(sigmas[:-1].tolist(), rel=1e-6)
