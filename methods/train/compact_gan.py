@@ -1,6 +1,9 @@
 """Training of a small GAN: Real-ESRGAN's compact generator against a patch discriminator.
 
-The generator's weights are an ordinary spandrel file; only its training is here.
+The generator's weights are an ordinary spandrel file; only its training is here. The generator ends in a pixel shuffle,
+which prints a checkerboard as soon as its phases differ without need. Two things keep it away: the last convolution
+begins with equal phases, and every judge with a grid of its own (windows, pooling, strides) sees the images at a phase
+that is drawn anew for each batch, so that no pattern of the generator's grid can please it.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +20,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ...asasr.training.batches import Batch
 from ...asasr.training.loop import Player
 from ...asasr.training.prior import resized
+from .perceptual import PerceptualDistance
 
 _WINDOW = 8
 """Side of the windows whose texture is compared: small enough to be local, large enough for eight octave-wide modes."""
@@ -26,12 +31,16 @@ _SIMILARITY = 170 / 255**2
 _PRELU_SLOPE = 0.25
 """Of negative inputs, as PReLU begins."""
 
+_PHASES = 8
+"""Shifts in pixels, down and across, that judges see images at: the longest period of their own grids."""
+
 
 def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Module:
     """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement.
 
     Weights are He's for PReLU, the last layer's a tenth of them: torch's default shrinks the signal in every layer, and
-    so deep a network then stays at its enlargement for thousands of steps.
+    so deep a network then stays at its enlargement for thousands of steps. The last layer gives every phase of the
+    pixel shuffle the same weights (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017).
     """
     from spandrel.architectures.Compact import Compact
 
@@ -43,7 +52,8 @@ def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Mo
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, a=_PRELU_SLOPE)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        layers[-1].weight.mul_(0.1)
+        phases = scale * scale
+        layers[-1].weight.copy_(0.1 * layers[-1].weight[::phases].repeat_interleave(phases, 0))
     return generator
 
 
@@ -107,22 +117,36 @@ def _gradient_length(images: Tensor) -> Tensor:
 
 
 class CompactGanTask:
-    """Mean absolute error, texture and structure distance, and a hinge GAN.
+    """Mean absolute error, perceptual, texture and structure distance, and a hinge GAN.
 
     Args:
+        generator: LQ ``[B, 3, h, w]`` to SR, in [0, 1].
+        discriminator: see ``PatchDiscriminator``.
+        learning_rate: of both.
         texture: weight of the texture distance.
         structure: weight of the structure distance.
         adversarial: weight of the discriminator's judgement; the mean absolute error has weight 1.
+        perceptual: weight of the perceptual distance.
+        distance: what measures it; None where its weight is 0.
     """
 
     def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, learning_rate: float, *, texture: float,
-        structure: float, adversarial: float,
-    ) -> None:  # fmt: skip
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        learning_rate: float,
+        *,
+        texture: float,
+        structure: float,
+        adversarial: float,
+        perceptual: float = 0.0,
+        distance: PerceptualDistance | None = None,
+    ) -> None:
         self._generator, self._discriminator = generator, discriminator
         self._learning_rate = learning_rate
         self._texture, self._structure, self._adversarial = texture, structure, adversarial
-        self._made: dict[int, Tensor] = {}
+        self._perceptual, self._distance = perceptual, distance
+        self._restored: dict[int, Tensor] = {}
 
     @property
     def players(self) -> Sequence[Player]:
@@ -137,25 +161,38 @@ class CompactGanTask:
         enlarged = resized(batch.lq, batch.hq)
         judge = modules["discriminator"]
         if player == "discriminator":
-            made = self._made.pop(batch.seed)
-            real, fake = judge(batch.hq, enlarged), judge(made, enlarged)
+            sr, hr, shown = out_of_phase(batch.seed + 1, self._restored.pop(batch.seed), batch.hq, enlarged)
+            real, fake = judge(hr, shown), judge(sr, shown)
             loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
             return loss, {"discriminator": loss, "real": real.mean(), "fake": fake.mean()}
-        made = modules["generator"](batch.lq).float()
-        self._made[batch.seed] = made.detach()
+        restored = modules["generator"](batch.lq).float()
+        self._restored[batch.seed] = restored.detach()
+        sr, hr, shown = out_of_phase(batch.seed, restored, batch.hq, enlarged)
         for parameter in self._discriminator.parameters():
             parameter.requires_grad_(False)
-        judgement = -judge(made, enlarged).mean()
+        judgement = -judge(sr, shown).mean()
         for parameter in self._discriminator.parameters():
             parameter.requires_grad_(True)
         logs = {
-            "error": functional.l1_loss(made, batch.hq),
-            "texture": texture_distance(made, batch.hq),
-            "structure": structure_distance(made, batch.hq),
+            "error": functional.l1_loss(restored, batch.hq),
+            "texture": texture_distance(sr, hr),
+            "structure": structure_distance(sr, hr),
             "judgement": judgement,
         }
         loss = (
-            logs["error"] + self._texture * logs["texture"] + self._structure * logs["structure"]
+            logs["error"]
+            + self._texture * logs["texture"]
+            + self._structure * logs["structure"]
             + self._adversarial * judgement
-        )  # fmt: skip
+        )
+        if self._distance is not None:
+            logs["perceptual"] = self._distance(sr, hr)
+            loss = loss + self._perceptual * logs["perceptual"]
         return loss, logs
+
+
+def out_of_phase(seed: int, *images: Tensor) -> tuple[Tensor, ...]:
+    """The same part of all images ``[B, C, H, W]``, ``_PHASES`` pixels less of each side, drawn by the seed."""
+    top, left = np.random.default_rng(seed).integers(_PHASES, size=2)
+    height, width = images[0].shape[-2] - _PHASES, images[0].shape[-1] - _PHASES
+    return tuple(image[..., top : top + height, left : left + width] for image in images)

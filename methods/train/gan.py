@@ -20,6 +20,7 @@ from ...asasr.training.settings import TrainingSettings
 from ...asasr.training.stages import Place, training_pairs
 from ...asasr.training.states import writing_into
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
+from .perceptual import vgg16_distance
 
 PRESET = "compact-gan"
 GENERATOR_FILE = "generator.safetensors"
@@ -46,11 +47,13 @@ class DiscriminatorConfig(_Strict):
 
 
 class GanStage(TrainingSettings):
-    """Mean absolute error, texture and structure distance, and a hinge GAN; see ``CompactGanTask``."""
+    """Mean absolute error, perceptual, texture and structure distance, and a hinge GAN; see ``CompactGanTask``."""
 
-    texture: Number = 0.02
-    structure: Number = 1.0
-    adversarial: Number = 0.005
+    perceptual: Number = 1.0
+    """Above 0 it needs the weights ``vgg16``."""
+    texture: Number = 0.0
+    structure: Number = 0.0
+    adversarial: Number = 0.1
 
 
 class GanConfig(_Strict):
@@ -82,16 +85,24 @@ def train_gan(config: GanConfig, place: Place) -> Path:
 
     Raises:
         TrainingError: unusable data or weights, or a loss that is not finite.
+        WeightsError: the perceptual distance has no weights.
     """
     stage, scale = config.gan, config.data.scale
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stage.seed)
         generator = _generator(config.generator, scale)
         discriminator = PatchDiscriminator(config.discriminator.width)
+    device = place.accelerator.device
     task = CompactGanTask(
-        generator.to(place.accelerator.device), discriminator.to(place.accelerator.device), stage.learning_rate,
-        texture=stage.texture, structure=stage.structure, adversarial=stage.adversarial,
-    )  # fmt: skip
+        generator.to(device),
+        discriminator.to(device),
+        stage.learning_rate,
+        texture=stage.texture,
+        structure=stage.structure,
+        adversarial=stage.adversarial,
+        perceptual=stage.perceptual,
+        distance=vgg16_distance().to(device) if stage.perceptual else None,
+    )
     averages = train(
         task, place.batches(training_pairs(config.data), stage), stage, place.folder, place.accelerator, place.tell
     )

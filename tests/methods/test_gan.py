@@ -17,10 +17,13 @@ from asasr_bench.methods.train.compact_gan import (
     CompactGanTask,
     PatchDiscriminator,
     compact_generator,
+    out_of_phase,
     structure_distance,
     texture_distance,
 )
 from asasr_bench.methods.train.gan import GanConfig, load_gan_config, train_gan
+from asasr_bench.methods.train.perceptual import LAYER_WEIGHTS, PerceptualDistance
+from asasr_bench.methods.weights.files import WeightsError
 from safetensors.torch import load_file
 from torch.nn import functional
 
@@ -44,6 +47,7 @@ def configuration(hq: Path, **changes: object) -> GanConfig:
         "save_minutes": 0,
         "log_every": 1,
         "workers": 0,
+        "perceptual": 0,
     }
     return GanConfig.model_validate({
         "name": "tiny", "generator": {"width": 8, "depth": 2}, "discriminator": {"width": 8},
@@ -80,13 +84,93 @@ def test_structure_is_where_gradients_are() -> None:
 
 
 def test_every_convolution_of_the_discriminator_has_spectral_norm_one() -> None:
+    torch.manual_seed(0)
     discriminator = PatchDiscriminator(8)
-    for _ in range(50):  # the power iteration moves a step with each forward
+    for _ in range(200):  # the power iteration moves a step with each forward
         discriminator(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32))
     layers = [layer for layer in discriminator.layers if isinstance(layer, torch.nn.Conv2d)]
     assert len(layers) == 5
     for layer in layers:
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
+
+
+def test_a_new_generator_prints_no_grid() -> None:
+    """What it adds to the enlargement is the same at all 16 places of a pixel shuffle's block."""
+    lq = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        added = compact_generator(8, 2)(lq) - functional.interpolate(lq, scale_factor=4, mode="nearest")
+    blocks = added.unfold(2, 4, 4).unfold(3, 4, 4)
+    assert blocks.std((-1, -2)).max() < 1e-6
+    assert added.std() > 1e-3
+
+
+def test_judges_see_every_phase_of_the_same_part_of_all_images() -> None:
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    image = (100 * rows + columns).expand(1, 1, -1, -1)
+    phases = set()
+    for seed in range(1000):
+        first, second = out_of_phase(seed, image, image + 1)
+        assert first.shape == (1, 1, 24, 24)
+        assert torch.equal(first + 1, second)
+        phases.add(divmod(int(first[0, 0, 0, 0]), 100))
+    assert phases == {(top, left) for top in range(8) for left in range(8)}
+
+
+def vgg16_features() -> torch.nn.Sequential:
+    """torchvision's convolutional part with random weights, without the 120 million of the classifier."""
+    from torchvision.models import vgg
+
+    torch.manual_seed(0)
+    return vgg.make_layers(vgg.cfgs["D"]).eval()
+
+
+def distance_of(features: torch.nn.Sequential) -> PerceptualDistance:
+    return PerceptualDistance({f"features.{name}": value.clone() for name, value in features.state_dict().items()})
+
+
+def test_the_perceptual_distance_is_that_of_features_before_activation() -> None:
+    """Against hooks on torchvision's own network; gradients flow into SR alone."""
+    network = vgg16_features()
+    seen: dict[int, list[torch.Tensor]] = {index: [] for index in LAYER_WEIGHTS}
+    for index in LAYER_WEIGHTS:
+        network[index].register_forward_hook(lambda _, __, output, i=index: seen[i].append(output.clone()))
+    sr = torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    hr = sr.detach().flip(-1)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    with torch.no_grad():
+        for image in (sr, hr):
+            network((image - mean) / std)
+    expected = sum(weight * (seen[i][0] - seen[i][1]).abs().mean() for i, weight in LAYER_WEIGHTS.items())
+    distance = distance_of(network)
+    value = distance(sr, hr)
+    assert value.item() == pytest.approx(float(expected), rel=1e-5)
+    assert distance(hr, hr).item() == 0
+    value.backward()
+    assert sr.grad is not None
+    assert all(parameter.grad is None for parameter in distance.parameters())
+
+
+def test_the_perceptual_distance_joins_the_loss(hq: Path) -> None:
+    generator, discriminator = compact_generator(8, 2), PatchDiscriminator(8)
+    weights = {"texture": 0.02, "structure": 1.0, "adversarial": 0.01}
+    batch = Batch(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 8, 8), seed=1)
+    modules = {"generator": generator, "discriminator": discriminator}
+    without, _ = CompactGanTask(generator, discriminator, 1e-3, **weights).loss("generator", modules, batch)
+    task = CompactGanTask(
+        generator, discriminator, 1e-3, **weights, perceptual=2.0, distance=distance_of(vgg16_features())
+    )
+    loss, logs = task.loss("generator", modules, batch)
+    # the discriminator's power iteration moves its judgement a little between the two
+    assert loss.item() - 2 * logs["perceptual"].item() == pytest.approx(without.item(), abs=0.02)
+
+
+def test_training_without_the_weights_of_the_distance_says_how_to_get_them(
+    hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ASASR_BENCH_WEIGHTS", "TORCH_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    with pytest.raises(WeightsError, match=r"vgg16.* is missing; get it with 'asasr-bench weights fetch vgg16'"):
+        train_gan(configuration(hq, perceptual=1), Place(tmp_path / "run", Accelerator(cpu=True)))
 
 
 def test_each_player_trains_its_own_network_alone() -> None:
@@ -127,7 +211,7 @@ def test_a_killed_training_ends_as_an_undisturbed_one(hq: Path, tmp_path: Path) 
 def test_what_the_command_trains_is_a_method(hq: Path, tmp_path: Path, command) -> None:
     small = [f"{key}={value}" for key, value in {
         "generator.width": 8, "generator.depth": 2, "discriminator.width": 8, "data.crop": 32, "data.margin": 8,
-        "data.held_out": 0, "gan.steps": 1, "gan.batch": 1, "gan.workers": 0,
+        "data.held_out": 0, "gan.steps": 1, "gan.batch": 1, "gan.workers": 0, "gan.perceptual": 0,
     }.items()]  # fmt: skip
     options = [part for text in small for part in ("--set", text)]
     command("train", "gan", "compact-gan", "--data", hq, "--out", "run", "--device", "cpu", *options)
