@@ -15,6 +15,7 @@ from ..datasets.degradation.settings import preset_names as degradation_names
 from ..datasets.yaml_text import YamlError, read_yaml
 from .choices import Basis, ColourFix, Family, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
 from .errors import TrainingConfigError
+from .guidance import check_weight
 from .training.settings import TrainingSettings
 
 Number = Annotated[float, Field(strict=False)]
@@ -156,6 +157,10 @@ class SamplingConfig(_Strict):
     precision: Precision = "auto"
     samples: Annotated[int, Field(ge=1)] = 1
     antithetic: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
+    adversary: Annotated[
+        Number | Annotated[tuple[Annotated[tuple[Number, Number], Field(strict=False)], ...], Field(strict=False)],
+        AfterValidator(check_weight),
+    ] = 0.0
     scales: dict[Role, float] = {}
     """Weights of adapters, where they are not 1."""
 

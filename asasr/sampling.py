@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -14,6 +15,7 @@ from .backbones.backbone import Backbone, Codec, Prompt
 from .choices import ColourFix, Precision, Sampler
 from .colour import fix_colour
 from .flow import integrate, interpolate, sampling_sigmas
+from .guidance import GuidanceWeight, uses_adversary, weight_at
 from .precision import computing_in, forward_dtype
 from .spectral import SobolevOperator
 
@@ -26,7 +28,7 @@ class SamplingSettings:
     """How images are restored."""
 
     steps: int = 28
-    """Evaluations of the network."""
+    """Evaluations of the network, if no adversary is asked too."""
     sampler: Sampler = "euler"
     start: float = 1.0
     """Sigma at which sampling begins, from the LQ image under that much noise (SDEdit, arXiv 2108.01073); 1: noise."""
@@ -49,12 +51,14 @@ class SamplingSettings:
     antithetic: float = 0.0
     """Correlation, with its sign turned, of each second sample's start noise with that of the one before. 1: its
     negative, so that their average loses all that is odd in the noise; 0: independent."""
+    adversary: GuidanceWeight = 0.0
+    """``w`` of ``v + w (v - v_adv)``, away from the adversary; see ``guidance``. 0: without it."""
 
 
 @torch.inference_mode()
 def restore(
     backbone: Backbone, codec: Codec, lq: Tensor, scale: int, seeds: Sequence[int], settings: SamplingSettings,
-    prompt: Prompt | None = None,
+    prompt: Prompt | None = None, adversary: Callable[[], AbstractContextManager[None]] | None = None,
 ) -> Tensor:  # fmt: skip
     """Restore images; each depends on its own pixels and seed alone, not on its batch.
 
@@ -64,10 +68,16 @@ def restore(
     Args:
         lq: ``[B, 3, h, w]`` in [0, 1].
         seeds: one for each image.
+        adversary: makes the context in which the backbone is the adversary; for ``settings.adversary`` alone.
 
     Returns:
         ``[B, 3, scale * h, scale * w]`` in [0, 1].
+
+    Raises:
+        ValueError: guidance by an adversary, and none is given.
     """
+    if adversary is None and uses_adversary(settings.adversary):
+        raise ValueError("sampling.adversary: the model has no adversary to go away from")
     height, width = scale * lq.shape[-2], scale * lq.shape[-1]
     enlarged = functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
     padded = _pad(enlarged, codec.reduction * backbone.multiple)
@@ -76,7 +86,13 @@ def restore(
     sigmas = sampling_sigmas(settings.steps, mu, min(settings.start, backbone.sigma_range[1]))
 
     def velocity(state: Tensor, sigma: Tensor) -> Tensor:
-        return tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+        own = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+        weight = weight_at(settings.adversary, float(sigma[0]))
+        if adversary is None or not weight:
+            return own
+        with adversary():
+            other = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+        return own + weight * (own - other)
 
     def sample(number: int) -> Tensor:
         noise = _noise(condition, seeds, number, settings.antithetic)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from math import prod
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..asasr.config import MODEL_FILE, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
+from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
 from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
@@ -40,6 +42,7 @@ class AsasrMethod:
     def __init__(self, card: MethodCard, model: Model, settings: SamplingSettings, prompt: Prompt | None) -> None:
         self.card = card
         self._model, self._settings, self._prompt = model, settings, prompt
+        self._against = [role for role in model.adapters.roles if role in ("sr", "adv")]
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
         """See ``Method``."""
@@ -48,7 +51,8 @@ class AsasrMethod:
         if scale != SCALE:
             raise MethodError(f"{self.card.id} is a model for scale {SCALE}, not {scale}; give --scale")
         model = self._model
-        return restore(model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt)
+        adversary = partial(model.adapters.using, self._against) if "adv" in self._against else None
+        return restore(model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt, adversary)
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -100,7 +104,9 @@ def describe(
     content, model, sampling, adapters = _sections(path)
     sampling |= sampling_changes or {}
     named = {"weights": model.pop("weights", None), **adapters}
-    named = {role: str(name) for role, name in named.items() if name and role != "adv"}
+    guidance = _guidance(sampling)
+    idle = () if uses_adversary(guidance) else ("adv",)
+    named = {role: str(name) for role, name in named.items() if name and role not in idle}
     digests, parameters = [], None
     for role, name in sorted(named.items()):
         if name.startswith("hub:"):
@@ -125,8 +131,10 @@ def describe(
         licence=str(content.get("licence") or ""),
         weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
         parameters=parameters,
-        steps=int(sampling.get("steps", SamplingConfig().steps)) * int(sampling.get("samples", 1)),
-    )
+        steps=evaluations(
+            int(sampling.get("steps", SamplingConfig().steps)), guidance, float(sampling.get("shift") or 0)
+        ) * int(sampling.get("samples", 1)),
+    )  # fmt: skip
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
@@ -149,7 +157,12 @@ def load(
     try:
         overrides = {f"sampling.{key}": value for key, value in (sampling_changes or {}).items()}
         config = load_config(find_model(reference), overrides)
-        adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
+        guided = uses_adversary(config.sampling.adversary)
+        if guided and "adv" not in config.model.adapters:
+            raise MethodError(
+                f"{reference}: sampling.adversary needs the adversary's adapter; name its file as model.adapters.adv"
+            )
+        adapters = {role: path for role, path in config.model.adapters.items() if role != "adv" or guided}
         wanted = config.model.model_copy(update={"adapters": adapters})
         model = build_model(wanted, sampling_policy(wanted.family, config.sampling.precision, device))
         prompt = empty_prompt(wanted, device)
@@ -159,8 +172,9 @@ def load(
         raise MethodError(f"{reference}: {error}") from None
     sampling: dict[str, Any] = config.sampling.model_dump()
     scales = sampling.pop("scales")
-    model.adapters.activate(model.adapters.roles, [scales.get(role, 1.0) for role in model.adapters.roles])
-    if wanted.family != "flux":
+    acting = [role for role in model.adapters.roles if role != "adv"]
+    model.adapters.activate(acting, [scales.get(role, 1.0) for role in acting])
+    if wanted.family != "flux" and not guided:  # the adversary stands on the network without the policy's adapter
         model.adapters.merge()
     model.to(device)
     parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
@@ -183,6 +197,16 @@ def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
             f"{path}: is no description of a model ({type(error).__name__}: {error}); give a folder that 'train' wrote"
         ) from None
     return content, model, sampling, adapters
+
+
+def _guidance(sampling: Mapping[str, Any]) -> GuidanceWeight:
+    """The adversary's weight in a model's file; what is wrong with it is told where the model is loaded."""
+    from pydantic import ValidationError
+
+    try:
+        return SamplingConfig.model_validate({"adversary": sampling.get("adversary", 0.0)}).adversary
+    except ValidationError:
+        return 0.0
 
 
 def _parameters(path: Path) -> int | None:
