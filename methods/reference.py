@@ -20,6 +20,7 @@ from .asasr import SMALL_DIFFUSION, shipped_names
 from .diffusion.pipelines import pipeline_ids
 from .errors import MethodReferenceError
 from .interface import OWN_FAMILIES, Family
+from .networks.exported_entry import SUFFIXES as EXPORTED
 from .networks.spandrel_network import SUFFIXES
 from .programs.recipes import PREFIX as RECIPE
 
@@ -44,7 +45,7 @@ class MethodReference:
     lossy: bool = False
     """Take finished images or outputs that are JPEG or lossy WebP; without it they are refused."""
     weights: str | None = None
-    """Weight file of a network that spandrel knows."""
+    """Weight file of a network that spandrel knows, or a network of ONNX or ncnn."""
     family: Family | None = None
     """How tables group it, whatever its card says."""
     tile: Annotated[int, Field(ge=16)] | None = None
@@ -210,7 +211,7 @@ def _from_text(text: str) -> MethodReference:
     if text.startswith(RECIPE):
         id, _, folder = text.partition("@")
         return MethodReference(id=id, folder=folder or None)
-    if Path(text).suffix.lower() in SUFFIXES:
+    if Path(text).suffix.lower() in SUFFIXES | EXPORTED:
         return MethodReference(weights=text)
     if ":" in text:
         return MethodReference(object=text)

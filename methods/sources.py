@@ -14,9 +14,12 @@ from .entry import MethodEntry
 from .errors import MethodError, MissingWeightsError
 from .finished.predictions import open_predictions
 from .interface import AnyMethod, MethodCard
+from .networks.exported_entry import SUFFIXES as EXPORTED
+from .networks.exported_entry import exported_entry
 from .networks.interpolation import KERNELS, interpolation
 from .networks.published import COMPACT_GAN, compact_gan_file, network_cards
-from .networks.spandrel_network import OVERLAP, TILE, blend_of, load_network
+from .networks.spandrel_network import OVERLAP, TILE, load_network
+from .networks.tiling import blend_of
 from .programs.command import ExternalCommand
 from .programs.program_files import program_identity
 from .programs.recipes import PREFIX as RECIPE
@@ -49,6 +52,7 @@ def sources() -> tuple[Source, ...]:
         Source(_pipeline, pipeline_ids),
         Source(_asasr, asasr.shipped_names),
         Source(_recipe, recipe_ids),
+        Source(_exported),
         Source(_weight_file),
         Source(_command),
         Source(_predictions),
@@ -108,6 +112,17 @@ def _recipe(reference: MethodReference) -> MethodEntry | None:
         reference.id, reference.folder, python=reference.python, timeout=reference.timeout, env=reference.env,
         version=reference.version,
     )  # fmt: skip
+
+
+def _exported(reference: MethodReference) -> MethodEntry | None:
+    """A network of ONNX or ncnn."""
+    path = Path(reference.weights or "")
+    if path.suffix.lower() not in EXPORTED:
+        return None
+    overlap = OVERLAP if reference.overlap is None else reference.overlap
+    return exported_entry(
+        path, reference.name or path.stem, tuple(reference.scales), tile=reference.tile or TILE, overlap=overlap
+    )
 
 
 def _weight_file(reference: MethodReference) -> MethodEntry | None:

@@ -15,7 +15,8 @@ from typing import Any
 
 _PACKAGES = (
     "asasr-bench", "numpy", "scipy", "pandas", "pillow", "torch", "torchvision", "spandrel", "scikit-image",
-    "diffusers", "peft", "transformers", "pyiqa", "easyocr", "rapidocr", "ultralytics", "mmsegmentation",
+    "diffusers", "peft", "transformers", "pyiqa", "easyocr", "rapidocr", "ultralytics", "mmsegmentation", "onnxruntime",
+    "ncnn",
 )  # fmt: skip
 """Packages whose version can change a pixel or a score; those not installed are left out."""
 

@@ -12,7 +12,7 @@ from zipfile import is_zipfile
 from ..errors import MethodError
 from ..interface import MethodCard
 from ..weights.claims import bounded_building, require_held, require_uncompressed
-from .tiling import restore_tiled
+from .tiling import blend_of, restore_tiled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,15 +23,6 @@ TILE = 256
 whole (up to 320 pixels), photos from a camera are cut, and overlapping windows of attention stay below 6 GiB."""
 OVERLAP = 32
 """Default context around a tile in LQ pixels."""
-_BLEND = 8
-
-
-def blend_of(overlap: int) -> int:
-    """LQ pixels to each side of a cut over which tiles are blended: 8 where the context has room for them.
-
-    Networks with attention or pooling over the whole tile differ there.
-    """
-    return min(_BLEND, overlap // 4)
 
 
 class SpandrelNetwork:

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+_BLEND = 8
+
+
+def blend_of(overlap: int) -> int:
+    """LQ pixels to each side of a cut over which tiles are blended: 8 where the context has room for them.
+
+    Networks with attention or pooling over the whole tile differ there.
+    """
+    return min(_BLEND, overlap // 4)
+
 
 def restore_tiled(
     forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int, blend: int

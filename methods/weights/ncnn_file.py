@@ -33,18 +33,86 @@ class Convolution:
     """``[out]``"""
 
 
+@dataclass(frozen=True)
+class Structure:
+    """What a ``.param`` says of a whole network."""
+
+    kinds: tuple[str, ...]
+    """Types of its layers, each once."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    """Names of what goes in, and of what no layer takes."""
+    channels: int | None
+    """Of its one input, where the first layers are convolutions; None: unknown."""
+
+
+def read_structure(content: bytes) -> Structure:
+    """Layers and ends of a network, and whether its layers hang together: ncnn checks little of it itself.
+
+    Raises:
+        NcnnError: another format, other numbers of layers and blobs than it says, a blob that no layer before gives.
+    """
+    lines = _lines(content)
+    try:
+        layers, blobs = (int(number) for number in lines[1].split())
+    except (IndexError, ValueError):
+        raise NcnnError("its second line does not tell the numbers of layers and blobs") from None
+    rows = [line.split() for line in lines[2:] if line.strip()]
+    if len(rows) != layers:
+        raise NcnnError(f"it has {len(rows)} layers and says {layers}; it is cut or damaged")
+    kinds: dict[str, None] = {}
+    inputs: list[str] = []
+    known: dict[str, bool] = {}  # whether a blob was taken by a layer
+    image: set[str] = set()
+    channels: int | None = None
+    for row in rows:
+        takes, gives = _blobs(row)
+        kinds[row[0]] = None
+        if missing := [name for name in takes if name not in known]:
+            raise NcnnError(f"layer {row[1]} takes '{missing[0]}', which no layer before gives")
+        if again := [name for name in gives if name in known]:
+            raise NcnnError(f"layer {row[1]} gives '{again[0]}', as another before does")
+        known.update(dict.fromkeys(takes, True))
+        known.update(dict.fromkeys(gives, False))
+        if row[0] == "Input":
+            inputs += gives
+        if row[0] == "Input" or (row[0] == "Split" and image & set(takes)):
+            image |= set(gives)
+        if row[0] == "Convolution" and image & set(takes):
+            channels = _kernel(row)[1]
+    if len(known) != blobs:
+        raise NcnnError(f"it has {len(known)} blobs and says {blobs}; it is cut or damaged")
+    return Structure(tuple(kinds), tuple(inputs), tuple(name for name, taken in known.items() if not taken), channels)
+
+
+def _lines(content: bytes) -> list[str]:
+    lines = content.decode("utf-8", "replace").splitlines()
+    if not lines or lines[0].strip() != _MAGIC:
+        raise NcnnError("the .param does not begin as ncnn's text files do")
+    return lines
+
+
+def _blobs(row: list[str]) -> tuple[list[str], list[str]]:
+    """What a layer takes and gives: type, name, how many of each, their names, parameters."""
+    try:
+        takes, gives = int(row[2]), int(row[3])
+        names = row[4 : 4 + takes + gives]
+        if min(takes, gives) < 0 or len(names) != takes + gives:
+            raise ValueError
+    except (IndexError, ValueError):
+        raise NcnnError(f"its line '{' '.join(row)[:60]}' is no layer") from None
+    return names[:takes], names[takes:]
+
+
 def read_convolutions(structure: bytes, weights: bytes) -> list[Convolution]:
     """All convolutions in the order of the ``.param``; every byte of the ``.bin`` belongs to one of them.
 
     Raises:
         NcnnError: another format, a layer with weights that is no convolution, too few or too many bytes.
     """
-    lines = structure.decode("utf-8", "replace").splitlines()
-    if not lines or lines[0].strip() != _MAGIC:
-        raise NcnnError("the .param does not begin as ncnn's text files do")
     layers = []
     start = 0
-    for line in lines[2:]:
+    for line in _lines(structure)[2:]:
         words = line.split()
         if words and words[0] in _OTHERS_WITH_WEIGHTS:
             raise NcnnError(f"layer {words[1]} is of type {words[0]}, which is not read here")
@@ -64,7 +132,8 @@ _OTHERS_WITH_WEIGHTS = frozenset(
 )  # fmt: skip
 
 
-def _convolution(words: list[str], weights: bytes, start: int) -> tuple[Convolution, int]:
+def _kernel(words: list[str]) -> tuple[int, int, int, int, bool]:
+    """Channels out and in, height and width of a convolution's kernel, and whether it has a bias."""
     keys = dict(word.split("=", 1) for word in words if "=" in word)
     try:
         channels, width, count = int(keys[_CHANNELS]), int(keys[_KERNEL]), int(keys[_COUNT])
@@ -75,6 +144,12 @@ def _convolution(words: list[str], weights: bytes, start: int) -> tuple[Convolut
     inputs, rest = divmod(count, max(1, channels * width * height))
     if min(channels, width, height, inputs) < 1 or rest:
         raise NcnnError(f"layer {words[1]}: {count} weights do not make {channels} kernels of {width}x{height}")
+    return channels, inputs, height, width, with_bias
+
+
+def _convolution(words: list[str], weights: bytes, start: int) -> tuple[Convolution, int]:
+    channels, inputs, height, width, with_bias = _kernel(words)
+    count = channels * inputs * height * width
     tag = int.from_bytes(weights[start : start + 4], "little")
     if tag not in (_HALF, _FLOAT):
         raise NcnnError(f"layer {words[1]}: its weights are stored in a way that is not read here (tag {tag:#x})")

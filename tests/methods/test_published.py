@@ -29,7 +29,7 @@ FOREIGN = {
     "stablesr-512",
 }  # fmt: skip
 """Protocols of sources that the product does not have: each table says what is known of its own."""
-CLASSIC = ("vdsr-bicubic", "srcnn-paper")
+CLASSIC = ("vdsr-bicubic", "srcnn-paper", "dat-supplement-table-2")
 
 
 def test_every_value_of_the_original_list_is_here_and_no_other(shared: Path) -> None:
@@ -65,6 +65,17 @@ def test_printed_bicubic_rows() -> None:
         0.6675,
         0.6577,
     ]
+
+
+def test_dat_light_is_the_best_of_its_printed_table() -> None:
+    """As the bold figures of the picture say: a digit that was copied wrongly would probably break it."""
+    values = {(value.dataset, value.scale, value.metric, value.method): value.value for value in published_values()
+              if value.table == "dat-supplement-table-2"}  # fmt: skip
+    assert len(values) == 90
+    for (dataset, scale, metric, method), value in values.items():
+        assert value <= values[dataset, scale, metric, "DAT-light"], (dataset, scale, metric, method)
+    assert values["Set5", 4, "psnr_y", "DAT-light"] == 32.57
+    assert values["BSD100", 2, "ssim_y", "DAT-light"] == 0.9019
 
 
 def test_every_metric_is_the_products_or_says_why_not() -> None:

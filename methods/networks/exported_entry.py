@@ -1,0 +1,66 @@
+"""Files of ONNX and ncnn as methods that are not loaded yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..entry import MethodEntry
+from ..errors import MethodError, MissingWeightsError
+from ..interface import MethodCard
+from ..weights.files import digest_of
+from .exported import ExportedNetwork
+from .ncnn_network import NUMBERS, STRUCTURE, load_ncnn, pair_of
+from .onnx_network import SUFFIX, data_files, load_onnx
+from .tiling import blend_of
+
+SUFFIXES = frozenset({SUFFIX, STRUCTURE, NUMBERS})
+
+
+def exported_entry(path: Path, name: str, scales: tuple[int, ...], *, tile: int, overlap: int) -> MethodEntry:
+    """The method behind an ``.onnx`` file, or behind either file of an ncnn pair.
+
+    Raises:
+        MissingWeightsError: a file or the package that runs it is missing.
+        MethodError: it names files outside of its folder.
+    """
+    if path.suffix.lower() == SUFFIX:
+        files, package, extra = [path], "onnxruntime", "onnx"
+        load: Callable[..., ExportedNetwork] = load_onnx
+    else:
+        files, package, extra = list(pair_of(path)), "ncnn", "ncnn"
+        load = load_ncnn
+    for file in files:
+        if not file.is_file():
+            beside = f"; a network of ncnn is a pair, {files[0].name} and {files[1].name}" if files[1:] else ""
+            raise MissingWeightsError(
+                name, f"{name}: weight file {file} is missing{beside}; put it there or correct the path"
+            )
+    if find_spec(package) is None:
+        raise MissingWeightsError(
+            name, f"{name}: {package} is not installed; install the extra: pip install 'asasr-bench[{extra}]'"
+        )
+    if extra == "onnx":
+        files += data_files(path)
+    digest = _digest(files)
+    # Nothing in a file says how it was trained.
+    card = MethodCard(
+        name, "network", f"Network from {files[0].name}", scales, weights=tuple(file.name for file in files)
+    )
+
+    def ready(device: str) -> ExportedNetwork:
+        network = load(files[0], card, tile=tile, overlap=overlap)
+        if _digest(files) != digest:
+            raise MethodError(f"{path} was replaced while it was read; run again")
+        return network
+
+    settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
+    return MethodEntry(card, "tensor", ready, settings, digest, origin=extra)
+
+
+def _digest(files: list[Path]) -> str:
+    """That of the one file, or of all their digests in order."""
+    digests = [digest_of(file) for file in files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
