@@ -1,6 +1,6 @@
-"""Networks of the published sizes, and tiny ones of the same kinds, all with random weights.
+"""Networks of the published sizes, as ``model.network`` and ``model.vae`` of a configuration take them.
 
-The sizes are those of ``config.json`` in the repositories of black-forest-labs/FLUX.1-dev,
+They are those of ``config.json`` in the repositories of black-forest-labs/FLUX.1-dev,
 stabilityai/stable-diffusion-xl-base-1.0 and stable-diffusion-v1-5/stable-diffusion-v1-5.
 """
 
@@ -13,15 +13,9 @@ _VAE = {
     "up_block_types": ["UpDecoderBlock2D"] * 4, "layers_per_block": 2, "latent_channels": 4, "norm_num_groups": 32,
     "sample_size": 512, "scaling_factor": 0.18215,
 }  # fmt: skip
-_TINY_VAE = {**_VAE, "block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "layers_per_block": 1, "sample_size": 64}
 _FLUX_LATENTS = {
     "latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159, "use_quant_conv": False,
     "use_post_quant_conv": False,
-}  # fmt: skip
-_TINY_UNET = {
-    "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [16, 16], "layers_per_block": 1,
-    "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"], "cross_attention_dim": 8, "attention_head_dim": 2,
 }  # fmt: skip
 
 FULL: dict[str, dict[str, dict[str, Any]]] = {
@@ -55,23 +49,3 @@ FULL: dict[str, dict[str, dict[str, Any]]] = {
     },
 }  # fmt: skip
 """diffusers' settings of network and VAE by family."""
-
-TINY: dict[str, dict[str, dict[str, Any]]] = {
-    "flux": {
-        "network": {
-            "in_channels": 16, "num_layers": 1, "num_single_layers": 1, "attention_head_dim": 16,
-            "num_attention_heads": 2, "joint_attention_dim": 24, "pooled_projection_dim": 12, "guidance_embeds": True,
-            "axes_dims_rope": [4, 6, 6],
-        },
-        "vae": {**_TINY_VAE, "scaling_factor": 0.3611, "shift_factor": 0.1159},
-    },
-    "sdxl": {
-        "network": {
-            **_TINY_UNET, "attention_head_dim": [2, 4], "use_linear_projection": True,
-            "transformer_layers_per_block": [1, 2], "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
-            "projection_class_embeddings_input_dim": 80,
-        },
-        "vae": _TINY_VAE,
-    },
-    "sd15": {"network": _TINY_UNET, "vae": _TINY_VAE},
-}  # fmt: skip

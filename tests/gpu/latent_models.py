@@ -18,12 +18,14 @@ import torch
 from asasr_bench.asasr.config import ModelConfig
 from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.negatives import Negative
+from asasr_bench.asasr.precision import PrecisionPolicy, computing_in, sampling_policy, training_policy
 from asasr_bench.asasr.sampling import SamplingSettings, restore
 from asasr_bench.asasr.spectral import SobolevOperator
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.preference import Preference, PreferenceTask
-from configurations import FULL, TINY
+from configurations import FULL
 from measuring import Results, arguments, device, finish, forget_memory, peak_gib, reserved_gib, seconds_of
+from tiny_networks import FAMILIES
 
 SR_RANK, RANK = 128, 16
 """Of the published adapters."""
@@ -34,20 +36,22 @@ MOST = 32
 def main() -> None:
     options = arguments(lambda parser: parser.add_argument("family", choices=sorted(FULL)))
     results = Results(options.out, options.seconds)
-    model = build(options, results)
+    model = build(options, results, sampling_policy(options.family, "bf16", device()))
     for side in (64,) if options.tiny else (512, 1024):
         sampling(model, options, results, side)
+    del model
+    model = build(options, results, training_policy(options.family, False, "bf16"))
     preference(model, options, results, 64 if options.tiny else 512)
 
 
-def build(options: argparse.Namespace, results: Results) -> Model:
+def build(options: argparse.Namespace, results: Results, precision: PrecisionPolicy) -> Model:
     """The network with the three adapters of the published ranks."""
-    sizes = (TINY if options.tiny else FULL)[options.family]
+    sizes = (FAMILIES if options.tiny else FULL)[options.family]
     config = ModelConfig(family=options.family, rank=RANK, alpha=RANK, **sizes)
     forget_memory()
     begun = time.perf_counter()
-    with on_device(torch.bfloat16):
-        model = build_model(config, torch.bfloat16)
+    with on_device(precision.weights):
+        model = build_model(config, precision)
         targets = model.backbone.adapter_targets
         model.adapters.add("sr", targets, rank=4 if options.tiny else SR_RANK, alpha=SR_RANK)
         for role in ("adv", "dpo"):
@@ -64,10 +68,11 @@ def build(options: argparse.Namespace, results: Results) -> Model:
         "adapters, millions of parameters",
         {role: round(sum(one.numel() for one in model.adapters.parameters(role)) / 1e6, 2) for role in ("sr", "dpo")},
     )
-    results.add("dtype of weights", str(next(model.backbone.network.parameters()).dtype))
-    results.add("dtype of adapters", str(model.adapters.parameters("dpo")[0].dtype))
-    results.add("seconds to build", round(time.perf_counter() - begun, 1))
-    results.add("GiB of the built model", round(peak_gib(), 2))
+    name = "built to train" if precision.adapters != precision.weights else "built to sample"
+    results.add(name, {
+        "weights": str(precision.weights), "adapters": str(model.adapters.parameters("dpo")[0].dtype),
+        "seconds": round(time.perf_counter() - begun, 1), "GiB": round(peak_gib(), 2),
+    })  # fmt: skip
     return model
 
 
@@ -90,9 +95,7 @@ def sampling(model: Model, options: argparse.Namespace, results: Results, side: 
     lq = torch.rand(1, 3, side // 4, side // 4, device=device())
     reduction = model.codec.reduction
     for tile in sorted({min(side, 512), side}):
-        settings = SamplingSettings(
-            steps=few, guidance=3.5, precision="bf16", tile=max(16, tile // reduction), overlap=128 // reduction
-        )
+        settings = SamplingSettings(steps=few, guidance=3.5, tile=max(16, tile // reduction), overlap=128 // reduction)
         forget_memory()
         name = f"sampling at {side} in tiles of {tile}" if tile < side else f"sampling at {side}"
 
@@ -128,7 +131,7 @@ def preference(model: Model, options: argparse.Namespace, results: Results, side
         lq = torch.rand(batch, 3, side // 4, side // 4, device=device())
 
         def once() -> None:
-            with torch.autocast(torch.device(device()).type, torch.bfloat16):
+            with computing_in(model.backbone.precision.autocast, torch.device(device()).type):
                 loss, _ = task.loss("policy", {"policy": model.backbone}, Batch(hq, lq, next(seed)))
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)

@@ -127,7 +127,7 @@ def environment() -> dict[str, str]:
     for folder in FOLDERS:
         if not (links / folder).exists():
             (links / folder).symlink_to(ROOT / folder)
-    paths = [str(ROOT / ".dev"), os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT / ".dev"), str(ROOT / "tests" / "support"), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
