@@ -82,4 +82,6 @@ def test_no_room_is_a_cellar() -> None:
 def test_tests_mirror_the_rooms() -> None:
     for folder in (file.parent for file in (ROOT / "tests").rglob("test_*.py")):
         inside = folder.relative_to(ROOT / "tests")
-        assert inside.parts[:1] in ((), ("benchmarks",), ("gpu",)) or (ROOT / inside).is_dir(), f"tests/{inside} tests no room"
+        assert inside.parts[:1] in ((), ("benchmarks",), ("gpu",)) or (ROOT / inside).is_dir(), (
+            f"tests/{inside} tests no room"
+        )
