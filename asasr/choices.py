@@ -13,6 +13,10 @@ Family = Literal["flux", "sd15", "sdxl", "small"]
 """Of a backbone."""
 Precision = Literal["auto", "no", "bf16", "fp16"]
 """Of the sampling; see ``precision.sampling_policy``."""
+Resize = Literal["bicubic", "pil-bicubic"]
+"""Of LQ images to output size; see ``resize.resized``."""
+Text = Literal["zeros", "empty"]
+"""What a text-to-image backbone reads."""
 ColourFix = Literal["none", "adain", "wavelet"]
 Kind = Literal["adversary", "gradient", "lq", "policy"]
 """Of a negative: where the loser of a pair comes from."""

@@ -9,56 +9,24 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from ..datasets.degradation.settings import preset_names as degradation_names
 from ..datasets.yaml_text import YamlError, read_yaml
-from .choices import Basis, ColourFix, Family, Kind, LoraScope, Precision, Prediction, Role, Sampler, Weights
+from .checks import check_crop, check_operator, check_tiles
+from .choices import Basis, ColourFix, Kind, Precision, Role, Sampler, Weights
 from .errors import TrainingConfigError
 from .guidance import check_weight
+from .model_config import HUB, ModelConfig, Number, Positive, names_a_folder
+from .model_config import Strict as _Strict
 from .training.settings import TrainingSettings
-
-Number = Annotated[float, Field(strict=False)]
-"""YAML may write it as an integer."""
 
 MODEL_FILE = "model.yaml"
 """What describes a trained model in its folder."""
-HUB = "hub:"
-"""Marks an adapter file on the Hub: ``hub:OWNER/REPO/PATH``."""
 
+NotNegative = Annotated[float, Field(ge=0, strict=False)]
 
 Config = TypeVar("Config", bound=BaseModel)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ModelConfig(_Strict):
-    """A backbone and its adapters."""
-
-    family: Family
-    source: str | None = None
-    """Hub id or local folder in diffusers' layout. None: random weights from ``network`` and ``vae``."""
-    network: dict[str, Any] = {}
-    """diffusers' configuration of the transformer or UNet, for random weights."""
-    vae: dict[str, Any] = {}
-    """diffusers' configuration of ``AutoencoderKL``, for random weights; ``small`` works on pixels."""
-    weights: str | None = None
-    """Safetensors file of a whole trained network, in place of random weights."""
-    seed: int = 0
-    """Of random weights and new adapters."""
-    prediction: Prediction = "velocity"
-    """Of ``small``; the other families predict what they were trained for."""
-    patch: Annotated[int, Field(ge=1)] = 2
-    """Of ``small``: side of the pixel blocks that become channels."""
-    scope: LoraScope = "condition"
-    """Of ``flux``: tokens that adapters act on."""
-    rank: Annotated[int, Field(ge=1)] = 16
-    alpha: Number = 16.0
-    """Of new adapters."""
-    adapters: dict[Role, str] = {}
-    """Files of trained adapters; ``hub:OWNER/REPO/PATH`` is one on the Hub."""
 
 
 def _known_degradation(name: str) -> str:
@@ -94,7 +62,7 @@ class DataConfig(_Strict):
 class SobolevConfig(_Strict):
     """The energies of preference training."""
 
-    s: Number = 1.5
+    s: NotNegative = 1.5
     basis: Basis = "dct"
     weights: Weights = "raw"
 
@@ -103,9 +71,9 @@ class NegativeConfig(_Strict):
     """See ``negatives.Negative``."""
 
     kind: Kind
-    weight: Number = 1.0
-    trust: Number = 1.0
-    radius: Number = 0.1
+    weight: NotNegative = 1.0
+    trust: Annotated[float, Field(gt=0, le=1, strict=False)] = 1.0
+    radius: Positive = 0.1
     steps: Annotated[int, Field(ge=1)] = 6
     own_noise: bool = False
 
@@ -134,11 +102,11 @@ class PreferenceStage(TrainingSettings):
 
     what: Literal["network", "dpo"] = "dpo"
     """All weights, against a frozen copy of the network, or a ``dpo`` adapter."""
-    beta: Number = 2000.0
+    beta: Positive = 2000.0
     sobolev: SobolevConfig = SobolevConfig()
     negatives: Annotated[tuple[NegativeConfig, ...], Field(strict=False, min_length=1)]
-    anchor: Number = 0.0
-    supervised: Number = 0.0
+    anchor: NotNegative = 0.0
+    supervised: NotNegative = 0.0
     colored_noise: bool = False
 
 
@@ -149,11 +117,11 @@ class SamplingConfig(_Strict):
     sampler: Sampler = "euler"
     start: Annotated[float, Field(gt=0, le=1, strict=False)] = 1.0
     shift: Number | None = None
-    guidance: Number = 3.5
+    guidance: NotNegative = 3.5
     colour_fix: ColourFix = "adain"
     tile: Annotated[int, Field(ge=16)] = 128
     overlap: Annotated[int, Field(ge=0)] = 32
-    colored_noise: Number = 0.0
+    colored_noise: NotNegative | None = None
     precision: Precision = "auto"
     samples: Annotated[int, Field(ge=1)] = 1
     antithetic: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
@@ -161,7 +129,7 @@ class SamplingConfig(_Strict):
         Number | Annotated[tuple[Annotated[tuple[Number, Number], Field(strict=False)], ...], Field(strict=False)],
         AfterValidator(check_weight),
     ] = 0.0
-    scales: dict[Role, float] = {}
+    scales: dict[Role, float] = Field(default_factory=dict)
     """Weights of adapters, where they are not 1."""
 
 
@@ -178,8 +146,28 @@ class AsasrConfig(_Strict):
     adversary: AdversaryStage | None = None
     preference: PreferenceStage | None = None
     sampling: SamplingConfig = SamplingConfig()
-    arms: dict[str, dict[str, Any] | None] = {}
+    arms: dict[str, dict[str, Any] | None] = Field(default_factory=dict)
     """Variations by name: keys of ``preference`` to replace, or ``null`` for the prior alone."""
+
+    @property
+    def scale(self) -> int:
+        """Of the super-resolution: the model's and its training data's."""
+        return self.model.scale or self.data.scale
+
+    @model_validator(mode="after")
+    def _sensible(self) -> AsasrConfig:
+        if self.scale != self.data.scale and "scale" in self.data.model_fields_set:
+            raise ValueError(f"'data.scale': {self.data.scale} is not the model's scale, {self.scale}; give one alone")
+        for section in (self.prior, self.adversary, self.preference):
+            if section is not None:
+                check_crop(self.model, self.data.crop, self.scale)
+        check_tiles(self.model, self.sampling.tile, self.sampling.overlap)
+        if self.preference is not None:
+            kinds = [negative.kind for negative in self.preference.negatives]
+            check_operator(self.preference.sobolev.basis, kinds, self.preference.colored_noise)
+        if self.scale == self.data.scale:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"scale": self.scale})})
 
 
 def preset_names() -> tuple[str, ...]:
@@ -243,6 +231,8 @@ def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | 
 
 def _place_paths(content: dict[str, Any], folder: Path) -> None:
     model, data = content.get("model") or {}, content.get("data") or {}
+    if model.get("source") and names_a_folder(model["source"], folder):
+        model["source"] = str(folder / Path(model["source"]).expanduser())
     for network in (model, content.get("generator") or {}):
         if network.get("weights"):
             network["weights"] = str(folder / network["weights"])
@@ -270,7 +260,8 @@ def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
-        return f"'{place}': {problem['msg']}"
+        said = problem["msg"].removeprefix("Value error, ")
+        return f"'{place}': {said}" if place else said
     known = _fields(kind, problem["loc"][:-1])
     nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.4)
     hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})" if known else ""

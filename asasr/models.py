@@ -17,7 +17,8 @@ from .backbones.flux import FluxBackbone
 from .backbones.schedule import VarianceSchedule
 from .backbones.unet import UNetBackbone, widen_input
 from .choices import Role
-from .config import HUB, ModelConfig
+from .model_config import HUB, ModelConfig, hub_file, names_a_folder
+from .noise import NoiseSource
 from .precision import FULL, PrecisionPolicy, loaded_as
 
 
@@ -33,8 +34,9 @@ class Model:
     def new_adapter(self, role: Role) -> None:
         """An adapter of the configured rank that changes nothing yet."""
         self.adapters.add(
-            role, self.backbone.adapter_targets, rank=self.config.rank, alpha=self.config.alpha, seed=self.config.seed
-        )
+            role, self.backbone.adapter_targets, rank=self.config.rank_of(role), alpha=self.config.alpha_of(role),
+            seed=self.config.seed,
+        )  # fmt: skip
 
     def to(self, device: str | torch.device) -> Model:
         """Move networks to a device."""
@@ -54,6 +56,8 @@ def build_model(config: ModelConfig, precision: PrecisionPolicy = FULL) -> Model
     backbone = _BUILDERS[config.family](config, precision.weights)
     backbone.requires_grad_(False)
     backbone.precision = precision
+    backbone.resize = config.resize
+    backbone.noise = NoiseSource(config.noise.s, config.noise.size)
     prefix = "transformer" if config.family == "flux" else "unet"
     adapters = Adapters(backbone.network, prefix, backbone.idle, precision.adapters)
     for role, path in config.adapters.items():
@@ -67,12 +71,12 @@ def _adapter_file(path: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    owner, repository, name = path.removeprefix(HUB).split("/", 2)
+    repository, revision, name = hub_file(path)
     try:
-        return Path(hf_hub_download(f"{owner}/{repository}", name))
+        return Path(hf_hub_download(repository, name, revision=revision))
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise BackboneError(
-            f"{path}: cannot be had ({str(error).splitlines()[0]}). Download {name} from the Hub's {owner}/{repository}"
+            f"{path}: cannot be had ({str(error).splitlines()[0]}). Download {name} from the Hub's {repository}"
             " and name the file"
         ) from None
 
@@ -87,7 +91,8 @@ def _stable_diffusion(config: ModelConfig, dtype: torch.dtype) -> Backbone:
     from diffusers import UNet2DConditionModel
 
     network = widen_input(_network(UNet2DConditionModel, "unet", config, dtype))
-    return UNetBackbone(network, "epsilon", schedule=VarianceSchedule())
+    read = config.text_in("training") != "zeros"
+    return UNetBackbone(network, "epsilon", schedule=VarianceSchedule(), text_is_read=read)
 
 
 def _small(config: ModelConfig, dtype: torch.dtype) -> Backbone:
@@ -130,9 +135,14 @@ def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config
             network = kind(**settings)
         return network if dtype == torch.float32 else network.to(dtype)
     try:
-        return kind.from_pretrained(config.source, subfolder=part, **loaded_as(dtype))
+        return kind.from_pretrained(config.source, subfolder=part, revision=config.revision, **loaded_as(dtype))
     except (OSError, ValueError) as error:
+        remedy = "The folder must have diffusers' layout, with model_index.json at its top"
+        if not names_a_folder(config.source):
+            remedy = (
+                "Accept its licence on the Hub and log in with 'hf auth login', or give a local folder in diffusers'"
+                " layout as the source"
+            )
         raise BackboneError(
-            f"{config.source}: its {part} cannot be loaded ({str(error).splitlines()[0]}). Accept its licence on"
-            " the Hub and log in with 'hf auth login', or give a local folder in diffusers' layout as the source"
+            f"{config.source}: its {part} cannot be loaded ({str(error).splitlines()[0]}). {remedy}"
         ) from None

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .choices import Kind
 from .flow import clean_estimate, integrate, interpolate, logit_normal_sigmas, sampling_sigmas, velocity_target
+from .noise import WHITE, NoiseSource
 from .spectral import SobolevOperator
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -52,6 +53,8 @@ class Pairing:
     operator: SobolevOperator
     generator: torch.Generator
     sigma_range: tuple[float, float] = (0.0, 1.0)
+    noise_source: NoiseSource = WHITE
+    """Of whatever else is drawn."""
 
     @property
     def state(self) -> Tensor:
@@ -85,7 +88,7 @@ def make_loser(negative: Negative, pairing: Pairing) -> Loser:
     if not negative.own_noise:
         return Loser(clean, pairing.noise, pairing.sigma)
     sigma = logit_normal_sigmas(len(clean), pairing.generator).clamp(*pairing.sigma_range).to(clean.device)
-    return Loser(clean, _noise(clean, pairing.generator), sigma)
+    return Loser(clean, _noise(pairing), sigma)
 
 
 def _from_adversary(negative: Negative, pairing: Pairing) -> Tensor:
@@ -117,13 +120,13 @@ def _from_lq(negative: Negative, pairing: Pairing) -> Tensor:
 
 def _from_policy(negative: Negative, pairing: Pairing) -> Tensor:
     with torch.no_grad():
-        noise = _noise(pairing.winner, pairing.generator)
+        noise = _noise(pairing)
         sigmas = sampling_sigmas(negative.steps, start=pairing.sigma_range[1])
         return integrate(pairing.policy, interpolate(pairing.lq, noise, sigmas[:1].expand(len(noise))), sigmas)
 
 
-def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator).to(like)
+def _noise(pairing: Pairing) -> Tensor:
+    return pairing.noise_source.draw(pairing.winner.shape, pairing.generator).to(pairing.winner)
 
 
 _MAKERS: dict[Kind, Callable[[Negative, Pairing], Tensor]] = {

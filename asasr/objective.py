@@ -24,9 +24,16 @@ class Energies:
         return self.policy - self.reference
 
 
-def residual_energies(operator: SobolevOperator, policy: Tensor, reference: Tensor, target: Tensor) -> Energies:
-    """Energies of both predictions' residuals; all ``[B, C, h, w]``, velocities."""
-    return Energies(operator.energy(policy - target), operator.energy(reference - target).detach())
+def residual_energies(
+    operator: SobolevOperator, policy: Tensor, reference: Tensor, target: Tensor, weight: Tensor | None = None
+) -> Energies:
+    """Energies of both predictions' residuals; all ``[B, C, h, w]``, velocities.
+
+    Args:
+        weight: of the residuals, ``[B]``; see ``Backbone.residual_weight``. None: 1.
+    """
+    square = 1.0 if weight is None else weight.square()
+    return Energies(square * operator.energy(policy - target), (square * operator.energy(reference - target)).detach())
 
 
 def preference_loss(winner: Tensor, loser: Tensor, beta: float, anchor: float = 0.0) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from .backbones.backbone import BackboneError, Prompt
-from .config import ModelConfig
+from .model_config import ModelConfig
 from .precision import has_bfloat16, loaded_as
 
 

@@ -16,8 +16,9 @@ from .choices import ColourFix, Precision, Sampler
 from .colour import fix_colour
 from .flow import integrate, interpolate, sampling_sigmas
 from .guidance import GuidanceWeight, uses_adversary, weight_at
+from .noise import NoiseSource, role_generator
 from .precision import computing_in, forward_dtype
-from .spectral import SobolevOperator
+from .resize import resized
 
 _SEED_STRIDE = 1_000_003
 """Between the seeds of an image's samples: larger than any range of seeds that somebody runs."""
@@ -41,8 +42,9 @@ class SamplingSettings:
     """Largest side of a tile of latents; larger images are computed tile by tile at each step."""
     overlap: int = 32
     """Latents that neighbouring tiles share."""
-    colored_noise: float = 0.0
-    """Start from noise of covariance ``Sigma_s`` with this s; 0: white."""
+    colored_noise: float | None = None
+    """Start from noise of covariance ``Sigma_s`` with this s in the latents' own size, 0: white, in place of the noise
+    that the model was trained with."""
     precision: Precision = "auto"
     """Of the velocities; see ``precision.sampling_policy``. bfloat16 is two to three times as fast on a CPU that has
     it; the state stays float32."""
@@ -79,9 +81,10 @@ def restore(
     if adversary is None and uses_adversary(settings.adversary):
         raise ValueError("sampling.adversary: the model has no adversary to go away from")
     height, width = scale * lq.shape[-2], scale * lq.shape[-1]
-    enlarged = functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
+    enlarged = resized(lq, height, width, backbone.resize)
     padded = _pad(enlarged, codec.reduction * backbone.multiple)
-    condition = codec.encode(padded, [torch.Generator().manual_seed(seed) for seed in seeds])
+    condition = codec.encode(padded, [role_generator(seed, "lq posterior") for seed in seeds])
+    source = backbone.noise if settings.colored_noise is None else NoiseSource(settings.colored_noise, None)
     mu = backbone.shift(*_seen(backbone, condition, settings)) if settings.shift is None else settings.shift
     sigmas = sampling_sigmas(settings.steps, mu, min(settings.start, backbone.sigma_range[1]))
 
@@ -95,9 +98,7 @@ def restore(
         return own + weight * (own - other)
 
     def sample(number: int) -> Tensor:
-        noise = _noise(condition, seeds, number, settings.antithetic)
-        if settings.colored_noise:
-            noise = SobolevOperator(settings.colored_noise).colored(noise)
+        noise = _noise(condition, source, seeds, number, settings.antithetic)
         start = interpolate(condition, noise, sigmas[:1].expand(len(noise)))
         latents = integrate(velocity, start, sigmas, settings.sampler)
         return codec.decode(latents)[..., :height, :width]
@@ -171,12 +172,18 @@ def _ramp(span: slice, length: int, overlap: int, like: Tensor) -> Tensor:
     return ramp
 
 
-def _noise(like: Tensor, seeds: Sequence[int], sample: int, antithetic: float) -> Tensor:
+def _noise(like: Tensor, source: NoiseSource, seeds: Sequence[int], sample: int, antithetic: float) -> Tensor:
     """Noise of one sample of each image: a function of its seed and the sample's number alone."""
+    height, width = like.shape[-2:]
+    return source.colored(_white(like, source.field_shape(height, width), seeds, sample, antithetic), height, width)
+
+
+def _white(like: Tensor, size: tuple[int, int], seeds: Sequence[int], sample: int, antithetic: float) -> Tensor:
     generators = [torch.Generator().manual_seed(seed + sample * _SEED_STRIDE) for seed in seeds]
-    noise = torch.stack([torch.randn(like.shape[1:], generator=generator) for generator in generators]).to(like)
+    fields = [torch.randn(like.shape[1], *size, generator=generator) for generator in generators]
+    noise = torch.stack(fields).to(like)
     if antithetic and sample % 2:
-        return sqrt(1 - antithetic**2) * noise - antithetic * _noise(like, seeds, sample - 1, 0)
+        return sqrt(1 - antithetic**2) * noise - antithetic * _white(like, size, seeds, sample - 1, 0)
     return noise
 
 

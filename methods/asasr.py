@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..asasr.config import MODEL_FILE, SamplingConfig, load_config
+from ..asasr.config import MODEL_FILE, DataConfig, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
 from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
 from ..datasets.yaml_text import YamlError, read_yaml
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 PREFIX = "asasr:"
 SMALL_DIFFUSION = "small-diffusion"
-VERSION = "2"
-SCALE = 4
+VERSIONS = {"small": "2"}
+"""Of the small models in pixel space; what others give has changed since, with the noise of their VAE's posterior."""
+VERSION = "3"
 
 
 class AsasrMethod:
@@ -48,8 +49,8 @@ class AsasrMethod:
         """See ``Method``."""
         from ..asasr.sampling import restore
 
-        if scale != SCALE:
-            raise MethodError(f"{self.card.id} is a model for scale {SCALE}, not {scale}; give --scale")
+        if scale not in self.card.scales:
+            raise MethodError(f"{self.card.id} is a model for scale {self.card.scales[0]}, not {scale}; give --scale")
         model = self._model
         adversary = partial(model.adapters.using, self._against) if "adv" in self._against else None
         return restore(model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt, adversary)
@@ -123,9 +124,9 @@ def describe(
         reference if reference in shipped_names() else f"{PREFIX}{content['name']}",
         "diffusion" if model.get("prediction") == "epsilon" else "flow",
         str(content.get("summary") or "ASASR model"),
-        (SCALE,),
+        (_scale(path, content),),
         deterministic=False,
-        version=VERSION,
+        version=VERSIONS.get(str(model["family"]), VERSION),
         paper="https://arxiv.org/abs/2605.23264" if reference.startswith(PREFIX) else "",
         code="https://huggingface.co/wafer-bob/ASASR" if model.get("source") else "",
         licence=str(content.get("licence") or ""),
@@ -165,7 +166,7 @@ def load(
         adapters = {role: path for role, path in config.model.adapters.items() if role != "adv" or guided}
         wanted = config.model.model_copy(update={"adapters": adapters})
         model = build_model(wanted, sampling_policy(wanted.family, config.sampling.precision, device))
-        prompt = empty_prompt(wanted, device)
+        prompt = empty_prompt(wanted, device) if wanted.text_in("sampling") == "empty" else None
     except BackboneError as error:
         raise MissingWeightsError(reference, f"{reference}: {error}") from None
     except (AdapterError, TrainingConfigError) as error:
@@ -187,7 +188,7 @@ def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
         content = dict(read_yaml(path.read_text(encoding="utf-8"), path))
         model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
         adapters = dict(model.pop("adapters", None) or {})
-        str(content["name"])
+        str(content["name"]), str(model["family"])
     except (OSError, UnicodeDecodeError) as error:
         raise MethodError(f"{path}: cannot be read ({error})") from None
     except YamlError as error:
@@ -207,6 +208,14 @@ def _guidance(sampling: Mapping[str, Any]) -> GuidanceWeight:
         return SamplingConfig.model_validate({"adversary": sampling.get("adversary", 0.0)}).adversary
     except ValidationError:
         return 0.0
+
+
+def _scale(path: Path, content: Mapping[str, Any]) -> int:
+    """Of the model's section, or of its training data's; 4 where neither tells it."""
+    told = content["model"].get("scale") or (content.get("data") or {}).get("scale") or DataConfig().scale
+    if not isinstance(told, int) or told < 1:
+        raise MethodError(f"{path}: model.scale: {told!r} is no scale; give a whole number such as 4")
+    return told
 
 
 def _parameters(path: Path) -> int | None:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ...datasets.errors import BenchError
+from ..choices import Resize
+from ..noise import WHITE, NoiseSource
 from ..precision import FULL, PrecisionPolicy
 
 
@@ -19,7 +21,7 @@ class BackboneError(BenchError, ValueError):
 
 @dataclass(frozen=True)
 class Prompt:
-    """Text embeddings; None stands for zeros, which is what training uses."""
+    """Text embeddings."""
 
     tokens: Tensor
     """``[1, L, D]``."""
@@ -66,6 +68,12 @@ class Backbone(torch.nn.Module):
     """Noise levels that the network knows."""
     precision: PrecisionPolicy = FULL
     """Number formats that it was built in."""
+    resize: Resize = "bicubic"
+    """How LQ images are brought to output size before they are encoded."""
+    noise: NoiseSource = WHITE
+    """What it knows at sigma 1."""
+    text: Prompt | None = None
+    """What it reads where no prompt is given; None: zeros."""
 
     def forward(
         self, state: Tensor, sigma: Tensor, lq: Tensor | None, prompt: Prompt | None = None, guidance: float = 0.0
@@ -76,10 +84,14 @@ class Backbone(torch.nn.Module):
             state: ``[B, C, h, w]``.
             sigma: ``[B]`` in [0, 1].
             lq: latents of the LQ image at output size, ``[B, C, h, w]``; None: without condition.
-            prompt: None for zeros.
+            prompt: None: what ``text`` says.
             guidance: embedded guidance of guidance-distilled families; the others ignore it.
         """
         raise NotImplementedError
+
+    def residual_weight(self, sigma: Tensor) -> Tensor:
+        """What residuals of the velocity count with at each sigma ``[B]``, so that no noise level dominates a loss."""
+        return torch.ones_like(sigma)
 
     def shift(self, height: int, width: int) -> float:
         """``mu`` of the sampling schedule for latents of this size."""

@@ -122,8 +122,9 @@ class FluxBackbone(Backbone):
         return result
 
     def _text(self, state: Tensor, prompt: Prompt | None) -> tuple[Tensor, Tensor]:
-        """Zeros as long as FLUX's prompts during training."""
+        """What is read; zeros are as many tokens as a prompt of FLUX."""
         batch, config = len(state), self.network.config
+        prompt = prompt or self.text
         if prompt is None:
             tokens = state.new_zeros(batch, 512, config.joint_attention_dim)
             return tokens, state.new_zeros(batch, config.pooled_projection_dim)

@@ -12,10 +12,12 @@ from ..choices import Prediction
 from .backbone import Backbone, BackboneError, Prompt
 from .schedule import VarianceSchedule
 
-CONVOLUTIONS_AND_ATTENTION = (
+WITH_TEXT = (
     r"conv_in|.*\.(conv1|conv2|conv_shortcut|to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.2|time_emb_proj)"
 )
 """Layers that adapters are on; the first one lets an adapter see the LQ latents of a widened network."""
+WITHOUT_TEXT = rf"(?!.*\.attn2\.)({WITH_TEXT})"
+"""All of them but those that mix text in: keys and values of zeros are zeros, and nothing there has a gradient."""
 
 
 class UNetBackbone(Backbone):
@@ -25,13 +27,13 @@ class UNetBackbone(Backbone):
         network: takes ``2 * patch**2 * C`` channels and gives ``patch**2 * C``.
         prediction: what it predicts: the flow's velocity, or epsilon on the schedule that it was trained with.
         patch: side of the blocks of latents that become channels (1: none), which makes pixel space affordable.
+        text_is_read: trained with text that is not zeros.
     """
 
-    adapter_targets = CONVOLUTIONS_AND_ATTENTION
-
     def __init__(
-        self, network: Any, prediction: Prediction, *, patch: int = 1, schedule: VarianceSchedule | None = None
-    ) -> None:
+        self, network: Any, prediction: Prediction, *, patch: int = 1, schedule: VarianceSchedule | None = None,
+        text_is_read: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if prediction == "epsilon" and schedule is None:
             raise BackboneError("a network that predicts epsilon needs its noise schedule")
@@ -47,6 +49,7 @@ class UNetBackbone(Backbone):
         self.channels = predicted // patch**2
         self.multiple = patch * 2 ** (len(network.config.block_out_channels) - 1)
         self.schedule = schedule
+        self.adapter_targets = WITH_TEXT if text_is_read else WITHOUT_TEXT
         if schedule is not None:
             self.sigma_range = schedule.sigma_range
 
@@ -61,7 +64,12 @@ class UNetBackbone(Backbone):
         scaled, time = self.schedule.from_flow(state, sigma)
         return self.schedule.velocity(state, sigma, self._predict(scaled, time, lq, prompt))
 
+    def residual_weight(self, sigma: Tensor) -> Tensor:
+        """See ``Backbone``; a residual of epsilon is the velocity's times ``1 - sigma``."""
+        return torch.ones_like(sigma) if self.prediction == "velocity" else 1 - sigma
+
     def _predict(self, state: Tensor, time: Tensor, lq: Tensor, prompt: Prompt | None) -> Tensor:
+        prompt = prompt or self.text
         packed = functional.pixel_unshuffle(torch.cat([state, lq], 1), self.patch)
         batch = len(state)
         width = self.network.config.cross_attention_dim

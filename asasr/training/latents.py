@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...datasets.images import write_atomically
 from ..backbones.codec import VaeCodec
+from ..choices import Resize
 from ..errors import TrainingError
+from ..resize import resized
 from .batches import Pairs
-from .prior import resized
 from .states import writing_into
 
 _SHARD = 64
@@ -49,8 +50,9 @@ class CachedLatents:
 
 
 def cache_latents(
-    pairs: Pairs, codec: VaeCodec, folder: Path, count: int, *, seed: int, batch: int, recipe: dict[str, object]
-) -> CachedLatents:
+    pairs: Pairs, codec: VaeCodec, folder: Path, count: int, *, seed: int, batch: int, recipe: dict[str, object],
+    resize: Resize = "bicubic",
+) -> CachedLatents:  # fmt: skip
     """Encode ``count`` pairs into ``folder``, from where it stopped if it was stopped, and open them.
 
     Args:
@@ -75,7 +77,8 @@ def cache_latents(
         while left:
             size = min(batch, left)
             hq, lq = (images.to(device) for images in pairs.draw(size, rng))
-            for which, images in (("hq", hq), ("lq", resized(lq, hq))):
+            enlarged = resized(lq, hq.shape[-2], hq.shape[-1], resize)
+            for which, images in (("hq", hq), ("lq", enlarged)):
                 for part, tensor in zip(("mean", "deviation"), codec.moments(images), strict=True):
                     found[f"{which}_{part}"].append(tensor.to("cpu", torch.float16))
             left -= size

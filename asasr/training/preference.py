@@ -8,13 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..adapters import Adapters
 from ..backbones.backbone import Backbone, Codec
 from ..choices import Role
 from ..flow import logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
+from ..noise import NoiseSource
 from ..objective import Energies, high_frequency_energy, implicit_accuracy, preference_loss, residual_energies
 from ..spectral import SobolevOperator
 from .batches import Batch
@@ -77,7 +77,7 @@ class PreferenceTask:
         everyone = [Loser(pairing.winner, pairing.noise, pairing.sigma), *losers]
         policy, reference = self._predict(modules[player], everyone, pairing.lq)
         energies = [
-            residual_energies(preference.operator, ours, theirs, one.target)
+            residual_energies(preference.operator, ours, theirs, one.target, self._backbone.residual_weight(one.sigma))
             for ours, theirs, one in zip(policy, reference, everyone, strict=True)
         ]
         winner, others = energies[0], energies[1:]
@@ -86,24 +86,27 @@ class PreferenceTask:
             term = preference_loss(winner.relative, loser.relative, preference.beta, preference.anchor)
             loss = loss + negative.weight * term
         if preference.supervised:
-            loss = loss + preference.supervised * functional.mse_loss(policy[0], everyone[0].target)
+            residual = (policy[0] - everyone[0].target).square().flatten(1).mean(1)
+            weight = self._backbone.residual_weight(pairing.sigma).square()
+            loss = loss + preference.supervised * (weight * residual).mean()
         with torch.no_grad():
             logs = {"loss": loss.detach(), **self._logs(winner, others, losers, pairing)}
         return loss, logs
 
     def _pair(self, batch: Batch) -> Pairing:
-        clean, lq = encode_pair(self._codec, batch)
+        clean, lq = encode_pair(self._codec, batch, self._backbone.resize)
         generator = torch.Generator().manual_seed(batch.seed)
         sigma = logit_normal_sigmas(len(clean), generator).clamp(*self._backbone.sigma_range).to(clean.device)
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        source = self._backbone.noise
         if self._preference.colored_noise:
-            noise = self._preference.operator.colored(noise)
+            source = NoiseSource(self._preference.operator.s, None)
+        noise = source.draw(clean.shape, generator).to(clean.device)
         adversary = (lambda state, sigma: self._adversary(state, sigma, lq)) if "adv" in self._adapters.roles else None
         return Pairing(
             clean, lq, noise, sigma,
             policy=lambda state, sigma: self._policy(state, sigma, lq).float(),
             adversary=adversary, operator=self._preference.operator, generator=generator,
-            sigma_range=self._backbone.sigma_range,
+            sigma_range=self._backbone.sigma_range, noise_source=source,
         )  # fmt: skip
 
     def _predict(

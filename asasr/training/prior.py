@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ..backbones.backbone import Backbone, Codec
+from ..choices import Resize
 from ..flow import expand, interpolate, logit_normal_sigmas, velocity_target
+from ..noise import NoiseRole, role_generator
+from ..resize import resized
 from .batches import Batch
 from .loop import Player
 
@@ -37,36 +39,30 @@ class PriorTask:
 
     def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
         """See ``Task``."""
-        clean, lq = encode_pair(self.codec, batch)
+        clean, lq = encode_pair(self.codec, batch, self._backbone.resize)
         generator = torch.Generator().manual_seed(batch.seed)
         sigma = (
             logit_normal_sigmas(len(clean), generator, *self._sigmas)
             .clamp(*self._backbone.sigma_range)
             .to(clean.device)
         )
-        noise = torch.randn(clean.shape, generator=generator).to(clean.device)
+        noise = self._backbone.noise.draw(clean.shape, generator).to(clean.device)
         state = interpolate(clean, noise, sigma)
         velocity = modules[player](state, sigma, lq).float()
         residual = velocity - velocity_target(clean, noise)
-        if getattr(self._backbone, "prediction", "velocity") == "epsilon":
-            residual = residual * (1 - expand(sigma, residual))  # the same network's error of epsilon
+        residual = residual * expand(self._backbone.residual_weight(sigma), residual)
         loss = residual.square().mean()
         return loss, {"loss": loss}
 
 
-def encode_pair(codec: Codec, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Latents of HQ and of LQ resized to its size, the posterior of a VAE sampled from the batch's seed."""
+def encode_pair(codec: Codec, batch: Batch, resize: Resize) -> tuple[Tensor, Tensor]:
+    """Latents of HQ and of LQ resized to its size, the posteriors of a VAE sampled from the batch's seed."""
     if batch.encoded:
         return batch.hq, batch.lq
-    return encode_images(codec, batch.hq, batch.seed), encode_images(codec, resized(batch.lq, batch.hq), batch.seed + 1)
+    height, width = batch.hq.shape[-2:]
+    lq = resized(batch.lq, height, width, resize)
+    return _encoded(codec, batch.hq, batch.seed, "hq posterior"), _encoded(codec, lq, batch.seed, "lq posterior")
 
 
-def encode_images(codec: Codec, images: Tensor, seed: int) -> Tensor:
-    """Latents with the posterior of a VAE sampled from the seed."""
-    generators = [torch.Generator().manual_seed(seed + 2 * index) for index in range(len(images))]
-    return codec.encode(images, generators)
-
-
-def resized(lq: Tensor, like: Tensor) -> Tensor:
-    """LQ at output size by bicubic interpolation."""
-    return functional.interpolate(lq, like.shape[-2:], mode="bicubic", align_corners=False).clamp(0, 1)
+def _encoded(codec: Codec, images: Tensor, seed: int, role: NoiseRole) -> Tensor:
+    return codec.encode(images, [role_generator(seed, role, index) for index in range(len(images))])

@@ -15,11 +15,13 @@ from ...datasets.images import write_atomically
 from ..adapters import whole
 from ..backbones.codec import VaeCodec
 from ..choices import Role
-from ..config import HUB, MODEL_FILE, AsasrConfig, DataConfig, PreferenceStage
+from ..config import MODEL_FILE, AsasrConfig, DataConfig, PreferenceStage
 from ..errors import TrainingConfigError
+from ..model_config import HUB
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
 from ..precision import training_policy
+from ..prompts import empty_prompt
 from ..spectral import SobolevOperator
 from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs
 from .files import split_files
@@ -155,11 +157,12 @@ def _cached(pairs: Pairs, config: AsasrConfig, model: Model, stage: TrainingSett
         "data": {**config.data.model_dump(mode="json"), "degradation": preset(config.data.degradation).identity},
         "source": config.model.source,
         "vae": config.model.vae,
+        **({} if config.model.resize == "bicubic" else {"resize": config.model.resize}),
     }
     with place.accelerator.main_process_first():
         return cache_latents(
             pairs, model.codec, place.folder.parent / "latents", config.data.cached, seed=stage.seed, batch=stage.batch,
-            recipe=recipe,
+            recipe=recipe, resize=config.model.resize,
         )  # fmt: skip
 
 
@@ -175,6 +178,8 @@ def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
     policy = training_policy(config.model.family, whole_network, place.accelerator.mixed_precision)
     model = build_model(config.model, policy)
     model.to(place.accelerator.device)
+    if config.model.text_in("training") == "empty":
+        model.backbone.text = empty_prompt(config.model, place.accelerator.device)
     model.backbone.train()
     if stage.checkpointing:
         model.backbone.network.enable_gradient_checkpointing()
@@ -213,7 +218,8 @@ def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> 
     path = place.folder / MODEL_FILE
     if place.accelerator.is_main_process:
         given = {"weights": config.model.weights, "adapters": config.model.adapters}
-        model = {**config.model.model_dump(mode="json"), **_from_folder(given, place.folder), **changes}
+        own = {**config.model.model_dump(mode="json"), "scale": config.scale}
+        model = {**own, **_from_folder(given, place.folder), **changes}
         content = {
             "name": config.name,
             "summary": config.summary,

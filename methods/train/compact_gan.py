@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ...asasr.resize import resized
 from ...asasr.training.batches import Batch
 from ...asasr.training.loop import Player
-from ...asasr.training.prior import resized
 from .perceptual import PerceptualDistance
 
 _WINDOW = 8
@@ -158,7 +158,7 @@ class CompactGanTask:
 
     def loss(self, player: str, modules: Mapping[str, nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
         """See ``Task``; the discriminator sees the images that the generator has just made."""
-        enlarged = resized(batch.lq, batch.hq)
+        enlarged = resized(batch.lq, *batch.hq.shape[-2:])
         judge = modules["discriminator"]
         if player == "discriminator":
             sr, hr, shown = out_of_phase(batch.seed + 1, self._restored.pop(batch.seed), batch.hq, enlarged)

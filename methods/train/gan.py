@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ...asasr.config import DataConfig, Number, read_config
+from ...asasr.config import DataConfig, read_config
 from ...asasr.errors import TrainingError
+from ...asasr.model_config import Number
 from ...asasr.training.loop import train
 from ...asasr.training.settings import TrainingSettings
 from ...asasr.training.stages import Place, training_pairs

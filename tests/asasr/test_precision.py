@@ -11,7 +11,8 @@ import torch
 import yaml
 from asasr_bench.asasr import precision
 from asasr_bench.asasr.backbones.codec import VaeCodec
-from asasr_bench.asasr.config import AsasrConfig, ModelConfig, load_config, preset_names
+from asasr_bench.asasr.config import AsasrConfig, load_config, preset_names
+from asasr_bench.asasr.model_config import ModelConfig
 from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.negatives import Negative
 from asasr_bench.asasr.precision import (

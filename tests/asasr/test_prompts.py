@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from asasr_bench.asasr.backbones.backbone import BackboneError
-from asasr_bench.asasr.config import ModelConfig
+from asasr_bench.asasr.model_config import ModelConfig
 from asasr_bench.asasr.prompts import empty_prompt
 
 LENGTH = 77

@@ -13,6 +13,7 @@ from asasr_bench.asasr.colour import fix_colour
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.flow import resolution_shift, sampling_sigmas
 from asasr_bench.asasr.models import Model, build_model
+from asasr_bench.asasr.noise import WHITE
 from asasr_bench.asasr.sampling import SamplingSettings, restore, tiled_velocity
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,12 +198,12 @@ def test_antithetic_samples_of_a_gaussian_average_to_its_mean(steps: int) -> Non
 
 def test_antithetic_noise_is_normal_and_anticorrelated() -> None:
     like = torch.zeros(1, 3, 128, 128)
-    first, second, third = (sampling._noise(like, [9], number, 0.6) for number in range(3))
+    first, second, third = (sampling._noise(like, WHITE, [9], number, 0.6) for number in range(3))
     assert float(second.std()) == pytest.approx(1, abs=0.02)
     correlation = torch.corrcoef(torch.stack([first.flatten(), second.flatten(), third.flatten()]))
     assert float(correlation[0, 1]) == pytest.approx(-0.6, abs=0.02)
     assert float(correlation[1:, 2].sub(torch.tensor([0.0, 1.0])).abs().max()) < 0.02
-    assert torch.equal(first, sampling._noise(like, [9], 0, 0))
+    assert torch.equal(first, sampling._noise(like, WHITE, [9], 0, 0))
 
 
 def test_a_start_below_noise_keeps_more_of_lq(model: Model) -> None:

@@ -18,7 +18,7 @@ BATCH, SIDE, STEPS, ROUNDS = 2, 256, 3, 2
 
 
 def build() -> Any:
-    from asasr_bench.asasr.config import ModelConfig
+    from asasr_bench.asasr.model_config import ModelConfig
     from asasr_bench.asasr.models import build_model
 
     torch.manual_seed(0)
