@@ -9,6 +9,7 @@ from functools import lru_cache
 from ..metric import Metric, MetricError
 from .detection import metrics as object_metrics
 from .detection.engines import detector
+from .detection.ssd import NAME as BOXES_ALONE
 from .engine import EngineEntry, EngineError
 from .ocr import metrics as text_metrics
 from .ocr.engines import readers
@@ -21,7 +22,10 @@ _DEFAULT = dict.fromkeys(text_metrics.MEASURES, "rapidocr")
 _USUAL = {
     **dict.fromkeys(text_metrics.MEASURES, ("rapidocr", "tesseract", "easyocr")),
     **dict.fromkeys(label_metrics.MEASURES, (*REFEREES, "transformers/NAME", "mmseg/NAME")),
-    **dict.fromkeys(object_metrics.MEASURES, (*DETECTORS, "maskrcnn", "yolo/FILE.pt")),
+    **{
+        name: (*DETECTORS, *(() if name.startswith("ap_mask") else (BOXES_ALONE,)), "maskrcnn", "yolo/FILE.pt")
+        for name in object_metrics.MEASURES
+    },
 }
 
 Make = Callable[..., Metric]

@@ -1,4 +1,4 @@
-"""Engines that detect objects: small referees, torchvision's Mask R-CNN, ultralytics' YOLO (an extra, AGPL-3.0)."""
+"""Engines that detect objects: small referees, OpenCV's SSD, torchvision's Mask R-CNN, ultralytics' YOLO (AGPL-3.0)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import numpy as np
 from .....methods.weights.files import WeightsError, digest_of, find, own_folder, weight_file
 from ..engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed, tensor_of
 from ..referees import DETECTORS, referee
+from .ssd import NAME as SSD
+from .ssd import ssd_entry
 
 VERSION = "1"
 _LEAST_SCORE = 0.001
@@ -80,13 +82,15 @@ class MaskRcnnDetector:
 
 
 def detector(kind: str, name: str) -> EngineEntry:
-    """The entry of a small referee, of ``maskrcnn`` or of ``yolo/FILE.pt``.
+    """The entry of a small referee, of ``ssd-coco``, ``maskrcnn`` or of ``yolo/FILE.pt``.
 
     Raises:
         EngineError: no such kind.
     """
     if kind in DETECTORS and not name:
         return referee(kind)
+    if kind == SSD and not name:
+        return ssd_entry()
     if kind == "maskrcnn" and not name:
         return EngineEntry(
             kind, "Mask R-CNN", f"{VERSION}, torchvision {library_version('torchvision')}", _load_maskrcnn,
@@ -99,8 +103,7 @@ def detector(kind: str, name: str) -> EngineEntry:
         )  # fmt: skip
     raise EngineError(
         f"unknown detection engine '{kind}{'/' if name else ''}{name}'"
-        f" (known: {', '.join(DETECTORS)}, maskrcnn, yolo/FILE such as"
-        " yolo/yolo11n-seg.pt)"
+        f" (known: {', '.join(DETECTORS)}, {SSD}, maskrcnn, yolo/FILE such as yolo/yolo11n-seg.pt)"
     )
 
 
