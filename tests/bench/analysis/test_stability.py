@@ -1,8 +1,7 @@
-"""Stability over seeds, ranks, and the golden record's plumbing."""
+"""Stability over seeds, and ranks."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -58,42 +57,3 @@ def test_without_seeds_there_is_nothing_to_tell(hr: Path, tmp_path: Path) -> Non
     evaluate("classic-x2", tmp_path / "s", datasets=[f"D={hr}"], methods=["bicubic"], metrics=["psnr_y"])
     with pytest.raises(StabilityError, match="two seeds"):
         stability(tmp_path / "s")
-
-
-def test_the_golden_record_is_compared_image_by_image(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PSNR and SSIM of all 100 images; what lacks its weights says so."""
-    from asasr_bench.bench.verify import osediff_record as golden
-
-    monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(tmp_path))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    folder = shared / "data" / "RealSR_512"
-    rows = {row.metric: row for row in golden.compare_with_record(folder, metrics=("psnr_y", "ssim_y", "dists"))}
-    assert rows["psnr_y"].largest is not None
-    assert rows["psnr_y"].largest < 1e-4
-    assert rows["psnr_y"].theirs == pytest.approx(25.1511, abs=5e-5)
-    assert rows["ssim_y"].largest is not None
-    assert rows["ssim_y"].largest < 1e-5
-    assert rows["dists"].ours is None
-    assert "weights fetch vgg16" in rows["dists"].unavailable
-
-
-def test_the_record_ships_the_published_values(shared: Path) -> None:
-    from asasr_bench.bench.verify.osediff_record import METRICS, record
-
-    with (shared / "data" / "RealSR_512" / "published_per_image_metrics_osediff.csv").open() as file:
-        published = list(csv.DictReader(file))
-    columns = ("psnr_y", "ssim_y", "lpips", "dists", "clipiqa", "niqe", "musiq", "maniqa_pipal")
-    assert len(record()) == 100
-    for ours, theirs in zip(record(), published, strict=True):
-        assert f"{ours['image']}.png" == theirs["image"]
-        assert [float(ours[id]) for id in METRICS] == [float(theirs[name]) for name in columns]
-
-
-def test_other_images_than_the_records_are_refused(tmp_path: Path, photo: np.ndarray, command) -> None:
-    assert "no such file" in command("doctor", "--golden", tmp_path, status=3).stderr
-    write_png(tmp_path / "results_osediff" / "Canon_001_LR4.png", photo)
-    (tmp_path / "test_HR").mkdir()
-    assert "is not the file of the record" in command("doctor", "--golden", tmp_path, status=3).stderr
