@@ -118,10 +118,7 @@ class Adapters:
         Args:
             write: False in all processes but one, where each holds a shard of the network (FSDP): all must call.
         """
-        tensors = {
-            f"{self._prefix}.{name}": whole(tensor.detach()).cpu().contiguous()
-            for name, tensor in get_peft_model_state_dict(self._network, adapter_name=role).items()
-        }
+        tensors = {name: whole(tensor.detach()).cpu().contiguous() for name, tensor in self.tensors(role).items()}
         if not write:
             return
         told = {f"{self._prefix}.{key}": value for key, value in self._configs[role].to_dict().items()}
@@ -130,6 +127,11 @@ class Adapters:
         temporary = path.with_name(f".{path.name}.tmp")
         save_file(tensors, temporary, metadata=header)
         temporary.replace(path)
+
+    def tensors(self, role: Role) -> dict[str, Tensor]:
+        """An adapter's tensors by their names in a file: ``PREFIX.MODULE.lora_A.weight`` and ``.lora_B.weight``."""
+        state = get_peft_model_state_dict(self._network, adapter_name=role)
+        return {f"{self._prefix}.{name}": tensor for name, tensor in state.items()}
 
     def parameters(self, role: Role) -> list[torch.nn.Parameter]:
         """An adapter's tensors."""
