@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
@@ -19,7 +19,7 @@ from .errors import TrainingConfigError
 from .guidance import check_weight
 from .model_config import HUB, ModelConfig, Number, Positive, names_a_folder
 from .model_config import Strict as _Strict
-from .training.settings import TrainingSettings
+from .training.settings import Section, StageSettings
 
 MODEL_FILE = "model.yaml"
 """What describes a trained model in its folder."""
@@ -29,15 +29,36 @@ NotNegative = Annotated[float, Field(ge=0, strict=False)]
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def _known_degradation(name: str) -> str:
-    if name not in degradation_names():
+def _known_degradation(name: str | None) -> str | None:
+    if name is not None and name not in degradation_names():
         raise ValueError(f"unknown degradation '{name}' (known: {', '.join(degradation_names())})")
     return name
 
 
-class DataConfig(_Strict):
-    """Where training pairs come from: HQ folders with degradation, a prepared pair of folders, or the Hub."""
+class SourceConfig(Section):
+    """One of several sources that training mixes; see ``DataConfig`` for its keys."""
 
+    hq: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    lq: str | None = None
+    hub: str | None = None
+    columns: Annotated[tuple[str, str], Field(strict=False)] = ("hq", "lq")
+    degradation: Annotated[str | None, AfterValidator(_known_degradation)] = None
+    """Preset; None: that of ``data``."""
+    held_out: Annotated[int | None, Field(ge=0)] = None
+    """None: that of ``data``."""
+    weight: Annotated[float, Field(gt=0, strict=False)] = 1.0
+    """How much of the training comes from here, relative to the other sources' weights."""
+
+
+class DataConfig(Section):
+    """Where training pairs come from: HQ folders with degradation, a prepared pair of folders, the Hub, or several."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"sources", "sharpen"})
+
+    sources: Annotated[tuple[SourceConfig, ...], Field(strict=False)] = ()
+    """Several sources, mixed by weight, in place of ``hq``, ``lq`` and ``hub``."""
+    sharpen: bool = False
+    """Sharpen HQ by an unsharp mask, as Real-ESRGAN's training does; see ``training.sharpening``."""
     hq: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Folders of HQ images; LQ is made on the fly, unless ``lq`` is given."""
     lq: str | None = None
@@ -56,10 +77,10 @@ class DataConfig(_Strict):
     cached: Annotated[int, Field(ge=0)] = 0
     """Pairs whose VAE latents are encoded once and trained on from then on; 0: each batch is drawn and encoded anew."""
     held_out: Annotated[int, Field(ge=0)] = 0
-    """HQ images kept for validation; see ``split_files``."""
+    """Images kept for validation, of each source; see ``split_files``."""
 
 
-class SobolevConfig(_Strict):
+class SobolevConfig(Section):
     """The energies of preference training."""
 
     s: NotNegative = 1.5
@@ -67,8 +88,14 @@ class SobolevConfig(_Strict):
     weights: Weights = "raw"
 
 
-class NegativeConfig(_Strict):
+SigmaPoint = Annotated[tuple[Number, Number], Field(strict=False)]
+"""A noise level and a value there."""
+
+
+class NegativeConfig(Section):
     """See ``negatives.Negative``."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"epsilon", "match_spectrum"})
 
     kind: Kind
     weight: NotNegative = 1.0
@@ -76,9 +103,22 @@ class NegativeConfig(_Strict):
     radius: Positive = 0.1
     steps: Annotated[int, Field(ge=1)] = 6
     own_noise: bool = False
+    epsilon: Number | Annotated[tuple[SigmaPoint, ...], Field(strict=False, min_length=1)] | None = None
+    match_spectrum: bool = False
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> NegativeConfig:
+        if self.epsilon is not None:
+            if self.match_spectrum:
+                raise ValueError("'match_spectrum' would leave the trust region 'epsilon'; give one of them")
+            points = ((0.0, self.epsilon),) if isinstance(self.epsilon, float) else self.epsilon
+            check_weight(points)
+            if min(value for _, value in points) <= 0:
+                raise ValueError("'epsilon' is a positive number, or pairs [sigma, value] of positive values")
+        return self
 
 
-class PriorStage(TrainingSettings):
+class PriorStage(StageSettings):
     """Supervised flow matching."""
 
     what: Literal["network", "sr"] = "sr"
@@ -88,17 +128,31 @@ class PriorStage(TrainingSettings):
     """Of the logit-normal draw of training sigmas; a positive mean draws more near data, where fine detail is made."""
 
 
-class AdversaryStage(TrainingSettings):
-    """The adversary, on outputs of baseline methods."""
+class OutputsConfig(Section):
+    """Two folders of images of the same names: finished outputs, and the LQ images that they were made from."""
+
+    sr: str
+    lq: str
+
+
+class AdversaryStage(StageSettings):
+    """The adversary, on outputs of baseline methods, its teachers."""
+
+    added: ClassVar[frozenset[str]] = StageSettings.added | {"outputs"}
 
     methods: Annotated[tuple[str, ...], Field(strict=False)] = ("bicubic",)
-    """Baselines whose outputs it learns."""
+    """Teachers: methods as ``list methods`` and the command line name them; ``predictions:DIR`` is a folder of finished
+    outputs of our degraded images, by the names of the HQ images."""
+    outputs: Annotated[tuple[OutputsConfig, ...], Field(strict=False)] = ()
+    """Teachers whose outputs, and their LQ images, are there already."""
     share: Annotated[float, Field(gt=0, le=1, strict=False)] = 0.25
     """Part of the training images that they restore."""
 
 
-class PreferenceStage(TrainingSettings):
+class PreferenceStage(StageSettings):
     """AS-DPO."""
+
+    added: ClassVar[frozenset[str]] = StageSettings.added | {"agreement"}
 
     what: Literal["network", "dpo"] = "dpo"
     """All weights, against a frozen copy of the network, or a ``dpo`` adapter."""
@@ -108,6 +162,9 @@ class PreferenceStage(TrainingSettings):
     anchor: NotNegative = 0.0
     supervised: NotNegative = 0.0
     colored_noise: bool = False
+    agreement: bool = False
+    """Log the cosine between the adversary's step and the Riesz direction in every step, which costs a forward and a
+    backward more; validations log it in any case."""
 
 
 class SamplingConfig(_Strict):
@@ -240,10 +297,13 @@ def _place_paths(content: dict[str, Any], folder: Path) -> None:
         model["adapters"] = {
             role: path if str(path).startswith(HUB) else str(folder / path) for role, path in model["adapters"].items()
         }
-    if data.get("hq"):
-        data["hq"] = [str(folder / path) for path in data["hq"]]
-    if data.get("lq"):
-        data["lq"] = str(folder / data["lq"])
+    for source in (data, *data.get("sources", ())):
+        if source.get("hq"):
+            source["hq"] = [str(folder / path) for path in source["hq"]]
+        if source.get("lq"):
+            source["lq"] = str(folder / source["lq"])
+    for outputs in (content.get("adversary") or {}).get("outputs", ()):
+        outputs |= {key: str(folder / path) for key, path in outputs.items()}
 
 
 def _put(name: str, content: dict[str, Any], path: list[str], value: Any) -> None:

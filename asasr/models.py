@@ -46,14 +46,18 @@ class Model:
         return self
 
 
-def build_model(config: ModelConfig, precision: PrecisionPolicy = FULL) -> Model:
+def build_model(config: ModelConfig, precision: PrecisionPolicy = FULL, *, hollow: bool = False) -> Model:
     """Networks with trained or random weights, all adapters of the configuration loaded, none acting.
+
+    Args:
+        hollow: read no weights of the backbone's network: its tensors hold nothing yet, and no memory until something
+            is written into them. For all processes but the first of those that share a network in shards.
 
     Raises:
         BackboneError: weights that cannot be had; the message says how to get them.
         AdapterError: an adapter file that does not fit.
     """
-    backbone = _BUILDERS[config.family](config, precision.weights)
+    backbone = _BUILDERS[config.family](config, precision.weights, hollow)
     backbone.requires_grad_(False)
     backbone.precision = precision
     backbone.resize = config.resize
@@ -81,24 +85,24 @@ def _adapter_file(path: str) -> Path:
         ) from None
 
 
-def _flux(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+def _flux(config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Backbone:
     from diffusers import FluxTransformer2DModel
 
-    return FluxBackbone(_network(FluxTransformer2DModel, "transformer", config, dtype), config.scope)
+    return FluxBackbone(_network(FluxTransformer2DModel, "transformer", config, dtype, hollow), config.scope)
 
 
-def _stable_diffusion(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+def _stable_diffusion(config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Backbone:
     from diffusers import UNet2DConditionModel
 
-    network = widen_input(_network(UNet2DConditionModel, "unet", config, dtype))
+    network = widen_input(_network(UNet2DConditionModel, "unet", config, dtype, hollow))
     read = config.text_in("training") != "zeros"
     return UNetBackbone(network, "epsilon", schedule=VarianceSchedule(), text_is_read=read)
 
 
-def _small(config: ModelConfig, dtype: torch.dtype) -> Backbone:
+def _small(config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Backbone:
     from diffusers import UNet2DConditionModel
 
-    network = _network(UNet2DConditionModel, "unet", config, dtype)
+    network = _network(UNet2DConditionModel, "unet", config, dtype, hollow)
     schedule = VarianceSchedule() if config.prediction == "epsilon" else None
     return UNetBackbone(network, config.prediction, patch=config.patch, schedule=schedule)
 
@@ -115,7 +119,9 @@ def _codec(config: ModelConfig, precision: PrecisionPolicy) -> Codec:
     return VaeCodec(vae.to(precision.vae(bool(vae.config.force_upcast))))
 
 
-def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> Any:
+def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Any:
+    if hollow:
+        return _hollow(kind, part, config, dtype)
     network = _pretrained_or_random(kind, part, config.network, config, dtype)
     if config.weights is not None:
         path = Path(config.weights)
@@ -126,6 +132,14 @@ def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> A
         except (SafetensorError, RuntimeError) as error:
             raise BackboneError(f"{path}: damaged, or of another network ({str(error).splitlines()[0]})") from None
     return network
+
+
+def _hollow(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> Any:
+    """A network of the right shapes whose pages the system has not handed out yet."""
+    settings = config.network if config.source is None else kind.load_config(config.source, subfolder=part)
+    with torch.device("meta"):
+        network = kind(**settings) if config.source is None else kind.from_config(settings)
+    return network.to(dtype).to_empty(device="cpu")
 
 
 def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config: ModelConfig, dtype: Any) -> Any:

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 from .choices import Kind
-from .flow import clean_estimate, integrate, interpolate, logit_normal_sigmas, sampling_sigmas, velocity_target
+from .flow import clean_estimate, expand, integrate, interpolate, logit_normal_sigmas, sampling_sigmas, velocity_target
+from .guidance import weight_at
 from .noise import WHITE, NoiseSource
 from .spectral import SobolevOperator
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Of a state ``[B, C, h, w]`` and sigma ``[B]``, for the winner's LQ condition."""
+Epsilon = float | tuple[tuple[float, float], ...]
+"""A bound for all noise levels, or its value at some sigmas, linear between them and constant beyond."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,10 @@ class Negative:
     """Sampling steps of a policy's sample."""
     own_noise: bool = False
     """Draw noise and sigma anew, as the authors do for the LQ loser, instead of sharing the winner's."""
+    epsilon: Epsilon | None = None
+    """Trust region: greatest ``H^s`` norm of the step from winner to loser; None: no bound."""
+    match_spectrum: bool = False
+    """Give the loser the winner's radial power spectrum, so that structure alone can be preferred."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Loser:
     clean: Tensor
     noise: Tensor
     sigma: Tensor
+    bounded: Tensor | None = None
+    """Where the trust region shortened the step from the winner, ``[B]``; None: there was no bound."""
 
     @property
     def state(self) -> Tensor:
@@ -83,12 +92,64 @@ class Loser:
 
 def make_loser(negative: Negative, pairing: Pairing) -> Loser:
     """The loser of each winner; no gradient flows into it."""
-    found = _MAKERS[negative.kind](negative, pairing).detach()
-    clean = pairing.winner + negative.trust * (found - pairing.winner)
-    if not negative.own_noise:
-        return Loser(clean, pairing.noise, pairing.sigma)
-    sigma = logit_normal_sigmas(len(clean), pairing.generator).clamp(*pairing.sigma_range).to(clean.device)
-    return Loser(clean, _noise(pairing), sigma)
+    step = negative.trust * (_MAKERS[negative.kind](negative, pairing).detach() - pairing.winner)
+    noise, sigma = pairing.noise, pairing.sigma
+    if negative.own_noise:
+        sigma = logit_normal_sigmas(len(step), pairing.generator).clamp(*pairing.sigma_range).to(step.device)
+        noise = _noise(pairing)
+    bounded = None
+    if negative.epsilon is not None:
+        step, bounded = within_trust_region(step, pairing.operator, epsilon_at(negative.epsilon, sigma))
+    clean = pairing.winner + step
+    if negative.match_spectrum:
+        clean = with_radial_spectrum(clean, pairing.winner)
+    return Loser(clean, noise, sigma, bounded)
+
+
+def epsilon_at(epsilon: Epsilon, sigma: Tensor) -> Tensor:
+    """The trust region's radius at each sigma ``[B]``."""
+    return sigma.new_tensor([weight_at(epsilon, level) for level in sigma.tolist()])
+
+
+def within_trust_region(step: Tensor, operator: SobolevOperator, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+    """Shorten steps ``[B, C, h, w]`` to ``||step||_{H^s} <= epsilon`` ``[B]`` (ASASR, the constraint of AMG).
+
+    Returns:
+        The steps, untouched where they are short enough, and which were shortened, ``[B]``.
+    """
+    length = operator.energy(step).sqrt()
+    epsilon = epsilon.to(length)
+    bounded = length > epsilon
+    factor = torch.where(bounded, epsilon / length.clamp_min(1e-30), torch.ones_like(length))
+    return step * expand(factor, step), bounded
+
+
+def with_radial_spectrum(images: Tensor, like: Tensor) -> Tensor:
+    """Images whose power spectrum, summed over each ring of frequencies, is that of ``like``; both ``[B, C, h, w]``.
+
+    Each channel by itself; rings are one cycle per longer side wide. Phases, and how a ring's energy is spread over its
+    directions, stay those of the images; the mean becomes that of ``like``.
+    """
+    height, width = images.shape[-2:]
+    down, across = (torch.fft.fftfreq(length, dtype=torch.float64, device="cpu") for length in (height, width))
+    radius = (down[:, None].square() + across.square()).sqrt().to(images.device)
+    ring = (radius * max(height, width)).round().long().flatten()
+
+    def energies(spectrum: Tensor) -> Tensor:
+        power = spectrum.abs().square().flatten(2)
+        rings = power.new_zeros(*power.shape[:2], int(ring.max()) + 1)
+        return rings.index_add(2, ring, power)
+
+    own, wanted = (torch.fft.fft2(_precise(given), norm="ortho") for given in (images, like))
+    factor = (energies(wanted) / energies(own).clamp_min(1e-30)).sqrt()
+    spectrum = own * factor[..., ring].view_as(own.real)
+    spectrum[..., 0, 0] = wanted[..., 0, 0]
+    matched: Tensor = torch.fft.ifft2(spectrum, norm="ortho").real.to(images.dtype)
+    return matched
+
+
+def _precise(images: Tensor) -> Tensor:
+    return images if images.dtype == torch.float64 else images.float()
 
 
 def _from_adversary(negative: Negative, pairing: Pairing) -> Tensor:

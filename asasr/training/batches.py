@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from ...datasets.degradation.pipeline import degrade, draw_recipe
 from ...datasets.degradation.settings import DegradationSettings
 from ...datasets.images import as_rgb, read_image
 from ..errors import TrainingError
+from .sharpening import unsharp_mask
 from .stopping import without_signals
 
 _CACHED_IMAGES = 512
@@ -52,20 +53,25 @@ class DegradedCrops:
         crop: side of an HQ crop.
         margin: HQ pixels around a crop that are degraded with it, so that no border effect is learned.
         geometries: how many resize-and-noise geometries a batch shares; fewer are faster, more are more varied.
+        sharpen: apply ``unsharp_mask`` to HQ, before it is degraded.
     """
 
     def __init__(
-        self, files: Sequence[Path], settings: DegradationSettings, *, crop: int, margin: int = 32, geometries: int = 4
-    ) -> None:
+        self, files: Sequence[Path], settings: DegradationSettings, *, crop: int, margin: int = 32, geometries: int = 4,
+        sharpen: bool = False,
+    ) -> None:  # fmt: skip
         self.files, self.settings, self.crop = list(files), settings, crop
         self.margin = margin - margin % settings.scale
         self.geometries = geometries
+        self.sharpen = sharpen
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See ``Pairs``."""
         side = self.crop + 2 * self.margin
         crops = [_random_crop(self.files[rng.integers(len(self.files))], side, rng) for _ in range(size)]
         hq = _to_tensor(crops)
+        if self.sharpen:
+            hq = unsharp_mask(hq)
         shared = [int(rng.integers(2**63)) for _ in range(min(self.geometries, size))]
         recipes = [
             draw_recipe(self.settings, rng, np.random.default_rng(shared[index * len(shared) // size]))
@@ -81,23 +87,47 @@ class DegradedCrops:
 
 
 class PairedCrops:
-    """Crops of images that were prepared before: HQ and LQ of one stem."""
+    """Crops of images that were prepared before: HQ and LQ of one stem.
 
-    def __init__(self, hq: Path, lq: Path, *, crop: int, scale: int) -> None:
-        large, small = image_files(hq), image_files(lq)
-        if set(large) != set(small):
-            alone = sorted(set(large) ^ set(small))
-            raise TrainingError(f"{hq} and {lq}: images without a partner: {listed(alone)}")
-        self.files = [(large[stem], small[stem]) for stem in sorted(large)]
-        self.crop, self.scale = crop, scale
+    Args:
+        without: stems that are left out.
+        sharpen: apply ``unsharp_mask`` to HQ.
+    """
+
+    def __init__(
+        self, hq: Path, lq: Path, *, crop: int, scale: int, without: Container[str] = (), sharpen: bool = False
+    ) -> None:
+        pairs = paired_files(hq, lq)
+        self.files = [pair for stem, pair in sorted(pairs.items()) if stem not in without]
+        self.crop, self.scale, self.sharpen = crop, scale, sharpen
+
+    @classmethod
+    def of(cls, files: Sequence[tuple[Path, Path]], *, crop: int, scale: int) -> PairedCrops:
+        """Of HQ and LQ files in a given order."""
+        pairs = cls.__new__(cls)
+        pairs.files, pairs.crop, pairs.scale, pairs.sharpen = list(files), crop, scale, False
+        return pairs
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See ``Pairs``."""
         pairs = [self._pair(*self.files[rng.integers(len(self.files))], rng) for _ in range(size)]
-        return _to_tensor([hq for hq, _ in pairs]), _to_tensor([lq for _, lq in pairs])
+        hq = _to_tensor([hq for hq, _ in pairs])
+        return unsharp_mask(hq) if self.sharpen else hq, _to_tensor([lq for _, lq in pairs])
 
     def _pair(self, hq_file: Path, lq_file: Path, rng: np.random.Generator) -> tuple[Any, Any]:
         return _paired_crop(_read(hq_file), _read(lq_file), self.crop, self.scale, rng, str(lq_file))
+
+
+def paired_files(hq: Path, lq: Path) -> dict[str, tuple[Path, Path]]:
+    """HQ and LQ files by stem.
+
+    Raises:
+        TrainingError: an image has no partner.
+    """
+    large, small = image_files(hq), image_files(lq)
+    if set(large) != set(small):
+        raise TrainingError(f"{hq} and {lq}: images without a partner: {listed(sorted(set(large) ^ set(small)))}")
+    return {stem: (large[stem], small[stem]) for stem in large}
 
 
 class HubPairs:
@@ -106,9 +136,14 @@ class HubPairs:
     Args:
         name: Hub id or local folder, as ``datasets.load_dataset`` takes it.
         columns: of HQ and LQ.
+        held_out: rows at the end that are left out.
+        sharpen: apply ``unsharp_mask`` to HQ.
     """
 
-    def __init__(self, name: str, columns: tuple[str, str], *, crop: int, scale: int, split: str = "train") -> None:
+    def __init__(
+        self, name: str, columns: tuple[str, str], *, crop: int, scale: int, split: str = "train", held_out: int = 0,
+        sharpen: bool = False,
+    ) -> None:  # fmt: skip
         try:
             from datasets import load_dataset  # type: ignore[attr-defined,unused-ignore]
         except ImportError:
@@ -118,15 +153,42 @@ class HubPairs:
         if missing:
             raise TrainingError(f"{name}: no column {listed(missing)}; it has {listed(self.rows.column_names)}")
         self.name, self.columns, self.crop, self.scale = name, columns, crop, scale
+        self.sharpen, self.count = sharpen, len(self.rows) - held_out
+        if self.count < 1:
+            raise TrainingError(
+                f"{name}: {len(self.rows)} rows are too few, data.held_out keeps {held_out} of them for validation"
+            )
+
+    def row(self, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """HQ and LQ of one row, whole."""
+        row = self.rows[number]
+        hq, lq = (np.asarray(row[column].convert("RGB")) for column in self.columns)
+        return hq, lq
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See ``Pairs``."""
         pairs = []
         for _ in range(size):
-            number = int(rng.integers(len(self.rows)))
-            hq, lq = (np.asarray(self.rows[number][column].convert("RGB")) for column in self.columns)
+            number = int(rng.integers(self.count))
+            hq, lq = self.row(number)
             pairs.append(_paired_crop(hq, lq, self.crop, self.scale, rng, f"{self.name}, row {number}"))
-        return _to_tensor([hq for hq, _ in pairs]), _to_tensor([lq for _, lq in pairs])
+        large = _to_tensor([hq for hq, _ in pairs])
+        return unsharp_mask(large) if self.sharpen else large, _to_tensor([lq for _, lq in pairs])
+
+
+class MixedPairs:
+    """Several sources: each pair comes from one of them, drawn by weight."""
+
+    def __init__(self, sources: Sequence[Pairs], weights: Sequence[float]) -> None:
+        self.sources = list(sources)
+        self.shares = np.asarray(weights, dtype=np.float64) / sum(weights)
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """See ``Pairs``."""
+        counts = rng.multinomial(size, self.shares)
+        drawn = [pairs.draw(int(count), rng) for pairs, count in zip(self.sources, counts, strict=True) if count]
+        hq, lq = (torch.cat(side) for side in zip(*drawn, strict=True))
+        return hq, lq
 
 
 class Batches(Dataset[Batch]):

@@ -17,10 +17,24 @@ def split_files(folders: Sequence[Path], held_out: int) -> tuple[list[Path], lis
         TrainingError: too few images.
     """
     files = [path for folder in folders for path in image_files(folder).values()]
-    files.sort(key=lambda path: hashlib.sha256(path.stem.encode()).digest())
-    if len(files) <= held_out:
+    files.sort(key=lambda path: stem_order(path.stem))
+    require_enough(folders, len(files), held_out)
+    return files[held_out:], files[:held_out]
+
+
+def stem_order(stem: str) -> bytes:
+    """The first in this order are held out."""
+    return hashlib.sha256(stem.encode()).digest()
+
+
+def require_enough(folders: Sequence[Path], count: int, held_out: int) -> None:
+    """Check that images are left to train on.
+
+    Raises:
+        TrainingError: too few.
+    """
+    if count <= held_out:
         raise TrainingError(
-            f"{listed([str(folder) for folder in folders])}: {len(files)} images are too few, {held_out + 1} are needed"
+            f"{listed([str(folder) for folder in folders])}: {count} images are too few, {held_out + 1} are needed"
             f" at least: data.held_out keeps {held_out} of them for validation. Add images, or set data.held_out lower"
         )
-    return files[held_out:], files[:held_out]

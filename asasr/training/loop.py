@@ -53,9 +53,19 @@ class Task(Protocol):
         """
 
 
+class Observer(Protocol):
+    """Looks at what is trained while it is trained; it changes nothing of the training."""
+
+    def after_step(self, step: int, averages: Mapping[str, EMAModel]) -> Mapping[str, float]:
+        """What to log of the network as it is after a step, in that step's row; all processes call it."""
+
+    def after_save(self, step: int, averages: Mapping[str, EMAModel]) -> None:
+        """The state after this step has been saved; all processes call it."""
+
+
 def train(
     task: Task, batches: Batches, settings: TrainingSettings, folder: Path, accelerator: Accelerator,
-    tell: Tell | None = None,
+    tell: Tell | None = None, observer: Observer | None = None,
 ) -> dict[str, EMAModel]:  # fmt: skip
     """Train to ``settings.steps``, from the state in ``folder`` where there is one.
 
@@ -83,7 +93,8 @@ def train(
             micro = [_moved(_next(stream), accelerator) for _ in range(settings.accumulation)]
             for player in task.players:
                 _step(task, player.name, run, micro, settings, accelerator, log, folder, step)
-            means = log.step(step + 1, run.learning_rate)
+            validation = observer.after_step(step + 1, run.averages) if observer is not None else {}
+            means = log.step(step + 1, run.learning_rate, validation)
             if tell is not None:
                 tell(step + 1, settings.steps, means)
             due = step + 1 == settings.steps or time.monotonic() - saved >= 60 * settings.save_minutes
@@ -91,6 +102,8 @@ def train(
             if stopped_by or due:
                 save(folder, step + 1, log.unlogged(), accelerator)
                 saved = time.monotonic()
+                if observer is not None:
+                    observer.after_save(step + 1, run.averages)
             if stopped_by:
                 end = f"stopped after step {step + 1} of {settings.steps}; the state is saved in {folder}, run the same"
                 raise TrainingStopped(f"{end} command to go on" if accelerator.is_main_process else "", stopped_by)
@@ -133,7 +146,7 @@ def _prepare(task: Task, settings: TrainingSettings, accelerator: Accelerator) -
     run = _Run({}, {}, {}, {})
     for player in task.players:
         parameters = trainable(player.module)
-        optimizer = torch.optim.AdamW(
+        optimizer = _optimizer(settings)(
             parameters, lr=player.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay
         )
         # accelerate steps the schedule once for each process
@@ -150,6 +163,19 @@ def _prepare(task: Task, settings: TrainingSettings, accelerator: Accelerator) -
             accelerator.register_for_checkpointing(average)
             run.averages[player.name] = average
     return run
+
+
+def _optimizer(settings: TrainingSettings) -> Callable[..., torch.optim.Optimizer]:
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError:
+        raise TrainingError(
+            "optimizer: 'adamw8bit' needs bitsandbytes; pip install bitsandbytes, or set it to adamw"
+        ) from None
+    eight_bits: Callable[..., torch.optim.Optimizer] = AdamW8bit
+    return eight_bits
 
 
 def _step(

@@ -12,12 +12,13 @@ from torch import Tensor
 from ..adapters import Adapters
 from ..backbones.backbone import Backbone, Codec
 from ..choices import Role
-from ..flow import logit_normal_sigmas
+from ..flow import expand, logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
 from ..noise import NoiseSource
 from ..objective import Energies, high_frequency_energy, implicit_accuracy, preference_loss, residual_energies
 from ..spectral import SobolevOperator
 from .batches import Batch
+from .log import by_noise_level
 from .loop import Player
 from .prior import encode_pair
 
@@ -35,6 +36,8 @@ class Preference:
     """Weight of the plain flow-matching loss on the winner."""
     colored_noise: bool = False
     """Draw the winner's noise with covariance ``Sigma_s`` instead of white."""
+    agreement: bool = False
+    """Log the adversaries' agreement with the Riesz direction in every step."""
 
 
 class PreferenceTask:
@@ -93,6 +96,23 @@ class PreferenceTask:
             logs = {"loss": loss.detach(), **self._logs(winner, others, losers, pairing)}
         return loss, logs
 
+    def examine(self, batch: Batch) -> dict[str, Any]:
+        """What validations log beside the loss: how far each adversary's step agrees with the Riesz direction."""
+        pairing = self._pair(batch)
+        losers = [make_loser(negative, pairing) for negative in self._preference.negatives]
+        return self._agreement(losers, pairing)
+
+    def _agreement(self, losers: Sequence[Loser], pairing: Pairing) -> dict[str, Any]:
+        if self._preference.operator.basis == "rfft2":  # has no covariance
+            return {}
+        names = loser_names(self._preference.negatives)
+        adversaries = [(name, loser) for name, loser in zip(names, losers, strict=True) if name.startswith("adv")]
+        if not adversaries:
+            return {}
+        direct = riesz_step(pairing)
+        return {f"riesz_cosine_{name}": cosine(loser.clean - pairing.winner, direct, pairing.operator).mean()
+                for name, loser in adversaries}  # fmt: skip
+
     def _pair(self, batch: Batch) -> Pairing:
         clean, lq = encode_pair(self._codec, batch, self._backbone.resize)
         generator = torch.Generator().manual_seed(batch.seed)
@@ -129,25 +149,41 @@ class PreferenceTask:
     def _logs(
         self, winner: Energies, others: Sequence[Energies], losers: Sequence[Loser], pairing: Pairing
     ) -> dict[str, Any]:
+        sigma, operator = pairing.sigma, self._preference.operator
         logs: dict[str, Any] = {"energy_winner": winner.relative.mean(), "reference_winner": winner.reference.mean()}
+        logs |= by_noise_level("energy_winner", winner.relative, sigma)
         truth = high_frequency_energy(pairing.winner).mean()
-        for number, (negative, energy, loser) in enumerate(
-            zip(self._preference.negatives, others, losers, strict=True), start=1
-        ):
-            name = f"{negative.kind}_{number}"
+        names = loser_names(self._preference.negatives)
+        for name, energy, loser in zip(names, others, losers, strict=True):
+            margin = energy.relative - winner.relative
             logs[f"energy_{name}"] = energy.relative.mean()
             logs[f"reference_{name}"] = energy.reference.mean()
-            logs[f"margin_{name}"] = (energy.relative - winner.relative).mean()
+            logs[f"margin_{name}"] = margin.mean()
+            logs |= by_noise_level(f"margin_{name}", margin, sigma)
             logs[f"accuracy_{name}"] = implicit_accuracy(winner.relative, energy.relative)
             logs[f"spectrum_{name}"] = high_frequency_energy(loser.clean).mean() / truth
-        return logs
+            logs[f"distance_{name}"] = operator.energy(loser.clean - pairing.winner).sqrt().mean()
+            if loser.bounded is not None:
+                logs[f"bounded_{name}"] = loser.bounded.float().mean()
+        return {**logs, **(self._agreement(losers, pairing) if self._preference.agreement else {})}
+
+
+def loser_names(negatives: Sequence[Negative]) -> list[str]:
+    """What logs call the losers: kind and place in the list, such as ``adversary_2``."""
+    return [f"{negative.kind}_{number}" for number, negative in enumerate(negatives, start=1)]
 
 
 def direction_agreement(pairing: Pairing, adversary: Loser) -> Tensor:
     """Cosine in ``H^s`` between the adversary's step away from the winner and the direct Riesz step, ``[B]``."""
-    learned = adversary.clean - pairing.winner
-    direct = pairing.operator.riesz(residual_gradient(pairing), 1.0)
-    total = pairing.operator.energy(learned + direct)
-    apart = pairing.operator.energy(learned - direct)
-    lengths = (pairing.operator.energy(learned) * pairing.operator.energy(direct)).clamp_min(1e-30).sqrt()
-    return (total - apart) / (4 * lengths)
+    return cosine(adversary.clean - pairing.winner, riesz_step(pairing), pairing.operator)
+
+
+def riesz_step(pairing: Pairing) -> Tensor:
+    """The step of unit ``H^s`` norm along which the policy's residual falls most, ``[B, C, h, w]``."""
+    return pairing.operator.riesz(residual_gradient(pairing), 1.0)
+
+
+def cosine(one: Tensor, other: Tensor, operator: SobolevOperator) -> Tensor:
+    """Of the angle in ``H^s`` between two steps ``[B, C, h, w]``, by polarisation of unit steps, ``[B]``."""
+    one, other = (step / expand(operator.energy(step).sqrt().clamp_min(1e-30), step) for step in (one, other))
+    return (operator.energy(one + other) - operator.energy(one - other)) / 4

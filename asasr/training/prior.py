@@ -14,6 +14,7 @@ from ..flow import expand, interpolate, logit_normal_sigmas, velocity_target
 from ..noise import NoiseRole, role_generator
 from ..resize import resized
 from .batches import Batch
+from .log import by_noise_level
 from .loop import Player
 
 
@@ -51,8 +52,9 @@ class PriorTask:
         velocity = modules[player](state, sigma, lq).float()
         residual = velocity - velocity_target(clean, noise)
         residual = residual * expand(self._backbone.residual_weight(sigma), residual)
-        loss = residual.square().mean()
-        return loss, {"loss": loss}
+        squares = residual.square()
+        loss = squares.mean()
+        return loss, {"loss": loss, **by_noise_level("loss", squares.flatten(1).mean(1), sigma)}
 
 
 def encode_pair(codec: Codec, batch: Batch, resize: Resize) -> tuple[Tensor, Tensor]:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-_FREE_TO_CHANGE = {"save_minutes", "log_every", "workers", "trackers"}
+_FREE_TO_CHANGE = {
+    "save_minutes", "log_every", "workers", "trackers", "validate_every", "validate_images", "best", "keep"
+}  # fmt: skip
 
 
-class TrainingSettings(BaseModel):
-    """How long, how fast and how exactly. Unknown keys are errors."""
+class Section(BaseModel):
+    """A part of a configuration whose unknown keys are errors.
+
+    Keys of ``added`` came in a later release: they are written only where they differ from their default, so that what
+    earlier releases stored (settings of a training that is to go on, digests of studies) stays equal.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    added: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_added_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        usual = {key for key in self.added if getattr(self, key) == fields[key].get_default(call_default_factory=True)}
+        return {key: value for key, value in content.items() if key not in usual}
+
+
+class TrainingSettings(Section):
+    """How long, how fast and how exactly. Unknown keys are errors."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"optimizer"})
 
     steps: Annotated[int, Field(ge=1)]
     """Optimiser steps."""
@@ -26,6 +46,8 @@ class TrainingSettings(BaseModel):
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: Annotated[float, Field(ge=0, strict=False)] = 0.01
     """Of AdamW."""
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    """``adamw8bit`` keeps its moments in 8 bits (bitsandbytes), a quarter of their memory."""
     clip: Annotated[float, Field(gt=0, strict=False)] = 1.0
     """Greatest norm of the gradient."""
     ema: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.0
@@ -41,7 +63,8 @@ class TrainingSettings(BaseModel):
     """Steps of one row of the log; the first step and the last have a row in any case."""
     workers: Annotated[int, Field(ge=0)] = 1
     """Processes that make batches ahead."""
-    trackers: Annotated[tuple[Literal["tensorboard", "wandb"], ...], Field(strict=False)] = ()
+    trackers: Annotated[tuple[Literal["tensorboard", "wandb", "trackio"], ...], Field(strict=False)] = ()
+    """Where the log goes beside ``log.csv``, through accelerate."""
 
     def determining(self) -> dict[str, Any]:
         """The keys on which the outcome depends."""
@@ -49,6 +72,25 @@ class TrainingSettings(BaseModel):
 
     def differences(self, stored: dict[str, Any]) -> list[str]:
         """Keys that would make a resumed training another one than the ``stored`` settings began."""
+        try:
+            before = type(self).model_validate(stored).determining()
+        except ValidationError:  # keys of another release: compared as they stand
+            before = stored
         own = self.determining()
-        free = {"steps"} if self.schedule == "constant" else set()
-        return [key for key in own if key not in free and own[key] != stored.get(key)]
+        free = _FREE_TO_CHANGE | ({"steps"} if self.schedule == "constant" else set())
+        return [key for key in {**own, **before} if key not in free and own.get(key) != before.get(key)]
+
+
+class StageSettings(TrainingSettings):
+    """Settings of a stage of ASASR, which can be validated while it trains."""
+
+    added: ClassVar[frozenset[str]] = TrainingSettings.added | {"validate_every", "validate_images", "best", "keep"}
+
+    validate_every: Annotated[int, Field(ge=0)] = 0
+    """Steps between validations on held-out images (``data.held_out``); 0: none."""
+    validate_images: Annotated[int, Field(ge=1)] = 8
+    """Held-out images that are restored and measured."""
+    best: Literal["loss", "psnr_y", "ssim_y", "lpips"] = "loss"
+    """Which value of a validation decides what is kept as the best."""
+    keep: Annotated[int, Field(ge=0)] = 1
+    """Trained files kept from the last saves, beside that of the best validation; 0: neither."""

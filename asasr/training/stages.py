@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -15,26 +16,28 @@ from ...datasets.images import write_atomically
 from ..adapters import whole
 from ..backbones.codec import VaeCodec
 from ..choices import Role
-from ..config import MODEL_FILE, AsasrConfig, DataConfig, PreferenceStage
+from ..config import MODEL_FILE, AsasrConfig, PreferenceStage
 from ..errors import TrainingConfigError
 from ..model_config import HUB
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
 from ..precision import training_policy
 from ..prompts import empty_prompt
+from ..sampling import SamplingSettings
 from ..spectral import SobolevOperator
-from .batches import Batches, DegradedCrops, HubPairs, PairedCrops, Pairs
-from .files import split_files
+from .batches import Batches, Pairs
 from .latents import cache_latents
 from .loop import Task, Tell, train, trainable
 from .preference import Preference, PreferenceTask
 from .prior import PriorTask
-from .settings import TrainingSettings
+from .processes import Processes
+from .settings import StageSettings, TrainingSettings
+from .sources import HeldOut, held_out_images, identity_of_images, training_pairs
 from .states import writing_into
+from .validation import Measure, Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-    from diffusers.training_utils import EMAModel
 
 Section = TypeVar("Section")
 
@@ -46,6 +49,8 @@ class Place:
     folder: Path
     accelerator: Accelerator
     tell: Tell | None = None
+    metrics: Mapping[str, Measure] = field(default_factory=dict)
+    """Of restored validation images, by name."""
 
     def batches(self, pairs: Pairs, stage: TrainingSettings) -> Batches:
         """This process's part of the training's batches."""
@@ -64,6 +69,7 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
     """
     stage = _section(config, "prior", config.prior)
     pairs = training_pairs(config.data)  # before the model: what is wrong with images is told at once
+    held_out = _held_out(config, stage)
     model = _model(config, stage, place)
     if stage.what == "network":
         model.backbone.requires_grad_(True)
@@ -73,21 +79,22 @@ def train_prior(config: AsasrConfig, place: Place) -> Path:
         model.adapters.activate(["sr"])
     sigmas = stage.sigma_mean, stage.sigma_std
     task = PriorTask(model.backbone, model.codec, stage.learning_rate, sigmas)
-    averages = _run(task, _cached(pairs, config, model, stage, place), stage, place)
-    _take_average(model, averages.get("backbone"))
-    return _finish(config, model, place, stage.what)
+    return _run(config, task, _cached(pairs, config, model, stage, place), held_out, model, stage, place, stage.what)
 
 
-def train_adversary(config: AsasrConfig, artifacts: Pairs, place: Place) -> Path:
-    """The ``adv`` adapter: plain flow matching, with outputs of baseline methods in HQ's place."""
+def train_adversary(config: AsasrConfig, outputs: Pairs, place: Place, held_out: Sequence[HeldOut] = ()) -> Path:
+    """The ``adv`` adapter: plain flow matching, with outputs of baseline methods in HQ's place.
+
+    Args:
+        held_out: outputs to validate on.
+    """
     stage = _section(config, "adversary", config.adversary)
     model = _model(config, stage, place)
     model.new_adapter("adv")
     model.adapters.train("adv")
     model.adapters.activate([*(role for role in model.adapters.roles if role == "sr"), "adv"])
-    averages = _run(PriorTask(model.backbone, model.codec, stage.learning_rate), artifacts, stage, place)
-    _take_average(model, averages.get("backbone"))
-    return _finish(config, model, place, "adv")
+    task = PriorTask(model.backbone, model.codec, stage.learning_rate)
+    return _run(config, task, outputs, held_out, model, stage, place, "adv")
 
 
 def train_preference(config: AsasrConfig, place: Place) -> Path:
@@ -100,17 +107,16 @@ def train_preference(config: AsasrConfig, place: Place) -> Path:
             " file as model.adapters.adv"
         )
     pairs = training_pairs(config.data)
+    held_out = _held_out(config, stage)
     model = _model(config, stage, place)
     frozen = None
     if stage.what == "network":
-        copy = _model(config, stage, place)
+        copy = _model(config, stage, place, trained=False)
         frozen = copy.backbone, copy.adapters
     else:
         model.new_adapter("dpo")
     task = PreferenceTask(model.backbone, model.codec, model.adapters, preference, stage.learning_rate, frozen)
-    averages = _run(task, _cached(pairs, config, model, stage, place), stage, place)
-    _take_average(model, averages.get("policy"))
-    return _finish(config, model, place, stage.what)
+    return _run(config, task, _cached(pairs, config, model, stage, place), held_out, model, stage, place, stage.what)
 
 
 def preference_of(stage: PreferenceStage) -> Preference:
@@ -123,28 +129,8 @@ def preference_of(stage: PreferenceStage) -> Preference:
         stage.anchor,
         stage.supervised,
         stage.colored_noise,
+        stage.agreement,
     )
-
-
-def training_pairs(data: DataConfig) -> Pairs:
-    """Where a configuration's training pairs come from.
-
-    Raises:
-        TrainingConfigError: none, or several sources.
-    """
-    if (data.hub is not None) == bool(data.hq):
-        raise TrainingConfigError(
-            "data: give either folders of HQ images ('hq', or --data on the command line) or 'hub'"
-        )
-    if data.hub is not None:
-        return HubPairs(data.hub, data.columns, crop=data.crop, scale=data.scale)
-    if data.lq is not None:
-        if len(data.hq) != 1:
-            raise TrainingConfigError("data.lq: goes with exactly one folder of HQ images")
-        return PairedCrops(Path(data.hq[0]), Path(data.lq), crop=data.crop, scale=data.scale)
-    files, _ = split_files([Path(folder) for folder in data.hq], data.held_out)
-    settings = preset(data.degradation)
-    return DegradedCrops(files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries)
 
 
 def _cached(pairs: Pairs, config: AsasrConfig, model: Model, stage: TrainingSettings, place: Place) -> Pairs:
@@ -158,12 +144,12 @@ def _cached(pairs: Pairs, config: AsasrConfig, model: Model, stage: TrainingSett
         "source": config.model.source,
         "vae": config.model.vae,
         **({} if config.model.resize == "bicubic" else {"resize": config.model.resize}),
+        "images": identity_of_images(config.data),
     }
-    with place.accelerator.main_process_first():
-        return cache_latents(
-            pairs, model.codec, place.folder.parent / "latents", config.data.cached, seed=stage.seed, batch=stage.batch,
-            recipe=recipe, resize=config.model.resize,
-        )  # fmt: skip
+    return cache_latents(
+        pairs, model.codec, place.folder.parent / "latents", config.data.cached, seed=stage.seed, batch=stage.batch,
+        recipe=recipe, resize=config.model.resize, processes=Processes.of(place.accelerator),
+    )  # fmt: skip
 
 
 def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
@@ -172,71 +158,96 @@ def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
     return stage
 
 
-def _model(config: AsasrConfig, stage: TrainingSettings, place: Place) -> Model:
-    """The configured model; what is frozen in the forward's precision, what is trained in float32."""
+def _model(config: AsasrConfig, stage: TrainingSettings, place: Place, *, trained: bool = True) -> Model:
+    """The configured model; what is frozen in the forward's precision, what is trained in float32.
+
+    A network that is trained in shards (FSDP) stays in main memory: ``accelerate`` moves this process's shard of each
+    block to the device. Where its plugin loads thriftily, the first process alone has the weights, and the others get
+    their shards from it.
+    """
     whole_network = getattr(stage, "what", "") == "network"
-    policy = training_policy(config.model.family, whole_network, place.accelerator.mixed_precision)
-    model = build_model(config.model, policy)
-    model.to(place.accelerator.device)
+    here = place.accelerator
+    policy = training_policy(config.model.family, whole_network, here.mixed_precision)
+    sharded = trained and here.distributed_type == "FSDP"
+    thrifty = sharded and here.state.fsdp_plugin.cpu_ram_efficient_loading
+    model = build_model(config.model, policy, hollow=thrifty and not here.is_main_process)
+    if not sharded:
+        model.to(here.device)
+    elif isinstance(model.codec, VaeCodec):
+        model.codec.vae.to(here.device)
     if config.model.text_in("training") == "empty":
-        model.backbone.text = empty_prompt(config.model, place.accelerator.device)
+        model.backbone.text = empty_prompt(config.model, here.device)
     model.backbone.train()
     if stage.checkpointing:
         model.backbone.network.enable_gradient_checkpointing()
     return model
 
 
-def _run(task: Task, pairs: Pairs, stage: TrainingSettings, place: Place) -> dict[str, EMAModel]:
-    return train(task, place.batches(pairs, stage), stage, place.folder, place.accelerator, place.tell)
+def _held_out(config: AsasrConfig, stage: StageSettings) -> list[HeldOut]:
+    return held_out_images(config.data, stage.validate_images) if stage.validate_every else []
 
 
-def _take_average(model: Model, average: EMAModel | None) -> None:
-    if average is not None:
+def _run(
+    config: AsasrConfig, task: Task, pairs: Pairs, held_out: Sequence[HeldOut], model: Model, stage: StageSettings,
+    place: Place, trained: Role | Literal["network"],
+) -> Path:  # fmt: skip
+    """Train, and write what was trained; validated and kept on the way as the stage wants it."""
+    sampling = config.sampling.model_dump(exclude={"scales", "adversary"})
+    validation = Validation(
+        held_out, model, task, SamplingSettings(**sampling), place.metrics, stage, place.folder, place.accelerator,
+        lambda folder: _write(config, model, replace(place, folder=folder), place.folder, trained),
+    )  # fmt: skip
+    averages = train(
+        task, place.batches(pairs, stage), stage, place.folder, place.accelerator, place.tell, validation
+    )  # fmt: skip
+    for average in averages.values():
         average.copy_to(trainable(model.backbone))
+    return _write(config, model, place, place.folder, trained)
 
 
-def _finish(config: AsasrConfig, model: Model, place: Place, trained: Role | Literal["network"]) -> Path:
-    """Write what was trained: an adapter, or all weights of the network."""
-    path = place.folder / f"{trained}.safetensors"
+def _write(
+    config: AsasrConfig, model: Model, place: Place, stage_folder: Path, trained: Role | Literal["network"]
+) -> Path:  # fmt: skip
+    """Write what is trained, an adapter or all weights of the network, with the ``model.yaml`` that uses it."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    path, main = place.folder / f"{trained}.safetensors", place.accelerator.is_main_process
     if trained != "network":
         with writing_into(place.folder):
-            model.adapters.save(trained, path, write=place.accelerator.is_main_process)
-        files = {**_from_folder(config.model.adapters, place.folder), trained: path.name}
-        return _describe(config, place, {"adapters": files})
-    weights = {name: whole(one.detach()).cpu().contiguous() for name, one in model.adapters.network_weights().items()}
-    if place.accelerator.is_main_process:
-        place.folder.mkdir(parents=True, exist_ok=True)
-        temporary = place.folder / ".network.tmp"
-        with writing_into(place.folder):
-            save_file(weights, temporary)
-        temporary.replace(path)
-    return _describe(config, place, {"weights": path.name})
-
-
-def _describe(config: AsasrConfig, place: Place, changes: dict[str, object]) -> Path:
-    """Write what ``asasr:FOLDER`` needs: the model with its trained files, and how to sample from it."""
-    path = place.folder / MODEL_FILE
-    if place.accelerator.is_main_process:
-        given = {"weights": config.model.weights, "adapters": config.model.adapters}
-        own = {**config.model.model_dump(mode="json"), "scale": config.scale}
-        model = {**own, **_from_folder(given, place.folder), **changes}
+            model.adapters.save(trained, path, write=main)
+    else:
+        weights = {
+            name: whole(one.detach()).cpu().contiguous() for name, one in model.adapters.network_weights().items()
+        }
+        if main:
+            temporary = place.folder / ".network.tmp"
+            with writing_into(place.folder):
+                save_file(weights, temporary)
+            temporary.replace(path)
+    if main:
+        given = _from_folder(
+            {"weights": config.model.weights, "adapters": config.model.adapters}, place.folder, stage_folder.parent
+        )
+        if trained == "network":
+            given["weights"] = path.name
+        else:
+            given["adapters"] = {**given["adapters"], trained: path.name}
         content = {
             "name": config.name,
             "summary": config.summary,
-            "model": model,
+            "model": {**config.model.model_dump(mode="json"), "scale": config.scale, **given},
             "sampling": config.sampling.model_dump(mode="json"),
         }
-        write_atomically(path, yaml.safe_dump(content, sort_keys=False).encode())
+        write_atomically(place.folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())
     place.accelerator.wait_for_everyone()
-    return path
+    return place.folder / MODEL_FILE
 
 
-def _from_folder(files: Any, folder: Path) -> Any:
-    """Paths as a file in that folder names them: a training can be moved as a whole, and what it found elsewhere stays
-    where it is; the Hub's stay too."""
+def _from_folder(files: Any, folder: Path, training: Path) -> Any:
+    """Paths as a file in ``folder`` names them: a training can be moved as a whole, what it took from elsewhere stays
+    where it is, and so does the Hub's."""
     if isinstance(files, dict):
-        return {name: _from_folder(inner, folder) for name, inner in files.items()}
+        return {name: _from_folder(inner, folder, training) for name, inner in files.items()}
     if files is None or files.startswith(HUB):
         return files
     path, folder = Path(files).resolve(), folder.resolve()
-    return os.path.relpath(path, folder) if path.is_relative_to(folder.parent.parent) else str(path)
+    return os.path.relpath(path, folder) if path.is_relative_to(training.resolve()) else str(path)

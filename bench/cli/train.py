@@ -49,15 +49,19 @@ def adversary(
     config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
-    """The adversary, on outputs of baseline methods that are made first."""
+    """The adversary, on outputs of its teachers: baseline methods, which restore images first, or finished folders."""
     from ..train.stages import after_prior
 
     loaded = after_prior(_load(config, data, override), out / "prior")
+    from ...asasr.training.processes import Processes
     from ...asasr.training.stages import train_adversary
-    from ..train.adversary_pairs import make_artifacts
+    from ..train.adversary_pairs import teacher_pairs
 
-    pairs = make_artifacts(loaded, out / "artifacts", device)
-    _train(lambda place: train_adversary(loaded, pairs, place), loaded, "adversary", out / "adversary", device)
+    def run(place: Place) -> Path:
+        outputs, held_out = teacher_pairs(loaded, out / "teachers", Processes.of(place.accelerator))
+        return train_adversary(loaded, outputs, place, held_out)
+
+    _train(run, loaded, "adversary", out / "adversary", device)
 
 
 @app.command()

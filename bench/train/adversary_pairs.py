@@ -1,79 +1,183 @@
-"""Outputs of baseline methods on degraded training images: what an adversary learns to make."""
+"""Outputs of baseline methods, its teachers, on degraded training images: what an adversary learns to make.
+
+Each output is made once and kept in a file: by one of the processes that train together, under a name that tells what
+determines it, so that a stopped training and later ones find it again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ...asasr.config import AsasrConfig, DataConfig
-from ...asasr.errors import TrainingConfigError
-from ...asasr.training.batches import PairedCrops
-from ...asasr.training.files import split_files
+from ...asasr.config import AdversaryStage, AsasrConfig, DataConfig
+from ...asasr.errors import TrainingConfigError, TrainingError
+from ...asasr.training.batches import PairedCrops, paired_files
+from ...asasr.training.files import require_enough, stem_order
+from ...asasr.training.processes import Processes
+from ...asasr.training.sources import HeldOut, TrainingImage, centre_of_pair, sharpened, training_images
 from ...datasets.degradation.pipeline import degrade_image
 from ...datasets.degradation.settings import preset
 from ...datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png
-from ...methods.interface import Method, PixelMethod
+from ...methods.entry import MethodEntry
+from ...methods.interface import FinishedImages, FolderMethod, Method, PixelMethod
 from ...methods.registry import resolve
-from ..execute.restore_image import restore_image, torch_device
+from ..execute.external_programs import restore_folder
+from ..execute.restore_image import restore_image
+from ..failures import Failure
 from ..plan.image_seed import SEEDING
 
-_RECIPE = "recipe.json"
+RECIPE_FILE = "recipe.json"
+_DIGITS = 16
 
 
-def make_artifacts(config: AsasrConfig, folder: Path, device: str = "auto") -> PairedCrops:
-    """Degrade a share of the training images and restore them by each of the adversary's methods.
+class TeacherPairs(NamedTuple):
+    """What an adversary trains on, and what it is validated on."""
 
-    Images that are there already, made by the same recipe, are kept.
+    pairs: PairedCrops
+    held_out: list[HeldOut]
+
+
+def teacher_pairs(config: AsasrConfig, folder: Path, processes: Processes) -> TeacherPairs:
+    """Outputs of the adversary's teachers for a share of the training images, made now unless they are in ``folder``.
+
+    All processes call it, and see one folder.
 
     Returns:
-        Pairs whose HQ are the methods' outputs.
+        Pairs whose HQ are the outputs, and held-out ones where the stage is validated.
 
     Raises:
-        TrainingConfigError: no adversary section, no HQ folder, or artifacts of another recipe in the folder.
-        MethodError: a method that cannot be used.
+        TrainingConfigError: no adversary section, no teacher, or no folders of HQ images.
+        TrainingError: a teacher fails.
+        MethodError: a teacher that cannot be used.
     """
-    stage, data = config.adversary, config.data
+    stage = config.adversary
     if stage is None:
         raise TrainingConfigError(f"{config.name}: has no section 'adversary'")
-    files = _training_files(data)
-    chosen = files[: max(1, round(stage.share * len(files)))]
-    entries = [resolve(method) for method in stage.methods]
-    settings = preset(data.degradation)
+    if not stage.methods and not stage.outputs:
+        raise TrainingConfigError("adversary: has no teacher; name some as 'methods', or folders as 'outputs'")
+    trained, held = _finished_outputs(stage, config.data)
+    if stage.methods:
+        entries = [(reference, resolve(reference)) for reference in stage.methods]  # before any is run
+        sources = training_images(config.data)
+        chosen = [image for images, _ in sources for image in images[: max(1, round(stage.share * len(images)))]]
+        kept = [image for _, images in sources for image in images][: stage.validate_images]
+        kept = kept if stage.validate_every else []
+        lqs = _degraded([*chosen, *kept], config.data, stage.seed, folder, processes)
+        for _, entry in entries:
+            outputs = _outputs(entry, [*chosen, *kept], lqs, config.data, stage.seed, folder, processes)
+            id = _plain(entry.card.id)
+            trained |= {f"{image.name}-{id}": (outputs[image.name], lqs[image.name]) for image in chosen}
+            held |= {f"{image.name}-{id}": (outputs[image.name], lqs[image.name]) for image in kept}
+    held_out = [
+        centre_of_pair(name, as_rgb(read_image(sr)), as_rgb(read_image(lq)), config.data)
+        for name, (sr, lq) in sorted(held.items())
+    ]
+    pairs = PairedCrops.of(
+        [files for _, files in sorted(trained.items())], crop=config.data.crop, scale=config.data.scale
+    )
+    return TeacherPairs(pairs, held_out[: stage.validate_images])
+
+
+Files = dict[str, tuple[Path, Path]]
+"""Output and LQ by name."""
+
+
+def _finished_outputs(stage: AdversaryStage, data: DataConfig) -> tuple[Files, Files]:
+    """Of folders that hold outputs and their LQ: to train on, and held out."""
+    trained: Files = {}
+    held: Files = {}
+    for number, outputs in enumerate(stage.outputs, start=1):
+        files = paired_files(Path(outputs.sr), Path(outputs.lq))
+        stems = sorted(files, key=stem_order)
+        count = data.held_out if stage.validate_every else 0
+        require_enough([Path(outputs.sr)], len(stems), count)
+        held |= {f"{stem}-outputs{number}": files[stem] for stem in stems[:count]}
+        trained |= {f"{stem}-outputs{number}": files[stem] for stem in stems[count:]}
+    return trained, held
+
+
+def _degraded(
+    images: Sequence[TrainingImage], data: DataConfig, seed: int, folder: Path, processes: Processes
+) -> dict[str, Path]:
+    """LQ of each image, by its name."""
+    recipe = {"degradations": _degradations(images), "seed": seed, "sharpened": data.sharpen, "images": _listed(images)}
+    place = folder / f"lq-{_claimed(folder, 'lq', recipe)}"
+    files = {image.name: image.lq or place / f"{image.name}.png" for image in images}
+    for image in processes.share(images):
+        if image.lq is None and not files[image.name].exists():
+            settings = preset(image.degradation)
+            hr = crop_to_multiple(as_rgb(read_image(image.hq)), settings.scale)
+            write_png(files[image.name], degrade_image(sharpened(hr) if data.sharpen else hr, settings, seed))
+    processes.wait_for(files.values())
+    return files
+
+
+def _outputs(
+    entry: MethodEntry, images: Sequence[TrainingImage], lqs: dict[str, Path], data: DataConfig, seed: int,
+    folder: Path, processes: Processes,
+) -> dict[str, Path]:  # fmt: skip
+    """One teacher's output of each image, by its name."""
+    if entry.is_finished:
+        finished = entry.load("cpu")
+        assert isinstance(finished, FinishedImages)
+        return {image.name: finished.image_path(image.name, data.scale) for image in images}
     recipe = {
-        "degradation": settings.identity, "seed": stage.seed, "images": len(chosen),
-        "seeding": SEEDING,
-        "methods": [[entry.card.id, entry.card.version, entry.weights_digest] for entry in entries],
+        "method": entry.identity_of_all(), "degradations": _degradations(images), "seed": seed, "seeding": SEEDING,
+        "sharpened": data.sharpen, "scale": data.scale, "images": _listed(images),
     }  # fmt: skip
-    _claim(folder / _RECIPE, recipe)
-    for entry in entries:
-        place = torch_device(device) if entry.takes_tensors else "cpu"
+    id = _plain(entry.card.id)
+    place = folder / f"{id}-{_claimed(folder, id, recipe)}"
+    files = {image.name: place / f"{image.name}.png" for image in images}
+    missing = [image.name for image in processes.share(images) if not files[image.name].exists()]
+    if missing and entry.takes_folders:
+        program = entry.load("cpu")
+        assert isinstance(program, FolderMethod)
+        work = [(name, _reader(lqs[name])) for name in missing]
+        for name, restored in zip(
+            missing, restore_folder(program, entry.card.id, work, data.scale, seed), strict=True
+        ):  # fmt: skip
+            if isinstance(restored, Failure):
+                raise TrainingError(f"{entry.card.id}: {name} is not restored ({restored.message})")
+            write_png(files[name], as_rgb(restored.pixels))
+    elif missing:
         if not entry.restores_images:
-            raise TrainingConfigError(f"{entry.card.id}: restores no single images; give its outputs as data instead")
-        method = None
-        for path in chosen:
-            name = path.stem + "-" + re.sub(r"[:/\\]", "-", entry.card.id) + ".png"
-            if (folder / "sr" / name).exists():
-                continue
-            hr = crop_to_multiple(as_rgb(read_image(path)), settings.scale)
-            lq = degrade_image(hr, settings, stage.seed)
-            method = entry.load(place) if method is None else method
-            assert isinstance(method, Method | PixelMethod)
-            write_png(folder / "lq" / name, lq)
-            write_png(folder / "sr" / name, restore_image(method, lq, settings.scale, stage.seed, place))
-    return PairedCrops(folder / "sr", folder / "lq", crop=data.crop, scale=settings.scale)
+            raise TrainingConfigError(f"adversary.methods: '{entry.card.id}' restores no images; name another teacher")
+        device = processes.device if entry.takes_tensors else "cpu"
+        method = entry.load(device)
+        assert isinstance(method, Method | PixelMethod)
+        for name in missing:
+            write_png(files[name], restore_image(method, _reader(lqs[name])(), data.scale, seed, device))
+    processes.wait_for(files.values())
+    return files
 
 
-def _training_files(data: DataConfig) -> list[Path]:
-    if not data.hq:
-        raise TrainingConfigError("data.hq: the adversary's baselines restore images of HQ folders; name one (--data)")
-    return split_files([Path(folder) for folder in data.hq], data.held_out)[0]
+def _reader(path: Path) -> Callable[[], Any]:
+    return lambda: as_rgb(read_image(path))
 
 
-def _claim(path: Path, recipe: dict[str, object]) -> None:
-    text = json.dumps(recipe, indent=1)
-    if path.exists() and json.loads(path.read_text()) != json.loads(text):
-        raise TrainingConfigError(
-            f"{path.parent}: holds artifacts of other methods or images; remove it, or name another"
-        )
-    write_atomically(path, text.encode())
+def _claimed(folder: Path, name: str, recipe: dict[str, Any]) -> str:
+    """Digest of a recipe, which is written into the folder of that name."""
+    text = json.dumps(recipe, indent=1, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    path = folder / f"{name}-{digest}" / RECIPE_FILE
+    if not path.exists():
+        write_atomically(path, text.encode())
+    return digest
+
+
+def _degradations(images: Sequence[TrainingImage]) -> dict[str, Any]:
+    return {name: preset(name).identity for name in sorted({image.degradation for image in images if not image.lq})}
+
+
+def _listed(images: Sequence[TrainingImage]) -> str:
+    """Digest of the files: their names and sizes, since to read them all would take as long as to restore some."""
+    told = [[image.name, *(path.stat().st_size for path in (image.hq, image.lq) if path)] for image in images]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _plain(id: str) -> str:
+    return re.sub(r"[^\w.-]", "-", id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from ...asasr.config import AsasrConfig, DataConfig
     from ...asasr.training.loop import Tell
     from ...asasr.training.stages import Place
+    from ...asasr.training.validation import Measure
     from ...methods.train.gan import GanConfig
 
 ADVERSARY_FILE = "adv.safetensors"
@@ -66,22 +68,53 @@ def run_stage(
     Raises:
         TrainingConfigError: the configuration has no such stage.
     """
-    from accelerate import Accelerator, PartialState
-    from accelerate.state import AcceleratorState
-
     from ...asasr.errors import TrainingConfigError
-    from ...asasr.precision import training_precision
-    from ...asasr.training.stages import Place
+    from ...asasr.training.trackers import TRACKER_FOLDER, require_trackers
 
     settings: Any = getattr(config, stage)
     if settings is None:
         raise TrainingConfigError(f"{config.name}: has no section '{stage}' in this arm; there is nothing to train")
+    require_trackers(settings.trackers)
+
+    from accelerate import Accelerator, PartialState
+    from accelerate.state import AcceleratorState
+    from accelerate.utils import ProjectConfiguration
+
+    from ...asasr.precision import training_precision
+    from ...asasr.training.stages import Place
+
     AcceleratorState._reset_state()  # it is one for the process, and the last stage may have had another precision
     cpu = device == "cpu"
     precision = training_precision(settings.precision, PartialState(cpu=cpu).device.type)
     accelerator = Accelerator(
-        cpu=cpu, mixed_precision=precision, log_with=list(settings.trackers) or None, project_dir=folder
-    )
-    path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None))
+        cpu=cpu, mixed_precision=precision, log_with=list(settings.trackers) or None,
+        project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder / TRACKER_FOLDER)),
+    )  # fmt: skip
+    metrics = validation_metrics(accelerator.device) if getattr(settings, "validate_every", 0) else {}
+    path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None, metrics))
     accelerator.end_training()
     return path, bool(accelerator.is_main_process)
+
+
+def validation_metrics(device: Any) -> dict[str, Measure]:
+    """PSNR-Y and SSIM-Y of the protocol ``asasr``, and LPIPS (AlexNet) where its weights are."""
+    from functools import partial
+
+    from ..metrics.metric import Metric, Pair
+    from ..metrics.registry import get_metric
+    from ..protocols import get_protocol
+
+    protocol = get_protocol("asasr", None)
+
+    def measure(metric: Metric, sr: Any, hr: Any) -> float:
+        pair = Pair(sr, hr, protocol)
+        try:
+            if metric.measure_many is not None:
+                return metric.measure_many([pair], str(device))[0]
+            return metric.measure(pair)
+        except ValueError:  # not defined for such an image
+            return nan
+
+    ids = {"psnr_y": "psnr_y", "ssim_y": "ssim_y", "lpips": "lpips_alex"}
+    metrics = {name: get_metric(id) for name, id in ids.items()}
+    return {name: partial(measure, metric) for name, metric in metrics.items() if not metric.missing()}

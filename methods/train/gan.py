@@ -18,7 +18,8 @@ from ...asasr.errors import TrainingError
 from ...asasr.model_config import Number
 from ...asasr.training.loop import train
 from ...asasr.training.settings import TrainingSettings
-from ...asasr.training.stages import Place, training_pairs
+from ...asasr.training.sources import training_pairs
+from ...asasr.training.stages import Place
 from ...asasr.training.states import writing_into
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
 from .perceptual import vgg16_distance

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import yaml
-from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.images import read_image, write_png
 from safetensors.torch import load_file
 
 STEPS = 4
@@ -23,7 +23,7 @@ FSDP_ON_CPU = Path(__file__).parent.parent / "support" / "fsdp_on_cpu.py"
 SHARDS = {
     "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
     "FSDP_TRANSFORMER_CLS_TO_WRAP": "FluxTransformerBlock,FluxSingleTransformerBlock",
-    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
 }  # fmt: skip
 """What ``docs/fsdp.yaml`` tells ``accelerate launch``."""
 NETWORK = {
@@ -96,14 +96,16 @@ def train(
     assert result.returncode == 0, result.stderr
     with (out / stage / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}
 
 
 def assert_same(one: dict[str, list[float]], two: dict[str, list[float]], files: Sequence[Path]) -> None:
     """Same losses and same weights, to the rounding of sums in another order."""
     assert one.keys() == two.keys()
     for name in one:
-        assert one[name] == pytest.approx(two[name], rel=2e-3, abs=2e-5), name  # differences of energies near 100
+        assert one[name] == pytest.approx(two[name], rel=2e-3, abs=2e-5, nan_ok=True), (
+            name
+        )  # differences of energies near 100
     alone, together = map(load_file, files)
     assert alone.keys() == together.keys()
     moved = sum(float(tensor.square().sum()) for tensor in alone.values()) ** 0.5
@@ -131,13 +133,74 @@ def test_flux_trains_in_two_processes_as_in_one(stage: str, sharded: bool, flux:
     assert_same(one, two, [tmp_path / name / stage / file for name in ("one", "two")])
 
 
+def test_all_processes_but_the_first_hold_no_weights_before_they_get_their_shard() -> None:
+    """A network of 200 MB takes none of it where another process reads the weights."""
+    code = (
+        "import os, psutil\n"
+        "from asasr_bench.asasr.config import ModelConfig\n"
+        "from asasr_bench.asasr.models import build_model\n"
+        "network = dict(in_channels=64, num_layers=1, num_single_layers=2, attention_head_dim=128,\n"
+        "    num_attention_heads=8, joint_attention_dim=24, pooled_projection_dim=12)\n"
+        "vae = dict(block_out_channels=[4] * 4, down_block_types=['DownEncoderBlock2D'] * 4, norm_num_groups=4,\n"
+        "    up_block_types=['UpDecoderBlock2D'] * 4, latent_channels=16)\n"
+        "config = ModelConfig(family='flux', network=network, vae=vae)\n"
+        "build_model(config.model_copy(update={'network': {**network, 'num_attention_heads': 1}}))\n"
+        "resident = lambda: psutil.Process(os.getpid()).memory_info().rss / 1e6\n"
+        "before = resident()\n"
+        "hollow = build_model(config, hollow=True)\n"
+        "between = resident()\n"
+        "whole = build_model(config)\n"
+        "size = sum(one.numel() * 4 for one in whole.backbone.parameters()) / 1e6\n"
+        "assert {n: t.shape for n, t in hollow.backbone.state_dict().items()} == {\n"
+        "    n: t.shape for n, t in whole.backbone.state_dict().items()}\n"
+        "print(size, between - before, resident() - between)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    size, hollow, whole = map(float, told.split())
+    assert size > 200
+    assert whole > 0.9 * size
+    assert hollow < 0.1 * size
+
+
+def test_latents_are_encoded_by_all_processes(flux: Path, tmp_path: Path) -> None:
+    """Each its share of the files, which are those of one process; both train on all of them."""
+    options = ("--set", "data.cached=200", "--set", "prior.steps=1")
+    one = train(flux, "prior", tmp_path / "one", *options, "--set", "prior.accumulation=2")
+    two = train(flux, "prior", tmp_path / "two", *options, processes=2)
+    assert one["loss"] == pytest.approx(two["loss"], rel=2e-3)
+    alone, together = (sorted((tmp_path / name / "latents").glob("*/*")) for name in ("one", "two"))
+    assert [path.relative_to(tmp_path / "one") for path in alone] == [
+        path.relative_to(tmp_path / "two") for path in together
+    ]
+    assert [path.name for path in alone] == [*(f"{number:05d}.safetensors" for number in range(4)), "recipe.json"]
+    for ours, theirs in zip(alone, together, strict=True):
+        if ours.suffix == ".safetensors":
+            first, second = load_file(ours), load_file(theirs)
+            for name in first:
+                np.testing.assert_allclose(first[name], second[name], atol=2e-3)
+
+
+def test_two_processes_validate_as_one(config: Path, tmp_path: Path) -> None:
+    """Each restores its part of the images; grid and means are those of one process."""
+    stage = ["--set", "prior.validate_every=2", "--set", "prior.validate_images=3", "--set", "data.held_out=2"]
+    options = (*stage, "--set", "sampling.steps=2", "--set", "prior.steps=2", "--set", "prior.schedule=constant")
+    one = train(config, "prior", tmp_path / "one", *options, "--set", "prior.accumulation=2")
+    two = train(config, "prior", tmp_path / "two", *options, processes=2)
+    assert one["validation_loss"] == pytest.approx(two["validation_loss"], rel=2e-3, nan_ok=True)
+    assert one["validation_psnr_y"] == pytest.approx(two["validation_psnr_y"], rel=2e-3, nan_ok=True)
+    grids = [read_image(tmp_path / name / "prior" / "validation" / "00000002.png") for name in ("one", "two")]
+    assert grids[0].shape == (64, 96, 3)
+    assert np.abs(grids[0].astype(int) - grids[1]).max() <= 2
+    assert (tmp_path / "two" / "prior" / "kept" / "best-00000002" / "model.yaml").exists()
+
+
 @pytest.mark.slow
 def test_two_processes_go_on_where_they_were_stopped(config: Path, tmp_path: Path) -> None:
     whole = train(config, "prior", tmp_path / "whole", "--set", "prior.schedule=constant", processes=2)
     options = ("--set", "prior.schedule=constant", "--set", "prior.steps=2")
     train(config, "prior", tmp_path / "cut", *options, processes=2)
     cut = train(config, "prior", tmp_path / "cut", *options[:2], processes=2)
-    assert cut == whole
+    np.testing.assert_equal(cut, whole)  # empty cells are equal too
 
 
 @pytest.mark.slow
@@ -168,4 +231,4 @@ def test_all_processes_stop_after_the_same_step_when_one_is_asked_to(config: Pat
     (state,) = (tmp_path / "cut" / "prior").glob("state-*")
     assert int(state.name.removeprefix("state-")) < 60
     cut = train(config, "prior", tmp_path / "cut", *options, processes=2)
-    assert cut == train(config, "prior", tmp_path / "whole", *options, processes=2)
+    np.testing.assert_equal(cut, train(config, "prior", tmp_path / "whole", *options, processes=2))

@@ -167,14 +167,16 @@ def _prior(config: AsasrConfig, shop: Workshop) -> Path | None:
 def _adversary(config: AsasrConfig, shop: Workshop) -> Path:
     if "adv" in config.model.adapters or config.adversary is None:
         return shop.out  # named by the configuration, or missing there, which training tells
+    from ....asasr.training.processes import Processes
     from ....asasr.training.stages import train_adversary
-    from ..adversary_pairs import make_artifacts
+    from ..adversary_pairs import teacher_pairs
 
     recipe = _recipe(config, "adversary")
     folder = shop.out / "adversaries" / digest(recipe)[:_DIGITS]
 
     def run(place: Any) -> Path:
-        return train_adversary(config, make_artifacts(config, folder / "artifacts", shop.device), place)
+        outputs, held_out = teacher_pairs(config, shop.out / "teachers", Processes.of(place.accelerator))
+        return train_adversary(config, outputs, place, held_out)
 
     _run(run, config, "adversary", folder, recipe, shop, "adversary", file=ADVERSARY_FILE)
     return folder

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from asasr_bench.asasr.backbones import precision
+from asasr_bench.asasr import precision
 from asasr_bench.asasr.config import load_config
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.bench.cli.main import app
