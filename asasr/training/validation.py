@@ -171,7 +171,8 @@ class Validation:
         """A row for each image: LQ enlarged, restored, HQ."""
         rows = []
         for image, sr in zip(self._images, restored, strict=True):
-            enlarged = resized(image.lq[None], *image.hq.shape[-2:], self._model.backbone.resize)[0]
+            height, width = image.hq.shape[-2:]
+            enlarged = resized(image.lq[None], height, width, self._model.backbone.resize)[0]
             rows.append(np.concatenate([_pixels(enlarged), sr, _pixels(image.hq)], axis=1))
         return np.concatenate(rows)
 
