@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from ...datasets.dataset import image_files
 from ...datasets.degradation.pipeline import degrade_image
-from ...datasets.degradation.settings import preset
+from ...datasets.degradation.settings import DegradationSettings, preset
 from ...datasets.images import as_rgb, crop_to_multiple, read_image
 from ..config import DataConfig, SourceConfig
 from ..errors import TrainingConfigError, TrainingError
@@ -143,7 +144,7 @@ def _pairs(source: SourceConfig, data: DataConfig) -> Pairs:
         without = _held_out_stems(hq, lq, kept)
         return PairedCrops(hq, lq, crop=data.crop, scale=data.scale, without=without, sharpen=data.sharpen)
     files, _ = split_files([Path(folder) for folder in source.hq], kept)
-    settings = preset(source.degradation or data.degradation)
+    settings = degradation_at(source.degradation or data.degradation, data.scale)
     return DegradedCrops(
         files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries, sharpen=data.sharpen
     )
@@ -169,7 +170,7 @@ def _held_out(source: SourceConfig, data: DataConfig) -> Iterator[HeldOut]:
             large, small = (as_rgb(read_image(path)) for path in files[stem])
             yield centre_of_pair(stem, large, small, data)
     else:
-        settings = preset(source.degradation or data.degradation)
+        settings = degradation_at(source.degradation or data.degradation, data.scale)
         for path in split_files([Path(folder) for folder in source.hq], kept)[1]:
             pixels = crop_to_multiple(as_rgb(read_image(path)), settings.scale)
             large = _cut(pixels, data.crop, settings.scale, path.name)
@@ -199,6 +200,11 @@ def _cut(pixels: NDArray[np.uint8], side: int, multiple: int, name: str) -> NDAr
 
 def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels).movedim(-1, 0).float() / 255
+
+
+def degradation_at(name: str, scale: int) -> DegradationSettings:
+    """A preset whose last resize is to this scale, whatever scale it was written for."""
+    return replace(preset(name), scale=scale)
 
 
 def sharpened(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

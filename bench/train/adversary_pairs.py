@@ -18,9 +18,15 @@ from ...asasr.errors import TrainingConfigError, TrainingError
 from ...asasr.training.batches import PairedCrops, paired_files
 from ...asasr.training.files import require_enough, stem_order
 from ...asasr.training.processes import Processes
-from ...asasr.training.sources import HeldOut, TrainingImage, centre_of_pair, sharpened, training_images
+from ...asasr.training.sources import (
+    HeldOut,
+    TrainingImage,
+    centre_of_pair,
+    degradation_at,
+    sharpened,
+    training_images,
+)
 from ...datasets.degradation.pipeline import degrade_image
-from ...datasets.degradation.settings import preset
 from ...datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png
 from ...methods.entry import MethodEntry
 from ...methods.interface import FinishedImages, FolderMethod, Method, PixelMethod
@@ -104,12 +110,17 @@ def _degraded(
     images: Sequence[TrainingImage], data: DataConfig, seed: int, folder: Path, processes: Processes
 ) -> dict[str, Path]:
     """LQ of each image, by its name."""
-    recipe = {"degradations": _degradations(images), "seed": seed, "sharpened": data.sharpen, "images": _listed(images)}
+    recipe = {
+        "degradations": _degradations(images, data.scale),
+        "seed": seed,
+        "sharpened": data.sharpen,
+        "images": _listed(images),
+    }
     place = folder / f"lq-{_claimed(folder, 'lq', recipe)}"
     files = {image.name: image.lq or place / f"{image.name}.png" for image in images}
     for image in processes.share(images):
         if image.lq is None and not files[image.name].exists():
-            settings = preset(image.degradation)
+            settings = degradation_at(image.degradation, data.scale)
             hr = crop_to_multiple(as_rgb(read_image(image.hq)), settings.scale)
             write_png(files[image.name], degrade_image(sharpened(hr) if data.sharpen else hr, settings, seed))
     processes.wait_for(files.values())
@@ -126,8 +137,8 @@ def _outputs(
         assert isinstance(finished, FinishedImages)
         return {image.name: finished.image_path(image.name, data.scale) for image in images}
     recipe = {
-        "method": entry.identity_of_all(), "degradations": _degradations(images), "seed": seed, "seeding": SEEDING,
-        "sharpened": data.sharpen, "scale": data.scale, "images": _listed(images),
+        "method": entry.identity_of_all(), "degradations": _degradations(images, data.scale), "seed": seed,
+        "seeding": SEEDING, "sharpened": data.sharpen, "scale": data.scale, "images": _listed(images),
     }  # fmt: skip
     id = _plain(entry.card.id)
     place = folder / f"{id}-{_claimed(folder, id, recipe)}"
@@ -169,8 +180,9 @@ def _claimed(folder: Path, name: str, recipe: dict[str, Any]) -> str:
     return digest
 
 
-def _degradations(images: Sequence[TrainingImage]) -> dict[str, Any]:
-    return {name: preset(name).identity for name in sorted({image.degradation for image in images if not image.lq})}
+def _degradations(images: Sequence[TrainingImage], scale: int) -> dict[str, Any]:
+    names = sorted({image.degradation for image in images if not image.lq})
+    return {name: degradation_at(name, scale).identity for name in names}
 
 
 def _listed(images: Sequence[TrainingImage]) -> str:

@@ -160,3 +160,10 @@ def test_images_have_an_identity(folders: Path, rng: np.random.Generator) -> Non
     write_png(folders / "bright" / "new.png", rng.integers(0, 256, (99, 99, 3), dtype=np.uint8))
     after = identity_of_images(data(sources=both(folders)))
     assert (before[0] == after[0], before[1] == after[1]) == (False, True)
+
+
+def test_a_degradation_serves_other_scales(folders: Path) -> None:
+    hq, lq = training_pairs(data(hq=[str(folders / "bright")], scale=2)).draw(2, np.random.default_rng(0))
+    assert (hq.shape, lq.shape) == ((2, 3, 32, 32), (2, 3, 16, 16))
+    (image,) = held_out_images(data(hq=[str(folders / "bright")], scale=2, held_out=1), 1)
+    assert image.lq.shape == (3, 16, 16)
