@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    spec: Annotated[str, typer.Argument(help="ssr-amg, ssr-amg-sweep, ssr-amg-training, or a YAML file.")],
+    spec: Annotated[str, typer.Argument(help="A study of 'list studies', or a YAML file.")],
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
     ] = None,
@@ -38,12 +38,35 @@ def ablate(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     train: Annotated[bool, typer.Option(help="Train what is missing; without it, evaluate what is there.")] = True,
+    quick: Annotated[bool, typer.Option(help="Planned studies: the short form, in minutes.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Planned studies: trainings and restorations at once.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Planned studies: images restored together.")] = 16,
+    minutes: Annotated[
+        float | None, typer.Option(help="Planned studies: begin no training after that time; measure what there is.")
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Planned studies: TEACHER=FOLDER with a teacher's outputs ('sr') and their 'lq'. Repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Train the arms that are missing, restore, measure and report. Stopped at any moment, the same command goes on."""
     from ..execute.prepare_inputs import StoppedError
     from ..train.ablation.spec import load_ablation
     from ..train.ablation.study import run_ablation
+    from .planned import planned_study, run_planned
 
+    if (planned := planned_study(spec)) is not None:
+        if dataset or arm or seed or workers:
+            raise typer.BadParameter(
+                "a planned study is as its file says; --dataset, --arm, --seed, --workers change it"
+            )
+        run_planned(
+            planned, data or (), out, device=device, train=train, quick=quick, jobs=jobs, batch=batch, minutes=minutes,
+            outputs=outputs or (),
+        )  # fmt: skip
+        return
     loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
     try:
         with graceful() as stop, stage_progress() as progress:

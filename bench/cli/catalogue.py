@@ -11,7 +11,7 @@ from .terminal import plain_console, say
 
 listing = typer.Typer(
     no_args_is_help=True,
-    help="List what can be named. Methods, datasets, metrics, figures, protocols, published tables, specs.",
+    help="List what can be named. Methods, datasets, metrics, figures, protocols, published tables, specs, studies.",
 )
 
 
@@ -129,8 +129,33 @@ def specs() -> None:
     print_table(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
 
 
+@listing.command()
+def studies() -> None:
+    """Ablation studies that come with the package."""
+    from ..train.ablation.spec import shipped_studies
+
+    print_table(("study", "summary"), [(name, str(_study(name)["summary"])) for name in shipped_studies()])
+
+
+def _study(name: str) -> dict[str, Any]:
+    """What is told of a study; of a planned one its question and its cost."""
+    from ..train.ablation.spec import load_ablation, study_file
+    from ..train.study.cost import cost_line
+    from ..train.study.spec import is_planned, load_study
+
+    path = study_file(name)
+    if not is_planned(path):
+        return load_ablation(name).model_dump(mode="json")
+    study = load_study(path)
+    facts = study.model_dump(mode="json", include={"question", "steps", "training_seeds"})
+    families = {"families": list(study.families), "arms": list(study.arms)}
+    return {"summary": study.title, **facts, **families, "cost": cost_line(study)}
+
+
 def show(
-    name: Annotated[str, typer.Argument(help="Id of a method, dataset, metric, protocol, published table or spec.")],
+    name: Annotated[
+        str, typer.Argument(help="Id of a method, dataset, metric, protocol, published table, spec or study.")
+    ],
 ) -> None:
     """Print everything that is known of one thing."""
     from dataclasses import asdict
@@ -144,10 +169,13 @@ def show(
     from ..metrics.third_party import installed_metrics
     from ..protocols import get_protocol, protocol_names
     from ..spec import load_spec, shipped_specs
+    from ..train.ablation.spec import shipped_studies
 
     found: list[tuple[str, dict[str, Any]]] = []
     if name in shipped_specs():
         found.append(("spec", load_spec(name).model_dump(mode="json")))
+    if name in shipped_studies():
+        found.append(("study", _study(name)))
     if name in card_ids():
         found.append(("dataset", load_card(name).model_dump(mode="json")))
     if name in (*shipped_metrics(), *installed_metrics()) or is_task_id(name):

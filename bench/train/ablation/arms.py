@@ -164,6 +164,11 @@ def _prior(config: AsasrConfig, shop: Workshop) -> Path | None:
     return folder
 
 
+def trained_adversary(spec: AblationSpec, arm: Arm, shop: Workshop) -> Path:
+    """The folder of the adversary of an arm, trained now unless it is there already."""
+    return _adversary(arm_config(spec, arm, 0), shop)
+
+
 def _adversary(config: AsasrConfig, shop: Workshop) -> Path:
     if "adv" in config.model.adapters or config.adversary is None:
         return shop.out  # named by the configuration, or missing there, which training tells

@@ -92,6 +92,11 @@ def shipped_studies() -> tuple[str, ...]:
     return tuple(sorted(item.name.removesuffix(".yaml") for item in _studies().iterdir() if item.name.endswith("yaml")))
 
 
+def study_file(source: str | Path) -> Path:
+    """The file of a shipped study, or the file named."""
+    return Path(str(_studies().joinpath(f"{source}.yaml"))) if str(source) in shipped_studies() else Path(source)
+
+
 def _studies() -> Any:
     return files(__package__).joinpath("studies")
 
@@ -108,8 +113,7 @@ def load_ablation(
     Raises:
         SpecError: no such file, or a key or value that an ablation cannot have.
     """
-    shipped = str(source) in shipped_studies()
-    path = Path(str(_studies().joinpath(f"{source}.yaml"))) if shipped else Path(source)
+    path = study_file(source)
     if not path.is_file():
         raise SpecError(f"no ablation '{source}': neither a file nor shipped ({', '.join(shipped_studies())})")
     try:

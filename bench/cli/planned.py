@@ -1,0 +1,53 @@
+"""``ablate`` of planned studies: what they cost, what they are doing, and what they gave, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from .terminal import say
+
+
+def planned_study(source: str) -> Path | None:
+    """The file of a planned study; None where it is an ablation of another kind, or there is no such file."""
+    from ..train.ablation.spec import study_file
+    from ..train.study.spec import is_planned
+
+    path = study_file(source)
+    return path if path.is_file() and is_planned(path) else None
+
+
+def run_planned(
+    path: Path, data: Sequence[Path], out: Path | None, *, device: str, train: bool, quick: bool, jobs: int, batch: int,
+    minutes: float | None, outputs: Sequence[str],
+) -> None:  # fmt: skip
+    """Tell the cost, do what is missing, and tell the tests."""
+    from ..train.study.cost import cost_line
+    from ..train.study.report import summary_lines, write_report
+    from ..train.study.run import Bench, run_study
+    from ..train.study.spec import load_study
+
+    study = load_study(path, quick=quick, data=data)
+    ready = {}
+    for text in outputs:
+        teacher, _, folder = text.partition("=")
+        if teacher not in study.teachers or not (Path(folder) / "sr").is_dir():
+            raise typer.BadParameter(
+                f"--outputs {text}: give TEACHER=FOLDER, a teacher of {', '.join(study.teachers) or 'none'} and a"
+                " folder with 'sr' and 'lq'"
+            )
+        ready[teacher] = str(Path(folder).resolve())
+    study = study.model_copy(update={"outputs": ready})
+    bench = Bench(
+        (out or Path("runs", study.name)).resolve(), device, jobs=jobs, batch=batch, minutes=minutes, train=train,
+    )  # fmt: skip
+    say(study.title)
+    if train:
+        say(cost_line(study))
+    result = run_study(study, bench, say)
+    for line in summary_lines(result):
+        say(line)
+    for written in write_report(study, bench, result):
+        say(written)

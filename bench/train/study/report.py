@@ -1,0 +1,103 @@
+"""Tables and figures of a planned study; the same scores give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from ....datasets.images import write_atomically
+from ....reports.planned import differences_markdown
+from ....reports.tables import csv_text
+from ...metrics.registry import get_metric
+from .contrasts import Difference
+from .run import DIRECTIONS, Bench, Result
+from .spec import Study
+
+_SIGNIFICANT = 0.05
+
+
+def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
+    """The tests, the means of all points, what was chosen, and two figures."""
+    folder = bench.out / "report"
+    metrics = {id: get_metric(id) for id in study.measurement.metrics}
+    means = point_means(result)
+    files = {
+        "differences.csv": csv_text(pd.DataFrame([asdict(one) for one in result.differences])),
+        "differences.md": differences_markdown(
+            study.title, study.question, result.differences, {id: metric.digits for id, metric in metrics.items()}
+        ),
+        "points.csv": csv_text(means),
+        "chosen.csv": csv_text(
+            pd.DataFrame([{"family": family, "setting": one.name} for family, one in result.chosen.items()])
+        ),
+    }  # fmt: skip
+    cosines = [pd.read_csv(path) for path in sorted((bench.out / DIRECTIONS).glob("*.csv"))]
+    if cosines:
+        groups = ["teacher", "direction", "s", "sigma"]
+        table = pd.concat(cosines).groupby(groups, sort=False)["cosine"].agg(["mean", "std", "count"]).reset_index()
+        files["directions.csv"] = csv_text(table)
+    for name, text in files.items():
+        write_atomically(folder / name, text.encode())
+    return [*(folder / name for name in files), *_figures(study, folder, result, means, cosines)]
+
+
+def point_means(result: Result) -> pd.DataFrame:
+    """Mean over photos and seeds of every point and metric, with the number of photos and of training seeds."""
+    keys = ["dataset", "setting", "point", "steps", "evaluations", "metric"]
+    groups = result.scores.groupby(keys, sort=False)
+    table = groups.agg(
+        value=("value", "mean"), photos=("image", "nunique"), training_seeds=("training_seed", "nunique")
+    )
+    return table.reset_index()
+
+
+def summary_lines(result: Result) -> list[str]:
+    """What a terminal tells: every test that holds after the correction, and how many do not."""
+    tested = [one for one in result.differences if one.difference == one.difference]
+    held = [one for one in tested if one.p_plan < _SIGNIFICANT]
+    lines = [f"{len(tested)} tests of the plan, {len(held)} told from chance after the correction"]
+    lines += [_line(one) for one in tested]
+    lines += [f"{id}: not measured ({reason})" for id, reason in result.unavailable.items()]
+    lines += [f"not done in time, or failed: {name}" for name in result.untrained]
+    return lines
+
+
+def _line(one: Difference) -> str:
+    star = "*" if one.p_plan < _SIGNIFICANT else " "
+    return (
+        f"{star} {one.dataset}, {one.steps} steps, equal {one.equal}: {one.first} - {one.second} {one.metric}"
+        f" {one.difference:+.4f} [{one.low:+.4f}, {one.high:+.4f}], smallest {one.smallest:.4f}, p {one.p:.4f}"
+        f" (plan {one.p_plan:.4f}; {one.direction} is better)"
+    )
+
+
+def _figures(
+    study: Study, folder: Path, result: Result, means: pd.DataFrame, cosines: Sequence[pd.DataFrame]
+) -> list[Path]:
+    from ....reports.figures.planned import directions_figure, families_figure
+    from ....reports.figures.style import render
+
+    figures = {}
+    x, *ys = study.measurement.metrics
+    ys = [id for id in ys if id not in result.unavailable][:2]
+    dataset = max(study.measurement.report, key=lambda name: int(means.loc[means["dataset"] == name, "photos"].max()))
+    names = {setting.name: family for family, setting in result.chosen.items()}
+    part = means[(means["dataset"] == dataset) & means["setting"].isin(names)].copy()
+    part["family"] = part["setting"].map(names) + part["point"].str.contains("-blend").map(
+        {True: ", blends", False: ""}
+    )
+    wide = part.pivot_table(index=["family", "point"], columns="metric", values="value", sort=False).reset_index()
+    if ys and set(ys) <= set(wide.columns):
+        titles = {id: get_metric(id).title for id in (x, *ys)}
+        figures["families"] = families_figure(wide, x, ys, titles)
+    if cosines:
+        figures["directions"] = directions_figure(pd.concat(cosines))
+    paths = []
+    for name, figure in figures.items():
+        for suffix in ("pdf", "png"):
+            write_atomically(folder / f"{name}.{suffix}", render(figure, suffix))
+            paths.append(folder / f"{name}.{suffix}")
+    return paths

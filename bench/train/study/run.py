@@ -1,0 +1,307 @@
+"""A planned study from its plan to its tables: trainings and scores that are missing are done, several at once."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ....datasets.images import write_atomically
+from ....reports.tables import csv_text
+from ...execute.library_noise import quiet_libraries
+from ...execute.restore_image import torch_device
+from ...execute.threads import fixed_threads
+from ...metrics.metric import Metric
+from ...metrics.registry import get_metric
+from ..ablation.arms import Workshop, held_out_images
+from .contrasts import Difference, Scores, chosen_settings, contrasts
+from .images import FILE, ImageSet, prepared_sets
+from .models import ablation_of, adversary_of, reference_of
+from .points import Point, Setting, points_of, seeds_of, settings_of
+from .spec import PRIOR, Study, study_text
+
+PLAN = "plan.yaml"
+SCORES = "scores"
+DIRECTIONS = "directions"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One piece of a study that a process does by itself: a setting trained with one seed, and scored."""
+
+    setting: Setting
+    seed: int
+    points: tuple[Point, ...]
+    sets: tuple[str, ...]
+    sampling_seeds: tuple[int, ...]
+    adversary: str = ""
+    """Train the adversary of this teacher, and nothing else."""
+    directions: bool = False
+    """Compare that adversary with the Riesz direction, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how a study is worked on."""
+
+    out: Path
+    device: str = "auto"
+    jobs: int = 1
+    """Processes at once."""
+    batch: int = 16
+    """Images that are restored at once."""
+    minutes: float | None = None
+    """Time after which no training is begun; what is trained by then is measured and reported."""
+    train: bool = True
+    """False: report what is there."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study gave."""
+
+    scores: pd.DataFrame
+    chosen: dict[str, Setting]
+    differences: list[Difference]
+    unavailable: dict[str, str]
+    """Metrics that this machine cannot measure, and why."""
+    untrained: tuple[str, ...]
+    """Trainings that were not begun in time, or failed."""
+
+
+def run_study(study: Study, bench: Bench, tell: Callable[[str], None] = lambda what: None) -> Result:
+    """Do what is missing of a study; stopped at any moment, the same call goes on.
+
+    First every setting is trained and scored on the sets of the choice, then the chosen ones are scored on those of
+    the report.
+
+    Raises:
+        SpecError, TrainingError, MethodError, DatasetError: see what each step raises.
+    """
+    started = time.monotonic()
+    metrics, unavailable = available(study.measurement.metrics)
+    settings = settings_of(study)
+    if not bench.train:
+        scores = _scores(bench, {id: get_metric(id) for id in study.measurement.metrics})
+        chosen = chosen_settings(study, settings, scores)
+        return Result(scores.frame, chosen, contrasts(study, chosen, scores), {}, ())
+    write_atomically(bench.out / PLAN, study_text(study).encode())
+    _images(study, bench)
+    untrained = _do(study, bench, list(_first_works(study, settings)), started, tell)
+    chosen = chosen_settings(study, settings, _scores(bench, metrics))
+    tell("chosen: " + ", ".join(one.name for one in chosen.values()))
+    directions = [
+        Work(settings[0], 0, (), (), (), teacher, directions=True) for teacher in study.teachers or ("shipped",)
+    ]
+    _do(study, bench, [*_report_works(study, chosen, untrained), *directions], None, tell)
+    scores = _scores(bench, metrics)
+    return Result(scores.frame, chosen, contrasts(study, chosen, scores), unavailable, tuple(untrained))
+
+
+def available(ids: Sequence[str]) -> tuple[dict[str, Metric], dict[str, str]]:
+    """The metrics that this machine can measure, and why it cannot measure the others."""
+    metrics = {id: get_metric(id) for id in ids}
+    missing = {id: reason for id, metric in metrics.items() if (reason := metric.missing())}
+    return {id: metric for id, metric in metrics.items() if id not in missing}, missing
+
+
+def collected(folder: Path) -> pd.DataFrame:
+    """All scores of a study."""
+    files = sorted(folder.glob("*.csv"))
+    return pd.concat([pd.read_csv(path, keep_default_na=True) for path in files], ignore_index=True)
+
+
+def _scores(bench: Bench, metrics: Mapping[str, Metric]) -> Scores:
+    return Scores(collected(bench.out / SCORES), metrics)
+
+
+def _images(study: Study, bench: Bench) -> dict[str, ImageSet]:
+    wants = "held-out" in study.measurement.choice and not (bench.out / FILE).is_file()
+    held_out = held_out_images(ablation_of(study), bench.out) if wants else None
+    return prepared_sets(study.measurement, bench.out, held_out)
+
+
+def _first_works(study: Study, settings: Sequence[Setting]) -> Iterator[Work]:
+    """Adversaries, the prior's points, then arms: all of them with the first seed before any with the second."""
+    sets, seeds = study.measurement.choice, study.measurement.seeds[:1]
+    for teacher in study.teachers:
+        yield Work(settings[0], 0, (), (), (), adversary=teacher)
+    yield from _prior_works(study, settings[0], sets, seeds)
+    arms = [setting for setting in settings if setting.family != PRIOR]
+    for number in range(len(study.training_seeds)):
+        for setting in sorted(arms, key=lambda one: bool(one.weight)):
+            own = seeds_of(study, setting)
+            if number < len(own):
+                points = tuple(Point(setting, steps) for steps in study.tested_steps)
+                yield Work(setting, own[number], points, sets, seeds)
+
+
+def _prior_works(study: Study, prior: Setting, sets: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Work]:
+    """The blends together, since they share samples."""
+    points = list(points_of(study, prior))
+    blends = tuple(point for point in points if point.blend)
+    if blends:
+        yield Work(prior, 0, blends, sets, seeds)
+    for point in points:
+        if not point.blend:
+            yield Work(prior, 0, (point,), sets, seeds)
+
+
+def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Sequence[str]) -> Iterator[Work]:
+    """Families of the contrasts whole; then the others, with one seed of sampling, where they would be tested."""
+    sets, seeds = study.measurement.report, study.measurement.seeds
+    contrasted = {name for one in study.contrasts for name in (one.first, one.second)}
+    for setting in sorted(chosen.values(), key=lambda one: one.family not in contrasted):
+        if setting.family == PRIOR:
+            yield from _prior_works(study, setting, sets, seeds)
+            continue
+        whole = setting.family in contrasted
+        points = points_of(study, setting) if whole else (Point(setting, steps) for steps in study.tested_steps)
+        for point, seed in itertools.product(points, seeds_of(study, setting)):
+            if f"{setting.training.name}, seed {seed}" not in untrained:
+                yield Work(setting, seed, (point,), sets, seeds if whole else seeds[:1])
+
+
+def _do(study: Study, bench: Bench, works: list[Work], started: float | None, tell: Callable[[str], None]) -> list[str]:
+    """Do pieces of work, as many at once as there are jobs; those that need an adversary wait for it.
+
+    Returns:
+        Trainings that were not begun in time, and what failed.
+    """
+    late: list[str] = []
+    trained: set[str] = set()
+
+    def in_time() -> bool:
+        return started is None or bench.minutes is None or time.monotonic() - started < 60 * bench.minutes
+
+    def skip(work: Work) -> bool:
+        if in_time() or work.setting.changes is None or _training(work) in trained:
+            return False
+        late.append(f"{work.setting.training.name}, seed {work.seed}")
+        return True
+
+    if bench.jobs == 1:
+        for number, work in enumerate(works, start=1):
+            if not skip(work):
+                tell(f"{number}/{len(works)}: {_title(work)}")
+                perform(study, bench, work)
+                trained.add(_training(work))
+        return late
+    with ProcessPoolExecutor(bench.jobs, mp_context=get_context("spawn")) as pool:
+        running: dict[Future[str], Work] = {}
+        left, done = list(works), 0
+        taught = set[str]() if started is not None else set(study.teachers)
+        busy: set[str] = set()
+        try:
+            while left or running:
+                for work in list(left):
+                    if len(running) >= bench.jobs:
+                        break
+                    trains = _training(work)
+                    if _needs(study, work) - taught or trains in busy:
+                        continue
+                    left.remove(work)
+                    if not skip(work):
+                        busy.add(trains)
+                        running[pool.submit(perform, study, bench, work)] = work
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    work = running.pop(future)
+                    done += 1
+                    busy.discard(_training(work))
+                    taught |= {work.adversary} if work.adversary else set()
+                    failure = future.exception()
+                    if failure is not None and not isinstance(failure, Exception):
+                        raise failure
+                    tell(f"{done}/{len(works)}: {_title(work)}" + (f": failed, {failure}" if failure else ""))
+                    if failure is None:
+                        trained.add(_training(work))
+                    else:  # the others are worth having
+                        late.append(_training(work))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return late
+
+
+def _needs(study: Study, work: Work) -> set[str]:
+    """Teachers whose adversaries must be there before; in the report they are."""
+    if work.adversary or not study.teachers or (work.setting.changes is None and not work.setting.weight):
+        return set()
+    if work.setting.weight or work.points == () or _asks_adversary(study, work.setting):
+        return {work.setting.teacher}
+    return set()
+
+
+def _asks_adversary(study: Study, setting: Setting) -> bool:
+    from ....asasr.errors import TrainingConfigError
+    from ..ablation.arms import arm_config
+
+    try:
+        preference = arm_config(ablation_of(study), setting.training, 0).preference
+    except TrainingConfigError:  # told by the training itself, which the others do not wait for
+        return False
+    return preference is not None and any(one.kind == "adversary" for one in preference.negatives)
+
+
+def _training(work: Work) -> str:
+    """Of two pieces of work that would train the same at once, the second waits."""
+    if work.setting.changes is None or work.adversary:
+        return f"{_title(work)}"
+    return f"{work.setting.training.name}, seed {work.seed}"
+
+
+def _title(work: Work) -> str:
+    if work.adversary:
+        return f"adversary of {work.adversary}" + (", its direction" if work.directions else "")
+    return f"{work.setting.name}, seed {work.seed}, {' '.join(point.name for point in work.points)}"
+
+
+def perform(study: Study, bench: Bench, work: Work) -> str:
+    """Do one piece of work in this process."""
+    quiet_libraries()
+    device = torch_device(bench.device)
+    shop = Workshop(bench.out, device)
+    if work.directions:
+        return str(_directions(study, bench, work, shop))
+    if work.adversary:
+        return str(adversary_of(study, work.adversary, shop))
+    reference = reference_of(study, work.setting, work.seed, shop)
+    metrics: Any = list(available(study.measurement.metrics)[0].values())
+    from .scoring import score_point
+
+    sets = _images(study, bench)
+    memory: dict[Any, Any] = {}
+    with fixed_threads(1) if bench.jobs > 1 else _nothing():
+        for point in work.points:
+            for name in work.sets:
+                score_point(
+                    point, reference, work.seed, sets[name], work.sampling_seeds, measurement=study.measurement,
+                    metrics=metrics, folder=bench.out / SCORES, device=device, batch=bench.batch,
+                    memory=memory,
+                )  # fmt: skip
+    return reference
+
+
+def _directions(study: Study, bench: Bench, work: Work, shop: Workshop) -> Path:
+    from .directions import agreement
+
+    path = bench.out / DIRECTIONS / f"{work.adversary}.csv"
+    if not path.is_file():
+        folder = Path(reference_of(study, work.setting, 0, shop).removeprefix("asasr:"))
+        image_set = _images(study, bench)[study.measurement.choice[0]]
+        frame = agreement(folder, adversary_of(study, work.adversary, shop), work.adversary, image_set, shop.device)
+        write_atomically(path, csv_text(frame).encode())
+    return path
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,207 @@
+"""Planned studies: the plan, the frontier, the tests, and a small study from its plan to its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from asasr_bench.bench.cli.main import app
+from asasr_bench.bench.metrics.registry import get_metric
+from asasr_bench.bench.spec import SpecError
+from asasr_bench.bench.train.ablation.spec import study_file
+from asasr_bench.bench.train.study.contrasts import (
+    Scores,
+    at_equal_distortion,
+    chosen_settings,
+    contrasts,
+    smallest_difference,
+)
+from asasr_bench.bench.train.study.points import points_of, seeds_of, settings_of
+from asasr_bench.bench.train.study.spec import Study, is_planned, load_study
+from scipy import stats
+from typer.testing import CliRunner
+
+CONTENT: dict[str, Any] = {
+    "kind": "planned", "name": "tiny", "title": "Tiny", "question": "Does it run?", "config": "small",
+    "prior": "asasr:small-prior", "teachers": {}, "training_seeds": [0, 1], "steps": [1, 2], "tested_steps": [2],
+    "arms": {"full": {"betas": [200, 4.0e7]}},
+    "frontier": {"steps": [1, 2, 3], "blend_steps": 3, "blend_samples": 2, "blends": [0.5, 1]},
+    "guidance": [
+        {"arms": ["prior"], "teachers": ["shipped"], "weights": {"w0.15": 0.15, "late": [[0, 0.3], [0.9, 0]]}}
+    ],
+    "measurement": {
+        "protocol": "osediff-512", "crop": 64, "lq_rule": "degradation:stablesr-x4", "metrics": ["psnr_y", "ssim_y"],
+        "choice": ["demo-photos"], "report": ["demo-photos"], "chosen_by": ["ssim_y"],
+    },
+    "contrasts": [
+        {"first": "full", "second": "prior", "equal": "distortion"},
+        {"first": "prior+adversary", "second": "prior", "equal": "evaluations"},
+        {"first": "prior+adversary", "second": "prior", "equal": "distortion", "curve": "blends"},
+    ],
+    "quick": {
+        "arms": {}, "training_seeds": [0],
+        "contrasts": [{"first": "prior+adversary", "second": "prior", "equal": "evaluations"}],
+    },
+}  # fmt: skip
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump({**CONTENT, **changes}))
+    return path
+
+
+def test_the_shipped_plan_says_what_is_trained_and_tested() -> None:
+    path = study_file("ssr-amg")
+    assert is_planned(path)
+    assert not is_planned(study_file("ssr-amg-sweep"))
+    study = load_study(path)
+    trained = [one for one in settings_of(study) if one.changes is not None and not one.weight]
+    assert sum(len(seeds_of(study, one)) for one in trained) == 57
+    assert {one.beta for one in trained if one.family == "full"} == {4e5, 4e6, 4e7}
+    names = [point.name for one in settings_of(study) for point in points_of(study, one)]
+    assert len(names) == len(set(names))
+    assert {"lpips_alex", "dists", "ssim_y", "fsim", "lsd"} < set(study.measurement.metrics)
+    assert not set(study.measurement.choice) & set(study.measurement.report)
+
+
+def test_the_short_form_replaces_keys() -> None:
+    quick = load_study(study_file("ssr-amg"), quick=True)
+    assert "short form" in quick.title
+    assert quick.training_seeds == (0,)
+    with pytest.raises(SpecError, match="no short form"):
+        load_study(study_file("ssr-amg-sweep"), quick=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"contrasts": [{"first": "none", "second": "prior", "equal": "distortion"}]}, "no family 'none'"),
+        ({"arms": {"full": {"teacher": "nobody"}}}, "no teacher 'nobody'"),
+        ({"tested_steps": [9]}, "tested_steps"),
+        ({"guidance": [{"arms": ["prior"], "teachers": ["x"], "weights": {"w": [[1, 0], [0, 1]]}}]}, "sigma rising"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_plan_is_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        load_study(written(tmp_path, **change))
+
+
+def test_guided_points_cost_what_they_ask(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path))
+    costs = {point.name: point.evaluations for one in settings_of(study) for point in points_of(study, one)}
+    assert costs["prior-2"] == 2
+    assert costs["prior-blend0.5-3"] == 6
+    assert costs["prior+shipped-w0.15-2"] == 4
+    assert costs["prior+shipped-late-2"] == 3  # sigma 1 and 0.5: only the second asks
+
+
+def test_a_point_of_the_curve_itself_differs_by_nothing(rng: np.random.Generator) -> None:
+    curve = [(rng.normal(level, 1, 30), rng.normal(-level, 1, 30)) for level in (20.0, 25.0, 30.0)]
+    found = at_equal_distortion(curve[1], curve)
+    assert found is not None
+    np.testing.assert_allclose(found[0], 0, atol=1e-12)
+    low, high = (tuple(np.add(column, shift) for column in curve[1]) for shift in (-9, 9))
+    assert at_equal_distortion(low, curve) is None  # type: ignore[arg-type]
+    assert at_equal_distortion(high, curve) is None  # type: ignore[arg-type]
+
+
+def test_a_gap_is_that_at_equal_distortion(rng: np.random.Generator) -> None:
+    """On y = 2 x + (an offset of each photo) a point that lies 0.3 above has that difference for every photo."""
+    photos = rng.normal(0, 3, 40)
+    curve = [(photos + level, photos + 2 * level) for level in (20.0, 22.0, 26.0)]
+    found = at_equal_distortion((photos + 23.0, photos + 46.3), curve)
+    assert found is not None
+    assert found[0].mean() == pytest.approx(0.3)
+    assert found[1] == (1, 2, pytest.approx(0.25))
+
+
+def test_the_smallest_difference_is_found_in_four_of_five_sets(rng: np.random.Generator) -> None:
+    values = rng.normal(0, 2, 40)
+    size = smallest_difference(values)
+    sets = rng.normal(size, values.std(ddof=1), (4000, 40))
+    power = float((stats.ttest_1samp(sets, 0, axis=1).pvalue < 0.05).mean())
+    assert power == pytest.approx(0.8, abs=0.03)
+
+
+def frame(values: dict[str, tuple[float, float]], seeds: int = 1) -> pd.DataFrame:
+    """Scores of 12 photos: means of PSNR and SSIM by point, the same noise of photos for all."""
+    photos = np.random.default_rng(0).normal(0, 0.01, 12)
+    rows = [
+        {"protocol": "p", "dataset": "demo-photos", "setting": point.rpartition("-")[0], "point": point,
+         "method": f"{point}.seed{seed}", "training_seed": seed, "steps": 1, "evaluations": 1,
+         "image": f"i{number:02d}", "seed": 0, "metric": metric, "value": mean + noise}
+        for point, means in values.items() for metric, mean in zip(("psnr_y", "ssim_y"), means, strict=True)
+        for number, noise in enumerate(photos) for seed in range(seeds)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_better_beta_is_chosen_and_tests_are_corrected_together(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, contrasts=CONTENT["contrasts"][:1]))
+    prior = {"prior-1": (24.0, 0.5), "prior-2": (22.0, 0.4), "prior-3": (21.0, 0.35)}
+    arms = {"full-beta2e2-2": (22.0, 0.41), "full-beta4e7-2": (22.0, 0.43)}
+    metrics = {id: get_metric(id) for id in ("psnr_y", "ssim_y")}
+    scores = Scores(frame({**prior, **arms}), metrics)
+    chosen = chosen_settings(study, settings_of(study), scores)
+    assert chosen["full"].beta == 4e7
+    (difference,) = contrasts(study, chosen, scores)
+    assert difference.difference == pytest.approx(0.03)
+    assert difference.second_point.startswith("prior-")
+    assert difference.photos == 12
+    assert difference.p_plan == pytest.approx(difference.p)
+
+
+def run(path: Path, out: Path, *more: str) -> str:
+    arguments = ["ablate", str(path), "--device", "cpu", "--out", str(out), *more]
+    return CliRunner().invoke(app, arguments, catch_exceptions=False).stdout
+
+
+def test_a_study_without_trainings_from_plan_to_tables(tmp_path: Path) -> None:
+    path, out = written(tmp_path), tmp_path / "out"
+    told = run(path, out, "--quick")
+    assert "0 preference trainings" in told
+    assert "chosen: prior, prior+shipped-" in told
+    table = pd.read_csv(out / "report" / "differences.csv")
+    assert set(table["metric"]) == {"psnr_y", "ssim_y"}
+    assert set(table["second_evaluations"]) <= {3, 4}
+    before = {file.name: file.read_bytes() for file in (out / "report").iterdir()}
+    assert {"differences.md", "points.csv", "directions.csv", "directions.png"} <= set(before)
+    again = run(path, out, "--quick", "--no-train")
+    assert "chosen: " not in again
+    assert {file.name: file.read_bytes() for file in (out / "report").iterdir()} == before
+
+
+@pytest.mark.slow
+def test_arms_are_trained_in_several_processes(tmp_path: Path) -> None:
+    from asasr_bench.datasets.images import write_png
+
+    (tmp_path / "hq").mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 255, (96, 96, 3), dtype=np.uint8)
+        write_png(tmp_path / "hq" / f"{number}.png", pixels)
+    settings = {"preference.steps": 1, "preference.batch": 2, "preference.workers": 0, "data.held_out": 0,
+                "data.crop": 32, "data.margin": 16}  # fmt: skip
+    path = written(tmp_path, set=settings, training_seeds=[0])
+    told = run(path, tmp_path / "out", "--jobs", "2", "--data", str(tmp_path / "hq"))
+    assert "failed" not in told
+    table = pd.read_csv(tmp_path / "out" / "report" / "differences.csv")
+    assert "full" in set(table["first"])
+
+
+def test_options_that_change_a_plan_are_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["ablate", str(written(tmp_path)), "--seed", "3"])
+    assert result.exit_code == 2
+    assert "planned" in result.output
+
+
+def test_the_plan_is_a_record(tmp_path: Path) -> None:
+    from asasr_bench.bench.train.study.spec import study_text
+
+    study = load_study(written(tmp_path))
+    assert Study.model_validate(yaml.safe_load(study_text(study))) == study
