@@ -84,7 +84,7 @@ def riesz_cosine(operator: SobolevOperator, step: Tensor, gradient: Tensor) -> T
 
 
 def _side(image_set: ImageSet) -> int:
-    return _SIDE * image_set.lq.shape[1] // image_set.hr.shape[1]
+    return int(_SIDE * image_set.lq.shape[1] // image_set.hr.shape[1])
 
 
 def _crops(images: np.ndarray, side: int) -> np.ndarray:
