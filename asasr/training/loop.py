@@ -83,6 +83,8 @@ def train(
     claim(folder, settings, accelerator)
     run = _prepare(task, settings, accelerator)
     start, unlogged = resume(folder, accelerator)
+    for average in run.averages.values():
+        average.to(accelerator.device)  # accelerate reads states of its own objects onto the CPU
     log = Log(folder, start, unlogged, settings, accelerator)
     numbers = range(start * settings.accumulation, settings.steps * settings.accumulation)
     saving = "asked to end: the state is saved at the end of this step; ask again to end at once"

@@ -235,6 +235,32 @@ def test_a_killed_training_ends_as_an_undisturbed_one(
     assert (tmp_path / "whole" / "log.csv").read_text() == (tmp_path / "cut" / "log.csv").read_text()
 
 
+def test_a_moving_average_goes_on_where_the_network_is(
+    hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state is read onto the CPU, and the average must follow the network to its device."""
+    from diffusers.training_utils import EMAModel
+
+    calls: list[str] = []
+
+    def noted(name: str):
+        own = getattr(EMAModel, name)
+
+        def method(self, *args):
+            calls.append(name)
+            return own(self, *args)
+
+        return method
+
+    for name in ("load_state_dict", "to", "step"):
+        monkeypatch.setattr(EMAModel, name, noted(name))
+    train_prior(configuration("small", hq, prior__ema=0.9), place(tmp_path))
+    calls.clear()
+    train_prior(configuration("small", hq, prior__ema=0.9, prior__steps=3), place(tmp_path))
+    read = calls.index("load_state_dict")
+    assert "to" in calls[read : calls.index("step", read)]
+
+
 def test_settings_of_a_running_training_are_kept(hq: Path, tmp_path: Path) -> None:
     train_prior(configuration("small", hq), place(tmp_path))
     with pytest.raises(TrainingError, match="other settings \\(learning_rate\\)"):
