@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from ..asasr.config import MODEL_FILE, DataConfig, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
 from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
+from ..asasr.model_config import HUB, names_a_folder
 from ..datasets.yaml_text import YamlError, read_yaml
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
 from .weights.files import digest_of
+from .weights.origins import adapter_identity, source_identity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,10 +110,11 @@ def describe(
     guidance = _guidance(sampling)
     idle = () if uses_adversary(guidance) else ("adv",)
     named = {role: str(name) for role, name in named.items() if name and role not in idle}
-    digests, parameters = [], None
+    weights = tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values())
+    digests, parameters = _source(reference, path, model), None
     for role, name in sorted(named.items()):
-        if name.startswith("hub:"):
-            digests.append(f"{role}:{name}")
+        if name.startswith(HUB):
+            digests.append(f"{role}:{_of_hub(path, name)}")
         elif not (path.parent / name).is_file():
             raise MissingWeightsError(
                 reference, f"{reference}: {path.parent / name} is missing; train or copy it there"
@@ -128,9 +131,9 @@ def describe(
         deterministic=False,
         version=VERSIONS.get(str(model["family"]), VERSION),
         paper="https://arxiv.org/abs/2605.23264" if reference.startswith(PREFIX) else "",
-        code="https://huggingface.co/wafer-bob/ASASR" if model.get("source") else "",
+        code="https://huggingface.co/wafer-bob/ASASR" if len(weights) > len(named) else "",
         licence=str(content.get("licence") or ""),
-        weights=tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values()),
+        weights=weights,
         parameters=parameters,
         steps=evaluations(
             int(sampling.get("steps", SamplingConfig().steps)), guidance, float(sampling.get("shift") or 0)
@@ -198,6 +201,31 @@ def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
             f"{path}: is no description of a model ({type(error).__name__}: {error}); give a folder that 'train' wrote"
         ) from None
     return content, model, sampling, adapters
+
+
+def _source(reference: str, path: Path, model: dict[str, Any]) -> list[str]:
+    """What tells the source of a model's file from others, in place of where it is: its settings name no folder."""
+    source = model.get("source")
+    if not source:
+        return []
+    folder = path.parent / Path(source).expanduser() if names_a_folder(str(source), path.parent) else None
+    network = "transformer" if model["family"] == "flux" else "unet"
+    if folder is not None:
+        if not (folder / network).is_dir():
+            raise MissingWeightsError(
+                reference, f"{reference}: {folder} holds no folder '{network}'; copy the whole network there"
+            )
+        model["source"] = "folder"
+    texts = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
+    identity = source_identity(str(source), model.get("revision"), folder, (network, "vae", *texts))
+    return [f"source:{identity}"] if identity else []
+
+
+def _of_hub(path: Path, name: str) -> str:
+    try:
+        return adapter_identity(name)
+    except ValueError as error:
+        raise MethodError(f"{path}: {error}") from None
 
 
 def _guidance(sampling: Mapping[str, Any]) -> GuidanceWeight:
