@@ -41,15 +41,16 @@ def check_tiles(model: ModelConfig, tile: int, overlap: int) -> None:
         )
 
 
-def check_operator(basis: Basis, kinds: Sequence[Kind], colored_noise: bool) -> None:
+def check_operator(basis: Basis, kinds: Sequence[Kind]) -> None:
     """The authors' one-sided transform has energies alone.
 
     Raises:
-        ValueError: something else is wanted of it.
+        ValueError: negatives want a step of it.
     """
-    if basis == "rfft2" and ("gradient" in kinds or colored_noise):
-        wanted = "negatives of kind 'gradient'" if "gradient" in kinds else "'preference.colored_noise'"
-        raise ValueError(f"'preference.sobolev.basis': rfft2 only compares energies; {wanted} need dct or fft")
+    if basis == "rfft2" and "gradient" in kinds:
+        raise ValueError(
+            "'preference.sobolev.basis': rfft2 only compares energies; negatives of kind 'gradient' need dct or fft"
+        )
 
 
 def _nearest(length: int, multiple: int) -> str:

@@ -17,7 +17,7 @@ from .checks import check_crop, check_operator, check_tiles
 from .choices import Basis, ColourFix, Kind, Precision, Role, Sampler, Weights
 from .errors import TrainingConfigError
 from .guidance import check_weight
-from .model_config import HUB, ModelConfig, Number, Positive, names_a_folder
+from .model_config import HUB, ModelConfig, NoiseConfig, Number, Positive, names_a_folder
 from .model_config import Strict as _Strict
 from .training.settings import Section, StageSettings
 
@@ -162,6 +162,7 @@ class PreferenceStage(StageSettings):
     anchor: NotNegative = 0.0
     supervised: NotNegative = 0.0
     colored_noise: bool = False
+    """What ``model.noise`` was before: its s is that of ``sobolev``, its size that of a crop's latents."""
     agreement: bool = False
     """Log the cosine between the adversary's step and the Riesz direction in every step, which costs a forward and a
     backward more; validations log it in any case."""
@@ -221,10 +222,19 @@ class AsasrConfig(_Strict):
         check_tiles(self.model, self.sampling.tile, self.sampling.overlap)
         if self.preference is not None:
             kinds = [negative.kind for negative in self.preference.negatives]
-            check_operator(self.preference.sobolev.basis, kinds, self.preference.colored_noise)
-        if self.scale == self.data.scale:
-            return self
-        return self.model_copy(update={"data": self.data.model_copy(update={"scale": self.scale})})
+            check_operator(self.preference.sobolev.basis, kinds)
+        return self._with_old_keys()
+
+    def _with_old_keys(self) -> AsasrConfig:
+        """Keys that are the model's now, where they were given elsewhere or not at all."""
+        changes: dict[str, Any] = {}
+        if self.scale != self.data.scale:
+            changes["data"] = self.data.model_copy(update={"scale": self.scale})
+        preference = self.preference
+        if preference is not None and preference.colored_noise and not self.model.noise.s:
+            noise = NoiseConfig(s=preference.sobolev.s, size=self.data.crop // self.model.reduction)
+            changes["model"] = self.model.model_copy(update={"noise": noise})
+        return self.model_copy(update=changes) if changes else self
 
 
 def preset_names() -> tuple[str, ...]:

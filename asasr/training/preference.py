@@ -14,7 +14,6 @@ from ..backbones.backbone import Backbone, Codec
 from ..choices import Role
 from ..flow import expand, logit_normal_sigmas
 from ..negatives import Loser, Negative, Pairing, make_loser, residual_gradient
-from ..noise import NoiseSource
 from ..objective import Energies, high_frequency_energy, implicit_accuracy, preference_loss, residual_energies
 from ..spectral import SobolevOperator
 from .batches import Batch
@@ -34,8 +33,6 @@ class Preference:
     """See ``preference_loss``."""
     supervised: float = 0.0
     """Weight of the plain flow-matching loss on the winner."""
-    colored_noise: bool = False
-    """Draw the winner's noise with covariance ``Sigma_s`` instead of white."""
     agreement: bool = False
     """Log the adversaries' agreement with the Riesz direction in every step."""
 
@@ -117,16 +114,13 @@ class PreferenceTask:
         clean, lq = encode_pair(self._codec, batch, self._backbone.resize)
         generator = torch.Generator().manual_seed(batch.seed)
         sigma = logit_normal_sigmas(len(clean), generator).clamp(*self._backbone.sigma_range).to(clean.device)
-        source = self._backbone.noise
-        if self._preference.colored_noise:
-            source = NoiseSource(self._preference.operator.s, None)
-        noise = source.draw(clean.shape, generator).to(clean.device)
+        noise = self._backbone.noise.draw(clean.shape, generator).to(clean.device)
         adversary = (lambda state, sigma: self._adversary(state, sigma, lq)) if "adv" in self._adapters.roles else None
         return Pairing(
             clean, lq, noise, sigma,
             policy=lambda state, sigma: self._policy(state, sigma, lq).float(),
             adversary=adversary, operator=self._preference.operator, generator=generator,
-            sigma_range=self._backbone.sigma_range, noise_source=source,
+            sigma_range=self._backbone.sigma_range, noise_source=self._backbone.noise,
         )  # fmt: skip
 
     def _predict(

@@ -18,7 +18,7 @@ from ..backbones.codec import VaeCodec
 from ..choices import Role
 from ..config import MODEL_FILE, AsasrConfig, PreferenceStage
 from ..errors import TrainingConfigError
-from ..model_config import HUB
+from ..model_config import HUB, names_a_folder
 from ..models import Model, build_model
 from ..negatives import Negative, needs_adversary
 from ..precision import training_policy
@@ -128,7 +128,6 @@ def preference_of(stage: PreferenceStage) -> Preference:
         tuple(Negative(**negative.model_dump()) for negative in stage.negatives),
         stage.anchor,
         stage.supervised,
-        stage.colored_noise,
         stage.agreement,
     )
 
@@ -224,9 +223,11 @@ def _write(
                 save_file(weights, temporary)
             temporary.replace(path)
     if main:
-        given = _from_folder(
-            {"weights": config.model.weights, "adapters": config.model.adapters}, place.folder, stage_folder.parent
-        )
+        own = config.model
+        taken: dict[str, Any] = {"weights": own.weights, "adapters": own.adapters}
+        if own.source and names_a_folder(own.source):
+            taken["source"] = own.source
+        given = _from_folder(taken, place.folder, stage_folder.parent)
         if trained == "network":
             given["weights"] = path.name
         else:
@@ -234,7 +235,7 @@ def _write(
         content = {
             "name": config.name,
             "summary": config.summary,
-            "model": {**config.model.model_dump(mode="json"), "scale": config.scale, **given},
+            "model": {**own.model_dump(mode="json"), "scale": config.scale, **given},
             "sampling": config.sampling.model_dump(mode="json"),
         }
         write_atomically(place.folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())

@@ -155,3 +155,13 @@ def test_the_scale_is_the_models_and_the_datas() -> None:
     for changes in ({"data.scale": 2}, {"model.scale": 2}):
         config = load_config("small", changes)
         assert (config.scale, config.data.scale) == (2, 2)
+
+
+def test_the_old_key_of_colored_noise_is_the_models_noise() -> None:
+    """Which every stage and the sampling take."""
+    config = load_config("small", {"preference.colored_noise": True})
+    assert (config.model.noise.s, config.model.noise.size) == (1.5, 64)
+    kept = load_config("small", {"preference.colored_noise": True, "model.noise": {"s": 0.5, "size": 8}})
+    assert (kept.model.noise.s, kept.model.noise.size) == (0.5, 8)
+    assert load_config("small").model.noise.s == 0
+    assert config.sampling.colored_noise is None

@@ -34,6 +34,7 @@ from asasr_bench.asasr.training.stages import (
 from asasr_bench.bench.cli.main import app
 from asasr_bench.datasets.degradation.settings import preset
 from asasr_bench.datasets.images import read_image, write_png
+from asasr_bench.methods.registry import load_method
 from safetensors.torch import load_file
 from tiny_networks import FAMILIES
 from typer.testing import CliRunner
@@ -88,6 +89,23 @@ def with_model(config: AsasrConfig, path: Path, **adapters: str) -> AsasrConfig:
     trained = load_config(path).model
     files = {"weights": trained.weights, "adapters": {**trained.adapters, **adapters}}
     return config.model_copy(update={"model": config.model.model_copy(update=files)})
+
+
+def test_a_local_source_is_found_from_everywhere(hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that was trained on a network named relative to one working folder is restored from another."""
+    base = build_model(configuration("sd15", hq).model)
+    assert isinstance(base.codec, VaeCodec)
+    base.backbone.network.save_pretrained(tmp_path / "models" / "base" / "unet")
+    base.codec.vae.save_pretrained(tmp_path / "models" / "base" / "vae")
+    monkeypatch.chdir(tmp_path)
+    own = {"family": "sd15", "source": "models/base", "rank": 4, "alpha": 4}
+    config = configuration("sd15", hq)
+    config = config.model_copy(update={"model": config.model.model_validate(own)})
+    train_prior(config, place(Path("runs/x/prior")))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    method = load_method("asasr:../runs/x/prior")
+    assert method.restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
