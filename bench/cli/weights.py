@@ -109,6 +109,7 @@ def doctor(
     extras = {
         "pyiqa": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
         "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
+        "onnxruntime": "onnx", "ncnn": "ncnn",
     }  # fmt: skip
     for package, extra in extras.items():
         try:
