@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from ..datasets.errors import BenchError
@@ -27,11 +27,13 @@ class Failure:
     message: str
     detail: str = ""
     """The traceback from the user's code on; '' where none of it ran."""
+    error: Exception | None = field(default=None, compare=False, repr=False)
+    """What was raised, for whoever ends because of it."""
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """What an exception says."""
-        return cls(explain(error), traceback_of(error))
+        return cls(explain(error), traceback_of(error), error)
 
 
 @contextmanager

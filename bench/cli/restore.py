@@ -45,55 +45,41 @@ def restore(
     targets = {stem: target / f"{stem}.png" if source.is_dir() else target for stem in work}
     if dry_run:
         _tell(entry, source, work, targets, scale, seed)
-    elif entry.takes_folders:
-        _restore_folder(entry, work, targets, scale, seed)
     else:
-        _restore_each(entry, work, targets, scale, seed, device)
+        _restore(entry, work, targets, scale, seed, device)
 
 
-def _restore_each(
+def _restore(
     entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int, device: str
 ) -> None:
-    from ...datasets.images import read_image, write_png
-    from ...methods.interface import Method, PixelMethod
-    from ..execute.restore_image import restore_image, torch_device
-    from ..failures import no_exit
+    """Restore image by image, or give an external program a folder of PNG files, as a run does.
 
-    place = torch_device(device) if entry.takes_tensors else "cpu"
-    loaded = entry.load(place)
-    assert isinstance(loaded, Method | PixelMethod)
-    with stage_progress() as progress:
-        for number, (stem, lq) in enumerate(work.items()):
-            progress("restoring", number, len(work))
-            with no_exit():
-                sr = restore_image(loaded, read_image(lq), scale, seed, place)
-            write_png(targets[stem], sr)
-            say(targets[stem])
-
-
-def _restore_folder(entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int) -> None:
-    """Give an external program a folder of PNG files, as a run does; what it finished is written.
+    What a program finished before it failed is written; all else ends at the first image that cannot be restored.
 
     Raises:
         MethodError: some images have no output.
     """
     from ...datasets.images import read_image, write_png
     from ...methods.errors import MethodError
-    from ...methods.interface import FolderMethod
-    from ..execute.external_programs import restore_folder
+    from ..execute.restore_image import torch_device
+    from ..execute.restore_images import LqImage, or_raise, restore_images
     from ..failures import Failure
 
-    loaded = entry.load("cpu")
-    assert isinstance(loaded, FolderMethod)
-    images = [(stem, partial(read_image, path)) for stem, path in work.items()]
+    place = torch_device(device) if entry.takes_tensors else "cpu"
+    images = [LqImage(stem, partial(read_image, path)) for stem, path in work.items()]
+    outcomes = restore_images(entry.load(place), entry.card.id, images, scale, seed, place)
     failures: dict[str, str] = {}
     with stage_progress() as progress:
-        progress(f"restoring {len(work)} images", 0, 0)
-        for stem, outcome in zip(work, restore_folder(loaded, entry.card.id, images, scale, seed), strict=True):
-            if isinstance(outcome, Failure):
+        if entry.takes_folders:
+            progress(f"restoring {len(work)} images", 0, 0)
+        for number, stem in enumerate(work):
+            if not entry.takes_folders:
+                progress("restoring", number, len(work))
+            outcome = next(outcomes)
+            if entry.takes_folders and isinstance(outcome, Failure):
                 failures[stem] = outcome.message
             else:
-                write_png(targets[stem], outcome.pixels)
+                write_png(targets[stem], or_raise(outcome).pixels)
                 say(targets[stem])
     if failures:
         reasons = "; ".join(dict.fromkeys(failures.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,21 +119,30 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArr
     return pixels
 
 
-def read_pixels(sr: NDArray[np.uint8], lq: Pixels, scale: int, what: str) -> NDArray[np.uint8]:
-    """A restored image that was read from a file, if it is one of this LQ; RGB where LQ has three channels.
+def read_pixels(
+    sr: NDArray[np.uint8], shape: tuple[int, ...], coloured: Callable[[], bool], scale: int, what: str
+) -> NDArray[np.uint8]:
+    """A restored image that was read from a file, if it is one of its LQ; RGB where LQ has three channels.
+
+    Args:
+        sr: what was read.
+        shape: of LQ, ``(h, w)`` or ``(h, w, 3)``.
+        coloured: whether any pixel of LQ is not grey; asked where SR is grey and LQ has three channels.
+        scale: of SR to LQ.
+        what: names SR in messages.
 
     Raises:
-        OutputError: it has another size, or is grey where LQ has colours; ``what`` names it.
+        OutputError: it has another size, or is grey where LQ has colours.
     """
-    expected = (lq.shape[0] * scale, lq.shape[1] * scale)
+    expected = (shape[0] * scale, shape[1] * scale)
     if sr.shape[:2] != expected:
         raise OutputError(
             f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
-            f" (LQ {lq.shape[1]}x{lq.shape[0]} at scale {scale}); nothing is resized to fit"
+            f" (LQ {shape[1]}x{shape[0]} at scale {scale}); nothing is resized to fit"
         )
-    if sr.ndim < lq.ndim and has_colours(lq):
+    if sr.ndim < len(shape) and coloured():
         raise OutputError(f"{what} is grey, its LQ has colours; write RGB")
-    return as_rgb(sr) if lq.ndim == 3 else sr
+    return as_rgb(sr) if len(shape) == 3 else sr
 
 
 def has_colours(image: Pixels) -> bool:

@@ -12,9 +12,9 @@ from ..plan.experiment import Experiment
 from ..plan.jobs import Job
 from ..store.records import OutputRecord
 from ..store.store import Store
-from .executors.executor import Executor, Limits, TwoHalves, WorkerDied
-from .restore_then_measure import begin, finish
-from .ship_pixels import Parcel, Parcels, begin_parcel, finish_parcel, perform_parcel
+from .executors.executor import Executor, Limits, WorkerDied
+from .loaded_methods import LoadedMethods
+from .ship_pixels import ShippedJob, ShippedJobs, perform_shipped
 from .worker import perform
 
 Results = Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]
@@ -30,9 +30,9 @@ def dispatch(
     """
     programs = {method.name for method in experiment.methods if method.entry is not None and method.entry.takes_folders}
     alone: list[Job] = []
-    send = _send if executor.shares_files else _send_parcels
+    send = _send if executor.shares_files else _ship
     for job, result in send(experiment, executor, jobs, store, stop, programs):
-        if isinstance(result, WorkerDied) and len(job.tasks) > 1 and job.method not in programs:
+        if isinstance(result, WorkerDied) and len(job.tasks) > 1 and job.name not in programs:
             alone += [replace(job, tasks=(task,)) for task in job.tasks]
         else:
             yield job, result
@@ -44,41 +44,32 @@ def _send(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    objects, settings = store.objects, _settings(experiment)
-    function = TwoHalves(
-        partial(perform, objects=objects, **settings),
-        partial(begin, objects=objects, **settings),
-        partial(finish, objects=objects, threads=settings["threads"]),
-    )
+    function = partial(perform, objects=store.objects, **_settings(experiment))
     with closing(executor.map(function, jobs, stop, _limits(experiment, programs))) as results:
         yield from results
 
 
-def _send_parcels(
+def _ship(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    settings = _settings(experiment)
-    function = TwoHalves(
-        partial(perform_parcel, **settings),
-        partial(begin_parcel, **settings),
-        partial(finish_parcel, threads=settings["threads"]),
-    )
+    function = partial(perform_shipped, **_settings(experiment))
     of_jobs = _limits(experiment, programs)
-    limits = Limits[Parcel](lambda parcel: of_jobs.seconds(parcel.job), lambda parcel: of_jobs.kind(parcel.job))
-    with closing(executor.map(function, Parcels(jobs, store.objects), stop, limits)) as results:
-        for parcel, result in results:
+    limits = Limits[ShippedJob](lambda shipped: of_jobs.seconds(shipped.job), lambda shipped: of_jobs.kind(shipped.job))
+    with closing(executor.map(function, ShippedJobs(jobs, store.objects), stop, limits)) as results:
+        for shipped, result in results:
             if isinstance(result, WorkerDied):
-                yield parcel.job, result
+                yield shipped.job, result
             else:
                 for digest in result.damaged:
                     store.objects.remove(digest)
                 store.objects.write_files(result.new)
-                yield parcel.job, result.records
+                yield shipped.job, result.records
 
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
-    return {"device": experiment.spec.device, "threads": experiment.spec.threads}
+    """What ``perform`` is called with in each worker; ``methods`` arrives empty and fills there."""
+    return {"device": experiment.spec.device, "threads": experiment.spec.threads, "methods": LoadedMethods()}
 
 
 def _limits(experiment: Experiment, programs: set[str]) -> Limits[Job]:
@@ -86,6 +77,6 @@ def _limits(experiment: Experiment, programs: set[str]) -> Limits[Job]:
     timeout = experiment.spec.timeout
 
     def seconds(job: Job) -> float | None:
-        return None if timeout is None or job.method in programs else timeout * len(job.tasks)
+        return None if timeout is None or job.name in programs else timeout * len(job.tasks)
 
-    return Limits(seconds, lambda job: job.method)
+    return Limits(seconds, lambda job: job.name)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...datasets.images import ImageError, read_image, write_png
 from ...methods.errors import MethodError
 from ...methods.finished.output_files import OutputFiles, output_files
@@ -15,7 +18,7 @@ from ...methods.programs.command import ExternalCommand
 from ..env_vars import environment
 from ..failures import Failure, no_exit
 from ..store.images import Pixels
-from .check_output import read_pixels
+from .check_output import has_colours, read_pixels
 from .restore_image import Restored
 from .scratch_folders import scratch_folder
 
@@ -48,9 +51,12 @@ def restore_folder(
         lq_dir.mkdir()
         sr_dir.mkdir()
         unreadable: dict[str, Failure] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
         for image, load in images:
             try:
-                write_png(lq_dir / f"{image}.png", load())
+                lq = load()
+                write_png(lq_dir / f"{image}.png", lq)
+                shapes[image] = lq.shape
             except (RuntimeError, ImageError) as error:
                 unreadable[image] = Failure.of(error)
         ended: Failure | None = None
@@ -76,7 +82,12 @@ def restore_folder(
             elif ended is not None and not files.has(image):
                 yield ended
             else:
-                yield _output(files, image, load, name, scale, seconds, memory)
+                try:
+                    sr = _output(files, image, shapes[image], load, name, scale)
+                except Exception as error:
+                    yield Failure.of(error)
+                else:
+                    yield Restored(sr, seconds=seconds, memory=memory, device="external")
 
 
 def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> OutputFiles:
@@ -91,14 +102,10 @@ def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> Out
 
 
 def _output(
-    files: OutputFiles, image: str, load: Load, name: str, scale: int, seconds: float | None, memory: int | None
-) -> Restored | Failure:
+    files: OutputFiles, image: str, shape: tuple[int, ...], load: Load, name: str, scale: int
+) -> NDArray[np.uint8]:
     try:
         path = files.of(image)
     except MethodError as error:
-        return Failure(f"{name}: {error}")
-    try:
-        sr = read_pixels(read_image(path), load(), scale, path.name)
-    except Exception as error:
-        return Failure.of(error)
-    return Restored(sr, seconds, memory, "external")
+        raise MethodError(f"{name}: {error}") from None
+    return read_pixels(read_image(path), shape, lambda: has_colours(load()), scale, path.name)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb
+from ...datasets.images import as_rgb, pixel_digest
 from ...methods.interface import Method, PixelMethod
 from ..plan.image_seed import image_seed
 from ..store.images import Pixels
@@ -20,14 +20,23 @@ class Restored:
     """A restored image and what it cost."""
 
     pixels: Pixels
+    lq: Pixels | None = None
+    """What it was made from, where that was read."""
     seconds: float | None = None
     memory: int | None = None
     """Peak bytes."""
     device: str = "cpu"
     parameters: int | None = None
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether an accelerator made it while cores could do other work."""
+        return self.device not in ("cpu", "external")
 
-def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str) -> NDArray[np.uint8]:
+
+def restore_image(
+    method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str, digest: str | None = None
+) -> NDArray[np.uint8]:
     """Restore one image.
 
     A tensor method gets a seed of the image's own, see ``image_seed``.
@@ -35,6 +44,7 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     Args:
         lq: uint8 ``[h, w]`` or ``[h, w, 3]``; or a float64 Y plane ``[h, w]`` in 0..255, for a ``PixelMethod``.
         device: where a tensor method was loaded, and where it gets its tensors.
+        digest: of LQ's pixels, where it is known.
 
     Returns:
         uint8 SR image; grey stays grey for a ``PixelMethod`` and is RGB for networks.
@@ -50,7 +60,7 @@ def restore_image(method: Method | PixelMethod, lq: Pixels, scale: int, seed: in
     rgb = torch.from_numpy(np.ascontiguousarray(as_rgb(lq).transpose(2, 0, 1)))[None]
     batch = rgb.to(device=device, dtype=torch.float32).div_(255)
     with torch.inference_mode():
-        sr = method.restore(batch, scale, [image_seed(seed, lq)])
+        sr = method.restore(batch, scale, [image_seed(seed, digest or pixel_digest(lq))])
         return tensor_pixels(sr, lq, scale, method.card.id)
 
 

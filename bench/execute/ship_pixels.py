@@ -10,7 +10,7 @@ from typing import overload
 from ..plan.jobs import Job
 from ..store.images import Objects
 from ..store.records import OutputRecord
-from .restore_then_measure import Begun, begin, finish
+from .loaded_methods import LoadedMethods
 from .scratch_folders import scratch_folder
 from .worker import perform
 
@@ -19,15 +19,15 @@ Files = dict[str, bytes]
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ShippedJob:
     """A job with the images that it needs."""
 
     job: Job
     files: Files
 
 
-class Parcels(Sequence[Parcel]):
-    """The parcels of jobs, each packed when it is asked for."""
+class ShippedJobs(Sequence[ShippedJob]):
+    """Jobs with their images, each read when it is asked for."""
 
     def __init__(self, jobs: Sequence[Job], objects: Objects) -> None:
         self._jobs = jobs
@@ -37,17 +37,17 @@ class Parcels(Sequence[Parcel]):
         return len(self._jobs)
 
     @overload
-    def __getitem__(self, index: int) -> Parcel: ...
+    def __getitem__(self, index: int) -> ShippedJob: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Parcels: ...
+    def __getitem__(self, index: slice) -> ShippedJobs: ...
 
-    def __getitem__(self, index: int | slice) -> Parcel | Parcels:
+    def __getitem__(self, index: int | slice) -> ShippedJob | ShippedJobs:
         if isinstance(index, slice):
-            return Parcels(self._jobs[index], self._objects)
+            return ShippedJobs(self._jobs[index], self._objects)
         job = self._jobs[index]
         digests = {digest for task in job.tasks for digest in (task.lq, task.reference, task.sr) if digest}
-        return Parcel(job, self._objects.read_files(digests))
+        return ShippedJob(job, self._objects.read_files(digests))
 
 
 @dataclass(frozen=True)
@@ -56,55 +56,29 @@ class Answer:
 
     records: list[OutputRecord]
     new: Files
-    """The images that rows refer to and the parcel did not hold."""
+    """The images that rows refer to and the job did not bring."""
     damaged: frozenset[str]
-    """Digests of images that the parcel held and that had other pixels."""
+    """Digests of images that the job brought and that had other pixels."""
 
 
-def perform_parcel(parcel: Parcel, *, device: str, threads: int) -> Answer:
-    """Do the job of a parcel in a folder of the worker's own."""
-    with _unpacked(parcel) as objects:
-        records = perform(parcel.job, objects=objects, device=device, threads=threads)
-        return Answer(records, _new_files(records, parcel, objects), _damaged(parcel.files, objects))
-
-
-@dataclass(frozen=True)
-class BegunParcel:
-    """A parcel between its halves."""
-
-    begun: Begun
-    new: Files
-    files: Files
-    damaged: frozenset[str]
-
-
-def begin_parcel(parcel: Parcel, *, device: str, threads: int) -> BegunParcel:
-    """The first half of ``perform_parcel``."""
-    with _unpacked(parcel) as objects:
-        begun = begin(parcel.job, objects=objects, device=device, threads=threads)
-        new = _new_files(begun.records, parcel, objects)
-        damaged = _damaged(parcel.files, objects)
-    return BegunParcel(begun, new, parcel.files | new, damaged)
-
-
-def finish_parcel(half: BegunParcel, *, threads: int) -> Answer:
-    """The second half of ``perform_parcel``."""
-    with _unpacked(Parcel(half.begun.rest, half.files)) as objects:
-        records = finish(half.begun, objects=objects, threads=threads)
-        return Answer(records, half.new, half.damaged | _damaged(half.files, objects))
+def perform_shipped(shipped: ShippedJob, *, device: str, threads: int, methods: LoadedMethods) -> Answer:
+    """Do a job in a folder of the worker's own; see ``perform``."""
+    with _unpacked(shipped.files) as objects:
+        records = perform(shipped.job, objects=objects, device=device, threads=threads, methods=methods)
+        return Answer(records, _new_files(records, shipped.files, objects), _damaged(shipped.files, objects))
 
 
 @contextmanager
-def _unpacked(parcel: Parcel) -> Iterator[Objects]:
+def _unpacked(files: Files) -> Iterator[Objects]:
     with scratch_folder() as folder:
         objects = Objects(folder)
-        objects.write_files(parcel.files)
+        objects.write_files(files)
         yield objects
 
 
-def _new_files(records: Sequence[OutputRecord], parcel: Parcel, objects: Objects) -> Files:
-    made = objects.read_files({record.sr for record in records if record.sr})
-    return {name: content for name, content in made.items() if parcel.files.get(name) != content}
+def _new_files(records: Sequence[OutputRecord], shipped: Files, objects: Objects) -> Files:
+    named = objects.read_files({record.sr for record in records if record.sr})
+    return {name: content for name, content in named.items() if shipped.get(name) != content}
 
 
 def _damaged(files: Files, objects: Objects) -> frozenset[str]:

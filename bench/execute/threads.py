@@ -41,6 +41,13 @@ def fixed_threads(threads: int) -> Iterator[Mapping[str, str | None]]:
             _set_torch(torch_before)
 
 
+def limit_thread(threads: int) -> None:
+    """Compute with this many threads in the thread that calls it, inside of ``fixed_threads``: OpenMP counts anew in
+    each thread of ours."""
+    _libraries(len(sys.modules)).limit(limits=threads)
+    _set_torch(threads)
+
+
 def _usual() -> int:
     """Threads that torch would choose by itself."""
     chosen = os.environ.get("OMP_NUM_THREADS", "")

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-from ...datasets.ground_truth.kinds import Truth
-from ...datasets.images import read_image
-from ...methods.entry import MethodEntry
-from ...methods.interface import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
-from ...methods.registry import resolve
 from ..failures import Failure, explain, no_exit
-from ..metrics.measure import GPU_BATCH, TooLargeError, ahead, grouped, measure_each
-from ..metrics.metric import Metric, MetricError, Pair
+from ..metrics.measure import GPU_BATCH, ahead, grouped
 from ..plan.inputs import Input, store_input
-from ..plan.jobs import Job, Task, key_of, restoration_of
-from ..protocols import get_protocol
+from ..plan.jobs import Job, Task
 from ..store.images import DamagedObjectError, Objects, Pixels, StoreError
-from ..store.keys import digest
-from ..store.records import CellRecord, OutputRecord, Status
-from .check_output import read_pixels
-from .cost import Meter
-from .external_programs import restore_folder
+from ..store.records import OutputRecord
+from .beside import Beside, in_place
 from .library_noise import quiet_libraries
-from .restore_image import Restored, restore_image, torch_device
+from .loaded_methods import Loaded, LoadedMethods, require_planned
+from .measure_outputs import Cells, Measurable, failed_cell, is_network, measurable, measure, needs_lq
+from .restore_image import Restored
+from .restore_images import LqImage, restore_images
 from .threads import fixed_threads
 
 
@@ -53,60 +44,104 @@ def prepare(work: tuple[str, Input], *, objects: Objects) -> InputResult:
     return InputResult(key, lq, reference)
 
 
-def perform(job: Job, *, objects: Objects, device: str, threads: int = 1) -> list[OutputRecord]:
+def perform(
+    job: Job, *, objects: Objects, device: str, threads: int = 1, methods: LoadedMethods | None = None
+) -> list[OutputRecord]:
     """Do a job; an image that fails costs its own cells alone.
 
     Args:
+        job: its images of one dataset, for one method and seed.
+        objects: where stored images are, and new ones go.
+        device: of the run, for networks: ``auto``, ``cpu``, ``cuda:1``.
         threads: with which methods and metrics compute; external programs have those of the user's environment.
+        methods: what this worker has loaded, kept from job to job; None: nothing.
 
     Raises:
         StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
     quiet_libraries()  # a worker elsewhere begins here
-    with fixed_threads(threads) as usual:
-        return _perform(job, objects, device, usual)
+    with fixed_threads(threads) as usual, Beside(threads) as beside:
+        return _perform(job, objects, device, methods or LoadedMethods(), usual, beside)
 
 
-def _perform(job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]) -> list[OutputRecord]:
+def _perform(
+    job: Job, objects: Objects, device: str, methods: LoadedMethods, usual: Mapping[str, str | None], beside: Beside
+) -> list[OutputRecord]:
+    """Restore image by image; networks measure up to ``GPU_BATCH`` of them together, and memory holds no more.
+
+    Where a GPU restores, a thread keeps and measures each image while the next is restored. On a CPU that would gain
+    nothing: a run says how many threads a worker has, and what a thread takes would count as the method's cost.
+    """
     tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
-    job = replace(job, tasks=tuple(tasks))
-    references = ahead(partial(_references, objects), tasks, 2 * GPU_BATCH)
-    records = []
-    for group in grouped(zip(_restore(job, objects, device, usual), references, strict=True), GPU_BATCH):
-        finished: list[_Finished] = []
-        restored: list[OutputRecord] = []
-        for (task, outcome), compared in group:
+    # HR itself is read where it is restored.
+    compared = iter(()) if job.restores_hr else ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)
+    records: list[OutputRecord] = []
+    for group in grouped(_restore(job, tasks, objects, device, methods, usual), GPU_BATCH):
+        pending: list[Callable[[], _Output]] = []
+        for task, outcome in group:
+            hr = next(compared, None)
             if isinstance(outcome, Failure):
                 records.append(job.failed(task, outcome.message, outcome.detail))
                 continue
-            record = job.record(task)
-            if task.sr is None:
-                sr = objects.put(outcome.pixels)
-                record = replace(
-                    record, sr=sr, seconds=outcome.seconds, memory=outcome.memory, device=outcome.device,
-                    parameters=outcome.parameters,
-                )  # fmt: skip
-                task = replace(task, sr=sr)
-            if isinstance(compared, Failure):
-                records.append(replace(record, cells=_all_failed(task, compared)))
-                continue
-            restored.append(record)
-            finished.append(_finished(job, task, outcome.pixels, *compared))
-        cells = _measure(job, finished, device)
-        records += [replace(record, cells=measured) for record, measured in zip(restored, cells, strict=True)]
+            call = beside.call if outcome.on_gpu else in_place
+            hr = outcome.pixels if job.restores_hr else hr
+            pending.append(call(partial(_keep_and_measure, job, task, outcome, hr, objects)))
+        records += _with_networks(job, [output() for output in pending], device)
     return records
 
 
-def _all_failed(task: Task, failure: Failure) -> tuple[CellRecord, ...]:
-    return tuple(CellRecord(id, "failed", message=failure.message, detail=failure.detail) for id in task.metrics)
+@dataclass(frozen=True)
+class _Output:
+    """An image that is kept and measured, apart from what networks measure."""
+
+    task: Task
+    record: OutputRecord
+    image: Measurable | None
+    """None where its metrics are not measured."""
+    cells: Cells
 
 
-def _references(objects: Objects, task: Task) -> tuple[Pixels | None, Pixels | None] | Failure:
-    """HR and LQ of a task, where something of it is to be measured."""
+def _keep_and_measure(
+    job: Job, task: Task, restored: Restored, hr: Pixels | Failure | None, objects: Objects
+) -> _Output:
+    record = job.record(task)
+    if task.sr is None:
+        sr = task.reference if job.restores_hr else objects.put(restored.pixels)
+        record = replace(
+            record, sr=sr, seconds=restored.seconds, memory=restored.memory, device=restored.device,
+            parameters=restored.parameters,
+        )  # fmt: skip
+        task = replace(task, sr=sr)
     if not task.metrics:
-        return None, None
+        return _Output(task, record, None, {})
+    lq = restored.lq
     try:
-        return None if task.reference is None else objects.get_or_remove(task.reference), objects.get_or_remove(task.lq)
+        if lq is None and needs_lq(job, task, restored.pixels):
+            lq = objects.get_or_remove(task.lq)
+    except DamagedObjectError as error:
+        hr = Failure.of(error)
+    if isinstance(hr, Failure):
+        return _Output(task, record, None, {id: failed_cell(id, hr) for id in task.metrics})
+    image = measurable(job, task, restored.pixels, hr, lq)
+    (cells,) = measure(job, [image], "cpu", lambda id: not is_network(job, id))
+    return _Output(task, record, image, cells)
+
+
+def _with_networks(job: Job, outputs: Sequence[_Output], device: str) -> Iterator[OutputRecord]:
+    """The rows of outputs, after networks measured those that they take."""
+    images = [output.image for output in outputs if output.image is not None]
+    measured = iter(measure(job, images, device, lambda id: is_network(job, id)))
+    for output in outputs:
+        cells = output.cells if output.image is None else output.cells | next(measured)
+        yield replace(output.record, cells=tuple(cells[id] for id in output.task.metrics))
+
+
+def _hr(objects: Objects, task: Task) -> Pixels | Failure | None:
+    """HR of a task, where something of it is to be measured and the set has one."""
+    if not task.metrics or task.reference is None:
+        return None
+    try:
+        return objects.get_or_remove(task.reference)
     except DamagedObjectError as error:
         return Failure.of(error)
 
@@ -115,17 +150,20 @@ _Outcomes = Iterator[tuple[Task, Restored | Failure]]
 """What became of each task."""
 
 
-def _restore(job: Job, objects: Objects, device: str, usual: Mapping[str, str | None]) -> _Outcomes:
+def _restore(
+    job: Job, tasks: Sequence[Task], objects: Objects, device: str, methods: LoadedMethods,
+    usual: Mapping[str, str | None],
+) -> _Outcomes:  # fmt: skip
     """SR pixels of every task, or the reason why there are none; those that the store has first."""
-    known = [task for task in job.tasks if task.sr is not None]
-    new = [task for task in job.tasks if task.sr is None]
+    known = [task for task in tasks if task.sr is not None]
+    new = [task for task in tasks if task.sr is None]
     for task, image in zip(known, ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
         if image is not None:
             yield task, Restored(image)
         else:
-            yield from _restore_new(job, [replace(task, sr=None)], objects, device, usual)
+            yield from _restore_new(job, [replace(task, sr=None)], objects, device, methods, usual)
     if new:
-        yield from _restore_new(job, new, objects, device, usual)
+        yield from _restore_new(job, new, objects, device, methods, usual)
 
 
 def _known(objects: Objects, task: Task) -> Pixels | None:
@@ -137,157 +175,34 @@ def _known(objects: Objects, task: Task) -> Pixels | None:
 
 
 def _restore_new(
-    job: Job, new: list[Task], objects: Objects, device: str, usual: Mapping[str, str | None]
-) -> _Outcomes:
+    job: Job, new: Sequence[Task], objects: Objects, device: str, methods: LoadedMethods,
+    usual: Mapping[str, str | None],
+) -> _Outcomes:  # fmt: skip
     try:
         with no_exit():
-            entry = resolve(json.loads(job.reference))
-            if entry.interface not in ("finished", "reference"):  # what identifies those differs from image to image
-                _require_planned(entry, job, new[0])
-            target = torch_device(device) if entry.interface == "tensor" else "cpu"
-            method = None if entry.interface == "reference" else _method(entry, job, target)
+            loaded = methods.of(job, new[0], device)
     except Exception as error:
         yield from ((task, Failure.of(error)) for task in new)
         return
-    if method is None:
-        yield from ((task, _hr_of(task, objects)) for task in new)
+    if loaded.method is None:
+        yield from ((task, _hr_as_sr(task, objects)) for task in new)
         return
-    if isinstance(method, FolderMethod):
-        images = [(task.image, partial(objects.get_or_remove, task.lq)) for task in new]
-        yield from zip(new, restore_folder(method, job.method, images, job.scale, job.seed, usual), strict=True)
-        return
-    for task in new:
-        try:
-            if entry.interface == "finished":
-                _require_planned(entry, job, task)
-            with no_exit():
-                restored = _restore_one(method, job, task, objects, target)
-        except StoreError:
-            raise
-        except Exception as error:
-            yield task, Failure.of(error)
-        else:
-            yield task, restored
+    images = [LqImage(task.image, partial(_planned_lq, loaded, job, task, objects), task.lq) for task in new]
+    outcomes = restore_images(loaded.method, job.name, images, job.scale, job.seed, loaded.device, usual)
+    yield from zip(new, outcomes, strict=True)
 
 
-def _require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
-    """A worker elsewhere may have other weights or code: its pixels must not get the name of those that were planned.
-
-    Raises:
-        ValueError: they differ.
-    """
-    if restoration_of(entry, job, task) != task.restoration:
-        raise ValueError(
-            f"{platform.node()} has other weights, code or files of {job.method} than this run was planned with; make"
-            " them the same and run again"
-        )
+def _planned_lq(loaded: Loaded, job: Job, task: Task, objects: Objects) -> Pixels:
+    """LQ of a task, if what its method makes of it is what was planned."""
+    if loaded.entry.is_finished:
+        require_planned(loaded.entry, job, task)
+    return objects.get_or_remove(task.lq)
 
 
-def _hr_of(task: Task, objects: Objects) -> Restored | Failure:
+def _hr_as_sr(task: Task, objects: Objects) -> Restored | Failure:
     if task.reference is None:
         return Failure("the set has no HR")
     try:
         return Restored(objects.get_or_remove(task.reference))
     except DamagedObjectError as error:
         return Failure.of(error)
-
-
-def _restore_one(
-    method: Method | PixelMethod | FinishedImages, job: Job, task: Task, objects: Objects, device: str
-) -> Restored:
-    lq = objects.get_or_remove(task.lq)
-    if isinstance(method, FinishedImages):
-        path = method.image_path(task.image, job.scale)
-        return Restored(read_pixels(read_image(path), lq, job.scale, str(path)))
-    on_pixels = isinstance(method, PixelMethod)
-    with Meter("cpu" if on_pixels else device) as meter:
-        sr = restore_image(method, lq, job.scale, job.seed, device)
-    place = "cpu" if on_pixels else device
-    return Restored(sr, meter.seconds, meter.memory, place, method.card.parameters)
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """A restored image, ready to be measured."""
-
-    task: Task
-    pair: Pair
-    broken: Mapping[str, Failure]
-    """Kinds of ground truth that cannot be read, with the reason."""
-
-
-def _finished(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> _Finished:
-    truths: dict[str, Truth] = {}
-    broken: dict[str, Failure] = {}
-    for source in task.truths:
-        try:
-            truths[source.kind] = source.load(*sr.shape[:2])
-        except Exception as error:
-            broken[source.kind] = Failure.of(error)
-    return _Finished(task, Pair(sr, hr, get_protocol(job.protocol, job.scale), lq, truths), broken)
-
-
-def _measure(job: Job, images: Sequence[_Finished], device: str) -> list[tuple[CellRecord, ...]]:
-    """The missing cells of each image, metric by metric, so that networks take images together."""
-    cells: list[dict[str, CellRecord]] = [{} for _ in images]
-    for id in dict.fromkeys(id for image in images for id in image.task.metrics):
-        try:
-            metric = job.metric(id)
-        except MetricError as error:
-            for cell in cells:
-                cell[id] = CellRecord(id, "failed", message=explain(error))
-            continue
-        chosen = []
-        for index, image in enumerate(images):
-            if metric.needs in image.broken:
-                failure = image.broken[metric.needs]
-                cells[index][id] = CellRecord(id, "failed", message=failure.message, detail=failure.detail)
-            elif id in image.task.metrics:
-                chosen.append(index)
-        results = _results(metric, [images[index].pair for index in chosen], device)
-        for index, result in zip(chosen, results, strict=True):
-            cells[index][id] = _cell(metric, images[index], result)
-    return [tuple(found[id] for id in image.task.metrics) for found, image in zip(cells, images, strict=True)]
-
-
-def _results(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
-    try:
-        target = "cpu" if metric.measure_many is None else torch_device(device)
-    except ValueError as error:  # no such device
-        return [error] * len(pairs)
-    return measure_each(metric, pairs, target)
-
-
-def _cell(metric: Metric, image: _Finished, result: float | Exception) -> CellRecord:
-    if isinstance(result, Exception):
-        status: Status = "unavailable" if isinstance(result, TooLargeError) else "failed"
-        failure = Failure.of(result)
-        return CellRecord(metric.id, status, message=failure.message, detail=failure.detail)
-    try:
-        with no_exit():
-            payload = None if metric.payload is None else metric.payload(image.pair)
-    except Exception as error:
-        failure = Failure.of(error)
-        return CellRecord(metric.id, "failed", message=failure.message, detail=failure.detail)
-    key = key_of(metric, image.task, image.pair.protocol)
-    return CellRecord(metric.id, "done", key=key, value=result, payload=payload)
-
-
-@dataclass(frozen=True)
-class _Loading:
-    """A method on a device. Two are the same where their pixels are, whatever they are called."""
-
-    identity: str
-    device: str
-    entry: MethodEntry = field(compare=False)
-
-
-def _method(entry: MethodEntry, job: Job, device: str) -> AnyMethod:
-    if entry.interface == "finished":
-        return entry.load(device)
-    return _loaded(_Loading(digest(entry.identity(job.tasks[0].image, job.scale)), device, entry))
-
-
-@lru_cache(maxsize=1)  # jobs come method by method, so a worker holds one model at a time
-def _loaded(wanted: _Loading) -> AnyMethod:
-    return wanted.entry.load(wanted.device)

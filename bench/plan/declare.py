@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from ...methods.entry import MethodEntry
 from ...methods.errors import MethodError
+from ...methods.reference import MethodReference
 from ..store.keys import digest
 from ..store.metric_cards import card_of
 from ..store.records import Place, SetImage
@@ -54,7 +55,7 @@ def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]
         if not lq or not restoration:
             continue
         protocol, scale, dataset, image, _, seed = place
-        job = Job(dataset, name, "", protocol, scale, seed, "", ())
+        job = Job(dataset, name, MethodReference(), protocol, scale, seed, "", ())
         try:
             found.append((place, restoration_of(entry, job, Task(image, lq, reference, "", None, ()))))
         except (MethodError, OSError):  # a finished image is missing: planning says so where the run wants it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
 from ...methods.errors import MissingWeightsError
 from ...methods.interface import MethodCard
-from ...methods.reference import anchored
+from ...methods.reference import MethodReference, beside, parse_reference
 from ...methods.registry import resolve
 from ..metrics.metric import Metric
 from ..metrics.registry import get_metric
@@ -32,8 +31,8 @@ class PlannedMethod:
     """A method of the experiment under its name."""
 
     name: str
-    reference: str
-    """JSON of the reference, for workers."""
+    reference: MethodReference
+    """As workers find it, whatever their working folder is."""
     card: MethodCard | None
     entry: MethodEntry | None
     unavailable: str = ""
@@ -128,12 +127,13 @@ def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], s
 
 
 def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
-    text = json.dumps(anchored(reference, Path.cwd()), sort_keys=True)
+    parsed = parse_reference(reference)
+    placed = beside(parsed, Path.cwd())
     try:
-        entry = resolve(reference)
+        entry = resolve(parsed)
     except MissingWeightsError as error:
-        return PlannedMethod(error.method, text, None, None, unavailable=str(error))
-    return PlannedMethod(entry.card.id, text, entry.card, entry)
+        return PlannedMethod(error.method, placed, None, None, unavailable=str(error))
+    return PlannedMethod(entry.card.id, placed, entry.card, entry)
 
 
 def _with_bounds(methods: tuple[PlannedMethod, ...], metrics: tuple[Metric, ...]) -> tuple[PlannedMethod, ...]:

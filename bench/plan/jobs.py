@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...datasets.ground_truth.kinds import TruthSource
+from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
+from ...methods.reference import MethodReference
 from ..metrics.metric import Metric, MetricError
 from ..metrics.registry import get_metric
 from ..protocols import Protocol
@@ -48,9 +50,10 @@ class Job:
     else one."""
 
     dataset: str
-    method: str
-    reference: str
-    """JSON of the method's reference, which the worker resolves itself."""
+    name: str
+    """What tables call the method."""
+    method: MethodReference
+    """Which method: the worker finds it itself."""
     protocol: str
     scale: int
     seed: int
@@ -58,6 +61,11 @@ class Job:
     tasks: tuple[Task, ...]
     code: tuple[MetricCode, ...] = ()
     """Metrics of other people in its tasks."""
+
+    @property
+    def restores_hr(self) -> bool:
+        """Whether its method is HR itself."""
+        return self.method.id == ceiling.CARD.id
 
     def metric(self, id: str) -> Metric:
         """The metric of an id in its tasks.
@@ -70,7 +78,7 @@ class Job:
 
     def place(self, task: Task) -> Place:
         """Where the output of one of the tasks belongs."""
-        return self.protocol, self.scale, self.dataset, task.image, self.method, self.seed
+        return self.protocol, self.scale, self.dataset, task.image, self.name, self.seed
 
     def record(self, task: Task) -> OutputRecord:
         """The row of one of the tasks, as if done."""
@@ -79,7 +87,7 @@ class Job:
             scale=self.scale,
             dataset=self.dataset,
             image=task.image,
-            method=self.method,
+            method=self.name,
             seed=self.seed,
             status="done",
             lq_rule=self.lq_rule,

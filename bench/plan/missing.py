@@ -69,8 +69,8 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         for method, seed, dataset, item in stretch:
             blank = Job(
                 dataset=dataset.name,
-                method=method.name,
-                reference=method.reference,
+                name=method.name,
+                method=method.reference,
                 protocol=experiment.protocol.name,
                 scale=experiment.spec.scale,
                 seed=seed,
@@ -78,7 +78,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 tasks=(),
                 code=code,
             )
-            place = (blank.protocol, blank.scale, blank.dataset, item.image, blank.method, blank.seed)
+            place = (blank.protocol, blank.scale, blank.dataset, item.image, blank.name, blank.seed)
             state = store.state_of(place)
             if scope == "untried" and state is not None and state.status == "failed":
                 continue
@@ -107,7 +107,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 yield Planned(record=record)
             task = replace(task, metrics=missing)
             if method.entry is not None and method.entry.takes_folders:
-                folders.setdefault((blank.dataset, blank.method, blank.seed), (blank, []))[1].append(task)
+                folders.setdefault((blank.dataset, blank.name, blank.seed), (blank, []))[1].append(task)
             else:
                 jobs.append(replace(blank, tasks=(task,)))
         yield from (Planned(job=job) for job in _joined(jobs, experiment))
@@ -123,7 +123,7 @@ def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
         return jobs
     joined: list[Job] = []
     for (_, _, _, networks_missing), alike in groupby(
-        jobs, key=lambda job: (job.dataset, job.method, job.seed, not networks.isdisjoint(job.tasks[0].metrics))
+        jobs, key=lambda job: (job.dataset, job.name, job.seed, not networks.isdisjoint(job.tasks[0].metrics))
     ):
         rest = list(alike)
         size = min(together, ceil(len(rest) / (spec.workers or 1)))  # no worker waits while another has several

@@ -20,6 +20,7 @@ from asasr_bench.bench.failures import CalledExitError, no_exit, traceback_of
 from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.reference import MethodReference
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ class FallsOver:
 
 def test_a_job_of_several_images_is_done_again_image_by_image() -> None:
     tasks = tuple(Task(image, "", None, "", None, ()) for image in "abc")
-    job = Job("D", "net", '"net"', "asasr", 4, 0, "files", tasks)
+    job = Job("D", "net", MethodReference(id="net"), "asasr", 4, 0, "files", tasks)
     spec = SimpleNamespace(device="cpu", threads=1, timeout=7.0)
     experiment: Any = SimpleNamespace(spec=spec, methods=())
     store: Any = SimpleNamespace(objects=None)

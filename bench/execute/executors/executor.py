@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from ....datasets.errors import BenchError
 
@@ -45,21 +45,6 @@ class Limits(Generic[Item]):
     """How long an item may take; then its worker is ended and another takes its place. None: any time."""
     kind: Callable[[Item], Hashable] = one_kind
     """Items of one kind that end their workers one after the other are not all tried."""
-
-
-@dataclass(frozen=True)
-class TwoHalves(Generic[Item, Result]):
-    """A function whose second half needs no accelerator: an executor may do it elsewhere, while the next item begins.
-
-    ``second(first(item))`` equals ``whole(item)``.
-    """
-
-    whole: Callable[[Item], Result]
-    first: Callable[[Item], Any]
-    second: Callable[[Any], Result]
-
-    def __call__(self, item: Item) -> Result:
-        return self.whole(item)
 
 
 def never() -> bool:

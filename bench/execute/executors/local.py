@@ -68,7 +68,7 @@ def gpus_to_share(device: str) -> tuple[str, ...]:
 
 
 class _Processes:
-    """A crew of processes; each is known by our end of its pipe."""
+    """Workers that are processes; each is known by our end of its pipe."""
 
     remedy = (
         "a script of your own needs the line \"if __name__ == '__main__':\" before what it runs; else try one worker"
@@ -79,8 +79,8 @@ class _Processes:
         self._gpus = gpus
         self._processes: dict[Connection, tuple[SpawnProcess, str]] = {}
 
-    def hire(self) -> Connection:
-        """See ``Crew``; of several GPUs the worker gets the one with the fewest workers."""
+    def start_worker(self) -> Connection:
+        """See ``Workers``; of several GPUs the worker gets the one with the fewest workers."""
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         variables: dict[str, str] = {}
@@ -96,30 +96,30 @@ class _Processes:
             self._processes[ours] = process, gpu
         return ours
 
-    def give(self, worker: Connection, item: object) -> None:
-        """See ``Crew``."""
+    def send(self, worker: Connection, item: object) -> None:
+        """See ``Workers``."""
         with contextlib.suppress(OSError):  # it died; its pipe tells
             worker.send(item)
 
-    def hear(self, seconds: float | None) -> Iterator[tuple[Connection, Event]]:
-        """See ``Crew``."""
+    def poll_events(self, seconds: float | None) -> Iterator[tuple[Connection, Event]]:
+        """See ``Workers``."""
         for pipe in connection.wait(list(self._processes), seconds):
             assert isinstance(pipe, Connection)
             try:
                 event = pipe.recv()
             except (EOFError, OSError):
-                event = self._bury(pipe)
+                event = self._reap(pipe)
             yield pipe, event
 
-    def end(self, worker: Connection) -> None:
-        """See ``Crew``."""
+    def stop(self, worker: Connection) -> None:
+        """See ``Workers``."""
         process, _ = self._processes.pop(worker)
         process.kill()
         process.join()
         worker.close()
 
-    def dismiss(self) -> None:
-        """See ``Crew``."""
+    def stop_all(self) -> None:
+        """See ``Workers``."""
         processes = [process for process, _ in self._processes.values()]
         for process in processes:
             if process.pid is not None and process.is_alive():
@@ -133,7 +133,7 @@ class _Processes:
             pipe.close()
         self._processes.clear()
 
-    def _bury(self, pipe: Connection) -> Died:
+    def _reap(self, pipe: Connection) -> Died:
         process, _ = self._processes.pop(pipe)
         pipe.close()
         process.join()

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..threads import cores
-from .executor import ExecutorError, Item, Limits, Result, TwoHalves, WorkerDied, never
-from .worker_pool import Died, Event, Failed, Passed, Ready, attempt, hand_out
+from .executor import ExecutorError, Item, Limits, Result, WorkerDied, never
+from .worker_pool import Died, Event, Ready, attempt, hand_out
 
 
 class RayOptions(BaseModel):
@@ -72,10 +72,8 @@ class RayActors:
             gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
         room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
         workers = self._workers or max(1, int(room))
-        # Second halves need cores that no actor holds, else they wait for ever.
-        halves = gpus > 0 and there.get("CPU", 0) > workers * self._options.cpus
-        crew = _Actors(ray, function, halves=halves, num_cpus=self._options.cpus, num_gpus=gpus)
-        yield from hand_out(crew, workers, items, stop, limits)
+        actors = _Actors(ray, function, num_cpus=self._options.cpus, num_gpus=gpus)
+        yield from hand_out(actors, workers, items, stop, limits)
 
 
 class _Worker:
@@ -90,81 +88,56 @@ class _Worker:
     def work(self, item: Any) -> Event:
         return attempt(self._function, item)
 
-    def begin(self, item: Any) -> tuple[Event, Any]:
-        """The first half: what the driver hears, and what goes to the second half past the driver."""
-        assert isinstance(self._function, TwoHalves)
-        event = attempt(self._function.first, item)
-        return (event, None) if isinstance(event, Failed) else (Passed(None), event.result)
-
 
 class _Actors:
-    """A crew of actors, known by their numbers. ``halves``: second halves are tasks of their own, on cores."""
+    """Workers that are actors, known by their numbers."""
 
     remedy = "see that the cluster runs and that every node has this version of asasr-bench installed"
 
-    def __init__(self, ray: Any, function: Callable[[Any], Any], *, halves: bool, **resources: float) -> None:
+    def __init__(self, ray: Any, function: Callable[[Any], Any], **resources: float) -> None:
         self._ray = ray
         # Ray would restart an actor and wait for room to do so; the common list lets any other take over at once.
         self._class = ray.remote(_Worker).options(max_restarts=0, max_task_retries=0, **resources)
         self._function = ray.put(function)
-        self._halves = halves and isinstance(function, TwoHalves)
-        self._second = ray.remote(_finish).options(num_cpus=1, max_retries=0)
         self._actors: dict[int, Any] = {}
-        self._rest: dict[int, Any] = {}
-        """What actors passed on, by their numbers."""
         self._said: dict[Future[Event], int] = {}
         self._numbers = count()
 
-    def hire(self) -> int:
-        """See ``Crew``; an actor that finds no room now waits for it."""
+    def start_worker(self) -> int:
+        """See ``Workers``; an actor that finds no room now waits for it."""
         worker = next(self._numbers)
         self._actors[worker] = self._class.remote(self._function)
         self._said[self._actors[worker].ready.remote().future()] = worker
         return worker
 
-    def give(self, worker: int, item: object) -> None:
-        """See ``Crew``."""
-        actor = self._actors[worker]
-        if self._halves:
-            said, self._rest[worker] = actor.begin.options(num_returns=2).remote(item)
-        else:
-            said = actor.work.remote(item)
-        self._said[said.future()] = worker
+    def send(self, worker: int, item: object) -> None:
+        """See ``Workers``."""
+        self._said[self._actors[worker].work.remote(item).future()] = worker
 
-    def hear(self, seconds: float | None) -> Iterator[tuple[int, Event]]:
-        """See ``Crew``; futures, since ``ray.wait`` would turn every signal into KeyboardInterrupt."""
+    def poll_events(self, seconds: float | None) -> Iterator[tuple[int, Event]]:
+        """See ``Workers``; futures, since ``ray.wait`` would turn every signal into KeyboardInterrupt."""
         for future in wait(self._said, seconds, FIRST_COMPLETED).done:
             worker = self._said.pop(future)
-            rest = self._rest.pop(worker, None)
             error = future.exception()
-            if error is not None:  # Ray's own: what the function raises comes as an event
-                if worker in self._actors:
-                    self._ray.kill(self._actors.pop(worker))
-                yield worker, Died((str(error).strip() or type(error).__name__).splitlines()[-1])
-            elif isinstance(future.result(), Passed):
-                helper = next(self._numbers)
-                self._said[self._second.remote(self._function, rest).future()] = helper
-                yield worker, Passed(helper)
-            else:
+            if error is None:
                 yield worker, future.result()
+                continue
+            # Ray's own: what the function raises comes as an event.
+            if worker in self._actors:
+                self._ray.kill(self._actors.pop(worker))
+            yield worker, Died((str(error).strip() or type(error).__name__).splitlines()[-1])
 
-    def end(self, worker: int) -> None:
-        """See ``Crew``."""
+    def stop(self, worker: int) -> None:
+        """See ``Workers``."""
         self._said = {future: number for future, number in self._said.items() if number != worker}
-        self._rest.pop(worker, None)
         self._ray.kill(self._actors.pop(worker))
 
-    def dismiss(self) -> None:
-        """See ``Crew``."""
+    def stop_all(self) -> None:
+        """See ``Workers``."""
         for actor in self._actors.values():
             self._ray.kill(actor)
         self._actors.clear()
-        self._rest.clear()
         self._said.clear()
-
-
-def _finish(function: TwoHalves[Any, Any], rest: Any) -> Event:
-    return attempt(function.second, rest)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from .executor import TRIES, ExecutorError, Item, Limits, WorkerDied, never
@@ -41,13 +41,6 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Passed:
-    """A worker waits for its next item; this one goes on in other hands, which finish it and are gone."""
-
-    to: Any
-
-
-@dataclass(frozen=True)
 class Failed:
     """The function raised this."""
 
@@ -63,7 +56,7 @@ class Died:
     """By a signal from elsewhere."""
 
 
-Event = Ready | Done | Passed | Failed | Died
+Event = Ready | Done | Failed | Died
 
 
 def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
@@ -75,25 +68,25 @@ def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
         return Failed(error)
 
 
-class Crew(Protocol[Worker]):
+class Workers(Protocol[Worker]):
     """Workers of one engine."""
 
     remedy: str
     """What to do when none starts."""
 
-    def hire(self) -> Worker:
+    def start_worker(self) -> Worker:
         """Begin to start a worker."""
 
-    def give(self, worker: Worker, item: Any) -> None:
-        """Hand an item to a waiting worker; one that just died says so in ``hear``."""
+    def send(self, worker: Worker, item: Any) -> None:
+        """Hand an item to a waiting worker; one that just died says so in ``poll_events``."""
 
-    def hear(self, seconds: float | None) -> Iterable[tuple[Worker, Event]]:
+    def poll_events(self, seconds: float | None) -> Iterable[tuple[Worker, Event]]:
         """Wait until at least one worker has something to say, or this long."""
 
-    def end(self, worker: Worker) -> None:
+    def stop(self, worker: Worker) -> None:
         """End one worker at once; it says nothing more."""
 
-    def dismiss(self) -> None:
+    def stop_all(self) -> None:
         """End all workers at once; what they work on is lost."""
 
 
@@ -119,7 +112,7 @@ class _Held:
 
 
 def hand_out(
-    crew: Crew[Worker],
+    workers: Workers[Worker],
     count: int,
     items: Sequence[Item],
     stop: Callable[[], bool] = never,
@@ -131,20 +124,27 @@ def hand_out(
     workers is tried again at the end, when nothing else runs: it may need all the memory there is. So are all that are
     left of a kind of which several workers in a row were lost; and where two of those end their workers even alone,
     the others of that kind are given up.
+
+    Args:
+        workers: of one engine; all of them have ended when this returns.
+        count: how many work at the same time, as far as there are items.
+        items: what they work on; each is made when it is its turn.
+        stop: once it is true, no item is begun.
+        limits: how long an item may take, and which are of one kind.
     """
     limits = limits or Limits()
     try:
         suspects: list[_Task] = []
-        together = _Round(crew, count, items, stop, limits, TRIES, _IN_A_ROW)
+        together = _Round(workers, count, items, stop, limits, TRIES, _IN_A_ROW)
         yield from together.work(deque(_Task(number) for number in range(len(items))), suspects)
-        crew.dismiss()
+        workers.stop_all()
         lost: list[_Task] = []
-        alone = _Round(crew, 1, items, stop, limits, 2 * TRIES, TRIES * _HOPELESS)
+        alone = _Round(workers, 1, items, stop, limits, 2 * TRIES, TRIES * _HOPELESS)
         yield from alone.work(deque(suspects), lost)
         for task in lost:
             yield items[task.number], WorkerDied() if task.deaths == 2 * TRIES else WorkerDied(_NOT_TRIED)
     finally:
-        crew.dismiss()
+        workers.stop_all()
 
 
 class _Round(Generic[Worker]):
@@ -152,7 +152,7 @@ class _Round(Generic[Worker]):
 
     def __init__(
         self,
-        crew: Crew[Worker],
+        workers: Workers[Worker],
         count: int,
         items: Sequence[Any],
         stop: Callable[[], bool],
@@ -160,7 +160,7 @@ class _Round(Generic[Worker]):
         tries: int,
         in_a_row: int,
     ) -> None:
-        self._crew, self._count, self._items, self._stop, self._limits = crew, count, items, stop, limits
+        self._workers, self._count, self._items, self._stop, self._limits = workers, count, items, stop, limits
         self._tries = tries
         """Workers that an item may lose, those of an earlier round included."""
         self._in_a_row = in_a_row
@@ -169,22 +169,20 @@ class _Round(Generic[Worker]):
         self._starting: set[Worker] = set()
         self._idle: list[Worker] = []
         self._busy: dict[Worker, _Held] = {}
-        self._helpers: set[Worker] = set()
-        """Hands that an item was passed to."""
         self._false_starts = 0
 
     def work(self, waiting: deque[_Task], lost: list[_Task]) -> Generator[tuple[Any, Any], None, None]:
         """Do these items; those that lose too many workers join ``lost``."""
         while (waiting and not self._stop()) or self._busy:
             self._give_up(waiting, lost)
-            self._hire(len(waiting))
+            self._start(len(waiting))
             finished: list[tuple[Any, Any]] = []
             if not waiting and not self._busy:
                 break
-            for worker, event in self._crew.hear(self._patience()):
+            for worker, event in self._workers.poll_events(self._patience()):
                 finished += self._answer(worker, event, waiting, lost)
             finished += self._end_late()
-            self._give(waiting)
+            self._send(waiting)
             yield from finished  # after the next items are out: no worker waits for the driver
 
     def _give_up(self, waiting: deque[_Task], lost: list[_Task]) -> None:
@@ -193,20 +191,18 @@ class _Round(Generic[Worker]):
         while harmful and waiting and self._limits.kind(self._items[waiting[0].number]) in harmful:
             lost.append(waiting.popleft())
 
-    def _hire(self, waiting: int) -> None:
-        wanted = min(self._count, waiting + len(self._busy) - len(self._helpers))
+    def _start(self, waiting: int) -> None:
+        wanted = min(self._count, waiting + len(self._busy))
         while self._here() < wanted and not self._stop():
-            self._starting.add(self._crew.hire())
+            self._starting.add(self._workers.start_worker())
 
     def _here(self) -> int:
-        return len(self._starting) + len(self._idle) + len(self._busy) - len(self._helpers)
+        return len(self._starting) + len(self._idle) + len(self._busy)
 
     def _answer(self, worker: Worker, event: Event, waiting: deque[_Task], lost: list[_Task]) -> list[tuple[Any, Any]]:
         """Take note of what a worker said; an item with its result, if that is what it said."""
         self._starting.discard(worker)
         held = self._busy.pop(worker, None)
-        helped = worker in self._helpers
-        self._helpers.discard(worker)
         finished = []
         match event:
             case Ready():
@@ -214,9 +210,6 @@ class _Round(Generic[Worker]):
             case Done(result) if held is not None:
                 self._losses.pop(self._limits.kind(held.item), None)
                 finished.append((held.item, result))
-            case Passed(to) if held is not None:
-                self._busy[to] = replace(held, seconds=None)
-                self._helpers.add(to)
             case Failed(error):
                 raise error
             case Died() if held is not None:
@@ -231,9 +224,11 @@ class _Round(Generic[Worker]):
             case Died(why, killed):
                 self._false_starts += 1 if killed else _BY_ITSELF
                 if self._false_starts >= _FALSE_STARTS:
-                    remedy = "something kills them: see that there is memory for them" if killed else self._crew.remedy
+                    remedy = (
+                        "something kills them: see that there is memory for them" if killed else self._workers.remedy
+                    )
                     raise ExecutorError(f"workers end as soon as they start ({why}); {remedy}")
-        if not helped and not isinstance(event, Died):
+        if not isinstance(event, Died):
             self._idle.append(worker)
         return finished
 
@@ -249,15 +244,15 @@ class _Round(Generic[Worker]):
         finished = []
         for worker in late:
             held = self._busy.pop(worker)
-            self._crew.end(worker)
+            self._workers.stop(worker)
             finished.append(
                 (held.item, WorkerDied(f"took longer than {held.seconds:g} s; raise 'timeout' or use less"))
             )
         return finished
 
-    def _give(self, waiting: deque[_Task]) -> None:
-        while self._idle and waiting and len(self._helpers) < 2 * self._count and not self._stop():
+    def _send(self, waiting: deque[_Task]) -> None:
+        while self._idle and waiting and not self._stop():
             task = waiting.popleft()
             item, worker = self._items[task.number], self._idle.pop()
             self._busy[worker] = _Held(task, item, self._limits.seconds(item))
-            self._crew.give(worker, item)
+            self._workers.send(worker, item)

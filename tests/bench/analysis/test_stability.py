@@ -9,7 +9,7 @@ import pytest
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.analysis.seeds import PIXELS, StabilityError, stability
 from asasr_bench.bench.plan.image_seed import image_seed
-from asasr_bench.datasets.images import write_png
+from asasr_bench.datasets.images import pixel_digest, write_png
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.Mon
     with open_store(tmp_path / "s") as store:
         scores = store.scores()
         lqs = [store.objects.get(digest) for digest in store.outputs().query("method == 'noisy'")["lq"].unique()]
-    expected = np.mean([np.std([4 * (image_seed(seed, lq) % 7) for seed in range(3)]) for lq in lqs])
+    expected = np.mean([np.std([4 * (image_seed(seed, pixel_digest(lq)) % 7) for seed in range(3)]) for lq in lqs])
     assert rows[PIXELS].value == pytest.approx(expected)
     assert rows[PIXELS].seeds == rows[PIXELS].images == len(lqs) == 3
     table = scores[scores["method"] == "noisy"].pivot(index="image", columns="seed", values="value").to_numpy()

@@ -21,15 +21,15 @@ import pytest
 import random_weights
 from asasr_bench.bench import open_store
 from asasr_bench.bench.execute import run as runner
-from asasr_bench.bench.execute.executors.executor import ExecutorError, TwoHalves, WorkerDied, never
+from asasr_bench.bench.execute.executors.executor import ExecutorError, WorkerDied, never
 from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.bench.execute.executors.slurm_jobs import PartOfWork, SlurmJobs
-from asasr_bench.bench.execute.executors.worker_pool import Passed
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.execute.worker import perform
 from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.images import write_png
+from asasr_bench.methods.reference import MethodReference
 
 IMAGES = 5
 
@@ -95,23 +95,19 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 class Elsewhere:
-    """Does every job in two halves, each after a journey by pickle."""
+    """Does every job after a journey by pickle, in a worker that keeps what it has loaded."""
 
     def __init__(self, *, shares_files: bool) -> None:
         self.shares_files = shares_files
-        self.halves = 0
+        self.jobs = 0
 
     def map(
         self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never, limits: Any = None
     ) -> Generator[Any, None, None]:
+        arrived = travel(function)
         for item in items:
-            if isinstance(function, TwoHalves):
-                travelled, half = travel((function, item))
-                rest = travel(travelled.first(half))
-                yield item, travel(travelled.second(rest))
-                self.halves += 1
-            else:
-                yield item, function(item)
+            yield item, travel(arrived(travel(item)))
+            self.jobs += 1
 
 
 def travel(what: Any) -> Any:
@@ -135,10 +131,10 @@ def test_a_ray_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("shares_files", [True, False])
-def test_halves_and_parcels_change_no_row(
+def test_a_journey_changes_no_row(
     hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares_files: bool
 ) -> None:
-    """With a metric of a network, measured in the first half, and an image that cannot be restored."""
+    """With a metric of a network, and an image that cannot be restored."""
     (tmp_path / "weights").mkdir()
     monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(tmp_path / "weights"))
     random_weights.place(("alexnet", "lpips-alex"), tmp_path / "weights", monkeypatch)
@@ -146,7 +142,7 @@ def test_halves_and_parcels_change_no_row(
     for path in sorted(hr.iterdir()):
         write_png(tmp_path / "finished" / path.name, np.zeros((64, 60 if "3" in path.name else 64, 3), np.uint8))
     text = (
-        f"name: halves\nprotocol: asasr\ndatasets: ['D={hr}']\n"
+        f"name: journey\nprotocol: asasr\ndatasets: ['D={hr}']\n"
         f"methods: [bicubic, 'F=predictions:{tmp_path}/finished']\n"
         "metrics: [psnr_y, lpips_alex, lsd]\ndevice: cpu\n"
     )
@@ -154,10 +150,10 @@ def test_halves_and_parcels_change_no_row(
     plain = run(spec, tmp_path / "plain")
     elsewhere = Elsewhere(shares_files=shares_files)
     monkeypatch.setattr(runner, "choose", lambda spec, store: nullcontext(elsewhere))
-    assert run(spec, tmp_path / "halves") == plain
-    assert elsewhere.halves == 2 * IMAGES
+    assert run(spec, tmp_path / "journey") == plain
+    assert elsewhere.jobs == 2 * IMAGES
     assert plain.failed == 3
-    ours, theirs = rows(tmp_path / "plain"), rows(tmp_path / "halves")
+    ours, theirs = rows(tmp_path / "plain"), rows(tmp_path / "journey")
     pd.testing.assert_frame_equal(ours[0], theirs[0], check_exact=True)
     assert ours[1] == theirs[1]
 
@@ -166,9 +162,9 @@ def test_a_worker_with_another_method_than_planned_refuses(hr: Path, tmp_path: P
     with open_store(run_spec(hr, tmp_path / "s", methods=["bicubic"], metrics=["psnr_y"]), write=True) as store:
         output = store.outputs().iloc[0]
         task = Task(output["image"], output["lq"], output["reference"], output["restoration"], None, ("psnr_y",))
-        job = Job("D", "bicubic", '"bicubic"', "asasr", 4, 0, output["lq_rule"], (task,))
+        job = Job("D", "bicubic", MethodReference(id="bicubic"), "asasr", 4, 0, output["lq_rule"], (task,))
         (as_planned,) = perform(job, objects=store.objects, device="cpu")
-        (refused,) = perform(replace(job, reference='"lanczos"'), objects=store.objects, device="cpu")
+        (refused,) = perform(replace(job, method=MethodReference(id="lanczos")), objects=store.objects, device="cpu")
     assert (as_planned.status, as_planned.sr) == ("done", output["sr"])
     assert refused.status == "failed"
     assert "other weights, code or files of bicubic than this run was planned with" in refused.message
@@ -226,29 +222,6 @@ def test_code_of_the_working_folder_is_the_same_everywhere(
 def test_ray_shares_a_folder_where_there_is_one(hr: Path, tmp_path: Path, cluster: Any) -> None:
     one = run_spec(hr, tmp_path / "one", workers=1)
     assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", cluster={"shared": True}))
-
-
-@pytest.mark.slow
-def test_ray_measures_on_cores_while_gpus_restore(
-    hr: Path, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ray counts GPUs that a node declares: enough to see where the halves go."""
-    from asasr_bench.bench.execute.executors import ray_actors
-
-    cluster.add_node(num_cpus=2, num_gpus=2)
-    passed = []
-    hear = ray_actors._Actors.hear
-
-    def listen(crew: Any, seconds: float | None) -> Iterator[Any]:
-        for worker, event in hear(crew, seconds):
-            passed.append(isinstance(event, Passed))
-            yield worker, event
-
-    monkeypatch.setattr(ray_actors._Actors, "hear", listen)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    one = run_spec(hr, tmp_path / "one", workers=1)
-    assert_equal(one, run_spec(hr, tmp_path / "ray", executor="ray", device="auto"))
-    assert sum(passed) == IMAGES * 3
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import torch
 from asasr_bench.bench import open_store
 from asasr_bench.bench.api import evaluate
-from asasr_bench.bench.execute.check_output import OutputError, read_pixels
+from asasr_bench.bench.execute.check_output import OutputError, has_colours, read_pixels
 from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.execute.score_folders import score_folders
@@ -126,8 +126,10 @@ def test_y_planes_alone_are_clipped_to_the_studio_range() -> None:
 def test_a_grey_file_for_a_coloured_image_is_refused(lq: np.ndarray) -> None:
     grey = np.zeros((12, 10), np.uint8)
     with pytest.raises(OutputError, match=r"a\.png is grey, its LQ has colours; write RGB"):
-        read_pixels(grey, lq, 2, "a.png")
-    np.testing.assert_array_equal(read_pixels(grey, lq[..., :1].repeat(3, 2), 2, "a.png"), as_rgb(grey))
+        read_pixels(grey, lq.shape, lambda: has_colours(lq), 2, "a.png")
+    greys = lq[..., :1].repeat(3, 2)
+    read = read_pixels(grey, greys.shape, lambda: has_colours(greys), 2, "a.png")
+    np.testing.assert_array_equal(read, as_rgb(grey))
 
 
 @pytest.mark.parametrize("protocol", ["osediff-512", "classic-x2"])

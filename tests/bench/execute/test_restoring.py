@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.plan.image_seed import image_seed
+from asasr_bench.datasets.images import pixel_digest
 from asasr_bench.methods.interface import MethodCard
 from torch import Tensor
 
@@ -35,16 +36,16 @@ def test_the_mean_of_a_set_is_as_certain_as_its_images_say(rng: np.random.Genera
 
 def test_a_seed_follows_from_pixels_and_seed_alone(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (4, 6, 3), np.uint8)
-    assert image_seed(3, image) == image_seed(3, np.asfortranarray(image))
-    assert (
-        len(
-            {
-                image_seed(3, image),
-                image_seed(4, image),
-                image_seed(3, image[::-1]),
-                image_seed(3, image.reshape(6, 4, 3)),
-            }
-        )
-        == 4
-    )
-    assert 0 <= image_seed(3, image) < 2**32  # NumPy takes no larger ones
+
+    def seed(seed: int, pixels: np.ndarray) -> int:
+        return image_seed(seed, pixel_digest(pixels))
+
+    assert seed(3, image) == seed(3, np.asfortranarray(image))
+    assert len({seed(3, image), seed(4, image), seed(3, image[::-1]), seed(3, image.reshape(6, 4, 3))}) == 4
+    assert 0 <= seed(3, image) < 2**32  # NumPy takes no larger ones
+
+
+def test_a_digest_that_is_known_changes_no_pixel(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (4, 6, 3), np.uint8)
+    plain = restore_image(Lucky(), image, 2, 5, "cpu")
+    np.testing.assert_array_equal(restore_image(Lucky(), image, 2, 5, "cpu", pixel_digest(image)), plain)

@@ -17,6 +17,7 @@ from asasr_bench.bench.execute.status_file import FILE, Watch, read_progress
 from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.store import open_store
+from asasr_bench.methods.reference import MethodReference
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -39,7 +40,9 @@ def spec_of(hr: Path, metrics: str = "psnr_y") -> Spec:
 
 
 def job(image: str, metrics: tuple[str, ...] = ("psnr_y", "ssim_y")) -> Job:
-    return Job("D", "net", "{}", "asasr", 4, 0, "files", (Task(image, "", None, "", None, metrics),))
+    return Job(
+        "D", "net", MethodReference(id="net"), "asasr", 4, 0, "files", (Task(image, "", None, "", None, metrics),)
+    )
 
 
 def test_rate_and_time_left_are_of_the_last_minute_and_the_file_survives(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Many images through a loaded method of any kind: the loop behind ``run``, ``restore`` and the adversary's pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ...datasets.images import read_image
+from ...methods.interface import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
+from ..failures import Failure, no_exit
+from ..store.images import StoreError
+from .check_output import OutputError, has_colours, read_pixels
+from .cost import Meter
+from .external_programs import Load, restore_folder
+from .restore_image import Restored, restore_image
+
+
+@dataclass(frozen=True)
+class LqImage:
+    """An image to restore."""
+
+    name: str
+    load: Load
+    """Gives its pixels."""
+    digest: str | None = None
+    """Of its pixels, where it is known."""
+
+
+def restore_images(
+    method: AnyMethod,
+    name: str,
+    images: Sequence[LqImage],
+    scale: int,
+    seed: int,
+    device: str,
+    usual: Mapping[str, str | None] = MappingProxyType({}),
+) -> Iterator[Restored | Failure]:
+    """Restore images by a method of any kind; one that fails costs itself alone.
+
+    Args:
+        method: loaded on the device.
+        name: what messages call it.
+        images: each is loaded when it is its turn.
+        device: as torch calls it; ``cpu`` for a method that is no ``Method``.
+        usual: environment variables that external programs see instead of ours.
+
+    Yields:
+        What became of each image, in their order.
+
+    Raises:
+        StoreError: from a ``load``: no further image would fare better.
+    """
+    if isinstance(method, FolderMethod):
+        yield from restore_folder(method, name, [(image.name, image.load) for image in images], scale, seed, usual)
+        return
+    for image in images:
+        try:
+            with no_exit():
+                restored = _restored(method, image, scale, seed, device)
+        except StoreError:
+            raise
+        except Exception as error:
+            yield Failure.of(error)
+        else:
+            yield restored
+
+
+def _restored(
+    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str
+) -> Restored:
+    lq = image.load()
+    if isinstance(method, FinishedImages):
+        path = method.image_path(image.name, scale)
+        return Restored(read_pixels(read_image(path), lq.shape, lambda: has_colours(lq), scale, str(path)), lq)
+    place = "cpu" if isinstance(method, PixelMethod) else device
+    with Meter(place) as meter:
+        sr = restore_image(method, lq, scale, seed, device, image.digest)
+    return Restored(sr, lq, meter.seconds, meter.memory, place, method.card.parameters)
+
+
+def or_raise(outcome: Restored | Failure) -> Restored:
+    """A restored image, for whoever goes on with all of them or with none.
+
+    Raises:
+        Exception: what kept it from being restored.
+    """
+    if isinstance(outcome, Failure):
+        raise outcome.error or OutputError(outcome.message)
+    return outcome
