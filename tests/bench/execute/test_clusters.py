@@ -99,7 +99,7 @@ class Elsewhere:
 
     def __init__(self, *, shares_files: bool) -> None:
         self.shares_files = shares_files
-        self.jobs = 0
+        self.journeys = 0
 
     def map(
         self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never, limits: Any = None
@@ -107,7 +107,7 @@ class Elsewhere:
         arrived = travel(function)
         for item in items:
             yield item, travel(arrived(travel(item)))
-            self.jobs += 1
+            self.journeys += 1
 
 
 def travel(what: Any) -> Any:
@@ -151,7 +151,7 @@ def test_a_journey_changes_no_row(
     elsewhere = Elsewhere(shares_files=shares_files)
     monkeypatch.setattr(runner, "choose", lambda spec, store: nullcontext(elsewhere))
     assert run(spec, tmp_path / "journey") == plain
-    assert elsewhere.jobs == 2 * IMAGES
+    assert elsewhere.journeys == 3 * IMAGES  # each is prepared and restored by two methods
     assert plain.failed == 3
     ours, theirs = rows(tmp_path / "plain"), rows(tmp_path / "journey")
     pd.testing.assert_frame_equal(ours[0], theirs[0], check_exact=True)
