@@ -27,41 +27,6 @@ class MethodEntry:
     origin: str = ""
     """Id under which it is registered, whatever a spec calls it."""
 
-    @property
-    def restores_images(self) -> bool:
-        """Whether it runs here, image by image."""
-        return self.takes_tensors or self.takes_pixels
-
-    @property
-    def takes_tensors(self) -> bool:
-        """Whether it is a ``Method``: it computes on a device."""
-        return self.interface == "tensor"
-
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether it is a ``PixelMethod``."""
-        return self.interface == "pixels"
-
-    @property
-    def takes_folders(self) -> bool:
-        """Whether it is a ``FolderMethod``, an external program."""
-        return self.interface == "folder"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether its images were restored before (``FinishedImages``): each is identified by a file of its own."""
-        return self.interface == "finished"
-
-    @property
-    def is_hr(self) -> bool:
-        """Whether it is HR itself."""
-        return self.interface == "reference"
-
-    @property
-    def seeded(self) -> bool:
-        """Whether it gets a seed of ours for each image, on which its pixels depend."""
-        return self.takes_tensors and not self.card.deterministic
-
     def identity_of_all(self) -> dict[str, object]:
         """What determines the pixels of all its images; names and paths do not."""
         return {
@@ -78,7 +43,7 @@ class MethodEntry:
             MethodError: a finished image is missing.
         """
         identity = self.identity_of_all()
-        if self.is_finished:
+        if self.interface == Interface.FINISHED:
             method = self.load("cpu")
             assert isinstance(method, Predictions)
             identity["file"] = file_digest(method.image_path(image, scale))

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -39,8 +40,21 @@ Family = Literal[
 """``network``: a network of which nobody says how it was trained."""
 OWN_FAMILIES = frozenset({"published", "reference"})
 """Of rows that are not measured and of HR itself, which wins nothing: no method can be of them."""
-Interface = Literal["tensor", "pixels", "folder", "finished", "reference"]
-"""How a method takes images; ``reference``: it is HR itself."""
+
+
+class Interface(StrEnum):
+    """How a method takes images."""
+
+    TENSOR = "tensor"
+    """A ``Method``: it computes on a device."""
+    PIXELS = "pixels"
+    """A ``PixelMethod``."""
+    FOLDER = "folder"
+    """A ``FolderMethod``, an external program."""
+    FINISHED = "finished"
+    """``FinishedImages``: each is identified by a file of its own."""
+    HR = "reference"
+    """It is HR itself."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +140,9 @@ AnyMethod = Method | PixelMethod | FolderMethod | FinishedImages
 def interface_of(method: object) -> Interface | None:
     """Which of the four ways a method implements; None for something that is no method."""
     if isinstance(method, PixelMethod):
-        return "pixels"
+        return Interface.PIXELS
     if isinstance(method, FinishedImages):
-        return "finished"
+        return Interface.FINISHED
     if isinstance(method, FolderMethod):
-        return "folder"
-    return "tensor" if isinstance(method, Method) else None
+        return Interface.FOLDER
+    return Interface.TENSOR if isinstance(method, Method) else None

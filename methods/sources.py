@@ -13,7 +13,7 @@ from .diffusion.pipelines import pipeline_ids
 from .entry import MethodEntry
 from .errors import MethodError, MissingWeightsError
 from .finished.predictions import open_predictions
-from .interface import AnyMethod, MethodCard
+from .interface import AnyMethod, Interface, MethodCard
 from .networks.exported_entry import SUFFIXES as EXPORTED
 from .networks.exported_entry import exported_entry
 from .networks.interpolation import KERNELS, interpolation
@@ -65,14 +65,14 @@ def _interpolation(reference: MethodReference) -> MethodEntry | None:
     if reference.id not in KERNELS:
         return None
     method = interpolation(reference.id)
-    return MethodEntry(method.card, "pixels", lambda device: method)
+    return MethodEntry(method.card, Interface.PIXELS, lambda device: method)
 
 
 def _ceiling(reference: MethodReference) -> MethodEntry | None:
     def load(device: str) -> AnyMethod:
         raise MethodError("'hr' is HR itself, which only a benchmark has; it restores nothing")
 
-    return MethodEntry(hr.CARD, "reference", load) if reference.id == hr.CARD.id else None
+    return MethodEntry(hr.CARD, Interface.HR, load) if reference.id == hr.CARD.id else None
 
 
 def _network(reference: MethodReference) -> MethodEntry | None:
@@ -99,7 +99,7 @@ def _asasr(reference: MethodReference) -> MethodEntry | None:
         return None
     card, settings, digest = asasr.describe(id, changes)
     return MethodEntry(
-        card, "tensor", lambda device: asasr.load(id, card, device, changes), settings, weights_digest=digest,
+        card, Interface.TENSOR, lambda device: asasr.load(id, card, device, changes), settings, weights_digest=digest,
         origin="asasr",
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def _of_spandrel(
 
     settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
     digest = "" if path is None else digest_of(path)
-    return MethodEntry(card, "tensor", load, settings, digest, missing, origin="spandrel")
+    return MethodEntry(card, Interface.TENSOR, load, settings, digest, missing, origin="spandrel")
 
 
 def _command(reference: MethodReference) -> MethodEntry | None:
@@ -185,7 +185,7 @@ def _command(reference: MethodReference) -> MethodEntry | None:
     }  # fmt: skip
     if reference.suffix:
         settings["suffix"] = reference.suffix
-    return MethodEntry(card, "folder", lambda device: method, settings, program.weights, origin="command")
+    return MethodEntry(card, Interface.FOLDER, lambda device: method, settings, program.weights, origin="command")
 
 
 def _predictions(reference: MethodReference) -> MethodEntry | None:
@@ -196,7 +196,7 @@ def _predictions(reference: MethodReference) -> MethodEntry | None:
         folder, name=reference.name or folder.resolve().name, suffix=reference.suffix, lossy=reference.lossy
     )
     card = replace(method.card, incomplete=_LOSSY if reference.lossy else "")
-    return MethodEntry(card, "finished", lambda device: method, origin="predictions")
+    return MethodEntry(card, Interface.FINISHED, lambda device: method, origin="predictions")
 
 
 def _object(reference: MethodReference) -> MethodEntry | None:

@@ -32,10 +32,11 @@ def restore(
     """Restore images and write them as PNG."""
     from ...datasets.dataset import image_files
     from ...methods.errors import MethodReferenceError
+    from ...methods.interface import Interface
     from ...methods.registry import resolve
 
     entry = resolve(method)
-    if entry.is_finished:
+    if entry.interface == Interface.FINISHED:
         raise MethodReferenceError(f"'{method}' restores no single images; use it in 'run'")
     if not source.exists():
         raise typer.BadParameter(f"{source}: no such image or folder", param_hint="SOURCE")
@@ -61,22 +62,21 @@ def _restore(
     """
     from ...datasets.images import read_image, write_png
     from ...methods.errors import MethodError
+    from ...methods.interface import Interface
     from ..execute.restore_image import torch_device
     from ..execute.restore_images import LqImage, or_raise, restore_images
     from ..failures import Failure
 
-    place = torch_device(device) if entry.takes_tensors else "cpu"
+    place = torch_device(device) if entry.interface == Interface.TENSOR else "cpu"
     images = [LqImage(stem, partial(read_image, path)) for stem, path in work.items()]
     outcomes = restore_images(entry.load(place), entry.card.id, images, scale, seed, place)
+    together = entry.interface == Interface.FOLDER
     failures: dict[str, str] = {}
     with stage_progress() as progress:
-        if entry.takes_folders:
-            progress(f"restoring {len(work)} images", 0, 0)
         for number, stem in enumerate(work):
-            if not entry.takes_folders:
-                progress("restoring", number, len(work))
+            progress(f"restoring {len(work)} images" if together else "restoring", number, 0 if together else len(work))
             outcome = next(outcomes)
-            if entry.takes_folders and isinstance(outcome, Failure):
+            if together and isinstance(outcome, Failure):
                 failures[stem] = outcome.message
             else:
                 write_png(targets[stem], or_raise(outcome).pixels)
@@ -92,13 +92,14 @@ def _tell(
     """Say what would be done; an external program's command lines as a shell would take them."""
     import shlex
 
+    from ...methods.interface import Interface
     from ...methods.programs.command import ExternalCommand
     from ...methods.programs.recipes import RecipeMethod
 
     ends = list(targets.values())
     more = f" and {len(ends) - 1} more" if len(ends) > 1 else ""
     say(f"{entry.card.id}: {len(work)} images at scale {scale}, seed {seed}, to {ends[0]}{more}")
-    method = entry.load("cpu") if entry.takes_folders else None
+    method = entry.load("cpu") if entry.interface == Interface.FOLDER else None
     if isinstance(method, RecipeMethod):
         recipe = method.recipe
         commit = entry.settings["commit"]

@@ -38,9 +38,3 @@ class Beside:
             self._pool = ThreadPoolExecutor(1, "asasr-bench-measuring", initializer=limit)
         future: Future[Result] = self._pool.submit(function)
         return future.result
-
-
-def in_place(function: Callable[[], Result]) -> Callable[[], Result]:
-    """The same without a thread: the call is over when this returns."""
-    result = function()
-    return lambda: result

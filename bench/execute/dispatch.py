@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
+from ...methods.interface import Interface
 from ..plan.experiment import Experiment
 from ..plan.jobs import Job
 from ..store.records import OutputRecord
 from ..store.store import Store
 from .executors.executor import Executor, Limits, WorkerDied
-from .loaded_methods import LoadedMethods
-from .ship_pixels import ShippedJob, ShippedJobs, perform_shipped
-from .worker import perform
+from .ship_pixels import ShippedJob, ShippedJobs, ShippingWorker
+from .worker import StoreWorker
 
 Results = Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]
 
@@ -28,7 +26,11 @@ def dispatch(
     A job of several images that ends its worker or takes too long is done again image by image, so that it costs the
     cells of the image at fault.
     """
-    programs = {method.name for method in experiment.methods if method.entry is not None and method.entry.takes_folders}
+    programs = {
+        method.name
+        for method in experiment.methods
+        if method.entry is not None and method.entry.interface == Interface.FOLDER
+    }
     alone: list[Job] = []
     send = _send if executor.shares_files else _ship
     for job, result in send(experiment, executor, jobs, store, stop, programs):
@@ -44,7 +46,7 @@ def _send(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    function = partial(perform, objects=store.objects, **_settings(experiment))
+    function = StoreWorker(experiment.spec.device, experiment.spec.threads, store.objects)
     with closing(executor.map(function, jobs, stop, _limits(experiment, programs))) as results:
         yield from results
 
@@ -53,7 +55,7 @@ def _ship(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    function = partial(perform_shipped, **_settings(experiment))
+    function = ShippingWorker(experiment.spec.device, experiment.spec.threads)
     of_jobs = _limits(experiment, programs)
     limits = Limits[ShippedJob](lambda shipped: of_jobs.seconds(shipped.job), lambda shipped: of_jobs.kind(shipped.job))
     with closing(executor.map(function, ShippedJobs(jobs, store.objects), stop, limits)) as results:
@@ -65,11 +67,6 @@ def _ship(
                     store.objects.remove(digest)
                 store.objects.write_files(result.new)
                 yield shipped.job, result.records
-
-
-def _settings(experiment: Experiment) -> dict[str, Any]:
-    """What ``perform`` is called with in each worker; ``methods`` arrives empty and fills there."""
-    return {"device": experiment.spec.device, "threads": experiment.spec.threads, "methods": LoadedMethods()}
 
 
 def _limits(experiment: Experiment, programs: set[str]) -> Limits[Job]:

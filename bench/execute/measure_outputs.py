@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.ground_truth.kinds import Truth
 from ..failures import Failure, explain, no_exit
 from ..metrics.measure import TooLargeError, measure_each
 from ..metrics.metric import Metric, MetricError, Pair
-from ..plan.jobs import Job, Task, key_of
-from ..protocols import get_protocol
+from ..plan.jobs import Task, key_of
+from ..protocols import Protocol
 from ..store.images import Pixels
 from ..store.records import CellRecord, Status
 from .restore_image import torch_device
@@ -31,10 +31,12 @@ Cells = dict[str, CellRecord]
 """By the id of the metric."""
 
 
-def measurable(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> Measurable:
+def measurable(task: Task, protocol: Protocol, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> Measurable:
     """Read the ground truth of an image.
 
     Args:
+        task: with the digest of SR.
+        protocol: under which it is measured.
         sr: uint8 ``[H, W]`` or ``[H, W, 3]``.
         hr: None where the set has none.
         lq: None where no metric asks for it; see ``needs_lq``.
@@ -46,43 +48,30 @@ def measurable(job: Job, task: Task, sr: Pixels, hr: Pixels | None, lq: Pixels |
             truths[source.kind] = source.load(*sr.shape[:2])
         except Exception as error:
             broken[source.kind] = Failure.of(error)
-    return Measurable(task, Pair(sr, hr, get_protocol(job.protocol, job.scale), lq, truths), broken)
+    return Measurable(task, Pair(sr, hr, protocol, lq, truths), broken)
 
 
-def needs_lq(job: Job, task: Task, sr: Pixels) -> bool:
+Metrics = Mapping[str, Metric | MetricError]
+"""The metrics of a job by their ids; why one cannot be had."""
+
+
+def needs_lq(metrics: Metrics, task: Task, sr: Pixels) -> bool:
     """Whether a metric compares SR with LQ, or has to know whether SR is a Y plane, as a float LQ is."""
-    return sr.ndim == 2 or any(_need(job, id) == "lq" for id in task.metrics)
+    return sr.ndim == 2 or any(getattr(metrics[id], "needs", "") == "lq" for id in task.metrics)
 
 
-def _need(job: Job, id: str) -> str:
-    try:
-        return job.metric(id).needs
-    except MetricError:  # measuring says so
-        return ""
-
-
-def is_network(job: Job, id: str) -> bool:
-    """Whether a metric of a job takes images together, on a device."""
-    try:
-        return job.metric(id).measure_many is not None
-    except MetricError:  # measuring says so for each image
-        return False
-
-
-def measure(job: Job, images: Sequence[Measurable], device: str, wanted: Callable[[str], bool]) -> list[Cells]:
+def measure(metrics: Metrics, images: Sequence[Measurable], device: str) -> list[Cells]:
     """Cells of each image, metric by metric, so that networks take images together.
 
     Args:
+        metrics: those to measure, of the ones that are missing.
         device: of the run, for networks.
-        wanted: which of the missing metrics, by their ids.
     """
     cells: list[Cells] = [{} for _ in images]
-    for id in filter(wanted, dict.fromkeys(id for image in images for id in image.task.metrics)):
-        try:
-            metric = job.metric(id)
-        except MetricError as error:
+    for id, metric in metrics.items():
+        if isinstance(metric, MetricError):
             for cell in cells:
-                cell[id] = CellRecord(id, "failed", message=explain(error))
+                cell[id] = CellRecord(id, "failed", message=explain(metric))
             continue
         chosen = []
         for index, image in enumerate(images):
@@ -113,10 +102,12 @@ def _cell(metric: Metric, image: Measurable, result: float | Exception) -> CellR
     if isinstance(result, Exception):
         too_large = isinstance(result, TooLargeError)
         return failed_cell(metric.id, Failure.of(result), "unavailable" if too_large else "failed")
-    try:
-        with no_exit():
-            payload = None if metric.payload is None else metric.payload(image.pair)
-    except Exception as error:
-        return failed_cell(metric.id, Failure.of(error))
+    payload = None
+    if metric.payload is not None:
+        try:
+            with no_exit():
+                payload = metric.payload(image.pair)
+        except Exception as error:
+            return failed_cell(metric.id, Failure.of(error))
     key = key_of(metric, image.task, image.pair.protocol)
     return CellRecord(metric.id, "done", key=key, value=result, payload=payload)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from ...datasets.errors import BenchError
@@ -15,7 +14,7 @@ from ..plan.inputs import Input, InputError
 from ..store.store import Store
 from .executors.executor import Executor, InProcess, WorkerDied
 from .status_file import Watch
-from .worker import prepare
+from .worker import InputWorker
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -57,7 +56,7 @@ def prepare_inputs(
     done = 0
     watch.stage(STAGE, len(missing))
     maker = executor if executor.shares_files else InProcess()  # the files are here
-    with closing(maker.map(partial(prepare, objects=store.objects), missing, stop)) as work:
+    with closing(maker.map(InputWorker(store.objects), missing, stop)) as work:
         for (key, item), result in work:
             error = ""
             if isinstance(result, WorkerDied) or result.lq is None:

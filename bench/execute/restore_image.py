@@ -28,11 +28,6 @@ class Restored:
     device: str = "cpu"
     parameters: int | None = None
 
-    @property
-    def on_gpu(self) -> bool:
-        """Whether an accelerator made it while cores could do other work."""
-        return self.device not in ("cpu", "external")
-
 
 def restore_image(
     method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str, digest: str | None = None

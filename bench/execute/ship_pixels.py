@@ -10,9 +10,8 @@ from typing import overload
 from ..plan.jobs import Job
 from ..store.images import Objects
 from ..store.records import OutputRecord
-from .loaded_methods import LoadedMethods
 from .scratch_folders import scratch_folder
-from .worker import perform
+from .worker import Worker
 
 Files = dict[str, bytes]
 """Names of stored images to their contents."""
@@ -61,11 +60,14 @@ class Answer:
     """Digests of images that the job brought and that had other pixels."""
 
 
-def perform_shipped(shipped: ShippedJob, *, device: str, threads: int, methods: LoadedMethods) -> Answer:
-    """Do a job in a folder of the worker's own; see ``perform``."""
-    with _unpacked(shipped.files) as objects:
-        records = perform(shipped.job, objects=objects, device=device, threads=threads, methods=methods)
-        return Answer(records, _new_files(records, shipped.files, objects), _damaged(shipped.files, objects))
+class ShippingWorker(Worker):
+    """Does jobs that bring their images, each in a folder of its own."""
+
+    def __call__(self, shipped: ShippedJob) -> Answer:
+        """Do one; see ``Worker.perform``."""
+        with _unpacked(shipped.files) as objects:
+            records = self.perform(shipped.job, objects)
+            return Answer(records, _new_files(records, shipped.files, objects), _damaged(shipped.files, objects))
 
 
 @contextmanager

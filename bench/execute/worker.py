@@ -1,21 +1,26 @@
-"""What one worker does with one job: restore images, keep them, and measure what is missing."""
+"""What one worker does: prepare inputs, and do jobs: restore images, keep them, and measure what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, Self
 
-from ..failures import Failure, explain, no_exit
+from ...methods.interface import Interface
+from ..failures import Failure, explain
 from ..metrics.measure import GPU_BATCH, ahead, grouped
+from ..metrics.metric import Metric, MetricError
 from ..plan.inputs import Input, store_input
 from ..plan.jobs import Job, Task
+from ..protocols import Protocol
 from ..store.images import DamagedObjectError, Objects, Pixels, StoreError
 from ..store.records import OutputRecord
-from .beside import Beside, in_place
+from .at_hand import AtHand, Loaded, require_planned
+from .beside import Beside
 from .library_noise import quiet_libraries
-from .loaded_methods import Loaded, LoadedMethods, require_planned
-from .measure_outputs import Cells, Measurable, failed_cell, is_network, measurable, measure, needs_lq
+from .measure_outputs import Cells, Measurable, failed_cell, measurable, measure, needs_lq
 from .restore_image import Restored
 from .restore_images import LqImage, restore_images
 from .threads import fixed_threads
@@ -31,63 +36,160 @@ class InputResult:
     error: str = ""
 
 
-def prepare(work: tuple[str, Input], *, objects: Objects) -> InputResult:
-    """Load or make the LQ and HR of one (key, input) and keep both in the store."""
-    key, item = work
-    try:
-        with fixed_threads(1):
-            lq, reference = store_input(item, objects)
-    except StoreError:
-        raise
-    except Exception as error:
-        return InputResult(key, error=explain(error))
-    return InputResult(key, lq, reference)
+class InputWorker:
+    """Loads or makes LQ and HR of inputs and keeps both in the store; entered once by every worker."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._open = ExitStack()
+
+    def __reduce__(self) -> tuple[type[InputWorker], tuple[Objects]]:
+        return InputWorker, (self._objects,)
+
+    def __enter__(self) -> InputWorker:
+        self._open.enter_context(fixed_threads(1))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def __call__(self, work: tuple[str, Input]) -> InputResult:
+        """Do one (key, input)."""
+        key, item = work
+        try:
+            lq, reference = store_input(item, self._objects)
+        except StoreError:
+            raise
+        except Exception as error:
+            return InputResult(key, error=explain(error))
+        return InputResult(key, lq, reference)
 
 
-def perform(
-    job: Job, *, objects: Objects, device: str, threads: int = 1, methods: LoadedMethods | None = None
-) -> list[OutputRecord]:
-    """Do a job; an image that fails costs its own cells alone.
+class Worker:
+    """Does jobs of one run. Executors enter it once in each worker; a copy that travels there begins anew.
 
     Args:
-        job: its images of one dataset, for one method and seed.
-        objects: where stored images are, and new ones go.
         device: of the run, for networks: ``auto``, ``cpu``, ``cuda:1``.
         threads: with which methods and metrics compute; external programs have those of the user's environment.
-        methods: what this worker has loaded, kept from job to job; None: nothing.
-
-    Raises:
-        StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
     """
-    quiet_libraries()  # a worker elsewhere begins here
-    with fixed_threads(threads) as usual, Beside(threads) as beside:
-        return _perform(job, objects, device, methods or LoadedMethods(), usual, beside)
+
+    def __init__(self, device: str, threads: int = 1) -> None:
+        self._device, self._threads = device, threads
+        self._at_hand = AtHand(device)
+        self._open = ExitStack()
+
+    def __reduce__(self) -> tuple[type[Worker], tuple[Any, ...]]:
+        return type(self), (self._device, self._threads)
+
+    def __enter__(self) -> Self:
+        quiet_libraries()  # a worker elsewhere begins here
+        self._usual = self._open.enter_context(fixed_threads(self._threads))
+        self._beside = self._open.enter_context(Beside(self._threads))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def perform(self, job: Job, objects: Objects) -> list[OutputRecord]:
+        """Do a job; an image that fails costs its own cells alone.
+
+        Networks measure up to ``GPU_BATCH`` images together, and memory holds no more of them. Where a GPU restores, a
+        thread keeps and measures each image while the next is restored. On a CPU that would gain nothing: a run says
+        how many threads a worker has, and what a thread takes would count as the method's cost.
+
+        Args:
+            job: its images of one dataset, for one method and seed.
+            objects: where stored images are, and new ones go.
+
+        Raises:
+            StoreError: the store cannot be written (full or read-only disk): no further job would succeed.
+        """
+        tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
+        metrics = self._metrics(job)
+        networks = {id: metric for id, metric in metrics.items() if getattr(metric, "measure_many", None) is not None}
+        shared = _Shared(job, objects, metrics, networks.keys(), self._at_hand.protocol(job))
+        hr_as_sr = job.restores_hr  # then HR is read where it is restored
+        compared = iter(()) if hr_as_sr else ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)
+        records: list[OutputRecord] = []
+        for group in grouped(self._restore(job, tasks, objects), GPU_BATCH):
+            pending: list[Callable[[], _Output]] = []
+            for task, outcome in group:
+                hr = next(compared, None)
+                if isinstance(outcome, Failure):
+                    records.append(job.failed(task, outcome.message, outcome.detail))
+                elif outcome.device in ("cpu", "external"):
+                    output = _keep_and_measure(shared, task, outcome, outcome.pixels if hr_as_sr else hr)
+                    pending.append(partial(_itself, output))
+                else:
+                    pending.append(self._beside.call(partial(_keep_and_measure, shared, task, outcome, hr)))
+            records += _with_networks(networks, [output() for output in pending], self._device)
+        return records
+
+    def _metrics(self, job: Job) -> dict[str, Metric | MetricError]:
+        """All metrics that are missing of a job's images."""
+        metrics: dict[str, Metric | MetricError] = {}
+        for id in dict.fromkeys(id for task in job.tasks for id in task.metrics):
+            try:
+                metrics[id] = self._at_hand.metric(job, id)
+            except MetricError as error:
+                metrics[id] = error
+        return metrics
+
+    def _restore(self, job: Job, tasks: Sequence[Task], objects: Objects) -> _Outcomes:
+        """SR pixels of every task, or the reason why there are none; those that the store has first."""
+        known = [task for task in tasks if task.sr is not None]
+        new = [task for task in tasks if task.sr is None]
+        for task, image in zip(known, ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
+            if image is not None:
+                yield task, Restored(image)
+            else:
+                yield from self._restore_new(job, [replace(task, sr=None)], objects)
+        if new:
+            yield from self._restore_new(job, new, objects)
+
+    def _restore_new(self, job: Job, new: Sequence[Task], objects: Objects) -> _Outcomes:
+        try:
+            loaded = self._at_hand.method(job, new[0])
+        except Exception as error:
+            yield from ((task, Failure.of(error)) for task in new)
+            return
+        if loaded.method is None:
+            yield from ((task, _hr_as_sr(task, objects)) for task in new)
+            return
+        images = [LqImage(task.image, partial(_planned_lq, loaded, job, task, objects), task.lq) for task in new]
+        outcomes = restore_images(loaded.method, job.name, images, job.scale, job.seed, loaded.device, self._usual)
+        yield from zip(new, outcomes, strict=True)
 
 
-def _perform(
-    job: Job, objects: Objects, device: str, methods: LoadedMethods, usual: Mapping[str, str | None], beside: Beside
-) -> list[OutputRecord]:
-    """Restore image by image; networks measure up to ``GPU_BATCH`` of them together, and memory holds no more.
+class StoreWorker(Worker):
+    """Does jobs whose images are in the folder of the store."""
 
-    Where a GPU restores, a thread keeps and measures each image while the next is restored. On a CPU that would gain
-    nothing: a run says how many threads a worker has, and what a thread takes would count as the method's cost.
-    """
-    tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
-    # HR itself is read where it is restored.
-    compared = iter(()) if job.restores_hr else ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)
-    records: list[OutputRecord] = []
-    for group in grouped(_restore(job, tasks, objects, device, methods, usual), GPU_BATCH):
-        pending: list[Callable[[], _Output]] = []
-        for task, outcome in group:
-            hr = next(compared, None)
-            if isinstance(outcome, Failure):
-                records.append(job.failed(task, outcome.message, outcome.detail))
-                continue
-            call = beside.call if outcome.on_gpu else in_place
-            hr = outcome.pixels if job.restores_hr else hr
-            pending.append(call(partial(_keep_and_measure, job, task, outcome, hr, objects)))
-        records += _with_networks(job, [output() for output in pending], device)
-    return records
+    def __init__(self, device: str, threads: int, objects: Objects) -> None:
+        super().__init__(device, threads)
+        self._objects = objects
+
+    def __reduce__(self) -> tuple[type[Worker], tuple[Any, ...]]:
+        return StoreWorker, (self._device, self._threads, self._objects)
+
+    def __call__(self, job: Job) -> list[OutputRecord]:
+        """Do one; see ``Worker.perform``."""
+        return self.perform(job, self._objects)
+
+
+_Outcomes = Iterator[tuple[Task, Restored | Failure]]
+"""What became of each task."""
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all images of a job share when they are kept and measured."""
+
+    job: Job
+    objects: Objects
+    metrics: Mapping[str, Metric | MetricError]
+    networks: Container[str]
+    """Those of the metrics that take images together, on a device."""
+    protocol: Protocol
 
 
 @dataclass(frozen=True)
@@ -101,12 +203,14 @@ class _Output:
     cells: Cells
 
 
-def _keep_and_measure(
-    job: Job, task: Task, restored: Restored, hr: Pixels | Failure | None, objects: Objects
-) -> _Output:
-    record = job.record(task)
+def _itself(output: _Output) -> _Output:
+    return output
+
+
+def _keep_and_measure(shared: _Shared, task: Task, restored: Restored, hr: Pixels | Failure | None) -> _Output:
+    record = shared.job.record(task)
     if task.sr is None:
-        sr = task.reference if job.restores_hr else objects.put(restored.pixels)
+        sr = task.reference if restored.pixels is hr else shared.objects.put(restored.pixels)
         record = replace(
             record, sr=sr, seconds=restored.seconds, memory=restored.memory, device=restored.device,
             parameters=restored.parameters,
@@ -116,21 +220,24 @@ def _keep_and_measure(
         return _Output(task, record, None, {})
     lq = restored.lq
     try:
-        if lq is None and needs_lq(job, task, restored.pixels):
-            lq = objects.get_or_remove(task.lq)
+        if lq is None and needs_lq(shared.metrics, task, restored.pixels):
+            lq = shared.objects.get_or_remove(task.lq)
     except DamagedObjectError as error:
         hr = Failure.of(error)
     if isinstance(hr, Failure):
         return _Output(task, record, None, {id: failed_cell(id, hr) for id in task.metrics})
-    image = measurable(job, task, restored.pixels, hr, lq)
-    (cells,) = measure(job, [image], "cpu", lambda id: not is_network(job, id))
+    image = measurable(task, shared.protocol, restored.pixels, hr, lq)
+    alone = {id: shared.metrics[id] for id in task.metrics if id not in shared.networks}
+    (cells,) = measure(alone, [image], "cpu")
     return _Output(task, record, image, cells)
 
 
-def _with_networks(job: Job, outputs: Sequence[_Output], device: str) -> Iterator[OutputRecord]:
+def _with_networks(
+    networks: Mapping[str, Metric | MetricError], outputs: Sequence[_Output], device: str
+) -> Iterator[OutputRecord]:
     """The rows of outputs, after networks measured those that they take."""
     images = [output.image for output in outputs if output.image is not None]
-    measured = iter(measure(job, images, device, lambda id: is_network(job, id)))
+    measured = iter(measure(networks, images, device))
     for output in outputs:
         cells = output.cells if output.image is None else output.cells | next(measured)
         yield replace(output.record, cells=tuple(cells[id] for id in output.task.metrics))
@@ -146,26 +253,6 @@ def _hr(objects: Objects, task: Task) -> Pixels | Failure | None:
         return Failure.of(error)
 
 
-_Outcomes = Iterator[tuple[Task, Restored | Failure]]
-"""What became of each task."""
-
-
-def _restore(
-    job: Job, tasks: Sequence[Task], objects: Objects, device: str, methods: LoadedMethods,
-    usual: Mapping[str, str | None],
-) -> _Outcomes:  # fmt: skip
-    """SR pixels of every task, or the reason why there are none; those that the store has first."""
-    known = [task for task in tasks if task.sr is not None]
-    new = [task for task in tasks if task.sr is None]
-    for task, image in zip(known, ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
-        if image is not None:
-            yield task, Restored(image)
-        else:
-            yield from _restore_new(job, [replace(task, sr=None)], objects, device, methods, usual)
-    if new:
-        yield from _restore_new(job, new, objects, device, methods, usual)
-
-
 def _known(objects: Objects, task: Task) -> Pixels | None:
     """SR pixels that the store has; None where they are damaged."""
     try:
@@ -174,27 +261,9 @@ def _known(objects: Objects, task: Task) -> Pixels | None:
         return None
 
 
-def _restore_new(
-    job: Job, new: Sequence[Task], objects: Objects, device: str, methods: LoadedMethods,
-    usual: Mapping[str, str | None],
-) -> _Outcomes:  # fmt: skip
-    try:
-        with no_exit():
-            loaded = methods.of(job, new[0], device)
-    except Exception as error:
-        yield from ((task, Failure.of(error)) for task in new)
-        return
-    if loaded.method is None:
-        yield from ((task, _hr_as_sr(task, objects)) for task in new)
-        return
-    images = [LqImage(task.image, partial(_planned_lq, loaded, job, task, objects), task.lq) for task in new]
-    outcomes = restore_images(loaded.method, job.name, images, job.scale, job.seed, loaded.device, usual)
-    yield from zip(new, outcomes, strict=True)
-
-
 def _planned_lq(loaded: Loaded, job: Job, task: Task, objects: Objects) -> Pixels:
     """LQ of a task, if what its method makes of it is what was planned."""
-    if loaded.entry.is_finished:
+    if loaded.entry.interface == Interface.FINISHED:
         require_planned(loaded.entry, job, task)
     return objects.get_or_remove(task.lq)
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from ...methods.entry import MethodEntry
 from ...methods.errors import MethodError
+from ...methods.interface import Interface
 from ...methods.reference import MethodReference
 from ..store.keys import digest
 from ..store.metric_cards import card_of
@@ -45,7 +46,8 @@ def declare_methods(experiment: Experiment, store: Store) -> None:
 
 def identity_of(entry: MethodEntry) -> str:
     """Digest of what determines the pixels of a method beside image, scale and seed; names and paths do not."""
-    return digest({"method": entry.identity_of_all(), "seeding": SEEDING if entry.takes_tensors else None})
+    seeding = SEEDING if entry.interface == Interface.TENSOR else None
+    return digest({"method": entry.identity_of_all(), "seeding": seeding})
 
 
 def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]]:

@@ -15,7 +15,7 @@ from ...datasets.names import name_problem
 from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
 from ...methods.errors import MissingWeightsError
-from ...methods.interface import MethodCard
+from ...methods.interface import Interface, MethodCard
 from ...methods.reference import MethodReference, beside, parse_reference
 from ...methods.registry import resolve
 from ..metrics.metric import Metric
@@ -74,7 +74,7 @@ class Experiment:
         return Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)
 
     def _on_luma(self, method: PlannedMethod) -> bool:
-        return self.protocol.on_luma and method.entry is not None and method.entry.takes_pixels
+        return self.protocol.on_luma and method.entry is not None and method.entry.interface == Interface.PIXELS
 
 
 def find_everything(spec: Spec) -> Experiment:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from ...datasets.ground_truth.kinds import TruthSource
 from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
+from ...methods.interface import Interface
 from ...methods.reference import MethodReference
 from ..metrics.metric import Metric, MetricError
 from ..metrics.registry import get_metric
@@ -141,8 +142,9 @@ def restoration_of(entry: MethodEntry, job: Job, task: Task) -> str:
         MethodError, OSError: a file that determines it cannot be read.
     """
     identity = entry.identity(task.image, job.scale)
-    if entry.is_hr:
+    if entry.interface == Interface.HR:
         identity["reference"] = task.reference
+    seeded = entry.interface == Interface.TENSOR and not entry.card.deterministic
     return restoration_key(
-        lq=task.lq, identity=identity, scale=job.scale, seed=job.seed, seeding=SEEDING if entry.seeded else None
+        lq=task.lq, identity=identity, scale=job.scale, seed=job.seed, seeding=SEEDING if seeded else None
     )

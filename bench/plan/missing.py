@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from ...datasets.dataset import Dataset
 from ...methods.errors import MethodError
+from ...methods.interface import Interface
 from ..metrics.measure import grouped, images_together
 from ..store.records import CellRecord, OutputRecord, PlaceState
 from ..store.store import Store
@@ -106,7 +107,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             if cells:
                 yield Planned(record=record)
             task = replace(task, metrics=missing)
-            if method.entry is not None and method.entry.takes_folders:
+            if method.entry is not None and method.entry.interface == Interface.FOLDER:
                 folders.setdefault((blank.dataset, blank.name, blank.seed), (blank, []))[1].append(task)
             else:
                 jobs.append(replace(blank, tasks=(task,)))
@@ -147,7 +148,7 @@ def _task(
     place = input_place(dataset, item)
     lq, reference = store.input_of(inputs.key(place)) or ("", None)
     has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
-    is_hr = method.entry is not None and method.entry.is_hr
+    is_hr = method.entry is not None and method.entry.interface == Interface.HR
     metrics = tuple(
         one.id
         for one in experiment.metrics

@@ -29,10 +29,9 @@ from ...asasr.training.sources import (
 from ...datasets.degradation.pipeline import degrade_image
 from ...datasets.images import as_rgb, crop_to_multiple, read_image, write_atomically, write_png
 from ...methods.entry import MethodEntry
-from ...methods.interface import FinishedImages, FolderMethod, Method, PixelMethod
+from ...methods.interface import FinishedImages, Interface
 from ...methods.registry import resolve
-from ..execute.external_programs import restore_folder
-from ..execute.restore_image import restore_image
+from ..execute.restore_images import LqImage, restore_images
 from ..failures import Failure
 from ..plan.image_seed import SEEDING
 
@@ -132,7 +131,7 @@ def _outputs(
     folder: Path, processes: Processes,
 ) -> dict[str, Path]:  # fmt: skip
     """One teacher's output of each image, by its name."""
-    if entry.is_finished:
+    if entry.interface == Interface.FINISHED:
         finished = entry.load("cpu")
         assert isinstance(finished, FinishedImages)
         return {image.name: finished.image_path(image.name, data.scale) for image in images}
@@ -144,24 +143,16 @@ def _outputs(
     place = folder / f"{id}-{_claimed(folder, id, recipe)}"
     files = {image.name: place / f"{image.name}.png" for image in images}
     missing = [image.name for image in processes.share(images) if not files[image.name].exists()]
-    if missing and entry.takes_folders:
-        program = entry.load("cpu")
-        assert isinstance(program, FolderMethod)
-        work = [(name, _reader(lqs[name])) for name in missing]
-        for name, restored in zip(
-            missing, restore_folder(program, entry.card.id, work, data.scale, seed), strict=True
-        ):  # fmt: skip
-            if isinstance(restored, Failure):
-                raise TrainingError(f"{entry.card.id}: {name} is not restored ({restored.message})")
-            write_png(files[name], as_rgb(restored.pixels))
-    elif missing:
-        if not entry.restores_images:
+    if missing:
+        if entry.interface == Interface.HR:
             raise TrainingConfigError(f"adversary.methods: '{entry.card.id}' restores no images; name another teacher")
-        device = processes.device if entry.takes_tensors else "cpu"
-        method = entry.load(device)
-        assert isinstance(method, Method | PixelMethod)
-        for name in missing:
-            write_png(files[name], restore_image(method, _reader(lqs[name])(), data.scale, seed, device))
+        device = processes.device if entry.interface == Interface.TENSOR else "cpu"
+        work = [LqImage(name, _reader(lqs[name])) for name in missing]
+        outcomes = restore_images(entry.load(device), entry.card.id, work, data.scale, seed, device)
+        for name, outcome in zip(missing, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                raise TrainingError(f"{entry.card.id}: {name} is not restored ({outcome.message})") from outcome.error
+            write_png(files[name], as_rgb(outcome.pixels))
     processes.wait_for(files.values())
     return files
 

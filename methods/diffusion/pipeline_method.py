@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...asasr.precision import loaded_as
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError
-from ..interface import AnyMethod, MethodCard
+from ..interface import AnyMethod, Interface, MethodCard
 from ..networks.tiling import restore_tiled
 from .pipelines import (
     PIPELINES,
@@ -141,4 +141,4 @@ def pipeline_entry(id: str, folder: str | None = None, changes: Mapping[str, obj
         return load_pipeline(id, files, card, settings, device)
 
     digest = "" if files is None else files.digest()
-    return MethodEntry(card, "tensor", load, settings, digest, missing, origin=f"diffusers {id}")
+    return MethodEntry(card, Interface.TENSOR, load, settings, digest, missing, origin=f"diffusers {id}")

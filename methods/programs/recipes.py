@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError, UnknownMethodError
-from ..interface import AnyMethod, MethodCard
+from ..interface import AnyMethod, Interface, MethodCard
 from .command import filled, run_program
 from .program_files import changed_files, declared_digest, git
 
@@ -237,15 +237,15 @@ def recipe_entry(
         def absent(device: str) -> AnyMethod:
             raise MissingWeightsError(id, missing)
 
-        return MethodEntry(card, "folder", absent, settings, missing=missing, origin=id)
+        return MethodEntry(card, Interface.FOLDER, absent, settings, missing=missing, origin=id)
     clone = Path(folder)
     method = RecipeMethod(card, recipe, clone, interpreter(clone, python), timeout, env or {})
     settings["commit"] = head_of(clone)
     wrong = problems(recipe, clone, method.python)
     if wrong:
         return MethodEntry(
-            card, "folder", lambda device: method, settings, missing=f"{id}: {'; '.join(wrong)}", origin=id
+            card, Interface.FOLDER, lambda device: method, settings, missing=f"{id}: {'; '.join(wrong)}", origin=id
         )
     settings["changed"] = changed_files(clone)
     weights = declared_digest(id, {path: clone / path for path in recipe.files})
-    return MethodEntry(card, "folder", lambda device: method, settings, weights, origin=id)
+    return MethodEntry(card, Interface.FOLDER, lambda device: method, settings, weights, origin=id)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError, UnknownMethodError
+from asasr_bench.methods.interface import Interface
 from asasr_bench.methods.programs.recipes import load_recipe, recipe_ids
 from asasr_bench.methods.registry import REGISTRY, resolve
 
@@ -58,7 +59,7 @@ def test_a_recipe_says_what_it_needs_and_is_ready_with_it(id: str, tmp_path: Pat
     entry = resolve({"name": "theirs", "id": id, "folder": str(tmp_path / "clone"), "python": sys.executable})
     assert entry.card.id == "theirs"
     assert entry.origin == id
-    assert entry.takes_folders
+    assert entry.interface == Interface.FOLDER
 
 
 RESTORE = """

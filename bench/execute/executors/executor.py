@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -47,13 +48,23 @@ class Limits(Generic[Item]):
     """Items of one kind that end their workers one after the other are not all tried."""
 
 
+@contextmanager
+def entered(function: Callable[[Item], Result]) -> Iterator[Callable[[Item], Result]]:
+    """A function as a worker keeps it from item to item: entered once, where it is a context manager."""
+    if isinstance(function, AbstractContextManager):
+        with function:
+            yield function
+    else:
+        yield function
+
+
 def never() -> bool:
     """For maps that nobody stops."""
     return False
 
 
 class Executor(Protocol):
-    """Maps a picklable function over items."""
+    """Maps a picklable function over items; one that is a context manager is entered once in each worker."""
 
     shares_files: bool
     """Workers see the store, the datasets and the weights under the driver's paths."""
@@ -88,7 +99,8 @@ class InProcess:
         limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result], None, None]:
         """See ``Executor.map``; nobody is there to enforce limits."""
-        for item in items:
-            if stop():
-                return
-            yield item, function(item)
+        with entered(function) as ready:
+            for item in items:
+                if stop():
+                    return
+                yield item, ready(item)

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from ...env_vars import environment
-from .executor import ExecutorError, Item, Limits, Result, WorkerDied, never
+from .executor import ExecutorError, Item, Limits, Result, WorkerDied, entered, never
 from .worker_pool import Died, Event, Failed, Ready, attempt, hand_out
 
 _LAST_SECONDS = 2.0
@@ -177,10 +177,10 @@ def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
     signal.signal(_END, _leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_GROUPS)  # else programs that the worker starts could not be asked
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with contextlib.suppress(EOFError, OSError):  # the driver is gone
+    with contextlib.suppress(EOFError, OSError), entered(function) as ready:  # until the driver is gone
         pipe.send(Ready())
         while True:
-            event = attempt(function, pipe.recv())
+            event = attempt(ready, pipe.recv())
             try:
                 pipe.send(event)
             except (TypeError, AttributeError, ValueError) as error:  # cannot be pickled

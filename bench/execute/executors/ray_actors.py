@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..threads import cores
-from .executor import ExecutorError, Item, Limits, Result, WorkerDied, never
+from .executor import ExecutorError, Item, Limits, Result, WorkerDied, entered, never
 from .worker_pool import Died, Event, Ready, attempt, hand_out
 
 
@@ -80,7 +80,8 @@ class _Worker:
     """What runs in an actor."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+        # Left open: an actor ends by being killed.
+        self._function = contextlib.ExitStack().enter_context(entered(function))
 
     def ready(self) -> Event:
         return Ready()

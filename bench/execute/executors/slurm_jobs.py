@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .executor import TRIES, ExecutorError, Item, Limits, Result, WorkerDied, never
+from .executor import TRIES, ExecutorError, Item, Limits, Result, WorkerDied, entered, never
 from .worker_pool import Done, Failed, attempt
 
 JOBS_AT_ONCE = 8
@@ -114,8 +114,9 @@ class PartOfWork:
 
     def __call__(self) -> list[Done | Failed]:
         """Do what is left."""
-        while len(self.events) < len(self.items):
-            self.events.append(attempt(self.function, self.items[len(self.events)]))
+        with entered(self.function) as ready:
+            while len(self.events) < len(self.items):
+                self.events.append(attempt(ready, self.items[len(self.events)]))
         return self.events
 
     def checkpoint(self) -> Any:

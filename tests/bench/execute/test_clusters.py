@@ -21,11 +21,11 @@ import pytest
 import random_weights
 from asasr_bench.bench import open_store
 from asasr_bench.bench.execute import run as runner
-from asasr_bench.bench.execute.executors.executor import ExecutorError, WorkerDied, never
+from asasr_bench.bench.execute.executors.executor import ExecutorError, WorkerDied, entered, never
 from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.bench.execute.executors.slurm_jobs import PartOfWork, SlurmJobs
 from asasr_bench.bench.execute.run import run
-from asasr_bench.bench.execute.worker import perform
+from asasr_bench.bench.execute.worker import StoreWorker
 from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.images import write_png
@@ -104,10 +104,10 @@ class Elsewhere:
     def map(
         self, function: Any, items: Sequence[Any], stop: Callable[[], bool] = never, limits: Any = None
     ) -> Generator[Any, None, None]:
-        arrived = travel(function)
-        for item in items:
-            yield item, travel(arrived(travel(item)))
-            self.journeys += 1
+        with entered(travel(function)) as arrived:
+            for item in items:
+                yield item, travel(arrived(travel(item)))
+                self.journeys += 1
 
 
 def travel(what: Any) -> Any:
@@ -151,7 +151,7 @@ def test_a_journey_changes_no_row(
     elsewhere = Elsewhere(shares_files=shares_files)
     monkeypatch.setattr(runner, "choose", lambda spec, store: nullcontext(elsewhere))
     assert run(spec, tmp_path / "journey") == plain
-    assert elsewhere.journeys == 3 * IMAGES  # each is prepared and restored by two methods
+    assert elsewhere.journeys == (3 if shares_files else 2) * IMAGES  # to be prepared, and restored by two methods
     assert plain.failed == 3
     ours, theirs = rows(tmp_path / "plain"), rows(tmp_path / "journey")
     pd.testing.assert_frame_equal(ours[0], theirs[0], check_exact=True)
@@ -163,8 +163,9 @@ def test_a_worker_with_another_method_than_planned_refuses(hr: Path, tmp_path: P
         output = store.outputs().iloc[0]
         task = Task(output["image"], output["lq"], output["reference"], output["restoration"], None, ("psnr_y",))
         job = Job("D", "bicubic", MethodReference(id="bicubic"), "asasr", 4, 0, output["lq_rule"], (task,))
-        (as_planned,) = perform(job, objects=store.objects, device="cpu")
-        (refused,) = perform(replace(job, method=MethodReference(id="lanczos")), objects=store.objects, device="cpu")
+        with StoreWorker("cpu", 1, store.objects) as worker:
+            (as_planned,) = worker(job)
+            (refused,) = worker(replace(job, method=MethodReference(id="lanczos")))
     assert (as_planned.status, as_planned.sr) == ("done", output["sr"])
     assert refused.status == "failed"
     assert "other weights, code or files of bicubic than this run was planned with" in refused.message

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.bench import open_store
-from asasr_bench.bench.execute import loaded_methods
-from asasr_bench.bench.execute.beside import Beside, in_place
+from asasr_bench.bench.execute import at_hand
+from asasr_bench.bench.execute.beside import Beside
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.metrics import fidelity
 from asasr_bench.bench.spec import parse_spec
@@ -107,13 +107,13 @@ def test_a_method_is_resolved_once_for_a_run_and_again_for_the_next(
     hr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolved: list[str | None] = []
-    resolve = loaded_methods.resolve
+    resolve = at_hand.resolve
 
     def counting(reference: references.MethodReference) -> Any:
         resolved.append(reference.id)
         return resolve(reference)
 
-    monkeypatch.setattr(loaded_methods, "resolve", counting)
+    monkeypatch.setattr(at_hand, "resolve", counting)
     run_spec(hr, tmp_path / "s", methods=["bicubic", "lanczos"])
     assert resolved == ["bicubic", "lanczos"]
     run_spec(hr, tmp_path / "other", methods=["bicubic"])
@@ -230,4 +230,3 @@ def test_calls_keep_their_order_and_their_errors() -> None:
         with pytest.raises(ValueError, match="13 is refused"):
             refused()
     assert order == list(range(20))
-    assert in_place(lambda: 7)() == 7
