@@ -46,9 +46,20 @@ def no_exit() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        if _innermost(error.__traceback__).startswith("ray."):  # how Ray answers SIGTERM, wherever its worker is
-            raise
-        raise CalledExitError(f"the code called sys.exit({'' if error.code is None else error.code})") from error
+        raise called_exit(error) from error
+
+
+def called_exit(error: SystemExit) -> CalledExitError:
+    """The same as an error like any other, for whoever called code that is not ours.
+
+    Raises:
+        SystemExit: it is how Ray answers SIGTERM, wherever its worker is.
+    """
+    if _innermost(error.__traceback__).startswith("ray."):
+        raise error
+    exit = CalledExitError(f"the code called sys.exit({'' if error.code is None else error.code})")
+    exit.__cause__ = error
+    return exit
 
 
 def explain(error: Exception) -> str:

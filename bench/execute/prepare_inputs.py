@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ...datasets.errors import BenchError
 from ..plan.disk_list import Spool
-from ..plan.experiment import Experiment, InputPlace, input_place
-from ..plan.inputs import Input, InputError
+from ..plan.experiment import Experiment
+from ..plan.inputs import Input, InputError, InputPlace, PreparedInput
 from ..store.store import Store
 from .executors.executor import Executor, InProcess, WorkerDied
 from .status_file import Watch
@@ -29,19 +29,19 @@ class StoppedError(BenchError, RuntimeError):
 class Prepared:
     """Which stored pixels each image has as input, or why it has none."""
 
+    store: Store
     keys: dict[InputPlace, bytes] = field(default_factory=dict)
     """Input keys of files that could be read."""
     unreadable: dict[InputPlace, str] = field(default_factory=dict)
     failed: dict[bytes, str] = field(default_factory=dict)
     """Why the pixels behind a key could not be made."""
 
-    def key(self, place: InputPlace) -> str:
-        """Input key; '' where the files cannot be read."""
-        return self.keys.get(place, b"").hex()
-
-    def error(self, place: InputPlace) -> str:
-        """Why there are no pixels; '' if there are."""
-        return self.unreadable.get(place) or self.failed.get(self.keys.get(place, b""), "")
+    def find(self, place: InputPlace) -> PreparedInput:
+        """See ``Inputs``."""
+        key = self.keys.get(place, b"")
+        error = self.unreadable.get(place) or self.failed.get(key, "")
+        lq, reference = self.store.input_of(key.hex()) or ("", None)
+        return PreparedInput(lq, reference, error)
 
 
 def prepare_inputs(
@@ -74,11 +74,11 @@ def prepare_inputs(
 
 def _look(experiment: Experiment, store: Store) -> tuple[Prepared, Spool[tuple[str, Input]]]:
     """Keys of all inputs, and those whose pixels are missing, each once."""
-    prepared, missing = Prepared(), Spool[tuple[str, Input]]()
+    prepared, missing = Prepared(store), Spool[tuple[str, Input]]()
     spooled: set[bytes] = set()
     digests: dict[Path, str] = {}
     for dataset, item in experiment.inputs():
-        place = input_place(dataset, item)
+        place = dataset.name, item.image, item.on_luma
         if {item.hr, item.lq}.isdisjoint(digests):
             digests.clear()  # the views of one image follow each other: its files are read once
         try:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ...datasets.images import read_image
 from ...methods.interface import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
-from ..failures import Failure, no_exit
+from ..failures import Failure, called_exit
 from ..store.images import StoreError
 from .check_output import OutputError, has_colours, read_pixels
 from .cost import Meter
@@ -55,15 +55,16 @@ def restore_images(
         yield from restore_folder(method, name, [(image.name, image.load) for image in images], scale, seed, usual)
         return
     for image in images:
+        outcome: Restored | Failure
         try:
-            with no_exit():
-                restored = _restored(method, image, scale, seed, device)
+            outcome = _restored(method, image, scale, seed, device)
         except StoreError:
             raise
+        except SystemExit as error:
+            outcome = Failure.of(called_exit(error))
         except Exception as error:
-            yield Failure.of(error)
-        else:
-            yield restored
+            outcome = Failure.of(error)
+        yield outcome
 
 
 def _restored(

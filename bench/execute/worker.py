@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Self
 
+from ...methods import hr as ceiling
 from ...methods.interface import Interface
 from ..failures import Failure, explain
-from ..metrics.measure import GPU_BATCH, ahead, grouped
+from ..metrics.measure import GPU_BATCH, Result, ahead
 from ..metrics.metric import Metric, MetricError
 from ..plan.inputs import Input, store_input
 from ..plan.jobs import Job, Task
@@ -108,22 +109,22 @@ class Worker:
         metrics = self._metrics(job)
         networks = {id: metric for id, metric in metrics.items() if getattr(metric, "measure_many", None) is not None}
         shared = _Shared(job, objects, metrics, networks.keys(), self._at_hand.protocol(job))
-        hr_as_sr = job.restores_hr  # then HR is read where it is restored
-        compared = iter(()) if hr_as_sr else ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)
+        hr_as_sr = job.method.id == ceiling.CARD.id  # then HR is read where it is restored
+        compared = iter(()) if hr_as_sr else _ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)
         records: list[OutputRecord] = []
-        for group in grouped(self._restore(job, tasks, objects), GPU_BATCH):
-            pending: list[Callable[[], _Output]] = []
-            for task, outcome in group:
-                hr = next(compared, None)
-                if isinstance(outcome, Failure):
-                    records.append(job.failed(task, outcome.message, outcome.detail))
-                elif outcome.device in ("cpu", "external"):
-                    output = _keep_and_measure(shared, task, outcome, outcome.pixels if hr_as_sr else hr)
-                    pending.append(partial(_itself, output))
-                else:
-                    pending.append(self._beside.call(partial(_keep_and_measure, shared, task, outcome, hr)))
-            records += _with_networks(networks, [output() for output in pending], self._device)
-        return records
+        pending: list[_Output | Callable[[], _Output]] = []
+        for task, outcome in self._restore(job, tasks, objects):
+            hr = next(compared, None)
+            if isinstance(outcome, Failure):
+                records.append(job.failed(task, outcome.message, outcome.detail))
+            elif outcome.device in ("cpu", "external"):
+                pending.append(_keep_and_measure(shared, task, outcome, outcome.pixels if hr_as_sr else hr))
+            else:
+                pending.append(self._beside.call(partial(_keep_and_measure, shared, task, outcome, hr)))
+            if len(pending) == GPU_BATCH:
+                records += _with_networks(networks, pending, self._device)
+                pending = []
+        return [*records, *_with_networks(networks, pending, self._device)]
 
     def _metrics(self, job: Job) -> dict[str, Metric | MetricError]:
         """All metrics that are missing of a job's images."""
@@ -139,7 +140,7 @@ class Worker:
         """SR pixels of every task, or the reason why there are none; those that the store has first."""
         known = [task for task in tasks if task.sr is not None]
         new = [task for task in tasks if task.sr is None]
-        for task, image in zip(known, ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
+        for task, image in zip(known, _ahead(partial(_known, objects), known, GPU_BATCH), strict=True):
             if image is not None:
                 yield task, Restored(image)
             else:
@@ -156,7 +157,12 @@ class Worker:
         if loaded.method is None:
             yield from ((task, _hr_as_sr(task, objects)) for task in new)
             return
-        images = [LqImage(task.image, partial(_planned_lq, loaded, job, task, objects), task.lq) for task in new]
+        images = []
+        for task in new:
+            load = partial(objects.get_or_remove, task.lq)
+            if loaded.entry.interface == Interface.FINISHED:
+                load = partial(_planned_lq, loaded, job, task, objects)
+            images.append(LqImage(task.image, load, task.lq))
         outcomes = restore_images(loaded.method, job.name, images, job.scale, job.seed, loaded.device, self._usual)
         yield from zip(new, outcomes, strict=True)
 
@@ -203,10 +209,6 @@ class _Output:
     cells: Cells
 
 
-def _itself(output: _Output) -> _Output:
-    return output
-
-
 def _keep_and_measure(shared: _Shared, task: Task, restored: Restored, hr: Pixels | Failure | None) -> _Output:
     record = shared.job.record(task)
     if task.sr is None:
@@ -233,14 +235,22 @@ def _keep_and_measure(shared: _Shared, task: Task, restored: Restored, hr: Pixel
 
 
 def _with_networks(
-    networks: Mapping[str, Metric | MetricError], outputs: Sequence[_Output], device: str
-) -> Iterator[OutputRecord]:
-    """The rows of outputs, after networks measured those that they take."""
+    networks: Mapping[str, Metric | MetricError], pending: Sequence[_Output | Callable[[], _Output]], device: str
+) -> list[OutputRecord]:
+    """The rows of outputs, once all are there and networks have measured those that they take."""
+    outputs = [output if isinstance(output, _Output) else output() for output in pending]
     images = [output.image for output in outputs if output.image is not None]
-    measured = iter(measure(networks, images, device))
+    measured = iter(measure(networks, images, device) if networks else [{}] * len(images))
+    records = []
     for output in outputs:
         cells = output.cells if output.image is None else output.cells | next(measured)
-        yield replace(output.record, cells=tuple(cells[id] for id in output.task.metrics))
+        records.append(replace(output.record, cells=tuple(cells[id] for id in output.task.metrics)))
+    return records
+
+
+def _ahead(function: Callable[[Task], Result], tasks: Sequence[Task], window: int) -> Iterator[Result]:
+    """See ``ahead``; one image alone needs no threads."""
+    return map(function, tasks) if len(tasks) < 2 else ahead(function, tasks, window)
 
 
 def _hr(objects: Objects, task: Task) -> Pixels | Failure | None:
@@ -262,9 +272,8 @@ def _known(objects: Objects, task: Task) -> Pixels | None:
 
 
 def _planned_lq(loaded: Loaded, job: Job, task: Task, objects: Objects) -> Pixels:
-    """LQ of a task, if what its method makes of it is what was planned."""
-    if loaded.entry.interface == Interface.FINISHED:
-        require_planned(loaded.entry, job, task)
+    """LQ of a task, if its finished image is the one that was planned."""
+    require_planned(loaded.entry, job, task)
     return objects.get_or_remove(task.lq)
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...datasets.errors import BenchError
-from ..failures import no_exit
+from ..failures import called_exit, no_exit
 from .metric import Metric, Pair
 
 Item = TypeVar("Item")
@@ -81,8 +81,9 @@ def _together(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float 
 
 def _alone(metric: Metric, pair: Pair) -> float | Exception:
     try:
-        with no_exit():
-            return _defined(metric, metric.measure(pair))
+        return _defined(metric, metric.measure(pair))
+    except SystemExit as error:
+        return called_exit(error)
     except Exception as error:
         return error
 

@@ -17,7 +17,7 @@ from ..store.metric_cards import card_of
 from ..store.records import Place, SetImage
 from ..store.store import Store
 from ..store.upgrade import versioned_rule
-from .experiment import Experiment, input_place
+from .experiment import Experiment
 from .image_seed import SEEDING
 from .jobs import Job, Task, restoration_of
 from .missing import Inputs
@@ -69,8 +69,10 @@ def declare_images(experiment: Experiment, store: Store, inputs: Inputs, run: in
     """Keep which images the datasets have, with the digests of LQ and HR."""
 
     def images() -> Iterator[SetImage]:
+        rules = {dataset.lq_rule: versioned_rule(dataset.lq_rule) for dataset in experiment.datasets}
         for dataset, item in experiment.inputs():
-            lq, reference = store.input_of(inputs.key(input_place(dataset, item))) or ("", None)
-            yield SetImage(dataset.name, item.image, item.on_luma, versioned_rule(item.lq_rule), lq, reference)
+            prepared = inputs.find((dataset.name, item.image, item.on_luma))
+            rule = rules[item.lq_rule]
+            yield SetImage(dataset.name, item.image, item.on_luma, rule, prepared.lq, prepared.reference)
 
     store.add_set(experiment.protocol.name, experiment.spec.scale, images(), run)

@@ -172,12 +172,3 @@ def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...
             raise SpecError(f"truth '{text}': no dataset '{name}' here (there are: {', '.join(by_name)})")
         by_name[name] = with_truth(by_name[name], kind, path, void=void)
     return tuple(by_name[dataset.name] for dataset in datasets)
-
-
-InputPlace = tuple[str, str, bool]
-"""Dataset, image, and whether it is taken as a Y plane."""
-
-
-def input_place(dataset: Dataset, item: Input) -> InputPlace:
-    """Where an input belongs."""
-    return dataset.name, item.image, item.on_luma

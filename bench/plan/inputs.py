@@ -70,6 +70,22 @@ class Input:
         )
 
 
+InputPlace = tuple[str, str, bool]
+"""Dataset, image, and whether it is taken as a Y plane."""
+
+
+@dataclass(frozen=True)
+class PreparedInput:
+    """The stored pixels of an input."""
+
+    lq: str = ""
+    """Digest; '' where there are none."""
+    reference: str | None = None
+    """Digest of HR; None where the set has none."""
+    error: str = ""
+    """Why there are no pixels; '' if there are."""
+
+
 def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
     """Read or make the LQ of one image and read its HR, cut to a multiple of the scale.
 

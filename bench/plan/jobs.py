@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...datasets.ground_truth.kinds import TruthSource
-from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
 from ...methods.interface import Interface
 from ...methods.reference import MethodReference
@@ -62,11 +61,6 @@ class Job:
     tasks: tuple[Task, ...]
     code: tuple[MetricCode, ...] = ()
     """Metrics of other people in its tasks."""
-
-    @property
-    def restores_hr(self) -> bool:
-        """Whether its method is HR itself."""
-        return self.method.id == ceiling.CARD.id
 
     def metric(self, id: str) -> Metric:
         """The metric of an id in its tasks.

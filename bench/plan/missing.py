@@ -14,8 +14,8 @@ from ...methods.interface import Interface
 from ..metrics.measure import grouped, images_together
 from ..store.records import CellRecord, OutputRecord, PlaceState
 from ..store.store import Store
-from .experiment import Experiment, InputPlace, PlannedMethod, input_place
-from .inputs import Input
+from .experiment import Experiment, PlannedMethod
+from .inputs import Input, InputPlace, PreparedInput
 from .jobs import Job, MetricCode, Task, key_of, restoration_of
 
 _STRETCH = 1024
@@ -40,11 +40,8 @@ class Planned:
 class Inputs(Protocol):
     """What is known of inputs when planning begins."""
 
-    def key(self, place: InputPlace) -> str:
-        """Input key; '' where the files cannot be read."""
-
-    def error(self, place: InputPlace) -> str:
-        """Why an input could not be prepared; '' if it could."""
+    def find(self, place: InputPlace) -> PreparedInput:
+        """The pixels of an input, or why there are none."""
 
 
 def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "all") -> Iterator[Planned]:
@@ -145,8 +142,7 @@ def _task(
     inputs: Inputs,
 ) -> Task | OutputRecord:
     """The task of one output, or the row that says why there can be none."""
-    place = input_place(dataset, item)
-    lq, reference = store.input_of(inputs.key(place)) or ("", None)
+    prepared = inputs.find((dataset.name, item.image, item.on_luma))
     has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
     is_hr = method.entry is not None and method.entry.interface == Interface.HR
     metrics = tuple(
@@ -154,9 +150,9 @@ def _task(
         for one in experiment.metrics
         if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds) and (one.bounded or not is_hr)
     )
-    blank = Task(item.image, lq, reference, "", None, metrics, item.truths)
-    if error := inputs.error(place):
-        return job.failed(blank, error)
+    blank = Task(item.image, prepared.lq, prepared.reference, "", None, metrics, item.truths)
+    if prepared.error:
+        return job.failed(blank, prepared.error)
     if method.entry is None:
         cells = tuple(CellRecord(metric, "unavailable", message=method.unavailable) for metric in metrics)
         return replace(job.record(blank), status="unavailable", message=method.unavailable, cells=cells)
