@@ -73,10 +73,11 @@ def prepare(
     """Write the LQ images of a set, made from HR, as PNG named NAMExS."""
     from ...datasets.find import parse_dataset_option
     from ...datasets.images import write_png
-    from ..plan.inputs import Input, load_input
+    from ..plan.experiment import input_of
+    from ..plan.inputs import load_input
 
     made = parse_dataset_option(dataset, scale, lq_rule)
     for sample in made.samples:
-        lq, _ = load_input(Input.of(sample, made.lq_rule, scale, on_luma=False))
+        lq, _ = load_input(input_of(sample, made.lq_rule, scale, on_luma=False))
         write_png(out / f"{sample.image}x{scale}.png", lq)
     say(f"{len(made.samples)} images in {out}")

@@ -53,8 +53,8 @@ def prepare_inputs(
         StoppedError: ``stop`` became true before the end.
     """
     prepared, missing = _look(experiment, store)
-    done = 0
-    watch.stage(STAGE, len(missing))
+    done, total = 0, len(missing)
+    watch.stage(STAGE, total)
     maker = executor if executor.shares_files else InProcess()  # the files are here
     with closing(maker.map(InputWorker(store.objects), missing, stop)) as work:
         for (key, item), result in work:
@@ -66,9 +66,9 @@ def prepare_inputs(
                 store.add_inputs([(key, result.lq, result.reference)])
             done += 1
             watch.prepared(error, item.image)
-            tell(STAGE, done, len(missing))
-    if done < len(missing):
-        raise StoppedError(f"stopped with {len(missing) - done} of {len(missing)} images left to prepare")
+            tell(STAGE, done, total)
+    if done < total:
+        raise StoppedError(f"stopped with {total - done} of {total} images left to prepare")
     return prepared
 
 

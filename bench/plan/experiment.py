@@ -11,6 +11,7 @@ from typing import Any
 from ...datasets.dataset import Dataset, Sample, folder_dataset
 from ...datasets.find import parse_dataset_option
 from ...datasets.ground_truth.attach import KINDS, parse_truth_option, with_truth
+from ...datasets.lq import MATLAB_BICUBIC
 from ...datasets.names import name_problem
 from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
@@ -71,10 +72,17 @@ class Experiment:
                         yield method, seed, dataset, view
 
     def _input(self, sample: Sample, dataset: Dataset, *, on_luma: bool) -> Input:
-        return Input.of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)
+        return input_of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)
 
     def _on_luma(self, method: PlannedMethod) -> bool:
         return self.protocol.on_luma and method.entry is not None and method.entry.interface == Interface.PIXELS
+
+
+def input_of(sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
+    """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
+    y_plane = on_luma and lq_rule == MATLAB_BICUBIC
+    truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
+    return Input(sample.image, sample.hr, sample.lq, lq_rule, scale, y_plane, crop, truths)
 
 
 def find_everything(spec: Spec) -> Experiment:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...datasets.dataset import Sample
 from ...datasets.errors import BenchError
 from ...datasets.ground_truth.kinds import TruthSource
 from ...datasets.images import crop_to_multiple, file_digest, read_image
 from ...datasets.imresize import imresize
-from ...datasets.lq import MATLAB_BICUBIC, make_lq, rule_version
+from ...datasets.lq import make_lq, rule_version
 from ..metrics.similarity import luma, round_half_up
 from ..store.images import Objects, Pixels
 from ..store.keys import input_key
@@ -37,13 +36,6 @@ class Input:
     """Side of a centre crop in HR pixels."""
     truths: tuple[TruthSource, ...] = ()
     """Ground truth of the image; it changes no pixel."""
-
-    @classmethod
-    def of(cls, sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
-        """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
-        y_plane = on_luma and lq_rule == MATLAB_BICUBIC
-        truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
-        return cls(sample.image, sample.hr, sample.lq, lq_rule, scale, y_plane, crop, truths)
 
     def key(self, file_digests: dict[Path, str]) -> str:
         """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.

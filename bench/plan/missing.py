@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from math import ceil
 from typing import Literal, Protocol
@@ -61,6 +62,16 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
     code = tuple(
         MetricCode(metric.id, metric.code, implementations[metric.id]) for metric in experiment.metrics if metric.code
     )
+
+    @cache
+    def applicable(reference: bool, lq_rule: str, truths: tuple[str, ...], is_hr: bool) -> tuple[str, ...]:
+        """Ids of the metrics that are defined for an image; few images of an experiment differ in this."""
+        return tuple(
+            metric.id
+            for metric in experiment.metrics
+            if metric.applies(reference=reference, lq_rule=lq_rule, truths=truths) and (metric.bounded or not is_hr)
+        )
+
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
     for stretch in grouped(experiment.outputs(), _STRETCH):
         jobs: list[Job] = []
@@ -82,7 +93,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 continue
             if scope == "failed" and (state is None or not state.failed):
                 continue
-            task = _task(experiment, blank, method, dataset, item, store, inputs)
+            task = _task(applicable, blank, method, dataset, item, store, inputs)
             if isinstance(task, OutputRecord):
                 yield Planned(record=task)
                 continue
@@ -97,12 +108,13 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 if metric not in cells and unavailable[metric]
             }
             missing = tuple(metric for metric in task.metrics if metric not in cells)
-            record = replace(blank.record(task), cells=tuple(cells.values()))
-            if task.sr is not None and not missing:
-                yield Planned(record=record, stored=_recorded(state, task, cells))
-                continue
-            if cells:
-                yield Planned(record=record)
+            if cells or not missing:
+                record = replace(blank.record(task), cells=tuple(cells.values()))
+                if task.sr is not None and not missing:
+                    yield Planned(record=record, stored=_recorded(state, task, cells))
+                    continue
+                if cells:
+                    yield Planned(record=record)
             task = replace(task, metrics=missing)
             if method.entry is not None and method.entry.interface == Interface.FOLDER:
                 folders.setdefault((blank.dataset, blank.name, blank.seed), (blank, []))[1].append(task)
@@ -133,7 +145,7 @@ def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
 
 
 def _task(
-    experiment: Experiment,
+    applicable: Callable[[bool, str, tuple[str, ...], bool], tuple[str, ...]],
     job: Job,
     method: PlannedMethod,
     dataset: Dataset,
@@ -143,13 +155,9 @@ def _task(
 ) -> Task | OutputRecord:
     """The task of one output, or the row that says why there can be none."""
     prepared = inputs.find((dataset.name, item.image, item.on_luma))
-    has_hr, kinds = item.hr is not None, [source.kind for source in item.truths]
+    has_hr, kinds = item.hr is not None, tuple(source.kind for source in item.truths)
     is_hr = method.entry is not None and method.entry.interface == Interface.HR
-    metrics = tuple(
-        one.id
-        for one in experiment.metrics
-        if one.applies(reference=has_hr, lq_rule=job.lq_rule, truths=kinds) and (one.bounded or not is_hr)
-    )
+    metrics = applicable(has_hr, job.lq_rule, kinds, is_hr)
     blank = Task(item.image, prepared.lq, prepared.reference, "", None, metrics, item.truths)
     if prepared.error:
         return job.failed(blank, prepared.error)

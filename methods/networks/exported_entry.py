@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError
-from ..interface import MethodCard
+from ..interface import Interface, MethodCard
 from ..weights.files import digest_of
 from .exported import ExportedNetwork
 from .ncnn_network import NUMBERS, STRUCTURE, load_ncnn, pair_of
@@ -57,7 +57,7 @@ def exported_entry(path: Path, name: str, scales: tuple[int, ...], *, tile: int,
         return network
 
     settings = {"tile": tile, "overlap": overlap, "blend": blend_of(overlap)}
-    return MethodEntry(card, "tensor", ready, settings, digest, origin=extra)
+    return MethodEntry(card, Interface.TENSOR, ready, settings, digest, origin=extra)
 
 
 def _digest(files: list[Path]) -> str:

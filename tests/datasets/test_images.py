@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.plan.inputs import Input
+from asasr_bench.bench.plan.experiment import input_of
 from asasr_bench.datasets.dataset import folder_dataset, image_files
 from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.ground_truth.kinds import TruthError, read_labels
@@ -265,7 +265,7 @@ def test_a_set_does_not_shrink_silently(make: Callable[[Path], object], said: st
 def test_an_input_read_by_other_rules_is_another_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _picture().save(tmp_path / "a.png")
     sample = folder_dataset("D", hr=tmp_path, scale=4).samples[0]
-    now = Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
-    assert now == Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
+    now = input_of(sample, "matlab-bicubic", 4, on_luma=False).key({})
+    assert now == input_of(sample, "matlab-bicubic", 4, on_luma=False).key({})
     monkeypatch.setattr("asasr_bench.bench.store.keys.READING", 1)
-    assert now != Input.of(sample, "matlab-bicubic", 4, on_luma=False).key({})
+    assert now != input_of(sample, "matlab-bicubic", 4, on_luma=False).key({})

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.plan.inputs import Input, InputError, load_input
+from asasr_bench.bench.plan.experiment import input_of
+from asasr_bench.bench.plan.inputs import InputError, load_input
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.dataset import Sample
 from asasr_bench.datasets.images import write_png
@@ -28,7 +29,7 @@ def test_a_pair_is_cropped_at_one_place(hr: Path, tmp_path: Path) -> None:
     from asasr_bench.datasets.images import read_image
 
     write_png(tmp_path / "lq" / "a.png", np.ascontiguousarray(read_image(hr)[:68:4, :88:4]))
-    item = Input.of(Sample("a", hr, tmp_path / "lq" / "a.png"), "files", 4, on_luma=False, crop=32)
+    item = input_of(Sample("a", hr, tmp_path / "lq" / "a.png"), "files", 4, on_luma=False, crop=32)
     lq, cropped = load_input(item)
     assert cropped is not None
     assert cropped.shape == (32, 32, 3)
@@ -36,11 +37,11 @@ def test_a_pair_is_cropped_at_one_place(hr: Path, tmp_path: Path) -> None:
 
 
 def test_lq_is_made_from_the_crop(hr: Path) -> None:
-    item = Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=24)
+    item = input_of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=24)
     lq, cropped = load_input(item)
     assert cropped is not None
     np.testing.assert_array_equal(lq, imresize(cropped, 0.5))
-    assert item.key({}) != Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False).key({})
+    assert item.key({}) != input_of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False).key({})
 
 
 def test_tables_name_the_crop(hr: Path, tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_wrong_value_is_told_once(key: str, value: object, told: str) -> None:
 
 def test_crops_that_do_not_fit_are_told(hr: Path) -> None:
     with pytest.raises(InputError, match=r"a\.png: 90x70 is smaller than the crop of 80"):
-        load_input(Input.of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=80))
+        load_input(input_of(Sample("a", hr, None), "matlab-bicubic", 2, on_luma=False, crop=80))
     with pytest.raises(SpecError, match=r"^x: a crop of 30 pixels is no multiple of the scale 4$"):
         parse_spec("{name: a, protocol: asasr, metrics: [psnr_y], crop: 30}", origin="x")
 
