@@ -119,6 +119,12 @@ class FolderMethod(Protocol):
     def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
         """Restore every ``lq_dir/NAME.png`` to ``sr_dir/NAME.*``.
 
+        Args:
+            lq_dir: PNG files, grey or RGB.
+            sr_dir: an empty folder.
+            scale: of SR to LQ.
+            seed: of the run.
+
         Returns peak resident bytes of its largest process, None where they are unknown. Where it raises, the images
         that it wrote before count all the same."""
 

@@ -25,6 +25,13 @@ def dispatch(
 
     A job of several images that ends its worker or takes too long is done again image by image, so that it costs the
     cells of the image at fault.
+
+    Args:
+        experiment: its device, threads and time limit hold for all jobs.
+        executor: where they are done.
+        jobs: what is missing.
+        store: where images are read and kept.
+        stop: once it is true, no job is begun.
     """
     programs = {
         method.name

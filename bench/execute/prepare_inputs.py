@@ -45,9 +45,17 @@ class Prepared:
 
 
 def prepare_inputs(
-    experiment: Experiment, store: Store, executor: Executor, tell: Progress, stop: Callable[[], bool], watch: Watch
+    experiment: Experiment, store: Store, executor: Executor, progress: Progress, stop: Callable[[], bool], watch: Watch
 ) -> Prepared:
     """Make and keep the pixels of all inputs that the store lacks.
+
+    Args:
+        experiment: whose datasets are taken.
+        store: where pixels are kept.
+        executor: which makes them, where its workers see the files.
+        progress: hears of every input.
+        stop: once it is true, no input is begun.
+        watch: writes the status file.
 
     Raises:
         StoppedError: ``stop`` became true before the end.
@@ -66,7 +74,7 @@ def prepare_inputs(
                 store.add_inputs([(key, result.lq, result.reference)])
             done += 1
             watch.prepared(error, item.image)
-            tell(STAGE, done, total)
+            progress(STAGE, done, total)
     if done < total:
         raise StoppedError(f"stopped with {total - done} of {total} images left to prepare")
     return prepared

@@ -114,13 +114,13 @@ def run(
     """
     quiet_libraries()
     experiment = find_everything(spec)
-    tell = progress or (lambda stage, done, total: None)
+    progress = progress or (lambda stage, done, total: None)
     with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device, spec.threads))
         watch = Watch(store, number)
         try:
-            summary = _run(experiment, opened, executor, number, scope, tell, stop, watch)
+            summary = _run(experiment, opened, executor, number, scope, progress, stop, watch)
         except BaseException as error:
             stopped = isinstance(error, StoppedError) or not isinstance(error, Exception)
             watch.end("stopped" if stopped else "failed", str(error))
@@ -130,7 +130,7 @@ def run(
 
 
 def _run(
-    experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, tell: Progress,
+    experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, progress: Progress,
     stop: Callable[[], bool], watch: Watch,
 ) -> Summary:  # fmt: skip
     left_out = store.left_out()
@@ -138,7 +138,7 @@ def _run(
     declare_methods(experiment, store)
     tally, jobs = _Tally(), Spool[Job]()
     total = cells = kept = done = 0
-    inputs = prepare_inputs(experiment, store, executor, tell, stop, watch)
+    inputs = prepare_inputs(experiment, store, executor, progress, stop, watch)
     declare_images(experiment, store, inputs, number)
     rows: list[OutputRecord] = []
     wanted: list[tuple[Place, str]] = []
@@ -151,23 +151,23 @@ def _run(
         tally.add(rows)
         rows.clear()
 
-    for found in plan(experiment, store, inputs, scope):
-        kept += found.done
-        if found.job is not None:
-            jobs.append(found.job)
-            wanted += [(found.job.place(task), task.restoration) for task in found.job.tasks if task.sr is None]
-            total += len(found.job.tasks)
-            cells += sum(len(task.metrics) for task in found.job.tasks)
-        if found.record is not None and found.stored:
-            tally.count([found.record])
-        elif found.record is not None:
-            rows.append(found.record)
+    for planned in plan(experiment, store, inputs, scope):
+        kept += planned.done
+        if planned.job is not None:
+            jobs.append(planned.job)
+            wanted += [(planned.job.place(task), task.restoration) for task in planned.job.tasks if task.sr is None]
+            total += len(planned.job.tasks)
+            cells += sum(len(task.metrics) for task in planned.job.tasks)
+        if planned.record is not None and planned.stored:
+            tally.count([planned.record])
+        elif planned.record is not None:
+            rows.append(planned.record)
         if len(rows) + len(wanted) >= _ROWS:
             keep()
     keep()
     stage = "restoring and measuring"
     watch.stage(stage, cells, kept)
-    tell(stage, done, total)
+    progress(stage, done, total)
     with closing(dispatch(experiment, executor, jobs, store, stop)) as results:
         for job, records in results:
             if isinstance(records, WorkerDied):
@@ -176,7 +176,7 @@ def _run(
             watch.performed(job, records)
             tally.add(records)
             done += len(job.tasks)
-            tell(stage, done, total)
+            progress(stage, done, total)
     if done < total:
         raise StoppedError(f"stopped with {total - done} of {total} images left to do")
     store.finish_run(number, now())

@@ -130,7 +130,7 @@ class Watch:
         last = f"{job.dataset}/{job.tasks[-1].image}, {job.name}"
         now = WorkerProgress(before.cells + cells, before.failed + self._failures(records), last, self._clock())
         self.progress = replace(self.progress, workers={**self.progress.workers, worker: now})
-        images, seconds = [task.image for task in job.tasks], sum(one.seconds or 0.0 for one in records)
+        images, seconds = [task.image for task in job.tasks], sum(record.seconds or 0.0 for record in records)
         _tell(logging.INFO, "job done", dataset=job.dataset, images=images, method=job.name, seed=job.seed,
               worker=worker, cells=cells, seconds=seconds)  # fmt: skip
         self._write(_EVERY)

@@ -66,7 +66,14 @@ def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]
 
 
 def declare_images(experiment: Experiment, store: Store, inputs: Inputs, run: int) -> None:
-    """Keep which images the datasets have, with the digests of LQ and HR."""
+    """Keep which images the datasets have, with the digests of LQ and HR.
+
+    Args:
+        experiment: whose datasets are taken.
+        store: where it is kept.
+        inputs: what was prepared.
+        run: number of the run that says so.
+    """
 
     def images() -> Iterator[SetImage]:
         rules = {dataset.lq_rule: versioned_rule(dataset.lq_rule) for dataset in experiment.datasets}

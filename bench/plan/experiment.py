@@ -79,7 +79,15 @@ class Experiment:
 
 
 def input_of(sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
-    """The input that a sample gives; the float Y plane exists only where LQ is made from HR by bicubic."""
+    """The input that a sample of a dataset gives.
+
+    Args:
+        sample: files of one image.
+        lq_rule: how its LQ is made.
+        scale: of HR to LQ.
+        on_luma: whether the method takes the float Y plane, which exists only where LQ is made from HR by bicubic.
+        crop: side of a centre crop in HR pixels.
+    """
     y_plane = on_luma and lq_rule == MATLAB_BICUBIC
     truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
     return Input(sample.image, sample.hr, sample.lq, lq_rule, scale, y_plane, crop, truths)
@@ -145,7 +153,7 @@ def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
 
 
 def _with_bounds(methods: tuple[PlannedMethod, ...], metrics: tuple[Metric, ...]) -> tuple[PlannedMethod, ...]:
-    """HR and bicubic join wherever a metric needs its ceiling and its floor."""
+    """Add ``hr`` (upper bound) and ``bicubic`` (lower bound) if any metric is shown between its bounds."""
     names = {method.entry.origin or method.entry.card.id for method in methods if method.entry is not None}
     added = [id for id in (ceiling.CARD.id, ceiling.FLOOR) if id not in names]
     if not methods or not any(metric.bounded for metric in metrics):

@@ -27,7 +27,7 @@ Scope = Literal["all", "untried", "failed"]
 
 @dataclass(frozen=True)
 class Planned:
-    """Something that planning found."""
+    """What comes of one output, or a job of several."""
 
     job: Job | None = None
     record: OutputRecord | None = None
@@ -46,7 +46,7 @@ class Inputs(Protocol):
 
 
 def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "all") -> Iterator[Planned]:
-    """Compare what the experiment wants with what the store has, image by image: nothing is held of all of them.
+    """Compare what the experiment wants with what the store has, as a stream: memory does not grow with the dataset.
 
     Args:
         scope: which cells without a value are tried.
@@ -99,7 +99,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 continue
             if scope != "all" and state is not None:
                 wanted = scope == "failed"
-                task = replace(task, metrics=tuple(one for one in task.metrics if (one in state.failed) is wanted))
+                task = replace(task, metrics=tuple(id for id in task.metrics if (id in state.failed) is wanted))
             cells = _known_cells(experiment, task, store, implementations)
             yield Planned(done=len(cells))
             cells |= {

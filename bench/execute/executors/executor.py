@@ -78,8 +78,14 @@ class Executor(Protocol):
     ) -> Generator[tuple[Item, Result | WorkerDied], None, None]:
         """Yield each item with its result, in any order.
 
-        Items whose worker was lost are done again. Once ``stop`` is true no item is begun; those in flight are
-        finished. An exception from the function ends the whole map, as closing the iterator does.
+        Items whose worker was lost are done again. An exception from the function ends the whole map, as closing the
+        iterator does.
+
+        Args:
+            function: what is done with each item.
+            items: each is made when it is its turn.
+            stop: once it is true, no item is begun; those in flight are finished.
+            limits: what keeps items that do harm from costing more than themselves.
 
         Raises:
             ExecutorError: no worker can be started.
