@@ -12,7 +12,7 @@ import pytest
 from asasr_bench.asasr.config import AsasrConfig
 from asasr_bench.asasr.errors import TrainingConfigError
 from asasr_bench.asasr.training.processes import Processes
-from asasr_bench.bench.train import adversary_pairs
+from asasr_bench.bench.execute import restore_images
 from asasr_bench.bench.train.adversary_pairs import teacher_pairs
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MissingWeightsError
@@ -37,13 +37,13 @@ def configuration(hq: Path, data: dict[str, Any] | None = None, **adversary: Any
 
 def count_restored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     restored: list[str] = []
-    restore_image = adversary_pairs.restore_image
+    restore_image = restore_images.restore_image
 
     def counted(method: Any, *rest: Any) -> Any:
         restored.append(method.card.id)
         return restore_image(method, *rest)
 
-    monkeypatch.setattr(adversary_pairs, "restore_image", counted)
+    monkeypatch.setattr(restore_images, "restore_image", counted)
     return restored
 
 
