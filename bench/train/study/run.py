@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -195,6 +195,7 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
                 trained.add(_training(work))
         return late
     with ProcessPoolExecutor(bench.jobs, mp_context=get_context("spawn")) as pool:
+        asking = {setting.training.name for setting in _distinct(works) if _asks_adversary(study, setting)}
         running: dict[Future[str], Work] = {}
         left, done = list(works), 0
         taught = set[str]() if started is not None else set(study.teachers)
@@ -205,7 +206,7 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
                     if len(running) >= bench.jobs:
                         break
                     trains = _training(work)
-                    if _needs(study, work) - taught or trains in busy:
+                    if _needs(study, work, asking) - taught or trains in busy:
                         continue
                     left.remove(work)
                     if not skip(work):
@@ -230,11 +231,22 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
     return late
 
 
-def _needs(study: Study, work: Work) -> set[str]:
-    """Teachers whose adversaries must be there before; in the report they are."""
+def _distinct(works: Sequence[Work]) -> list[Setting]:
+    """One setting of each training."""
+    return list(
+        {work.setting.training.name: work.setting for work in works if work.setting.changes is not None}.values()
+    )
+
+
+def _needs(study: Study, work: Work, asking: Container[str]) -> set[str]:
+    """Teachers whose adversaries must be there before; in the report they are.
+
+    Args:
+        asking: trainings that have losers of an adversary.
+    """
     if work.adversary or not study.teachers or (work.setting.changes is None and not work.setting.weight):
         return set()
-    if work.setting.weight or work.points == () or _asks_adversary(study, work.setting):
+    if work.setting.weight or work.points == () or work.setting.training.name in asking:
         return {work.setting.teacher}
     return set()
 
