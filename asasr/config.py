@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ..datasets.degradation.settings import preset_names as degradation_names
-from ..datasets.yaml_text import YamlError, read_yaml
+from ..datasets.strict import Strict, read_file, read_mapping, validated
 from .checks import check_crop, check_operator, check_tiles
 from .choices import Basis, ColourFix, Kind, Precision, Role, Sampler, Weights
 from .errors import TrainingConfigError
 from .guidance import check_weight
 from .model_config import HUB, ModelConfig, NoiseConfig, Number, Positive, names_a_folder
-from .model_config import Strict as _Strict
 from .training.settings import Section, StageSettings
 
 MODEL_FILE = "model.yaml"
@@ -168,7 +166,7 @@ class PreferenceStage(StageSettings):
     backward more; validations log it in any case."""
 
 
-class SamplingConfig(_Strict):
+class SamplingConfig(Strict):
     """See ``sampling.SamplingSettings``."""
 
     steps: Annotated[int, Field(ge=1)] = 28
@@ -191,7 +189,7 @@ class SamplingConfig(_Strict):
     """Weights of adapters, where they are not 1."""
 
 
-class AsasrConfig(_Strict):
+class AsasrConfig(Strict):
     """A whole experiment: one file holds the model, its stages and the arms of an ablation."""
 
     name: str
@@ -264,18 +262,10 @@ def read_config(
     if name in shipped:
         text = presets.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(source).is_file():
-        try:
-            text = Path(source).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrainingConfigError(f"{name}: cannot be read ({error})") from None
+        text = read_file(Path(source), TrainingConfigError)
     else:
         raise TrainingConfigError(f"no configuration '{name}': neither a file nor shipped ({', '.join(shipped)})")
-    try:
-        content = read_yaml(text, name)
-    except YamlError as error:
-        raise TrainingConfigError(str(error)) from None
-    if not isinstance(content, dict):
-        raise TrainingConfigError(f"{name}: holds no keys")
+    content = read_mapping(text, name, "a configuration", TrainingConfigError)
     if name not in shipped:
         with contextlib.suppress(AttributeError, TypeError):  # sections of other types: the model says it better
             _place_paths(content, Path(source).parent)
@@ -283,10 +273,7 @@ def read_config(
         content["preference"] = _with_arm(name, content, arm)
     for key, value in (overrides or {}).items():
         _put(name, content, key.split("."), value)
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise TrainingConfigError(f"{name}: {_explain(error, kind)}") from None
+    return validated(kind, content, name, TrainingConfigError)
 
 
 def _with_arm(name: str, content: dict[str, Any], arm: str) -> dict[str, Any] | None:
@@ -324,34 +311,6 @@ def _put(name: str, content: dict[str, Any], path: list[str], value: Any) -> Non
             raise TrainingConfigError(f"{name}: '{'.'.join(path)}' leads through '{section}', which has no keys")
         content = inner
     content[key] = value
-
-
-def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        said = problem["msg"].removeprefix("Value error, ")
-        return f"'{place}': {said}" if place else said
-    known = _fields(kind, problem["loc"][:-1])
-    nearest = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1, cutoff=0.4)
-    hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})" if known else ""
-    return f"unknown key '{place}'{hint}"
-
-
-def _fields(kind: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Keys of the section that a path leads to."""
-    for part in path:
-        if isinstance(part, str) and part in kind.model_fields:
-            kind = next(iter(_models(kind.model_fields[part].annotation)), kind)
-    return list(kind.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a field's type mentions: itself, or inside of a union or a tuple."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 def _names(presets: Any) -> tuple[str, ...]:

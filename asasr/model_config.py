@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from ..datasets.strict import Strict
 from .choices import Family, LoraScope, Prediction, Resize, Role, Text
 
 Number = Annotated[float, Field(strict=False)]
@@ -18,12 +19,6 @@ HUB = "hub:"
 
 _RANK = 16
 """Of the ASASR authors' ``dpo`` and ``adv`` adapters; their ``sr`` has 128."""
-
-
-class Strict(BaseModel):
-    """A section whose unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class HubFile(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
 from ..datasets.errors import UsageError
+from ..datasets.names import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,7 @@ def get_protocol(name: str, scale: int | None) -> Protocol:
         return _FIXED[name]
     match = _SCALED_NAME.fullmatch(name)
     if match is None:
-        nearest = difflib.get_close_matches(name, protocol_names(), n=1, cutoff=0.5)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise ProtocolError(f"unknown protocol '{name}'{hint} (known: {', '.join(protocol_names())})")
+        raise ProtocolError(f"unknown protocol '{name}'{did_you_mean(name, protocol_names())}")
     own = protocol_scale(name)
     if own is None and scale is None:
         raise ProtocolError(f"protocol '{name}' needs a scale: write it in place of the S, or give --scale")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..datasets.errors import UsageError
-from ..datasets.names import name_problem
-from ..datasets.yaml_text import YamlError, read_yaml
+from ..datasets.names import did_you_mean, name_problem
+from ..datasets.strict import Strict, read_file, read_mapping, validated
 from ..methods.reference import anchored
 from .metrics.third_party import anchored as metric_beside
 from .protocols import protocol_scale, rescaled
@@ -25,11 +24,7 @@ class SpecError(UsageError, ValueError):
     """A spec that cannot be used; the message names the file, the key and the remedy."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DatasetEntry(_Strict):
+class DatasetEntry(Strict):
     """A dataset given by folders instead of by its card."""
 
     name: str
@@ -57,7 +52,7 @@ class DatasetEntry(_Strict):
         return self
 
 
-class Spec(_Strict):
+class Spec(Strict):
     """One experiment. Unknown keys are errors; every default is visible here."""
 
     name: str
@@ -93,7 +88,7 @@ class Spec(_Strict):
     fail. External programs have a ``timeout`` of their own. Default: any time. No value depends on it."""
     executor: Literal["local", "ray", "slurm"] = "local"
     """Where the work is done; no value depends on it."""
-    cluster: dict[str, Any] = {}
+    cluster: dict[str, Any] = Field(default_factory=dict)
     """Options of the executors ray and slurm; see docs/clusters.md."""
     batch: Annotated[int, Field(ge=1)] | None = None
     """Images of one size that networks measure together; default 8 on a GPU, 1 on a CPU. No value depends on it."""
@@ -149,29 +144,19 @@ def load_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) ->
     else:
         path = Path(source)
         if not path.is_file():
-            nearest = difflib.get_close_matches(name, shipped_specs(), n=1)
-            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-            raise SpecError(f"no spec file '{name}' and no shipped spec of that name{hint}"
-                            f" (shipped: {', '.join(shipped_specs())})")  # fmt: skip
+            hint = did_you_mean(name, shipped_specs(), "asasr-bench list specs")
+            raise SpecError(f"{name}: neither a spec file nor the name of a shipped spec{hint}")
         base = path.resolve().parent
-        text = _read_text(path)
+        text = read_file(path, SpecError)
     return parse_spec(text, origin=name, base=base, overrides=overrides)
 
 
 def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
     """Parse a spec's YAML; ``origin`` names it in errors, ``base`` is what its relative folders are relative to."""
-    try:
-        document = read_yaml(text, origin)
-    except YamlError as error:
-        raise SpecError(str(error)) from None
-    if not isinstance(document, dict):
-        raise SpecError(f"{origin}: a spec is a mapping of keys to values")
+    document = read_mapping(text, origin, "a spec", SpecError)
     if base is not None:
         document = _anchored(document, base)
-    try:
-        return Spec.model_validate({**document, **_with_scale(document, dict(overrides or {}))})
-    except ValidationError as error:
-        raise SpecError(f"{origin}: {'; '.join(_explain(problem) for problem in _causes(error))}") from None
+    return validated(Spec, {**document, **_with_scale(document, dict(overrides or {}))}, origin, SpecError)
 
 
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -183,13 +168,6 @@ def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[
         if scale is not None:
             overrides["scale"] = scale
     return overrides
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read ({error})") from None
 
 
 _FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels")
@@ -216,25 +194,3 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
         else value
         for key, value in document.items()
     }
-
-
-def _causes(error: ValidationError) -> list[Any]:
-    """The errors less those that follow from others: a list is also too short once its wrong items are dropped."""
-    problems = error.errors()
-    wrong = {problem["loc"][0] for problem in problems if len(problem["loc"]) > 1}
-    return [problem for problem in problems if problem["type"] != "too_short" or problem["loc"][0] not in wrong]
-
-
-def _explain(problem: Any) -> str:
-    """One pydantic error in plain words, with the nearest valid key for an unknown one."""
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("DatasetEntry", "str", "dict[str,any]"))
-    if problem["type"] == "extra_forbidden":
-        key = str(problem["loc"][-1])
-        model = DatasetEntry if "DatasetEntry" in problem["loc"] else Spec
-        nearest = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0.4)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else f"; known keys: {', '.join(model.model_fields)}"
-        return f"unknown key '{where}'{hint}"
-    if problem["type"] == "missing":
-        return f"key '{where}' is missing"
-    said = str(problem["msg"]).removeprefix("Value error, ")
-    return f"'{where}': {said}" if where else said

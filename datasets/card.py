@@ -6,14 +6,14 @@ import os
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from .errors import DatasetError
 from .ground_truth.kinds import VOID
-from .names import leaves_folder, name_problem, suggestion
-from .yaml_text import YamlError, read_yaml
+from .names import did_you_mean, leaves_folder, name_problem
+from .strict import Strict, read_yaml, validated
 
 
 def _inside(place: str) -> str:
@@ -39,10 +39,8 @@ Place = Annotated[str, AfterValidator(_inside)]
 """A path inside the set's own folder."""
 
 
-class Source(BaseModel):
+class Source(Strict):
     """Where a set's files are: an archive, or the base address of a list of files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     url: Annotated[str, AfterValidator(_web_address)]
     list: bool = False
@@ -51,14 +49,12 @@ class Source(BaseModel):
     """Name of the archive where the address does not end in it."""
     sha256: str | None = None
     """None: nobody published it; the first download is noted and later ones must equal it."""
-    unpack: dict[str, Place] = {}
+    unpack: dict[str, Place] = Field(default_factory=dict)
     """Folders of the archive, and the set's folders that take their images."""
 
 
-class DatasetCard(BaseModel):
+class DatasetCard(Strict):
     """One published or built-in set of images."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     id: Annotated[str, AfterValidator(_folder_name)]
     title: str
@@ -124,7 +120,7 @@ def load_card(id: str) -> DatasetCard:
         DatasetError: no card has it.
     """
     if id not in card_ids():
-        hint = suggestion(id, card_ids(), "asasr-bench list datasets")
+        hint = did_you_mean(id, card_ids(), "asasr-bench list datasets")
         raise DatasetError(f"unknown dataset '{id}'{hint}; a folder is given as NAME=HR_DIR")
     return parse_card(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8"), f"card '{id}'")
 
@@ -136,17 +132,7 @@ def parse_card(text: str, origin: str) -> DatasetCard:
         DatasetError: not YAML, or a key or value that a card cannot have, such as a path that leads out of the set's
             folder.
     """
-    try:
-        return DatasetCard.model_validate(read_yaml(text, origin))
-    except YamlError as error:
-        raise DatasetError(str(error)) from None
-    except ValidationError as error:
-        raise DatasetError(f"{origin}: {'; '.join(map(_explain, error.errors()))}") from None
-
-
-def _explain(problem: Any) -> str:
-    key = ".".join(map(str, problem["loc"]))
-    return f"'{key}': {problem['msg'].removeprefix('Value error, ')}" if key else str(problem["msg"])
+    return validated(DatasetCard, read_yaml(text, origin, DatasetError), origin, DatasetError)
 
 
 def listed_files(id: str) -> list[tuple[str | None, str, str]]:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UsageError
 from .imresize import imresize
+from .names import did_you_mean
 
 LQ_FILES = "files"
 """LQ rule: the LQ files are given."""
@@ -39,9 +38,7 @@ def parse_lq_rule(rule: str, scale: int) -> str:
     name, _, seed = rest.partition(":")
     known = [MATLAB_BICUBIC, *(f"{_DEGRADATION}:{name}" for name in preset_names())]
     if kind != _DEGRADATION or name not in preset_names():
-        nearest = difflib.get_close_matches(rule, known, n=1)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise LqRuleError(f"unknown LQ rule '{rule}'{hint} (known: {', '.join(known)}; a seed may follow, as in :1)")
+        raise LqRuleError(f"unknown LQ rule '{rule}'{did_you_mean(rule, known)} (a seed may follow, as in :1)")
     if not (seed or "0").isdecimal():
         raise LqRuleError(f"LQ rule '{rule}': the seed is a whole number, not '{seed}'")
     if preset(name).scale != scale:

@@ -8,17 +8,21 @@ from collections.abc import Iterable
 _LONGEST = 200
 
 
-def suggestion(name: str, known: Iterable[str], listing: str) -> str:
-    """What follows a name that nobody knows: the nearest of the known ones, and where all of them are listed.
+def did_you_mean(name: str, known: Iterable[str], listing: str = "") -> str:
+    """What follows a name that nobody knows: ``; did you mean 'x'?``, or all known names where none is near.
 
     Args:
-        listing: the command that lists them.
+        name: as it was given; of ``WHAT:DETAIL`` the first part may be what is near.
+        known: all that it could have been.
+        listing: the command that lists them, named in place of many names.
     """
     ids = {id.lower(): id for id in known}
     whole = difflib.get_close_matches(name.lower(), ids, n=2, cutoff=0.5)
     nearest = whole or difflib.get_close_matches(name.partition(":")[0].lower(), ids, n=2, cutoff=0.5)
-    meant = f" did you mean {' or '.join(repr(ids[match]) for match in nearest)}?" if nearest else ""
-    return f";{meant} see '{listing}'"
+    see = f" see '{listing}'" if listing else ""
+    if nearest:
+        return f"; did you mean {' or '.join(repr(ids[match]) for match in nearest)}?{see}"
+    return f";{see}" if listing else f"; known: {', '.join(ids.values()) or 'none'}"
 
 
 def name_problem(name: str, *, file: bool = False) -> str:

@@ -19,7 +19,7 @@ from ..asasr.config import MODEL_FILE, DataConfig, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
 from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
 from ..asasr.model_config import HUB, names_a_folder
-from ..datasets.yaml_text import YamlError, read_yaml
+from ..datasets.strict import read_file, read_mapping
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
 from .weights.files import digest_of
@@ -187,15 +187,11 @@ def load(
 
 def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
     """A model's file as a whole, its sections ``model`` (without adapters) and ``sampling``, and the adapters."""
+    content = read_mapping(read_file(path, MethodError), path, "the description of a model", MethodError)
     try:
-        content = dict(read_yaml(path.read_text(encoding="utf-8"), path))
         model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
         adapters = dict(model.pop("adapters", None) or {})
         str(content["name"]), str(model["family"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise MethodError(f"{path}: cannot be read ({error})") from None
-    except YamlError as error:
-        raise MethodError(str(error)) from None
     except (KeyError, TypeError, ValueError) as error:
         raise MethodError(
             f"{path}: is no description of a model ({type(error).__name__}: {error}); give a folder that 'train' wrote"

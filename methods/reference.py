@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -11,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import Field, create_model
 
 from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from ..datasets.names import name_problem
+from ..datasets.strict import Strict, validated
 from .asasr import PREFIX as ASASR
 from .asasr import SMALL_DIFFUSION, shipped_names
 from .diffusion.pipelines import pipeline_ids
@@ -83,11 +83,11 @@ class MethodReference:
 
 
 @lru_cache(maxsize=1)
-def _mapping() -> type[BaseModel]:
+def _mapping() -> type[Strict]:
     """What checks a mapping from outside: the fields of a reference, and no others."""
     hints, blank = get_type_hints(MethodReference, include_extras=True), MethodReference()
     keys: dict[str, Any] = {key.name: (hints[key.name], getattr(blank, key.name)) for key in fields(MethodReference)}
-    return create_model("MethodReference", __config__=ConfigDict(extra="forbid", strict=True), **keys)
+    return create_model("MethodReference", __base__=Strict, **keys)
 
 
 def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
@@ -103,10 +103,8 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         parsed = _from_text(reference)
         _require_a_name(parsed.name)
         return parsed
-    try:
-        parsed = MethodReference(**dict(_mapping().model_validate(dict(reference))))
-    except ValidationError as error:
-        raise MethodReferenceError(f"method {dict(reference)}: {_explain(error.errors()[0])}") from None
+    origin = f"method {dict(reference)}"
+    parsed = MethodReference(**dict(validated(_mapping(), dict(reference), origin, MethodReferenceError)))
     _require_a_name(parsed.name)
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
@@ -216,12 +214,3 @@ def _from_text(text: str) -> MethodReference:
     if ":" in text:
         return MethodReference(object=text)
     return MethodReference(id=text)
-
-
-def _explain(problem: Any) -> str:
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] != "extra_forbidden":
-        return f"'{key}': {problem['msg']}"
-    known = [key.name for key in fields(MethodReference)]
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-    return f"unknown key '{key}'" + (f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..datasets.names import suggestion
+from ..datasets.names import did_you_mean
 from .entry import MethodEntry
 from .errors import MissingWeightsError, UnknownMethodError
 from .interface import AnyMethod
@@ -42,7 +42,7 @@ class Registry:
                 return entry
         id = reference.id or ""
         raise UnknownMethodError(
-            f"unknown method '{id}'{suggestion(id, self.names(), 'asasr-bench list methods')}; also a weight file,"
+            f"unknown method '{id}'{did_you_mean(id, self.names(), 'asasr-bench list methods')}; also a weight file,"
             " predictions:DIR, recipe:NAME@CLONE, module:object, ./FILE.py:object"
         )
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+
+from ...datasets.strict import Strict
 
 _FREE_TO_CHANGE = {
     "save_minutes", "log_every", "workers", "trackers", "validate_every", "validate_images", "best", "keep"
 }  # fmt: skip
 
 
-class Section(BaseModel):
+class Section(Strict):
     """A part of a configuration whose unknown keys are errors.
 
     Keys of ``added`` came in a later release: they are written only where they differ from their default, so that what
     earlier releases stored (settings of a training that is to go on, digests of studies) stays equal.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     added: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")

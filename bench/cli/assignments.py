@@ -21,15 +21,12 @@ def assignments(texts: Iterable[str] | None, option: str) -> dict[str, Any]:
     Raises:
         AssignmentError: no ``=``, or a value that is not YAML.
     """
-    from ...datasets.yaml_text import YamlError, read_yaml
+    from ...datasets.strict import read_yaml
 
     values: dict[str, Any] = {}
     for text in texts or ():
         key, equals, value = text.partition("=")
         if not equals:
             raise AssignmentError(f"{option} {text}: write KEY=VALUE")
-        try:
-            values[key] = read_yaml(value, f"{option} {key}")
-        except YamlError as error:
-            raise AssignmentError(str(error)) from None
+        values[key] = read_yaml(value, f"{option} {key}", AssignmentError)
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
@@ -14,10 +13,12 @@ from pydantic import ValidationError
 
 from ...datasets.errors import BenchError
 from ...datasets.images import write_atomically
+from ...datasets.names import did_you_mean
+from ...datasets.strict import explained
 from ..metrics.registry import stored_id
 from ..store.records import Place
 from ..store.store import open_store
-from .baseline_text import FORMAT, parse
+from .baseline_text import FORMAT, BaselineText, parse
 from .snapshot import OutputState, ScoreState, Snapshot, take_snapshot
 
 
@@ -54,9 +55,8 @@ def known_tolerances(tolerances: Mapping[str, float], *snapshots: Snapshot) -> d
     found = {stored_id(metric, ids): value for metric, value in tolerances.items()}
     for metric in found:
         if metric not in ids:
-            near = difflib.get_close_matches(metric.lower(), sorted(ids), n=2, cutoff=0.5)
-            known = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are: {', '.join(sorted(ids))}"
-            raise BaselineError(f"tolerance: no values of metric '{metric}' here; {known}")
+            hint = did_you_mean(metric, sorted(ids))
+            raise BaselineError(f"tolerance: no values of metric '{metric}' here{hint}")
     return found
 
 
@@ -75,10 +75,8 @@ def read_baseline(path: Path) -> Snapshot:
     try:
         snapshot = parse(text)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = " in ".join([problem["msg"], *filter(None, [".".join(map(str, problem["loc"]))])])
         raise BaselineError(
-            f"{path}: is not a baseline of format {FORMAT}, or is damaged ({where});"
+            f"{path}: is not a baseline of format {FORMAT}, or is damaged ({explained(error, BaselineText)});"
             " make it anew with 'asasr-bench baseline'"
         ) from None
     if not any(score.value is not None for output in snapshot.outputs.values() for score in output.scores.values()):

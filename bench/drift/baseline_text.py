@@ -20,11 +20,12 @@ _Row = tuple[str, int, str, str, str, int, str, str, str, str, _Number, dict[str
 none."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
+_AS_TYPED = ConfigDict(strict=True)
 
 
-class _Origin(_Strict):
+class _Origin(BaseModel):
+    model_config = _AS_TYPED
+
     packages: dict[str, str]
     python: str = ""
     device: str = ""
@@ -32,7 +33,11 @@ class _Origin(_Strict):
     code: str = ""
 
 
-class _Baseline(_Strict):
+class BaselineText(BaseModel):
+    """A baseline's JSON; keys that later versions add are none of ours."""
+
+    model_config = _AS_TYPED
+
     format: Literal[1]
     name: str
     started: str
@@ -42,7 +47,7 @@ class _Baseline(_Strict):
     outputs: list[Annotated[_Row, Field(strict=False)]]
 
     @model_validator(mode="after")
-    def _origins_are_there(self) -> _Baseline:
+    def _origins_are_there(self) -> BaselineText:
         for row in self.outputs:
             numbers = [row[10], *(score[2] for score in row[11].values() if not isinstance(score, str))]
             if any(number is not None and number >= len(self.origins) for number in numbers):
@@ -56,7 +61,7 @@ def parse(text: str) -> Snapshot:
     Raises:
         ValidationError: the text is none; no number in it is NaN, and none but values are infinite.
     """
-    read = _Baseline.model_validate_json(text)
+    read = BaselineText.model_validate_json(text)
     outputs: dict[Place, OutputState] = {}
     for row in read.outputs:
         protocol, scale, dataset, image, method, seed, lq, reference, sr, restoration, origin, scores = row

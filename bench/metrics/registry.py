@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from ...datasets.names import suggestion
+from ...datasets.names import did_you_mean
 from .card import MetricCard
 from .metric import Direction, Metric, MetricError, Pair
 from .shipped import shipped_metrics
@@ -37,17 +36,12 @@ def get_metric(reference: str) -> Metric:
         if reference in installed_metrics():
             return installed_metric(reference)
     except MetricError as error:
-        raise MetricError(f"{error}{_nearest(reference, measures())}") from error
+        raise MetricError(f"{error}{did_you_mean(reference, measures())}") from error
     known = [*metrics, *measures(), *installed_metrics()]
     raise MetricError(
-        f"unknown metric '{reference}'{suggestion(reference, known, 'asasr-bench list metrics')}; also your own:"
+        f"unknown metric '{reference}'{did_you_mean(reference, known, 'asasr-bench list metrics')}; also your own:"
         " FILE.py:NAME, module:NAME"
     )
-
-
-def _nearest(reference: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(reference.partition(":")[0].lower(), list(known), n=2, cutoff=0.4)
-    return f"; did you mean {' or '.join(repr(name) for name in nearest)}?" if nearest else ""
 
 
 def metrics_of(ids: Iterable[str], cards: Mapping[str, MetricCard] | None = None) -> dict[str, Metric]:

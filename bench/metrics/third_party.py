@@ -148,21 +148,17 @@ def _value(function: Function, pair: Pair, needs: str) -> float:
 
 
 def _card(card: Mapping[str, Any]) -> dict[str, Any]:
-    from pydantic import ValidationError
+    from ...datasets.strict import validated
 
-    try:
-        return _model().model_validate(dict(card)).model_dump()
-    except ValidationError as error:
-        said = (f"'{'.'.join(map(str, problem['loc']))}': {problem['msg']}" for problem in error.errors())
-        raise MetricError(f"its card is wrong: {'; '.join(said)}") from None
+    return validated(_model(), dict(card), "its card is wrong", MetricError).model_dump()
 
 
 def _model() -> type[BaseModel]:
-    from pydantic import BaseModel, ConfigDict, Field
+    from pydantic import Field
 
-    class Card(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
+    from ...datasets.strict import Strict
 
+    class Card(Strict):
         id: str
         title: str = ""
         unit: str = ""

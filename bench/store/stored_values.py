@@ -69,14 +69,9 @@ def run_provenance(text: object) -> dict[str, Any]:
 
 def _valid(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
     """Fields as they are, where those that readers use have the types in which runs write them."""
-    from pydantic import ValidationError
+    from ...datasets.strict import validated
 
-    try:
-        _models()[kind].model_validate(fields)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise DamagedRowError(f"has something else where '{where}' should be ({problem['msg']})") from None
+    validated(_models()[kind], fields, "is not as a run writes it", DamagedRowError)
     return fields
 
 

@@ -5,7 +5,6 @@ Nothing of that code is imported; it runs in its own environment, by the command
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import shutil
 import tempfile
@@ -15,9 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from ...datasets.names import did_you_mean
+from ...datasets.strict import Strict, read_yaml, validated
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError, UnknownMethodError
 from ..interface import AnyMethod, Interface, MethodCard
@@ -28,10 +28,8 @@ PREFIX = "recipe:"
 _SUFFIX = ".yaml"
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """One published method's repository and how to run it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     summary: str
     family: Literal["diffusion", "flow"]
@@ -149,11 +147,9 @@ def load_recipe(id: str) -> Recipe:
         UnknownMethodError: there is none; the message names the nearest.
     """
     if id not in recipe_ids():
-        nearest = difflib.get_close_matches(id, recipe_ids(), n=1, cutoff=0.4)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise UnknownMethodError(f"unknown recipe '{id}'{hint} (known: {', '.join(recipe_ids())})")
+        raise UnknownMethodError(f"unknown recipe '{id}'{did_you_mean(id, recipe_ids())}")
     text = files(__package__).joinpath("recipes", id.removeprefix(PREFIX) + _SUFFIX).read_text(encoding="utf-8")
-    return Recipe.model_validate(yaml.safe_load(text))
+    return validated(Recipe, read_yaml(text, id, MethodError), id, MethodError)
 
 
 def recipe_card(id: str) -> MethodCard:

@@ -8,9 +8,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from ...datasets.strict import Strict, read_yaml, validated
 from ..errors import MethodError
 
 
@@ -18,10 +18,8 @@ class PublishedError(MethodError):
     """No published table of that id, or a table that is not whole."""
 
 
-class PublishedSet(BaseModel):
+class PublishedSet(Strict):
     """One dataset of a table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     dataset: str
     """Id of the dataset's card where there is one; sets that nobody can get have names of their own."""
@@ -45,10 +43,8 @@ class PublishedSet(BaseModel):
         return self
 
 
-class PublishedTable(BaseModel):
+class PublishedTable(Strict):
     """What one source says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     source: str
     kind: Literal["print", "log", "quoted"]
@@ -57,7 +53,7 @@ class PublishedTable(BaseModel):
     """Ours where the source measured the same way (``S`` stands for the scale); others are names without code."""
     conventions: str = ""
     """What is known of how it was measured where the protocol is not ours."""
-    elsewhere: dict[str, str] = {}
+    elsewhere: dict[str, str] = Field(default_factory=dict)
     """Metrics of it that the product does not have, or of which it is not known that they are the same, and why."""
     sets: Annotated[tuple[PublishedSet, ...], Field(strict=False)]
 
@@ -104,10 +100,9 @@ def published_tables() -> Mapping[str, PublishedTable]:
     folder = files(__package__)
     for file in sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name):
         id = file.name.removesuffix(".yaml")
-        try:
-            tables[id] = PublishedTable.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-        except (ValidationError, yaml.YAMLError) as error:
-            raise PublishedError(f"published table '{id}': {error}") from None
+        origin = f"published table '{id}'"
+        content = read_yaml(file.read_text(encoding="utf-8"), origin, PublishedError)
+        tables[id] = validated(PublishedTable, content, origin, PublishedError)
     return tables
 
 

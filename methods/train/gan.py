@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -21,6 +21,7 @@ from ...asasr.training.settings import TrainingSettings
 from ...asasr.training.sources import training_pairs
 from ...asasr.training.stages import Place
 from ...asasr.training.states import writing_into
+from ...datasets.strict import Strict
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
 from .perceptual import vgg16_distance
 
@@ -29,11 +30,7 @@ GENERATOR_FILE = "generator.safetensors"
 """What a finished training leaves in its folder: an ordinary weight file."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class GeneratorConfig(_Strict):
+class GeneratorConfig(Strict):
     """See ``compact_generator``."""
 
     width: Annotated[int, Field(ge=1)] = 64
@@ -42,7 +39,7 @@ class GeneratorConfig(_Strict):
     """Safetensors file of such a network, in place of random weights."""
 
 
-class DiscriminatorConfig(_Strict):
+class DiscriminatorConfig(Strict):
     """See ``PatchDiscriminator``."""
 
     width: Annotated[int, Field(ge=1)] = 48
@@ -58,7 +55,7 @@ class GanStage(TrainingSettings):
     adversarial: Number = 0.1
 
 
-class GanConfig(_Strict):
+class GanConfig(Strict):
     """A GAN's networks, data and training: one YAML file with strict keys."""
 
     name: str

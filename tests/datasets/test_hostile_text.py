@@ -13,7 +13,7 @@ from asasr_bench.datasets.ground_truth.instances import read_instances
 from asasr_bench.datasets.ground_truth.kinds import TruthError
 from asasr_bench.datasets.ground_truth.text import read_text_truth
 from asasr_bench.datasets.names import leaves_folder, name_problem, printable
-from asasr_bench.datasets.yaml_text import YamlError, read_yaml
+from asasr_bench.datasets.strict import YamlError, read_yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image

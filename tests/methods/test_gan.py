@@ -249,7 +249,7 @@ def test_the_shipped_gan_beats_bicubic_on_set14(shared: Path, tmp_path: Path) ->
 
 
 def test_wrong_keys_are_told() -> None:
-    with pytest.raises(TrainingConfigError, match=r"unknown key 'gan\.textur'; did you mean 'texture'"):
+    with pytest.raises(TrainingConfigError, match=r"'gan\.textur': unknown key; did you mean 'texture'"):
         load_gan_config("compact-gan", {"gan.textur": 1})
     with pytest.raises(
         TrainingConfigError, match=r"no configuration 'compact': neither a file nor shipped \(compact-gan\)"

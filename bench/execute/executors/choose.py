@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from ....datasets.strict import validated
 from ...spec import Spec, SpecError
 from .executor import Executor, InProcess
 from .local import LocalProcesses
@@ -35,10 +34,4 @@ def choose(spec: Spec, store: Path) -> Iterator[Executor]:
 
 
 def _ray_options(spec: Spec) -> RayOptions:
-    try:
-        return RayOptions.model_validate(spec.cluster)
-    except ValidationError as error:
-        told = "; ".join(f"'{problem['loc'][0]}': {problem['msg']}" for problem in error.errors())
-        raise SpecError(
-            f"spec '{spec.name}': cluster: {told} (options of ray: {', '.join(RayOptions.model_fields)})"
-        ) from None
+    return validated(RayOptions, spec.cluster, f"spec '{spec.name}': cluster", SpecError)

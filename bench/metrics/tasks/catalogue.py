@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import lru_cache
 
+from ....datasets.names import did_you_mean
 from ..metric import Metric, MetricError
 from .detection import metrics as object_metrics
 from .detection.engines import detector
@@ -69,9 +69,7 @@ def _engine(name: str, engine: str) -> tuple[EngineEntry, Make]:
     kind, _, file = engine.partition("/")
     if name in text_metrics.MEASURES:
         if engine not in readers():
-            nearest = difflib.get_close_matches(engine, readers(), n=1)
-            hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-            raise EngineError(f"unknown OCR engine '{engine}'{hint} (known: {', '.join(readers())})")
+            raise EngineError(f"unknown OCR engine '{engine}'{did_you_mean(engine, readers())}")
         return readers()[engine], text_metrics.text_metric
     if name in label_metrics.MEASURES:
         return segmenter(kind, file), label_metrics.label_metric

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from ....datasets.names import did_you_mean
+from ....datasets.strict import Strict, validated
 from ...analysis.leaderboard import FormatError
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -15,10 +16,8 @@ Number = Annotated[float, Field(strict=False)]
 BoxNumbers = Annotated[tuple[int, int, int, int], Field(strict=False)]
 
 
-class FigureOptions(BaseModel):
+class FigureOptions(Strict):
     """What all kinds share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     kind: str
     name: str | None = None
@@ -82,7 +81,7 @@ class SensitivityOptions(FigureOptions):
     kind: Literal["sensitivity"]
     parameter: str = "sampling.steps"
     """Dotted key of the methods' references in specs; the label of the axis."""
-    values: Annotated[dict[str, Number], Field(strict=False)] = {}
+    values: Annotated[dict[str, Number], Field(strict=False)] = Field(default_factory=dict)
     """Method to parameter, where references do not say it."""
     y: Texts = ("lsd",)
     """One panel for each metric."""
@@ -156,21 +155,8 @@ def parse_options(given: Any, origin: str) -> FigureOptions:
         raise FormatError(f"{origin}: a figure is a mapping with a key 'kind' (one of {', '.join(KINDS)})")
     kind = given["kind"]
     if kind not in KINDS:
-        nearest = difflib.get_close_matches(kind, KINDS, n=1)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else ""
-        raise FormatError(f"{origin}: unknown figure '{kind}'{hint} (known: {', '.join(KINDS)})")
-    model = KINDS[kind]
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        if problem["type"] != "extra_forbidden":
-            raise FormatError(f"{origin}: figure '{kind}': '{place}': {problem['msg']}") from None
-        known = list(model.model_fields)
-        nearest = difflib.get_close_matches(place, known, n=1, cutoff=0.4)
-        hint = f"; did you mean '{nearest[0]}'?" if nearest else f" (known: {', '.join(known)})"
-        raise FormatError(f"{origin}: figure '{kind}' has no key '{place}'{hint}") from None
+        raise FormatError(f"{origin}: unknown figure '{kind}'{did_you_mean(kind, KINDS)}")
+    return validated(KINDS[kind], given, f"{origin}: figure '{kind}'", FormatError)
 
 
 def anchored(options: FigureOptions, base: Path) -> FigureOptions:

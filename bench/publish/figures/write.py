@@ -10,7 +10,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ....datasets.images import write_atomically
-from ....datasets.yaml_text import YamlError, read_yaml
+from ....datasets.names import did_you_mean
+from ....datasets.strict import read_file, read_yaml
 from ....reports.figures.style import render
 from ...analysis.leaderboard import FormatError
 from ...store.images import StoreError
@@ -66,17 +67,13 @@ def write_figure_list(path: Path, root: Path | None = None, out: Path | None = N
         FormatError: no such list, or an entry that cannot be used.
         StoreError: see ``write_figures``.
     """
-    try:
-        content = read_yaml(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: cannot be read as a figure list ({error})") from None
-    except YamlError as error:
-        raise FormatError(str(error)) from None
+    content = read_yaml(read_file(path, FormatError), path, FormatError)
     if not isinstance(content, dict) or not isinstance(content.get("figures"), list):
         raise FormatError(f"{path}: a figure list has a key 'figures' with a list of figures, and 'store' and 'out'")
     unknown = sorted(set(content) - {"store", "out", "figures"})
     if unknown:
-        raise FormatError(f"{path}: unknown key '{unknown[0]}' (known: store, out, figures)")
+        hint = did_you_mean(unknown[0], ("store", "out", "figures"))
+        raise FormatError(f"{path}: '{unknown[0]}': unknown key{hint}")
     shared = {"store": content["store"]} if "store" in content else {}
     entries = []
     for number, given in enumerate(content["figures"], start=1):

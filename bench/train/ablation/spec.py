@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ....datasets.yaml_text import YamlError, read_yaml
+from ....datasets.strict import Strict, read_file, read_mapping, validated
 from ...spec import Spec, SpecError, parse_spec
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Interaction(_Strict):
+class Interaction(Strict):
     """A two-by-two design: arms with neither factor, with one of them, and with both."""
 
     factors: Annotated[tuple[str, str], Field(strict=False)]
@@ -36,7 +32,7 @@ class Interaction(_Strict):
         return self.neither, self.first, self.second, self.both
 
 
-class AblationSpec(_Strict):
+class AblationSpec(Strict):
     """What is varied, and how it is measured."""
 
     name: str
@@ -49,12 +45,12 @@ class AblationSpec(_Strict):
     """``asasr:NAME`` or ``asasr:FOLDER``: the model from which all arms start, instead of a prior trained here."""
     adversary: str | None = None
     """File of the adversary of all arms, or ``small-adversary``, instead of one trained here."""
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Keys of the configuration to replace in all arms, such as ``preference.steps: 100``."""
-    arms: dict[str, str | dict[str, Any] | None] = {}
+    arms: dict[str, str | dict[str, Any] | None] = Field(default_factory=dict)
     """Name to dotted keys to replace; ``null``: the prior alone; a text: a method that is trained already, or the
     configuration's arm of that name. Empty, without a grid: the configuration's own arms."""
-    grid: dict[str, Annotated[tuple[Any, ...], Field(strict=False, min_length=1)]] = {}
+    grid: dict[str, Annotated[tuple[Any, ...], Field(strict=False, min_length=1)]] = Field(default_factory=dict)
     """Dotted keys to lists of values; each combination is an arm more."""
     training_seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (0,)
     """Each arm is trained once for each; values are averaged over them."""
@@ -116,21 +112,8 @@ def load_ablation(
     path = study_file(source)
     if not path.is_file():
         raise SpecError(f"no ablation '{source}': neither a file nor shipped ({', '.join(shipped_studies())})")
-    try:
-        content = read_yaml(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read as an ablation ({error})") from None
-    except YamlError as error:
-        raise SpecError(str(error)) from None
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: an ablation is a mapping of keys to values")
-    try:
-        spec = AblationSpec.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        known = f" (known: {', '.join(AblationSpec.model_fields)})" if problem["type"] == "extra_forbidden" else ""
-        raise SpecError(f"{path}: '{place}': {problem['msg'].removeprefix('Value error, ')}{known}") from None
+    content = read_mapping(read_file(path, SpecError), path, "an ablation", SpecError)
+    spec = validated(AblationSpec, content, path, SpecError)
     base = path.resolve().parent
     folders = [folder.resolve() for folder in data] or [base / folder for folder in spec.data]
     measured = {**spec.evaluation, **(evaluation or {})}

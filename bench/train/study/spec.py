@@ -7,21 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ....asasr.guidance import GuidanceWeight, check_weight
-from ....datasets.yaml_text import YamlError, read_yaml
+from ....datasets.strict import Strict, YamlError, read_file, read_mapping, read_yaml, validated
 from ...spec import SpecError
 
 PRIOR = "prior"
 """Name of the model from which all arms start."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ArmPlan(_Strict):
+class ArmPlan(Strict):
     """One way of training, at each value of beta."""
 
     set: dict[str, Any] = {}
@@ -32,7 +28,7 @@ class ArmPlan(_Strict):
     """Of its adversary; None: the study's first."""
 
 
-class Frontier(_Strict):
+class Frontier(Strict):
     """Points of the prior that cost no training: what an arm has to beat where its distortion is equal."""
 
     steps: Annotated[tuple[int, ...], Field(strict=False, min_length=2)]
@@ -43,7 +39,7 @@ class Frontier(_Strict):
     """Shares of the mean of ``blend_samples`` samples in a mixture with one sample, all of ``blend_steps`` steps."""
 
 
-class Guidance(_Strict):
+class Guidance(Strict):
     """Samplers that go away from an adversary; they need no training but the adversary's."""
 
     arms: Annotated[tuple[str, ...], Field(strict=False)]
@@ -66,7 +62,7 @@ class Guidance(_Strict):
         return float(value)
 
 
-class Measurement(_Strict):
+class Measurement(Strict):
     """What images are measured, and how."""
 
     protocol: str
@@ -85,7 +81,7 @@ class Measurement(_Strict):
     """Metrics whose standardised differences from the prior at equal distortion are averaged: the least is chosen."""
 
 
-class Contrast(_Strict):
+class Contrast(Strict):
     """Two families that are compared on all sets, at all steps, in all metrics."""
 
     first: str
@@ -97,7 +93,7 @@ class Contrast(_Strict):
     """The second's points: numbers of steps, or the prior's mixtures of one sample with the mean of several."""
 
 
-class Study(_Strict):
+class Study(Strict):
     """A planned study."""
 
     name: str
@@ -165,8 +161,8 @@ class Study(_Strict):
 def is_planned(path: Path) -> bool:
     """Whether a YAML file is a planned study and no ablation of another kind."""
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError, YamlError):
+        content = read_yaml(read_file(path), path)
+    except YamlError:
         return False
     return isinstance(content, dict) and content.get("kind") == "planned"
 
@@ -181,14 +177,7 @@ def load_study(path: Path, *, quick: bool = False, data: Sequence[Path] = ()) ->
     Raises:
         SpecError: no such file, or a key or value that a study cannot have.
     """
-    try:
-        content = read_yaml(path.read_text(encoding="utf-8"), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read as a study ({error})") from None
-    except YamlError as error:
-        raise SpecError(str(error)) from None
-    if not isinstance(content, dict):
-        raise SpecError(f"{path}: a study is a mapping of keys to values")
+    content = read_mapping(read_file(path, SpecError), path, "a study", SpecError)
     if quick:
         if not content.get("quick"):
             raise SpecError(f"{path}: has no short form (section 'quick')")
@@ -196,12 +185,7 @@ def load_study(path: Path, *, quick: bool = False, data: Sequence[Path] = ()) ->
             _put(content, key.split("."), value)
     folders = [folder.resolve() for folder in data] or [path.resolve().parent / one for one in content.get("data", ())]
     content["data"] = [str(folder) for folder in folders]
-    try:
-        return Study.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise SpecError(f"{path}: '{place}': {problem['msg'].removeprefix('Value error, ')}") from None
+    return validated(Study, content, path, SpecError)
 
 
 def _put(content: dict[str, Any], path: list[str], value: Any) -> None:

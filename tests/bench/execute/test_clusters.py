@@ -296,7 +296,7 @@ def test_slurm_that_is_not_there_is_told(tmp_path: Path) -> None:
     ("more", "told"),
     [
         ({"executor": "ray", "cluster": {"addres": "a"}}, r"'addres'.*options of ray: address, shared"),
-        ({"executor": "dask"}, "'executor': Input should be 'local', 'ray' or 'slurm'"),
+        ({"executor": "dask"}, "'executor': should be 'local', 'ray' or 'slurm'"),
         ({"cluster": {"shared": True}}, "choose one"),
     ],
 )
@@ -308,7 +308,7 @@ def test_wrong_words_of_a_spec_are_named(hr: Path, tmp_path: Path, more: dict[st
 def test_wrong_words_about_clusters_get_one_line(hr: Path, tmp_path: Path, command) -> None:
     words = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "bicubic", "--store", tmp_path / "s")
     for more, told in (
-        (("--executor", "ray", "--cluster", "cpus=0"), "'cpus': Input should be greater than 0"),
+        (("--executor", "ray", "--cluster", "cpus=0"), "'cpus': should be greater than 0, not 0"),
         (("--cluster", "shared"), "write KEY=VALUE"),
         (("--cluster", "shared={"), "--cluster shared: not valid YAML"),
     ):

@@ -251,7 +251,7 @@ def test_missing_weights_are_unavailable_and_the_others_go_on(hr: Path, tmp_path
 
 def test_an_unknown_key_names_the_nearest(tmp_path: Path, command) -> None:
     (tmp_path / "x.yaml").write_text("name: x\nprotocol: asasr\nmetrics: [psnr_y]\nmethod: [bicubic]\n")
-    assert "unknown key 'method'; did you mean 'methods'" in command("run", "x.yaml", status=2).stderr
+    assert "'method': unknown key; did you mean 'methods'" in command("run", "x.yaml", status=2).stderr
 
 
 def test_size_and_name_mismatches_name_the_files(hr: Path, tmp_path: Path, command) -> None:

@@ -56,7 +56,7 @@ def test_tables_name_the_crop(hr: Path, tmp_path: Path) -> None:
     ("key", "value", "told"),
     [
         ("device", "quantum", r"'device': .*no device 'quantum' \(auto, cpu, cuda, cuda:1, mps, xpu\)$"),
-        ("seeds", [-1], r"'seeds.0': Input should be greater than or equal to 0$"),
+        ("seeds", [-1], r"'seeds.0': should be greater than or equal to 0, not -1$"),
         ("seeds", [], r"'seeds': Tuple should have at least 1 item"),
     ],
 )

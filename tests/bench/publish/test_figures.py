@@ -81,7 +81,7 @@ def test_a_list_draws_all_figures_by_one_command(store: Path, tmp_path: Path, co
     ("entry", "said"),
     [
         ("{kind: curve}", "unknown figure 'curve'; did you mean 'curves'?"),
-        ("{kind: curves, yy: [lsd]}", "figure 'curves' has no key 'yy'; did you mean 'y'?"),
+        ("{kind: curves, yy: [lsd]}", "figure 'curves': 'yy': unknown key; did you mean 'y'"),
         ("{kind: curves, columns: 3}", "'columns'"),
         ("curves", "a figure is a mapping"),
     ],

@@ -215,9 +215,9 @@ def test_shipped_studies_are_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"arm": {}}, r"'arm': .*known: name, summary, config"),
+        ({"arm": {}}, "'arm': unknown key; did you mean 'arms'"),
         ({"interaction": {**STUDY["interaction"], "both": "ful"}}, "no arm 'ful'"),  # type: ignore[dict-item]
-        ({"evaluation": {"protocol": "asasr", "metric": ["psnr_y"]}}, "unknown key 'metric'; did you mean 'metrics'"),
+        ({"evaluation": {"protocol": "asasr", "metric": ["psnr_y"]}}, "'metric': unknown key; did you mean 'metrics'"),
         ({"grid": {"preference.beta": []}}, "grid"),
     ],
 )
