@@ -134,6 +134,7 @@ def write_store(root: Path, what: Written | None = None) -> Path:
     from asasr_bench.bench.plan.jobs import Task, key_of
     from asasr_bench.bench.protocols import get_protocol
     from asasr_bench.bench.store.keys import restoration_key
+    from asasr_bench.bench.store.provenance import Provenance
     from asasr_bench.bench.store.records import CellRecord, OutputRecord
     from asasr_bench.bench.store.store import open_store
     from scipy.ndimage import gaussian_filter
@@ -143,7 +144,7 @@ def write_store(root: Path, what: Written | None = None) -> Path:
     made = {"packages": dict(what.packages), "command": "test", "git": "", "python": "3.12", "platform": "test",
             "device": "cpu", "cores": 2}  # fmt: skip
     with open_store(root, write=True) as store:
-        run = store.begin_run(what.started, {"name": "test", "methods": list(what.methods)}, made)
+        run = store.begin_run(what.started, {"name": "test", "methods": list(what.methods)}, Provenance(**made))
         for name in what.methods:
             store.add_method(name, {"family": what.families.get(name, "gan"), "parameters": 1000, "version": "1"}, "w1")
         for dataset in what.datasets:

@@ -14,7 +14,7 @@ from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
 from ..store.store import open_store
-from .per_image import per_image
+from .per_image import per_image, places_of
 from .sets import combine, paired_sets
 from .statistics import SIGNIFICANT, Paired, holm, paired
 
@@ -103,12 +103,11 @@ def _sets(
 
     The share of wins is over images that have a value of their own.
     """
-    place = ["protocol", "scale", "dataset", "image", "method", "seed"]
     images = set.intersection(*(set(group["image"][group["method"] == name]) for name in (first, second)))
     values = []
     for name in (first, second):
-        rows = group[(group["method"] == name) & group["image"].isin(images)][place].itertuples(index=False, name=None)
-        values.append(combine(metric, {(row[3], row[5]): payloads[row] for row in rows if row in payloads}))
+        places = places_of(group[(group["method"] == name) & group["image"].isin(images)])
+        values.append(combine(metric, {(at.image, at.seed): payloads[at] for at in places if at in payloads}))
     one, other = values
     if one.images != other.images or len(one.images) < 2 or np.isnan(one.pseudo + other.pseudo).any():
         return None

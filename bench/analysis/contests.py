@@ -11,7 +11,7 @@ import pandas as pd
 from ..metrics.metric import Floats, Metric, Payload
 from ..store.records import Place
 from .confidence_set import can_tell, tied_with_best
-from .per_image import per_image
+from .per_image import per_image, places_of
 from .sets import SetValue, combine
 from .statistics import intervals
 
@@ -107,8 +107,8 @@ def _of_sets(
 ) -> Contest:  # fmt: skip
     stored: dict[str, dict[tuple[str, int], Payload]] = {}
     for name, part in group.groupby("method", sort=False):
-        rows = part[["protocol", "scale", "set", "image", "method", "seed"]].itertuples(index=False, name=None)
-        stored[str(name)] = {(place[3], place[5]): payloads[place] for place in rows if place in payloads}
+        places = places_of(part, dataset="set")
+        stored[str(name)] = {(place.image, place.seed): payloads[place] for place in places if place in payloads}
     own = {name: combine(metric, found) for name, found in stored.items()}
     bounds = _intervals({name: one.pseudo for name, one in own.items()})
     entries = [Entry(name, one.value, *bounds[name], len(one.images)) for name, one in own.items()]

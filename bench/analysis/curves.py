@@ -20,12 +20,11 @@ from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
 from ..store.store import open_store
 from .compare import ComparisonError, better_of
-from .per_image import per_image
+from .per_image import per_image, places_of
 from .sets import combine, paired_sets
 from .statistics import Paired, holm, paired
 
 Floats = NDArray[np.float64]
-_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
 
 
 @dataclass(frozen=True)
@@ -164,9 +163,9 @@ def _compare_sets(
     rows = scores[scores["method"].isin(both) & scores["image"].isin(complete)]
     shared = set.intersection(*(set(rows["image"][rows["method"] == name]) for name in both))
     parts: dict[str, dict[tuple[str, int], Payload]] = {name: {} for name in both}
-    for place in rows[rows["image"].isin(shared)][list(_OUTPUT)].itertuples(index=False, name=None):
+    for place in places_of(rows[rows["image"].isin(shared)]):
         if place in payloads:
-            parts[place[4]][place[3], place[5]] = payloads[place]
+            parts[place.method][place.image, place.seed] = payloads[place]
     sets = {name: combine(metric, part) for name, part in parts.items()}
     if len({one.images for one in sets.values()}) > 1 or any(
         one.pseudo.size < 2 or np.isnan(one.pseudo).any() for one in sets.values()

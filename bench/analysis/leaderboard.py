@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from ...reports.escaping import without_folders
 from ..metrics.metric import Metric
 from ..metrics.registry import metrics_of
 from ..store.images import Pixels
+from ..store.records import StoredMethod, StoredRun
 from ..store.store import Store, open_store
 from .confidence_set import can_tell
 from .contests import Contest, contests
@@ -173,9 +173,8 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     cards = store.methods()
     rows = []
     for name in in_order(outputs["method"].unique(), store):
-        card = cards.get(name, {})
-        incomplete = without_folders(str(card.get("incomplete") or ""))
-        rows.append((name, card.get("family", "external"), card.get("parameters"), card.get("steps"), incomplete))
+        card = cards.get(name) or StoredMethod(name, weights="", identity="")
+        rows.append((name, card.family, card.parameters, card.steps, without_folders(card.incomplete)))
     frame = pd.DataFrame(rows, columns=METHOD_COLUMNS)
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
 
@@ -192,7 +191,7 @@ def _costs(outputs: pd.DataFrame) -> pd.DataFrame:
 
 def in_order(names: Iterable[str], store: Store) -> list[str]:
     """As the specs list them, the latest first; then what they do not name, numbers in it by their value."""
-    listed = [reference for run in reversed(store.runs()) for reference in run["spec"].get("methods", [])]
+    listed = [reference for run in reversed(store.runs()) for reference in run.spec.methods]
     places = {name: place for place, name in reversed(list(enumerate(map(name_of, listed))))}
     return sorted(names, key=lambda name: (places.get(name, len(listed)), _natural(name)))
 
@@ -217,22 +216,29 @@ def _provenance(store: Store) -> list[RunRecord]:
     """The runs that restored or measured what is shown; where none did, the latest one."""
     restored, measured = store.work()
     runs = store.runs()
-    ours = [run for run in runs if run["id"] in restored or run["id"] in measured] or runs[-1:]
-    return [_run_record(run, restored.get(run["id"], {}), measured.get(run["id"], {})) for run in ours]
+    ours = [run for run in runs if run.id in restored or run.id in measured] or runs[-1:]
+    return [_run_record(run, restored.get(run.id, {}), measured.get(run.id, {})) for run in ours]
 
 
-def _run_record(run: Mapping[str, Any], restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
-    made = run["provenance"]
-    cores = f"{made['cores']} cores" if made.get("cores") else ""
-    threads = f"threads: {made['threads']}" if made.get("threads") else ""
-    device = ", ".join(filter(None, [made.get("device"), cores, threads, made.get("processor")]))
+def _run_record(run: StoredRun, restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
+    made = run.provenance
+    cores = f"{made.cores} cores" if made.cores else ""
+    threads = f"threads: {made.threads}" if made.threads else ""
     return RunRecord(
-        spec=without_folders(run["spec"].get("name", "")), command=without_folders(made.get("command", "")),
-        started=run["started"], finished=run["finished"] or "", outputs=restored, values=measured,
-        packages=made.get("packages", {}),
-        surroundings={"code": made.get("git") or "installed package", "python": made.get("python", ""),
-                      "platform": made.get("platform", ""), "device": device},
-    )  # fmt: skip
+        spec=without_folders(run.spec.name),
+        command=without_folders(made.command),
+        started=run.started,
+        finished=run.finished or "",
+        outputs=restored,
+        values=measured,
+        packages=dict(made.packages),
+        surroundings={
+            "code": made.git or "installed package",
+            "python": made.python,
+            "platform": made.platform,
+            "device": ", ".join(filter(None, [made.device, cores, threads, made.processor])),
+        },
+    )
 
 
 def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:

@@ -1,11 +1,14 @@
-"""Values of one metric as a table: images by methods."""
+"""What comparisons take from rows of scores: values of one metric as a table, and the places of rows."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
 from ..metrics.metric import Metric
+from ..store.records import Place
 
 
 def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
@@ -15,3 +18,9 @@ def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     """
     values = pd.Series(metric.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
     return values.groupby([scores["image"], scores["method"]]).mean().unstack("method")
+
+
+def places_of(rows: pd.DataFrame, dataset: str = "dataset") -> Iterator[Place]:
+    """The place of each row of scores; ``dataset`` is the column with the name that the store has."""
+    columns = [dataset if name == "dataset" else name for name in Place._fields]
+    return map(Place._make, rows[columns].itertuples(index=False, name=None))

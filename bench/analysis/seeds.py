@@ -20,13 +20,13 @@ from ..metrics.registry import metrics_of, stored_id
 from ..store.images import Objects
 from ..store.records import Place
 from ..store.store import open_store
+from .per_image import places_of
 from .sets import combine, pseudo_values
 from .statistics import interval
 
 PIXELS = "L-STD"
 """In place of a metric's id: every pixel, in levels of 255."""
 _PLACE = ["protocol", "scale", "dataset", "method"]
-_OUTPUT = ("protocol", "scale", "dataset", "image", "method", "seed")
 
 
 class StabilityError(BenchError, ValueError):
@@ -126,11 +126,10 @@ def _of_images(deviations: np.ndarray) -> Deviation | None:
 def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Deviation | None:
     """Deviation of the set's value over seeds, on the images that have all of them."""
     table = scores.pivot(index="image", columns="seed", values="status").dropna()
-    places = scores[scores["image"].isin(table.index)][list(_OUTPUT)].itertuples(index=False, name=None)
     by_seed: dict[int, dict[tuple[str, int], Payload]] = {}
-    for place in places:
+    for place in places_of(scores[scores["image"].isin(table.index)]):
         if place in payloads:
-            by_seed.setdefault(place[5], {})[place[3], place[5]] = payloads[place]
+            by_seed.setdefault(place.seed, {})[place.image, place.seed] = payloads[place]
     sets = [combine(metric, one) for one in by_seed.values()]
     if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
         return None

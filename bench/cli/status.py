@@ -49,7 +49,7 @@ def status(
     progress = read_progress(store)
     if progress is not None:
         _tell_progress(console, progress)
-    ended = runs[-1]["finished"] if runs else None
+    ended = runs[-1].finished if runs else None
     last = f"finished {ended}" if ended else "not finished"
     say(f"{store}: runs: {len(runs)}, last {last}")
     for protocol, dataset in dict.fromkeys(place[:2] for place in counts):

@@ -64,8 +64,8 @@ def parse(text: str) -> Snapshot:
     read = BaselineText.model_validate_json(text)
     outputs: dict[Place, OutputState] = {}
     for row in read.outputs:
-        protocol, scale, dataset, image, method, seed, lq, reference, sr, restoration, origin, scores = row
-        outputs[protocol, scale, dataset, image, method, seed] = OutputState(
+        lq, reference, sr, restoration, origin, scores = row[6:]
+        outputs[Place(*row[:6])] = OutputState(
             lq, reference, sr, restoration, origin, {metric: _score(score) for metric, score in scores.items()}
         )
     origins = tuple(Origin(**origin.model_dump()) for origin in read.origins)

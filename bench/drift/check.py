@@ -75,7 +75,7 @@ def compare(
 def groups(snapshot: Snapshot) -> list[tuple[str, str, str, str]]:
     """(protocol, dataset, method, metric) of all cells with a value, in order, each once."""
     found = {
-        (place[0], place[2], place[4], metric): None
+        (place.protocol, place.dataset, place.method, metric): None
         for place, output in snapshot.outputs.items()
         for metric, score in output.scores.items()
         if score.value is not None
@@ -104,7 +104,7 @@ def _drifted(
     if inputs:
         changed.append(INPUT)
         details.append(f"{' and '.join(inputs)} pixels are others")
-    cards = [snapshot.methods.get(place[4], {}) for snapshot in (before, after)]
+    cards = [snapshot.methods.get(place.method, {}) for snapshot in (before, after)]
     method = _method_change(old, new, cards)
     if method:
         changed.append(METHOD)
@@ -179,6 +179,6 @@ def _extra(before: Snapshot, after: Snapshot) -> Iterator[str]:
         there = before.outputs[place].scores if place in before.outputs else {}
         for metric, score in output.scores.items():
             if score.value is not None and (metric not in there or there[metric].value is None):
-                counts[place[0], place[2], place[4], metric] += 1
+                counts[place.protocol, place.dataset, place.method, metric] += 1
     for (protocol, dataset, method, metric), count in sorted(counts.items()):
         yield f"{dataset}, {method}, {metric} ({protocol}): {count} cells"

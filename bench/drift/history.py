@@ -131,6 +131,6 @@ def _only(snapshot: Snapshot, group: Group) -> Snapshot:
     outputs = {
         place: replace(output, scores={metric: output.scores[metric]} if metric in output.scores else {})
         for place, output in snapshot.outputs.items()
-        if (place[0], place[2], place[4]) == (protocol, dataset, method)
+        if (place.protocol, place.dataset, place.method) == (protocol, dataset, method)
     }
     return replace(snapshot, outputs=outputs)

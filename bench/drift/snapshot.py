@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
-from typing import Any
 
 from ...reports.escaping import without_folders
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of
 from ..store.keys import digest
-from ..store.records import Place
+from ..store.provenance import Provenance
+from ..store.records import Place, StoredCell, StoredOutput
 from ..store.store import Store
 
 WHOLE = "(whole set)"
@@ -85,46 +85,53 @@ def take_snapshot(
     origins: list[Origin] = []
     number: dict[int, int] = {}
     for run in runs:
-        origin = _origin(run["provenance"])
+        origin = _origin(run.provenance)
         if origin not in origins:
             origins.append(origin)
-        number[run["id"]] = origins.index(origin)
+        number[run.id] = origins.index(origin)
     outputs: dict[Place, OutputState] = {}
-    for row in store.ledger():
-        place: Place = row[:6]
-        lq, reference, restoration, sr, restored, status, reason = row[6:13]
-        metric, key, value, measured, cell_status, message = row[13:]
-        if (methods and place[4] not in methods) or (datasets and place[2] not in datasets):
+    for output in store.ledger():
+        place = output.place
+        if (methods and place.method not in methods) or (datasets and place.dataset not in datasets):
             continue
-        if place not in outputs:
-            outputs[place] = OutputState(
-                _short(lq), _short(reference), _short(sr), _short(restoration), number.get(restored), {}
-            )
-        if metric is not None and (not metrics or metric in metrics):
-            done = status == "done" and cell_status == "done"
-            value = None if value is None or isnan(value) else value  # of an image alone; see _sets
-            scores = outputs[place].scores
-            assert isinstance(scores, dict)
-            scores[metric] = ScoreState(
-                value if done else None, _short(key) if done else "", number.get(measured) if done else None,
-                "" if done else without_folders(reason or message or cell_status),
-            )  # fmt: skip
+        outputs[place] = OutputState(
+            lq=_short(output.lq),
+            reference=_short(output.reference),
+            sr=_short(output.sr),
+            restoration=_short(output.restoration),
+            origin=_number_of(output.run, number),
+            scores={
+                cell.metric: _score(output, cell, number)
+                for cell in output.cells
+                if not metrics or cell.metric in metrics
+            },
+        )
     known = metrics_of({metric for output in outputs.values() for metric in output.scores}, store.metrics())
     for place, state in _sets(store, outputs, known).items():
         outputs[place] = state
     cards = {
-        name: {"version": str(card.get("version", "")), "weights": _short(card["weights_digest"])}
-        for name, card in store.methods().items()
+        name: {"version": method.version, "weights": _short(method.weights)} for name, method in store.methods().items()
     }
-    there = {place[4] for place in outputs}
+    compared = {place.method for place in outputs}
     return Snapshot(
         store.root.name,
-        str(runs[-1]["started"]) if runs else "",
+        runs[-1].started if runs else "",
         tuple(origins),
-        {name: card for name, card in cards.items() if name in there},
+        {name: card for name, card in cards.items() if name in compared},
         outputs,
         metrics=known,
     )
+
+
+def _score(output: StoredOutput, cell: StoredCell, number: Mapping[int, int]) -> ScoreState:
+    if output.status != "done" or cell.status != "done":
+        return ScoreState(None, message=without_folders(output.message or cell.message or cell.status))
+    value = None if cell.value is None or isnan(cell.value) else cell.value  # of an image alone; see _sets
+    return ScoreState(value, _short(cell.key), _number_of(cell.run, number))
+
+
+def _number_of(run: int | None, number: Mapping[int, int]) -> int | None:
+    return None if run is None else number.get(run)
 
 
 def _sets(
@@ -138,7 +145,7 @@ def _sets(
         sets: dict[Place, dict[Place, Payload]] = {}
         for place, payload in store.payloads(id):
             if place in outputs:
-                sets.setdefault((*place[:3], WHOLE, *place[4:]), {})[place] = payload
+                sets.setdefault(place._replace(image=WHOLE), {})[place] = payload
         for whole, payloads in sets.items():
             members = [outputs[place] for place in payloads]
             keys = [member.scores[id].key for member in members]
@@ -159,9 +166,8 @@ def _of_all(digests: Sequence[str]) -> str:
     return digest({"all": list(digests)})[:DIGEST]
 
 
-def _origin(made: Mapping[str, Any]) -> Origin:
-    texts = (str(made.get(name, "")) for name in ("python", "device", "processor", "git"))
-    return Origin(dict(made.get("packages", {})), *texts)
+def _origin(made: Provenance) -> Origin:
+    return Origin(dict(made.packages), made.python, made.device, made.processor, made.git)
 
 
 def _short(digest: str | None) -> str:

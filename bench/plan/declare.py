@@ -39,7 +39,8 @@ def declare_methods(experiment: Experiment, store: Store) -> None:
         if method.entry is None:
             continue
         identity = identity_of(method.entry)
-        if known.get(method.name, {}).get("identity") != identity:
+        before = known.get(method.name)
+        if before is None or before.identity != identity:
             store.want(_keys(method.name, method.entry, store))
         store.add_method(method.name, asdict(method.entry.card), method.entry.weights_digest, identity)
 
@@ -53,13 +54,14 @@ def identity_of(entry: MethodEntry) -> str:
 def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]]:
     """The restoration key that each output under a name has if the method restores it now."""
     found: list[tuple[Place, str]] = []
-    for place, lq, reference, restoration in store.outputs_of(name):
-        if not lq or not restoration:
+    for output in store.outputs_of(name):
+        if not output.lq or not output.restoration:
             continue
-        protocol, scale, dataset, image, _, seed = place
-        job = Job(dataset, name, MethodReference(), protocol, scale, seed, "", ())
+        place = output.place
+        job = Job(place.dataset, name, MethodReference(), place.protocol, place.scale, place.seed, "", ())
+        task = Task(place.image, output.lq, output.reference, "", None, ())
         try:
-            found.append((place, restoration_of(entry, job, Task(image, lq, reference, "", None, ()))))
+            found.append((place, restoration_of(entry, job, task)))
         except (MethodError, OSError):  # a finished image is missing: planning says so where the run wants it
             continue
     return found

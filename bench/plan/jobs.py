@@ -73,7 +73,7 @@ class Job:
 
     def place(self, task: Task) -> Place:
         """Where the output of one of the tasks belongs."""
-        return self.protocol, self.scale, self.dataset, task.image, self.name, self.seed
+        return Place(self.protocol, self.scale, self.dataset, task.image, self.name, self.seed)
 
     def record(self, task: Task) -> OutputRecord:
         """The row of one of the tasks, as if done."""

@@ -13,7 +13,7 @@ from ...datasets.dataset import Dataset
 from ...methods.errors import MethodError
 from ...methods.interface import Interface
 from ..metrics.measure import grouped, images_together
-from ..store.records import CellRecord, OutputRecord, PlaceState
+from ..store.records import CellRecord, OutputRecord, Place, PlaceState
 from ..store.store import Store
 from .experiment import Experiment, PlannedMethod
 from .inputs import Input, InputPlace, PreparedInput
@@ -87,7 +87,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 tasks=(),
                 code=code,
             )
-            place = (blank.protocol, blank.scale, blank.dataset, item.image, blank.name, blank.seed)
+            place = Place(blank.protocol, blank.scale, blank.dataset, item.image, blank.name, blank.seed)
             state = store.state_of(place)
             if scope == "untried" and state is not None and state.status == "failed":
                 continue

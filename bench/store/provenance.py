@@ -7,11 +7,12 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 _PACKAGES = (
     "asasr-bench", "numpy", "scipy", "pandas", "pillow", "torch", "torchvision", "spandrel", "scikit-image",
@@ -24,24 +25,43 @@ _VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd"
 """Widest first, as the kernel calls them; the rounding of a network's outputs depends on them."""
 
 
+@dataclass(frozen=True)
+class Provenance:
+    """What a run records of its surroundings."""
+
+    command: str = ""
+    """Command line."""
+    git: str = ""
+    """Commit of the checkout, with ``+changes`` where files differ; '' for an installed package."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Versions that can change a pixel or a score."""
+    python: str = ""
+    platform: str = ""
+    processor: str = ""
+    """Its name and the widest of its vector instructions."""
+    cores: int | None = None
+    device: str = ""
+    threads: int | None = None
+
+
 def now() -> str:
     """The present moment as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def provenance(device: str, threads: int) -> dict[str, Any]:
-    """Command line, code version, package versions, interpreter and device."""
-    return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "git": _git_commit(),
-        "packages": _versions(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "device": device,
-        "threads": threads,
-    }
+def provenance(device: str, threads: int) -> Provenance:
+    """Of this process, which works on ``device`` with so many threads a worker."""
+    return Provenance(
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        git=_git_commit(),
+        packages=_versions(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        processor=_processor(),
+        cores=os.cpu_count(),
+        device=device,
+        threads=threads,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
+
+from .provenance import Provenance
 
 Status = Literal["done", "failed", "unavailable"]
 
@@ -94,8 +97,93 @@ class LeftOut:
         return f"{self.count} of {self.total} {what}{self.method} on {self.dataset} ({self.protocol}) {self.reason}"
 
 
-Place = tuple[str, int, str, str, str, int]
-"""protocol, scale, dataset, image, method, seed"""
+class Place(NamedTuple):
+    """Where an output belongs in a store; it is hashed and compared as the tuple of its parts."""
+
+    protocol: str
+    scale: int
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    """0 for deterministic methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCell:
+    """One metric of a stored output, as a reader gets it."""
+
+    metric: str
+    key: str | None
+    """Score key; None where nothing was measured."""
+    value: float | None
+    """None: there is none, or it is defined for sets alone."""
+    run: int | None
+    """The run that measured it."""
+    status: Status
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOutput:
+    """One stored output with what determined it and its cells, as a reader gets it."""
+
+    place: Place
+    lq: str | None
+    """Digest of the LQ pixels."""
+    reference: str | None
+    """Digest of the HR pixels; None: there is no HR."""
+    restoration: str | None
+    """Restoration key."""
+    sr: str | None
+    """Digest of the SR pixels; None: nothing was restored."""
+    run: int | None
+    """The run that restored it."""
+    status: Status
+    message: str
+    cells: tuple[StoredCell, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredMethod:
+    """What stands behind a method's name. Fields with a default are those of its card."""
+
+    name: str
+    weights: str
+    """Digest of its weight files; '' if it has none."""
+    identity: str
+    """Digest of what determines its pixels beside the image; '': not known."""
+    family: str = "external"
+    version: str = ""
+    incomplete: str = ""
+    """What of its code or weights is not part of its identity."""
+    parameters: int | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredSpec:
+    """What readers need of the spec of a run."""
+
+    name: str = ""
+    protocol: str = ""
+    methods: Sequence[str | dict[str, Any]] = ()
+    """Method references."""
+    datasets: Sequence[str | dict[str, Any]] = ()
+    metrics: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run of a store."""
+
+    id: int
+    started: str
+    """ISO 8601, UTC."""
+    finished: str | None
+    """None: it still runs, or was killed."""
+    spec: StoredSpec
+    provenance: Provenance
 
 
 @dataclass(frozen=True)

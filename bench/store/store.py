@@ -7,6 +7,9 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +21,22 @@ from ..metrics.card import MetricCard
 from .current import left_out
 from .images import Objects, StoreError
 from .open_database import DATABASE, SCHEMA_VERSION, acquire_lock, open_to_read, open_to_write
-from .records import FailedCell, LeftOut, OutputRecord, Place, PlaceState, Problem, SetImage
-from .stored_values import DamagedRowError, method_card, metric_card, payload, run_provenance, run_spec
+from .provenance import Provenance
+from .records import (
+    FailedCell,
+    LeftOut,
+    OutputRecord,
+    Place,
+    PlaceState,
+    Problem,
+    SetImage,
+    StoredCell,
+    StoredMethod,
+    StoredOutput,
+    StoredRun,
+    StoredSpec,
+)
+from .stored_values import DamagedRowError, from_text, metric_card, payload
 from .write_rows import insert_metric, insert_output, insert_set
 
 if TYPE_CHECKING:
@@ -57,12 +74,12 @@ class Store:
 
     # Writing
 
-    def begin_run(self, started: str, spec: Mapping[str, Any], provenance: Mapping[str, Any]) -> int:
-        """Record a run and return its number."""
+    def begin_run(self, started: str, spec: Mapping[str, Any], provenance: Provenance) -> int:
+        """Record a run and return its number; ``started`` is ISO 8601 in UTC."""
         with self._transaction() as database:
             cursor = database.execute(
                 "INSERT INTO runs (started, spec, provenance) VALUES (?, ?, ?)",
-                (started, json.dumps(spec, sort_keys=True), json.dumps(provenance, sort_keys=True)),
+                (started, json.dumps(spec, sort_keys=True), json.dumps(asdict(provenance), sort_keys=True)),
             )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
@@ -156,11 +173,15 @@ class Store:
         cells = self.query("SELECT metric, score, status FROM cells WHERE output = ?", (number,))
         return PlaceState(restoration, status, lq, reference, {metric: (score, word) for metric, score, word in cells})
 
-    def outputs_of(self, method: str) -> Iterator[tuple[Place, str | None, str | None, str | None]]:
-        """Every output under a method's name, out of date or not: place, LQ, reference, restoration key."""
-        rows = self.query(f"SELECT {_PLACE}, lq, reference, restoration FROM outputs WHERE method = ?", (method,))
-        for *place, lq, reference, restoration in rows:
-            yield tuple(place), lq, reference, restoration
+    def outputs_of(self, method: str) -> Iterator[StoredOutput]:
+        """Every output under a method's name, out of date or not, without its cells."""
+        rows = self.query(
+            f"SELECT {_PLACE}, lq, reference, restoration, r.sr, r.run, status, message FROM outputs o"
+            " LEFT JOIN restorations r ON r.key = o.restoration WHERE method = ?",
+            (method,),
+        )
+        for row in rows:
+            yield StoredOutput(Place(*row[:6]), *row[6:])
 
     def scores(self) -> pd.DataFrame:
         """Every cell: protocol, scale, dataset, image, method, seed, metric, value (NaN if none), status, message."""
@@ -195,7 +216,7 @@ class Store:
         for *place, dtype, shape, content in rows:
             with self._reading(f"what {metric} stored for {place[3]} of {place[4]}", "; run again to measure it again"):
                 array = payload(dtype, shape, content)
-            yield tuple(place), array
+            yield Place(*place), array
 
     def counts(self) -> dict[tuple[str, str, str], dict[str, int]]:
         """(protocol, dataset, method) to status to number of cells."""
@@ -235,15 +256,21 @@ class Store:
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed"
         )
 
-    def ledger(self) -> Iterator[tuple[Any, ...]]:
-        """Every cell with what determined it: the place's six parts, LQ, reference, restoration key, SR, run that
-        restored, status and message of the output; metric, score key, value, run that measured, status and message."""
-        return self.query(
-            "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, o.lq, o.reference, o.restoration, r.sr,"
-            " r.run, o.status, o.message, c.metric, c.score, c.value, c.run, c.status, c.message FROM current_outputs o"
-            " LEFT JOIN current_cells c ON c.output = o.id LEFT JOIN restorations r ON r.key = o.restoration"
+    def ledger(self) -> Iterator[StoredOutput]:
+        """Every output with its cells and what determined them, as a stream in the order of places and metrics."""
+        rows = self.query(
+            "SELECT o.id, c.metric, c.score, c.value, c.run, c.status, c.message, o.protocol, o.scale, o.dataset,"
+            " o.image, o.method, o.seed, o.lq, o.reference, o.restoration, r.sr, r.run, o.status, o.message"
+            " FROM current_outputs o LEFT JOIN current_cells c ON c.output = o.id"
+            " LEFT JOIN restorations r ON r.key = o.restoration"
             " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, c.metric"
         )
+        for _, group in groupby(rows, itemgetter(0)):
+            whole = list(group)
+            lq, reference, restoration, sr, run, status, message = whole[0][13:]
+            cells = tuple(StoredCell(*row[1:7]) for row in whole if row[1] is not None)
+            place = Place._make(whole[0][7:13])
+            yield StoredOutput(place, lq, reference, restoration, sr, run, status, message, cells)
 
     def work(self) -> tuple[dict[int, dict[str, int]], dict[int, dict[str, int]]]:
         """Who made what readers see: run to protocol to outputs that it restored, and the same for its cells."""
@@ -283,24 +310,24 @@ class Store:
                 found[str(id)] = metric_card(id, version, card)
         return found
 
-    def methods(self) -> dict[str, dict[str, Any]]:
-        """Method name to its card, with ``weights_digest`` and ``identity`` ('' if it is not known)."""
-        found = {}
-        for name, text, weights, identity in self.query("SELECT name, card, weights, identity FROM methods"):
+    def methods(self) -> dict[str, StoredMethod]:
+        """What stands behind each method's name, by it."""
+        methods = {}
+        for name, card, weights, identity in self.query("SELECT name, card, weights, identity FROM methods"):
             with self._reading(f"the card of method '{name}'"):
-                found[str(name)] = {**method_card(text), "weights_digest": weights, "identity": identity}
-        return dict(sorted(found.items()))
+                methods[str(name)] = from_text(StoredMethod, card, name=name, weights=weights, identity=identity)
+        return dict(sorted(methods.items()))
 
-    def runs(self) -> list[dict[str, Any]]:
-        """Every run, oldest first: id, started, finished, spec, provenance."""
-        found = []
-        for id, start, end, spec, made in self.query("SELECT id, started, finished, spec, provenance FROM runs"):
+    def runs(self) -> list[StoredRun]:
+        """Every run, oldest first."""
+        runs = []
+        rows = self.query("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id")
+        for id, started, finished, spec, provenance in rows:
             with self._reading(f"what is recorded of run {id}"):
-                found.append({
-                    "id": id, "started": start, "finished": end, "spec": run_spec(spec),
-                    "provenance": run_provenance(made),
-                })  # fmt: skip
-        return sorted(found, key=lambda run: run["id"])
+                runs.append(
+                    StoredRun(id, started, finished, from_text(StoredSpec, spec), from_text(Provenance, provenance))
+                )
+        return runs
 
     @contextlib.contextmanager
     def _reading(self, what: str, remedy: str = "") -> Iterator[None]:

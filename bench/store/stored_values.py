@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from ..metrics.card import MetricCard
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, TypeAdapter
+
+Record = TypeVar("Record")
 
 _LARGEST_PAYLOAD = 2**26
 """Bytes; the largest that a metric stores (a confusion matrix of 1000 classes) has 8 MB."""
@@ -40,67 +43,30 @@ def parsed(text: object) -> dict[str, Any]:
     return found
 
 
-def method_card(text: object) -> dict[str, Any]:
-    """The card of a row of the table of methods.
+def from_text(kind: type[Record], text: object, **columns: Any) -> Record:
+    """A record from the JSON of its row: fields with a default are keys of the JSON, the others are columns.
 
     Raises:
-        DamagedRowError: it is none.
+        DamagedRowError: it is no JSON object, or has other types than those in which runs write it.
     """
-    return _valid("method", parsed(text))
-
-
-def run_spec(text: object) -> dict[str, Any]:
-    """The spec of a row of the table of runs.
-
-    Raises:
-        DamagedRowError: it is none.
-    """
-    return _valid("spec", parsed(text))
-
-
-def run_provenance(text: object) -> dict[str, Any]:
-    """The provenance of a row of the table of runs.
-
-    Raises:
-        DamagedRowError: it is none.
-    """
-    return _valid("provenance", parsed(text))
-
-
-def _valid(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields as they are, where those that readers use have the types in which runs write them."""
     from ...datasets.strict import validated
 
-    validated(_models()[kind], fields, "is not as a run writes it", DamagedRowError)
-    return fields
+    model = validated(_model_of(cast(Any, kind)), parsed(text), "is not as a run writes it", DamagedRowError)
+    return kind(**columns, **dict(model))
 
 
-@lru_cache(maxsize=1)
-def _models() -> dict[str, type[BaseModel]]:
-    from pydantic import BaseModel, ConfigDict, Field
+@lru_cache(maxsize=8)
+def _model_of(kind: type) -> type[BaseModel]:
+    from pydantic import ConfigDict, Field, create_model
 
-    class Row(BaseModel):
-        model_config = ConfigDict(extra="allow", strict=True)
-
-    class MethodRow(Row):
-        family: str = ""
-        version: str = ""
-        incomplete: str = ""
-        parameters: int | None = None
-        steps: int | None = None
-
-    class SpecRow(Row):
-        name: str = ""
-        protocol: str = ""
-        methods: list[str | dict[str, Any]] = Field(default_factory=list)
-        datasets: list[str | dict[str, Any]] = Field(default_factory=list)
-        metrics: list[str] = Field(default_factory=list)
-
-    class ProvenanceRow(Row):
-        packages: dict[str, str] = Field(default_factory=dict)
-        __pydantic_extra__: dict[str, str | int | float | None]
-
-    return {"method": MethodRow, "spec": SpecRow, "provenance": ProvenanceRow}
+    hints = get_type_hints(kind)
+    keys: dict[str, Any] = {}
+    for entry in fields(kind):
+        if entry.default is not MISSING:
+            keys[entry.name] = hints[entry.name], entry.default
+        elif entry.default_factory is not MISSING:
+            keys[entry.name] = hints[entry.name], Field(default_factory=entry.default_factory)
+    return create_model(kind.__name__, __config__=ConfigDict(strict=True), **keys)
 
 
 def metric_card(id: object, version: object, text: object) -> MetricCard:
@@ -111,9 +77,9 @@ def metric_card(id: object, version: object, text: object) -> MetricCard:
     """
     from pydantic import ValidationError
 
-    fields = {"title": id, **parsed(text), "id": id, "version": version}
+    card = {"title": id, **parsed(text), "id": id, "version": version}
     try:
-        return _cards().validate_python(fields)
+        return _cards().validate_python(card)
     except ValidationError as error:
         raise DamagedRowError(str(error.errors()[0]["msg"])) from None
 

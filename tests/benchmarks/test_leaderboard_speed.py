@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.store import open_store
 
 pytestmark = pytest.mark.benchmark
@@ -31,7 +32,7 @@ def test_a_million_scores(tmp_path: Path) -> None:
     provenance = {"packages": {}, "command": "", "git": "", "python": "", "platform": "", "device": "", "cores": 2,
                   "processor": ""}  # fmt: skip
     with open_store(tmp_path / "store", write=True) as store:
-        run = store.begin_run("2020-01-01T00:00:00Z", {"name": "benchmark"}, provenance)
+        run = store.begin_run("2020-01-01T00:00:00Z", {"name": "benchmark"}, Provenance(**provenance))
         for method in range(METHODS):
             store.add_method(f"m{method:02}", {"family": "external"}, "")
     rng = np.random.default_rng(0)

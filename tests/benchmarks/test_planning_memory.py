@@ -13,6 +13,7 @@ import pytest
 from asasr_bench.bench.plan.experiment import Experiment, find_everything
 from asasr_bench.bench.plan.jobs import Task, key_of
 from asasr_bench.bench.spec import Spec, parse_spec
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import pixel_digest
@@ -70,7 +71,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         references.append(pixel_digest(pixels))
     experiment = find_everything(spec)
     with open_store(root / "s", write=True) as store:
-        run = store.begin_run("2024-01-01T00:00:00+00:00", {}, {})
+        run = store.begin_run("2024-01-01T00:00:00+00:00", {}, Provenance())
         identity = experiment.methods[0].entry.identity("x", 4) if experiment.methods[0].entry else {}
         for name in (f"{first:02x}" for first in range(256)):
             (store.objects.root / name).mkdir(parents=True)

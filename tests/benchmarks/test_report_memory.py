@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 
@@ -41,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     profile = rng.random((2, 33)).astype(np.float32)
     difficulty = rng.normal(0, 3, IMAGES)
     with open_store(root, write=True) as store:
-        run = store.begin_run("2024-01-01T00:00:00+00:00", {"name": "large", "methods": list(METHODS)}, {})
+        run = store.begin_run("2024-01-01T00:00:00+00:00", {"name": "large", "methods": list(METHODS)}, Provenance())
         lq, hr, sr = (store.objects.put(np.full((side, side, 3), 90, np.uint8)) for side in (8, 32, 33))
         for method in METHODS:
             store.add_method(method, {"family": "gan"}, "")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.analysis.leaderboard import write_reports
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 
@@ -30,7 +31,7 @@ def test_store_at_100_000_cells(tmp_path: Path) -> None:
         for image in range(IMAGES)
     ]  # fmt: skip
     with open_store(tmp_path, write=True) as store:
-        run = store.begin_run("2020-01-01T00:00:00Z", {"name": "benchmark"}, provenance)
+        run = store.begin_run("2020-01-01T00:00:00Z", {"name": "benchmark"}, Provenance(**provenance))
         for method in range(METHODS):
             store.add_method(f"m{method:02}", {"family": "external"}, "")
         start = time.perf_counter()

@@ -51,7 +51,7 @@ def test_two_repositories_never_give_one_result(tmp_path: Path, photo: np.ndarra
         run(load_spec("classic-x4-float", keys), tmp_path / store)
         with open_store(tmp_path / store) as opened:
             scores = opened.scores()
-            assert all(card["incomplete"] == "" for card in opened.methods().values())
+            assert all(card.incomplete == "" for card in opened.methods().values())
         found = dict(zip(scores["method"], scores["value"], strict=True))
         values.setdefault("first", found)
         assert found.items() <= values["first"].items()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.publish.leaderboards import write_leaderboards
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 
@@ -27,7 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("site")
     rng = np.random.default_rng(0)
     with open_store(root / "store", write=True) as store:
-        run = store.begin_run("2024-01-01T00:00:00+00:00", {"name": "page"}, PROVENANCE)
+        run = store.begin_run("2024-01-01T00:00:00+00:00", {"name": "page"}, Provenance(**PROVENANCE))
         shades = [store.objects.put(np.full((SIDE, SIDE, 3), 5 * k, np.uint8)) for k in range(METHODS + 2)]
         for method in range(METHODS):
             store.add_method(f"m{method:02}", {"family": FAMILIES[method % 3]}, "")

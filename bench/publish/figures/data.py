@@ -100,7 +100,7 @@ class Material:
         """What specs said of each method: the latest reference that is a mapping."""
         found: dict[str, dict[str, Any]] = {}
         for run in self.store.runs():
-            for reference in run["spec"].get("methods", []):
+            for reference in run.spec.methods:
                 if isinstance(reference, dict):
                     found[name_of(reference)] = reference
         return found

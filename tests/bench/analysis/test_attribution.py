@@ -6,6 +6,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +154,10 @@ def test_no_line_of_sensitivity_joins_two_models(tmp_path: Path, make_store) -> 
         assert list(line.get_ydata()) == pytest.approx([means[f"{model}-{steps}"] for steps in (2, 4, 8)])
 
 
-def begin(root: Path, command: str, spec: str, **made: object) -> None:
+def begin(root: Path, command: str, spec: str, **made: Any) -> None:
     """A run that did nothing."""
     with open_store(root, write=True) as store:
-        provenance = {**store.runs()[0]["provenance"], "command": command, **made}
+        provenance = replace(store.runs()[0].provenance, command=command, **made)
         store.finish_run(
             store.begin_run("2024-06-01T00:00:00+00:00", {"name": spec}, provenance), "2024-06-01T00:01:00"
         )

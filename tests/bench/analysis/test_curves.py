@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from asasr_bench.bench.analysis.compare import ComparisonError
 from asasr_bench.bench.analysis.curves import compare_curves, partner
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 from hypothesis import given
@@ -35,7 +36,7 @@ def write(root: Path, shift: float, rng: np.random.Generator) -> None:
     """
     photos = rng.normal(0, 2, IMAGES)
     with open_store(root, write=True) as store:
-        run = store.begin_run("2026", {}, {})
+        run = store.begin_run("2026", {}, Provenance())
         for name, offset, moved in (("base", 0.0, 0.0), ("other", 0.5, shift)):
             for number, point in enumerate(POINTS):
                 along = number + offset

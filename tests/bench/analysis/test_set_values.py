@@ -14,6 +14,7 @@ from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.metrics import registry as metric_module
 from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
 from asasr_bench.bench.spec import Spec
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.ground_truth.kinds import VOID, TruthError, Word, labels_source, read_labels, text_source
@@ -123,7 +124,7 @@ def test_payloads_keep_type_and_shape(tmp_path: Path, rng: np.random.Generator) 
         rng.integers(0, 255, size=1000, dtype=np.uint8), np.empty((0, 7)), np.arange(3, dtype=">i4"),
     ]  # fmt: skip
     with open_store(tmp_path, write=True) as store:
-        run = store.begin_run("now", {}, {})
+        run = store.begin_run("now", {}, Provenance())
         for number, array in enumerate(arrays):
             cell = CellRecord("m", "done", key=str(number), value=1.0, payload=array)
             store.commit([OutputRecord("p", 4, "d", str(number), "bicubic", 0, "done", "files", cells=(cell,))], run)

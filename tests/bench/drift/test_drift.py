@@ -20,6 +20,7 @@ from asasr_bench.bench.drift.snapshot import take_snapshot
 from asasr_bench.bench.metrics import fidelity
 from asasr_bench.bench.metrics.metric import Metric, Pair
 from asasr_bench.bench.store import provenance
+from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
@@ -241,7 +242,7 @@ def test_a_value_that_only_a_whole_set_has_is_gated(tmp_path: Path, monkeypatch)
     snapshots = []
     for name, bright in (("one", 3), ("two", 4)):
         with open_store(tmp_path / name, write=True) as opened:
-            run = opened.begin_run("2024-01-01T00:00:00+00:00", {"name": "t"}, {})
+            run = opened.begin_run("2024-01-01T00:00:00+00:00", {"name": "t"}, Provenance())
             for image, count in (("a", 1), ("b", bright)):
                 cell = CellRecord("bright", "done", f"k{image}", float("nan"), payload=np.array([count, 10]))
                 opened.commit([OutputRecord("asasr", 4, "D", image, "m", 0, "done", "files", "lq", "hr", image, image,

@@ -30,6 +30,7 @@ from asasr_bench.bench.plan.jobs import Job, Task
 from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.reference import MethodReference
+from ledger import ledger_rows
 
 IMAGES = 5
 
@@ -56,7 +57,7 @@ def run_spec(hr: Path, store: Path, progress: Callable[[str, int, int], None] | 
 def rows(store: Path) -> tuple[pd.DataFrame, list[tuple[Any, bytes]]]:
     """Places, digests, keys and values of all cells, and the arrays beside them; not who measured them, nor when."""
     with open_store(store) as opened:
-        cells = pd.DataFrame([row[:10] + row[11:16] + row[17:] for row in opened.ledger()])
+        cells = pd.DataFrame(list(ledger_rows(opened)))
         arrays = [(place, payload.tobytes()) for place, payload in opened.payloads("lsd")]
         for digest in opened.outputs()["sr"].dropna():
             opened.objects.get(digest)  # is there, and has these pixels

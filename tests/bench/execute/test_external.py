@@ -156,7 +156,7 @@ def test_two_files_of_an_image_and_lossy_files_are_no_choice_of_ours(hr: Path, t
     summary, said = measured(tmp_path, ALL + more, lossy=True)
     assert (summary.measured, said["b"]) == (1, "")
     with open_store(tmp_path / "store") as store:
-        assert "compressed with loss" in store.methods()["theirs"]["incomplete"]
+        assert "compressed with loss" in store.methods()["theirs"].incomplete
 
 
 def test_finished_images_are_taken_by_their_names_alone(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -25,6 +25,7 @@ from asasr_bench.bench.cli.stopping import Terminated, graceful
 from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.datasets.images import write_png
+from ledger import ledger_rows
 
 IMAGES, METHODS = 6, ("bicubic", "lanczos", "nearest")
 
@@ -83,7 +84,7 @@ def assert_one_line(stderr: str, *words: str) -> None:
 def rows(store: Path) -> pd.DataFrame:
     """All scores with the digests of what they belong to."""
     with open_store(store) as opened:
-        return pd.DataFrame([row[:10] + row[11:16] + row[17:] for row in opened.ledger()])  # without the runs' numbers
+        return pd.DataFrame(list(ledger_rows(opened)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
@@ -139,8 +140,8 @@ def test_a_clock_that_goes_back_changes_nothing(hr: Path, tmp_path: Path, monkey
         table = evaluate("classic-x4", tmp_path / "s", datasets=[f"D={hr}"], methods=list(METHODS[: number + 1]))
     with open_store(tmp_path / "s") as store:
         runs = store.runs()
-        measured = {row[4]: row[16] for row in store.ledger()}
-    assert [run["started"] for run in runs] == sorted((run["started"] for run in runs), reverse=True)
+        measured = {output.place.method: cell.run for output in store.ledger() for cell in output.cells}
+    assert [run.started for run in runs] == sorted((run.started for run in runs), reverse=True)
     assert measured == {"bicubic": 1, "lanczos": 2, "nearest": 3}  # each run did only what was missing
     assert set(table["method"]) == set(METHODS)
     assert_sound(tmp_path / "s")

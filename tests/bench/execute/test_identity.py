@@ -159,7 +159,7 @@ def test_declared_weight_files_and_arguments(tmp_path: Path, evaluated) -> None:
     second, _ = evaluated(*methods, store="S")
     assert second == {"a": first["b"], "b": first["b"]}
     with open_store(tmp_path / "S") as opened:
-        assert [card["incomplete"] for card in opened.methods().values()] == ["", ""]
+        assert [card.incomplete for card in opened.methods().values()] == ["", ""]
 
 
 def test_an_instance_older_than_its_weight_file_is_refused(tmp_path: Path, evaluated) -> None:
@@ -180,8 +180,8 @@ def test_what_is_not_known_goes_into_the_store(tmp_path: Path, evaluated) -> Non
     evaluated("sharp:Net", "bicubic", store="S")
     with open_store(tmp_path / "S") as opened:
         cards = opened.methods()
-    assert "identity incomplete: it does not declare its weight files" in cards["net"]["incomplete"]
-    assert cards["bicubic"]["incomplete"] == ""
+    assert "identity incomplete: it does not declare its weight files" in cards["net"].incomplete
+    assert cards["bicubic"].incomplete == ""
 
 
 SPEC = """

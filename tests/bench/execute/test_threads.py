@@ -15,6 +15,7 @@ import torch
 from asasr_bench.bench import open_store
 from asasr_bench.bench.execute.threads import cores, fixed_threads
 from asasr_bench.datasets.images import write_png
+from ledger import ledger_rows
 
 BLAS = {"openblas", "mkl", "blis"}
 
@@ -48,8 +49,8 @@ def run(store: Path, hr: Path, *more: object) -> pd.DataFrame:
         env=free, check=True, stdout=subprocess.DEVNULL, timeout=300,
     )  # fmt: skip
     with open_store(store) as opened:
-        assert opened.runs()[-1]["provenance"]["threads"] == 1
-        return pd.DataFrame([row[:10] + row[11:16] + row[17:] for row in opened.ledger()])
+        assert opened.runs()[-1].provenance.threads == 1
+        return pd.DataFrame(list(ledger_rows(opened)))
 
 
 @pytest.mark.skipif(cores() < 2, reason="one core has one thread anyway")

@@ -14,6 +14,7 @@ from asasr_bench.bench.plan import missing as planning
 from asasr_bench.bench.plan.disk_list import Spool
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.store import open_store
+from ledger import ledger_rows
 from PIL import Image
 
 
@@ -25,7 +26,7 @@ def spec_of(hr: Path, *metrics: str) -> Spec:
 
 def rows(root: Path) -> list[tuple[object, ...]]:
     with open_store(root) as store:
-        return [(*row[:10], *row[11:16], *row[17:]) for row in store.ledger()]  # without the numbers of runs
+        return list(ledger_rows(store))
 
 
 def test_short_stretches_find_the_same_work(

@@ -108,7 +108,7 @@ def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
     with open_store(store, write=True) as opened:
         methods = [{"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
                    {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}}]  # fmt: skip
-        opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0]["provenance"])
+        opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0].provenance)
     material, options = opened_options(store, kind="sensitivity", y=["lsd"])
     ((_, figure),) = sensitivity(material, options)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 4])

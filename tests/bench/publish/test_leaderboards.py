@@ -94,7 +94,7 @@ def test_a_network_is_what_determines_its_pixels_however_it_was_named(store: Pat
             opened.add_method("net-2", {"family": "gan", "version": "1", "summary": summary}, "w1", identity)
     assert merge_stores([first, second], tmp_path / "merged") == 18
     with open_store(tmp_path / "merged") as merged:
-        assert merged.methods()["net-2"]["identity"] == "d1"
+        assert merged.methods()["net-2"].identity == "d1"
     with open_store(second, write=True) as opened:
         opened.add_method("net-2", {"family": "gan", "version": "1"}, "w1", "d2")
     with pytest.raises(MergeError, match=r"method 'net-2': settings or code digest d1 in .*/a, digest d2 in .*NAME="):
