@@ -83,9 +83,9 @@ class ModelConfig(Strict):
     """Hub id or local folder in diffusers' layout. None: random weights from ``network`` and ``vae``."""
     revision: str | None = None
     """Commit, tag or branch of a source on the Hub; None: the newest."""
-    network: dict[str, Any] = {}
+    network: dict[str, Any] = Field(default_factory=dict)
     """diffusers' configuration of the transformer or UNet, for random weights."""
-    vae: dict[str, Any] = {}
+    vae: dict[str, Any] = Field(default_factory=dict)
     """diffusers' configuration of ``AutoencoderKL``, for random weights; ``small`` works on pixels."""
     weights: str | None = None
     """Safetensors file of a whole trained network, in place of random weights."""
@@ -107,7 +107,7 @@ class ModelConfig(Strict):
     rank: Annotated[int, Field(ge=1)] | dict[Role, Annotated[int, Field(ge=1)]] = _RANK
     alpha: Positive | dict[Role, Positive] = float(_RANK)
     """Rank and alpha of new adapters: of all roles, or by role (16 where one is not named)."""
-    adapters: dict[Role, Annotated[str, AfterValidator(_well_formed)]] = {}
+    adapters: dict[Role, Annotated[str, AfterValidator(_well_formed)]] = Field(default_factory=dict)
     """Files of trained adapters; ``hub:OWNER/REPO@REVISION/PATH`` is one on the Hub, the revision may be left out."""
 
     def rank_of(self, role: Role) -> int:

@@ -20,7 +20,7 @@ PRIOR = "prior"
 class ArmPlan(Strict):
     """One way of training, at each value of beta."""
 
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of the configuration to replace."""
     betas: Annotated[tuple[float, ...], Field(strict=False)] = ()
     """Values of ``preference.beta``; of these the choice takes one. Empty: the configuration's."""
@@ -107,11 +107,11 @@ class Study(Strict):
     """Model from which all arms start, as ``asasr:NAME`` or ``asasr:FOLDER``."""
     data: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Folders of HQ images to train on."""
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of the configuration to replace everywhere."""
     teachers: dict[str, Annotated[tuple[str, ...], Field(strict=False)]]
     """Name to methods whose outputs an adversary learns; none: the adversary ``small-adversary`` that is shipped."""
-    outputs: dict[str, str] = {}
+    outputs: dict[str, str] = Field(default_factory=dict)
     """Teacher to a folder with its outputs (``sr``) and their ``lq``, where they are there already."""
     arms: dict[str, ArmPlan]
     training_seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)]
@@ -123,7 +123,7 @@ class Study(Strict):
     guidance: Annotated[tuple[Guidance, ...], Field(strict=False)] = ()
     measurement: Measurement
     contrasts: Annotated[tuple[Contrast, ...], Field(strict=False, min_length=1)]
-    quick: dict[str, Any] = {}
+    quick: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of this file to replace for an answer in minutes."""
 
     @model_validator(mode="after")
