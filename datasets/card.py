@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,6 +13,7 @@ from .errors import DatasetError
 from .ground_truth.kinds import VOID
 from .names import did_you_mean, leaves_folder, name_problem
 from .strict import Strict, read_yaml, validated
+from .user_folders import user_folder
 
 
 def _inside(place: str) -> str:
@@ -101,10 +101,7 @@ class DatasetCard(Strict):
 
 def data_root() -> Path:
     """Where sets are kept: ``ASASR_BENCH_DATA``, else the user's cache folder."""
-    chosen = os.environ.get("ASASR_BENCH_DATA")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asasr-bench" / "data"
+    return user_folder("data", "ASASR_BENCH_DATA")
 
 
 def card_ids() -> tuple[str, ...]:

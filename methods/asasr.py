@@ -19,10 +19,10 @@ from ..asasr.config import MODEL_FILE, DataConfig, SamplingConfig, load_config
 from ..asasr.errors import TrainingConfigError
 from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
 from ..asasr.model_config import HUB, names_a_folder
+from ..datasets.fetch.digests import digest_of
 from ..datasets.strict import read_file, read_mapping
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
-from .weights.files import digest_of
 from .weights.origins import adapter_identity, source_identity
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from ..datasets.fetch.digests import digest_of
 from . import asasr, hr
 from .diffusion.pipeline_method import pipeline_entry
 from .diffusion.pipelines import pipeline_ids
@@ -27,7 +28,7 @@ from .programs.recipes import recipe_entry, recipe_ids
 from .reference import MethodReference
 from .user_code.object_method import object_entry
 from .user_code.objects import import_object
-from .weights.files import digest_of, find, weight_file
+from .weights.files import find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
 _LOSSY = "its images may be compressed with loss, which its values include"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.fetch.digests import digest_of
 from ...datasets.images import as_rgb
-from ...methods.weights.files import digest_of, verified, weight_file
+from ...methods.weights.files import verified, weight_file
 from .batches import TOLERANCE, exact_float32
 from .library import load_network
 from .metric import Floats, Metric, Pair, Payload

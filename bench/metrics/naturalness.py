@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.fetch.digests import digest_of
 from ...datasets.images import as_rgb
 from ...datasets.imresize import imresize
-from ...methods.weights.files import digest_of, lacking, verified, weight_file
+from ...methods.weights.files import lacking, verified, weight_file
 from .metric import Metric, Pair
 from .similarity import shave
 from .structural import full_range_y

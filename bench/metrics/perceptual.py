@@ -12,7 +12,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from ...methods.weights.files import digest_of, lacking, verified, weight_file
+from ...datasets.fetch.digests import digest_of
+from ...methods.weights.files import lacking, verified, weight_file
 from .batches import TOLERANCE, measure_batch, rgb_tensors
 from .library import load_network
 from .metric import Direction, Metric, Need, Pair

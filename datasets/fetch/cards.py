@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from ..errors import DatasetError
 from ..images import SUFFIXES, file_digest, write_atomically
 from ..names import leaves_folder
 from .archives import require_images, unpack
+from .digests import PINS, Pins
 from .download import DigestError, Tell, download
 
-_PINS = "pins.json"
 _INVENTORY = "SHA256SUMS"
 
 
@@ -66,7 +65,7 @@ def fetch(
     if card.terms and not accept:
         raise DatasetError(f"{card.id} has terms: {card.terms} Read them at {card.homepage}; --accept says you agree")
     root = data_root() if root is None else root
-    folder, pins = root / card.id, _Pins(root / _PINS)
+    folder, pins = root / card.id, Pins(root / PINS)
     written, pinned = 0, []
     for entry in card.sources:
         with tempfile.TemporaryDirectory(prefix=".fetch-", dir=_made(root)) as scratch:
@@ -166,39 +165,6 @@ def _obtain(
             f"{path}: its SHA-256 is {digest}, it should be {sha256}; download it again from {url}{noted}"
         )
     return path
-
-
-class _Pins:
-    """Digests that were noted at first use, by URL."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def get(self, url: str) -> str | None:
-        return self._read().get(url)
-
-    def advice(self, url: str) -> str:
-        """What a refusal of another file than the noted one has to say; '' where none was noted."""
-        if self.get(url) is None:
-            return ""
-        return (
-            f". That digest was noted at the first download, in {self._path}; if the publisher has changed the file"
-            " since and you trust the new one, remove its line there"
-        )
-
-    def note(self, url: str, digest: str) -> None:
-        write_atomically(self._path, json.dumps({**self._read(), url: digest}, indent=1, sort_keys=True).encode())
-
-    def _read(self) -> dict[str, str]:
-        if not self._path.exists():
-            return {}
-        try:
-            return {str(url): str(digest) for url, digest in json.loads(self._path.read_text("utf-8")).items()}
-        except (ValueError, AttributeError, RecursionError):
-            raise DatasetError(
-                f"{self._path}: damaged; it keeps the digests of downloads that have no published one. Remove it to"
-                " trust the next download of each"
-            ) from None
 
 
 def _read_inventory(path: Path) -> dict[str, str]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...datasets.fetch.digests import digest_of
 from ..errors import MethodError
 from ..interface import Family, MethodCard
-from ..weights.files import digest_of, own_folder
+from ..weights.files import own_folder
 
 SCALE = 4
 _HEX = 64  # the Hub's cache names large files by their SHA-256

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...datasets.fetch.digests import digest_of
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError
 from ..interface import Interface, MethodCard
-from ..weights.files import digest_of
 from .exported import ExportedNetwork
 from .ncnn_network import NUMBERS, STRUCTURE, load_ncnn, pair_of
 from .onnx_network import SUFFIX, data_files, load_onnx

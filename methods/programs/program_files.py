@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...datasets.fetch.digests import digest_of
 from ..errors import MissingWeightsError
 from ..user_code.code_files import MOST_FILES, code_below, script_files
-from ..weights.files import digest_of
 
 _HUB_NAME = 64  # the Hub's cache names large files by their SHA-256
 _INTERPRETERS = re.compile(

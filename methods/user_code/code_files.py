@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
-from ..weights.files import digest_of
+from ...datasets.fetch.digests import digest_of
 
 MOST_FILES = 20_000
 """Files of code that are read for one object; a package of more is not what somebody means by a method."""

@@ -14,8 +14,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+from ...datasets.fetch.digests import digest_of
 from ..errors import MethodError
-from ..weights.files import digest_of
 from .code_files import is_library
 
 _HEADER = struct.Struct("<4sIII")  # of a .pyc (PEP 552): magic number, flags, time and size of the source or its hash

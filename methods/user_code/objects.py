@@ -22,8 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ...datasets.fetch.digests import digest_of
 from ..errors import MethodError, MissingWeightsError
-from ..weights.files import digest_of
 from .code_files import CodeFiles, code_files
 from .loaded_code import is_current, note_imports, require_current
 

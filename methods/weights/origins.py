@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...asasr.model_config import hub_file
-from .files import digest_of
+from ...datasets.fetch.digests import digest_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = (".safetensors", ".bin", ".json", ".txt", ".model")

@@ -13,6 +13,7 @@ from asasr_bench.datasets.card import DatasetCard, Source
 from asasr_bench.datasets.errors import DatasetError
 from asasr_bench.datasets.fetch import archives
 from asasr_bench.datasets.fetch.cards import fetch
+from asasr_bench.datasets.fetch.download import DownloadError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -141,7 +142,7 @@ def test_images_of_one_name_from_several_folders(tmp_path: Path) -> None:
 def test_damaged_notes_of_digests_are_named(content: str, tmp_path: Path) -> None:
     (tmp_path / "pins.json").write_text(content)
     _zip(tmp_path / "toy.zip", ("HR/a.png", b"1"))
-    with pytest.raises(DatasetError, match=r"pins\.json: damaged"):
+    with pytest.raises(DownloadError, match=r"pins\.json: damaged"):
         fetch(CARD, source=tmp_path, root=tmp_path)
 
 

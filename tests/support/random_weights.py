@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from asasr_bench.datasets.fetch.digests import digest_of
 from asasr_bench.methods.weights import files as weights
-from asasr_bench.methods.weights.files import digest_of, weight_file
+from asasr_bench.methods.weights.files import weight_file
 
 TEXT_WIDTH, VOCABULARY = 64, 49408
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ....methods.weights.files import digest_of, own_folder
+from ....datasets.fetch.digests import digest_of
+from ....methods.weights.files import own_folder
 from .engine import Detection, EngineEntry, EngineError, Image, tensor_of
 
 VERSION = "1"

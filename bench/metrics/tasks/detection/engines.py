@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .....methods.weights.files import WeightsError, digest_of, find, own_folder, weight_file
+from .....datasets.fetch.digests import digest_of
+from .....methods.weights.files import WeightsError, find, own_folder, weight_file
 from ..engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed, tensor_of
 from ..referees import DETECTORS, referee
 from .ssd import NAME as SSD

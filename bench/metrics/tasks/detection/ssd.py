@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .....methods.weights.files import digest_of, find, lacking, verified, weight_file
+from .....datasets.fetch.digests import digest_of
+from .....methods.weights.files import find, lacking, verified, weight_file
 from ..engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed
 
 NAME = "ssd-coco"

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from .....datasets.fetch.digests import digest_of
 from .....datasets.images import file_digest
-from .....methods.weights.files import WeightsError, digest_of, find, weight_file
+from .....methods.weights.files import WeightsError, find, weight_file
 from ..engine import EngineEntry, Image, TextReader, library_version, not_installed
 from .rules import Polygon, Reading
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .....methods.weights.files import digest_of, own_folder
+from .....datasets.fetch.digests import digest_of
+from .....methods.weights.files import own_folder
 from ..engine import EngineEntry, EngineError, Image, library_version, not_installed
 from ..referees import REFEREES, referee
 
