@@ -129,7 +129,7 @@ class Written:
 
 def write_store(root: Path, what: Written | None = None) -> Path:
     """A store with real pixels and scores measured on them, without running any method."""
-    from asasr_bench.bench.metrics.metric import Pair
+    from asasr_bench.bench.metrics.metric_input import MetricInput
     from asasr_bench.bench.metrics.registry import get_metric
     from asasr_bench.bench.plan.jobs import Task, key_of
     from asasr_bench.bench.protocols import get_protocol
@@ -162,13 +162,13 @@ def write_store(root: Path, what: Written | None = None) -> Path:
                         sr = np.clip(sr, 0, 255).astype(np.uint8)
                         key = restoration_key(lq=digests[0], identity={"method": method}, scale=4, seed=seed)
                         task = Task(f"image{number}", *digests, key, store.objects.put(sr), ())
-                        pair = Pair(sr, hr, protocol, lq)
+                        compared = MetricInput(sr, hr, protocol, lq)
                         cells = []
                         for id in what.metrics:
                             metric = get_metric(id)
-                            payload = metric.payload(pair) if metric.payload else None
-                            cells.append(CellRecord(id, "done", key_of(metric, task, protocol), metric.measure(pair),
-                                                    payload=payload))  # fmt: skip
+                            (score,) = metric.measure([compared], "cpu")
+                            cells.append(CellRecord(id, "done", key_of(metric, task, protocol), score.value,
+                                                    payload=score.payload))  # fmt: skip
                         record = OutputRecord(
                             what.protocol, 4, dataset, f"image{number}", method, seed, "done", "files", *digests, key,
                             task.sr, 0.1 * (rank + 1), 2**20 * (rank + 1), "cpu", cells=tuple(cells),

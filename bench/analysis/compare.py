@@ -58,7 +58,7 @@ def compare_methods(
         scores = store.scores()
         scores = scores[scores["status"] == "done"]
         known_metrics = metrics_of(scores["metric"], store.metrics())
-        payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.combine is not None}
+        payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.of_set is not None}
     if first == second:
         raise ComparisonError(f"'{first}' is compared with itself; name two methods")
     for name in (first, second):
@@ -75,7 +75,7 @@ def compare_methods(
     place = ["protocol", "scale", "dataset", "metric"]
     for (protocol, _, dataset, id), group in wanted.groupby(place, sort=False):
         metric = known_metrics[str(id)]
-        if metric.combine is not None:
+        if metric.of_set is not None:
             both = _sets(group, payloads[metric.id], metric, first, second)
             if both is not None:
                 found.append((str(dataset), str(protocol), metric, both))
@@ -90,7 +90,7 @@ def compare_methods(
         )
     adjusted = holm([result.p for *_, result in found])
     return [
-        Comparison(dataset, protocol, metric.id, metric.digits, result, float(p), _wins(result, metric),
+        Comparison(dataset, protocol, metric.id, metric.card.digits, result, float(p), _wins(result, metric),
                    better_of(first, second, metric, result, float(p)))
         for (dataset, protocol, metric, result), p in zip(found, adjusted, strict=True)
     ]  # fmt: skip
@@ -118,11 +118,11 @@ def _sets(
 
 
 def _wins(result: Paired, metric: Metric) -> float:
-    return result.wins if metric.direction in ("higher", "none") else 1 - result.wins
+    return result.wins if metric.card.direction in ("higher", "none") else 1 - result.wins
 
 
 def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
     """The better one by the metric's direction; ``-`` where the test cannot tell."""
-    if p >= SIGNIFICANT or metric.direction == "none":
+    if p >= SIGNIFICANT or metric.card.direction == "none":
         return "-"
-    return first if (result.difference > 0) == (metric.direction == "higher") else second
+    return first if (result.difference > 0) == (metric.card.direction == "higher") else second

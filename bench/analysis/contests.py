@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..metrics.metric import Floats, Metric, Payload
+from ..metrics.card import Floats
+from ..metrics.metric import Metric, Payload
 from ..store.records import Place
 from .confidence_set import can_tell, tied_with_best
 from .per_image import per_image, places_of
@@ -57,12 +58,12 @@ class Contest:
     @property
     def tied(self) -> frozenset[str]:
         """Methods that cannot be told from the best on the images that all have; nobody where there are too few."""
-        if self.metric.direction == "none" or len(self.methods) < 2:
+        if self.metric.card.direction == "none" or len(self.methods) < 2:
             return frozenset()
         if not can_tell(len(self.units)) or np.isnan(self.units).any():
             return frozenset()
-        best = self.methods[int(np.argmin(self.metric.losses(self.values)))]
-        inside = tied_with_best(self.metric.losses(self.units))
+        best = self.methods[int(np.argmin(self.metric.card.losses(self.values)))]
+        inside = tied_with_best(self.metric.card.losses(self.units))
         return frozenset(name for name, within in zip(self.methods, inside, strict=True) if within) - {best}
 
 
@@ -79,7 +80,7 @@ def contests(
     """
     for (protocol, dataset, id), group in scores.groupby(["protocol", "dataset", "metric"], sort=False):
         metric = metrics[str(id)]
-        if metric.combine is None:
+        if metric.of_set is None:
             yield _of_images(str(protocol), str(dataset), metric, group, ceilings)
         else:
             yield _of_sets(str(protocol), str(dataset), metric, group, payloads[metric.id], ceilings)

@@ -93,7 +93,7 @@ def compare_curves(
         scores = scores[scores["status"] == "done"]
         known = metrics_of(scores["metric"].unique(), store.metrics())
         distortion = stored_id(distortion, known)
-        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
     for name in (first, second):
         if len(_points(scores, name)) < 2:
             raise ComparisonError(f"{root}: has no curve '{name}': no two methods named {name}-NUMBER with scores")
@@ -101,7 +101,7 @@ def compare_curves(
     for id in (distortion, *chosen):
         if id not in known:
             raise ComparisonError(f"{root}: has no scores of '{id}' (it has: {', '.join(known)})")
-    if known[distortion].combine is not None:
+    if known[distortion].of_set is not None:
         raise ComparisonError(f"'{distortion}' is a value of whole sets; curves are made equal in a metric of images")
     wanted = [id for id in known if id in chosen and id != distortion]
     if datasets:
@@ -117,7 +117,7 @@ def compare_curves(
         for id in wanted:
             if id not in tables or distortion not in tables:
                 continue
-            if known[id].combine is None:
+            if known[id].of_set is None:
                 results = _compare(tables, names, first, second, known[id], distortion)
             else:
                 rows = part[part["metric"] == id]
@@ -126,7 +126,7 @@ def compare_curves(
     adjusted = holm([np.nan if result is None else result.p for *_, result in found])
     return [
         CurveComparison(
-            dataset, protocol, metric.id, metric.digits, point, mean, result, float(p),
+            dataset, protocol, metric.id, metric.card.digits, point, mean, result, float(p),
             "-" if result is None else better_of(first, second, metric, result, float(p)),
         )
         for (dataset, protocol, metric, point, mean, result), p in zip(found, adjusted, strict=True)

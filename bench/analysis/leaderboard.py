@@ -55,8 +55,8 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
             [
-                (one.id, one.title, one.unit, one.digits, one.direction, one.note, one.combine is not None)
-                for one in known
+                (card.id, card.title, card.unit, card.digits, card.direction, card.note, of_set is not None)
+                for card, of_set in ((metric.card, metric.of_set) for metric in known)
             ],
             columns=["metric", "title", "unit", "digits", "direction", "note", "of_sets"],
         ),
@@ -114,7 +114,7 @@ def _ceilings(methods: pd.DataFrame) -> set[str]:
 
 
 def _contests(store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str]) -> list[Contest]:
-    payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.combine is not None}
+    payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.of_set is not None}
     return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings))
 
 
@@ -127,7 +127,7 @@ def _values(
         place, tied = (contest.protocol, contest.dataset, contest.metric.id), contest.tied
         shared = dict(zip(contest.methods, contest.values.tolist(), strict=True))
         rows += [
-            (*place, entry.method, entry.value, entry.low, entry.high, entry.n, contest.metric.direction,
+            (*place, entry.method, entry.value, entry.low, entry.high, entry.n, contest.metric.card.direction,
              shared.get(entry.method, np.nan), contest.images, entry.method in tied,
              infinite[(*place, entry.method)])
             for entry in contest.entries

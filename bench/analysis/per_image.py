@@ -16,7 +16,7 @@ def per_image(scores: pd.DataFrame, metric: Metric) -> pd.DataFrame:
 
     Seeds are averaged within an image.
     """
-    values = pd.Series(metric.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
+    values = pd.Series(metric.card.compared(scores["value"].to_numpy(dtype=np.float64)), index=scores.index)
     return values.groupby([scores["image"], scores["method"]]).mean().unstack("method")
 
 

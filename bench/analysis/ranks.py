@@ -23,7 +23,7 @@ _LEAST_RANKED = 0.5
 
 def ranks(values: Floats, metric: Metric) -> Floats:
     """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
-    own = np.round(metric.losses(values), metric.digits)
+    own = np.round(metric.card.losses(values), metric.card.digits)
     better = (own[..., None, :] < own[..., :, None]).sum(-1)
     equal = (own[..., None, :] == own[..., :, None]).sum(-1)
     return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
@@ -62,7 +62,7 @@ def average_ranks(contests: Sequence[Contest]) -> Ranking:
     """
     rows: list[tuple[object, ...]] = []
     notes: dict[str, tuple[str, ...]] = {}
-    ranking = [contest for contest in contests if contest.metric.direction != "none"]
+    ranking = [contest for contest in contests if contest.metric.card.direction != "none"]
     for protocol in dict.fromkeys(contest.protocol for contest in ranking):
         ours = [contest for contest in ranking if contest.protocol == protocol]
         parts: dict[str, _Ranked] = {}
@@ -97,9 +97,10 @@ def _left_out(
     for contest in contests:
         if contest in some and contest not in chosen:
             lacking = [name for name in methods if name not in contest.methods]
-            yield f"{dataset}: {contest.metric.title} is not in the ranks; it lacks values of {', '.join(lacking)}."
+            title = contest.metric.card.title
+            yield f"{dataset}: {title} is not in the ranks; it lacks values of {', '.join(lacking)}."
         elif contest not in some:
-            yield f"{dataset}: {contest.metric.title} is not in the ranks; no method has values of it."
+            yield f"{dataset}: {contest.metric.card.title} is not in the ranks; no method has values of it."
     for name in dict.fromkeys(entry.method for contest in contests for entry in contest.entries):
         count = sum(name in contest.methods for contest in some)
         if name not in methods and any(name in (*contest.methods, *contest.left_out) for contest in some):

@@ -70,7 +70,7 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
         objects = store.objects
         scores = scores[scores["status"] == "done"]
         known = _chosen(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
-        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.combine is not None}
+        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
     rows = []
     for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):
         table = group.pivot(index="image", columns="seed", values="sr").dropna()
@@ -82,11 +82,11 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
             if id not in known:
                 continue
             metric = known[str(id)]
-            if metric.combine is None:
+            if metric.of_set is None:
                 deviation = _of_images(_by_seed(part))
             else:
                 deviation = _of_sets(part, metric, payloads[metric.id])
-            found.append((metric.id, f"G-STD {metric.title}", metric.digits + 1, deviation))
+            found.append((metric.id, f"G-STD {metric.card.title}", metric.card.digits + 1, deviation))
         if pixels:
             levels = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
             found.append((PIXELS, PIXELS, 3, _of_images(levels)))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..metrics.metric import Floats, Metric, Payload
+from ..metrics.card import Floats
+from ..metrics.metric import Metric, Payload, SetMetric
 from .statistics import Paired, paired
 
 MOST_LEFT_OUT = 1_000
@@ -34,16 +35,16 @@ def combine(metric: Metric, payloads: Payloads) -> SetValue:
 
     With several seeds it is the mean over seeds of the sets that each seed gives, on the images that all have.
     """
-    assert metric.combine is not None
+    assert metric.of_set is not None
     if not payloads:
         return SetValue(float("nan"), np.empty(0), frozenset())
     seeds = sorted({seed for _, seed in payloads})
     shared = sorted(set.intersection(*({image for image, own in payloads if own == seed} for seed in seeds)))
     by_seed = [[payloads[image, seed] for image in shared] for seed in seeds]
-    value = float(np.mean([metric.combine(one) for one in by_seed])) if shared else float("nan")
+    value = float(np.mean([metric.of_set.combine(one) for one in by_seed])) if shared else float("nan")
     if len(shared) < 2:
         return SetValue(value, np.empty(0), frozenset(shared))
-    without = np.mean([_without_each(metric, one) for one in by_seed], axis=0)
+    without = np.mean([_without_each(metric.of_set, one) for one in by_seed], axis=0)
     return SetValue(value, pseudo_values(value, without), frozenset(shared))
 
 
@@ -68,8 +69,7 @@ def left_out(count: int) -> Floats:
     return stays
 
 
-def _without_each(metric: Metric, payloads: Sequence[Payload]) -> Floats:
-    assert metric.combine is not None
+def _without_each(metric: SetMetric, payloads: Sequence[Payload]) -> Floats:
     kept = left_out(len(payloads))
     if metric.resample is not None:
         return metric.resample(payloads, kept)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .terminal import plain_console, say
+
+if TYPE_CHECKING:
+    from ..metrics.metric import Metric
 
 listing = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +53,11 @@ def datasets() -> None:
     print_table(("dataset", "kind", "images", "files", "title"), rows)
 
 
+def _row_of(metric: Metric) -> tuple[str, ...]:
+    card = metric.card
+    return card.id, card.title, card.direction, card.range, "needs something" if metric.missing() else "ready"
+
+
 @listing.command()
 def metrics() -> None:
     """Metrics by id."""
@@ -59,12 +67,10 @@ def metrics() -> None:
     from ..metrics.tasks.catalogue import measures
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
 
-    rows: list[tuple[str, ...]] = [(m.id, m.title, m.direction, m.range, "needs something" if m.missing() else "ready")
-            for m in shipped_metrics().values()]  # fmt: skip
+    rows = [_row_of(metric) for metric in shipped_metrics().values()]
     for id, point in installed_metrics().items():
         try:
-            own = get_metric(id)
-            rows.append((id, own.title, own.direction, own.range, "needs something" if own.missing() else "ready"))
+            rows.append(_row_of(get_metric(id)))
         except MetricError as error:  # one plug-in must not hide the others
             rows.append((id, point.value, "", "", str(error)))
     print_table(("metric", "title", "better", "range", "state"), rows)
@@ -181,7 +187,7 @@ def show(
     if name in (*shipped_metrics(), *installed_metrics()) or is_task_id(name):
         metric = get_metric(name)
         keys = ("id", "title", "unit", "direction", "range", "version", "needs", "note")
-        facts = {key: getattr(metric, key) for key in keys}
+        facts = {key: getattr(metric.card, key) for key in keys}
         facts["state"] = metric.missing() or "ready"
         found.append(("metric", facts))
     if name in protocol_names() or name.startswith("classic-x"):

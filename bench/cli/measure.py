@@ -53,7 +53,7 @@ def score(
     for id, values in values_by_metric(rows).items():
         metric = get_metric(id)
         low, high = interval(values)
-        digits = metric.digits
+        digits = metric.card.digits
         mean = sum(values) / len(values)
-        table.add_row(metric.title, f"{mean:.{digits}f}", between(low, high, digits), str(len(values)))
+        table.add_row(metric.card.title, f"{mean:.{digits}f}", between(low, high, digits), str(len(values)))
     plain_console().print(table)

@@ -139,18 +139,18 @@ def _compare_with_record(folder: Path, device: str, every: int) -> None:
     rows, missing, others = [], [], []
     for row in compare_with_record(folder, device=device, every=every):
         metric = get_metric(row.metric)
-        digits = metric.digits + 2
+        digits = metric.card.digits + 2
         if row.ours is None:
-            missing.append(f"{metric.title}: {row.unavailable}")
+            missing.append(f"{metric.card.title}: {row.unavailable}")
             numbers = ("unavailable", f"{row.theirs:.{digits}f}", "", "", "", "")
         else:
             numbers = (f"{row.ours:.{digits}f}", f"{row.theirs:.{digits}f}", f"{row.ours - row.theirs:+.1e}",
                        f"{row.median:.1e}", f"{row.largest:.1e}",
                        "" if row.agrees is None else "yes" if row.agrees else "no")  # fmt: skip
             if row.agrees is False:
-                others.append(f"{metric.title}: an image is {row.largest:.1e} from the authors' value, more than"
+                others.append(f"{metric.card.title}: an image is {row.largest:.1e} from the authors' value, more than"
                               f" {TOLERANCES[row.metric]:.0e}")  # fmt: skip
-        rows.append((metric.title, *numbers))
+        rows.append((metric.card.title, *numbers))
     print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image", "the same"), rows)
     for line in (*others, *missing):
         say(line, err=True)

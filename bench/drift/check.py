@@ -41,7 +41,7 @@ def default_tolerance(metric: str, *known: Mapping[str, Metric]) -> float:
         known: what snapshots know of their metrics.
     """
     one = next((each[metric] for each in known if metric in each), None) or metrics_of([metric])[metric]
-    return 0.5 * 10.0**-one.digits
+    return 0.5 * 10.0**-one.card.digits
 
 
 def compare(

@@ -101,11 +101,11 @@ def _means(snapshot: Snapshot) -> dict[Group, float]:
     for (protocol, _, dataset, image, method, _), output in snapshot.outputs.items():
         for metric, score in output.scores.items():
             own = snapshot.metrics[metric]
-            if own.combine is not None and image != WHOLE:
+            if own.of_set is not None and image != WHOLE:
                 continue  # the whole set has the value that counts
             if score.value is not None:
                 images = found.setdefault((protocol, dataset, method, metric), {})
-                value = np.array(score.value) if own is None else own.compared(np.array(score.value))
+                value = np.array(score.value) if own is None else own.card.compared(np.array(score.value))
                 images.setdefault(image, []).append(float(value))
     return {group: float(np.mean([np.mean(seeds) for seeds in images.values()])) for group, images in found.items()}
 

@@ -140,7 +140,7 @@ def _sets(
     """Values that only whole sets have (mAP, mIoU, FID), as one output more of each method; its digests are of all."""
     found: dict[Place, OutputState] = {}
     for id, metric in metrics.items():
-        if metric.combine is None:
+        if metric.of_set is None:
             continue
         sets: dict[Place, dict[Place, Payload]] = {}
         for place, payload in store.payloads(id):
@@ -149,7 +149,7 @@ def _sets(
         for whole, payloads in sets.items():
             members = [outputs[place] for place in payloads]
             keys = [member.scores[id].key for member in members]
-            value = float(metric.combine(list(payloads.values())))
+            value = float(metric.of_set.combine(list(payloads.values())))
             score = ScoreState(value, _of_all(keys), members[-1].scores[id].origin)
             if isnan(value):
                 score = ScoreState(None, message="not defined for these images, or its code is not here")

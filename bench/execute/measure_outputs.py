@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...datasets.ground_truth.kinds import Truth
-from ..failures import Failure, explain, no_exit
+from ..failures import Failure, explain
 from ..metrics.measure import TooLargeError, measure_each
-from ..metrics.metric import Metric, MetricError, Pair
+from ..metrics.metric import Metric, MetricError, Score
+from ..metrics.metric_input import MetricInput, Pixels
 from ..plan.jobs import Task, key_of
 from ..protocols import Protocol
-from ..store.images import Pixels
 from ..store.records import CellRecord, Status
 from .restore_image import torch_device
 
@@ -22,7 +22,7 @@ class Measurable:
 
     task: Task
     """With the digest of SR."""
-    pair: Pair
+    compared: MetricInput
     broken: Mapping[str, Failure]
     """Kinds of ground truth that cannot be read, with the reason."""
 
@@ -48,7 +48,7 @@ def measurable(task: Task, protocol: Protocol, sr: Pixels, hr: Pixels | None, lq
             truths[source.kind] = source.load(*sr.shape[:2])
         except Exception as error:
             broken[source.kind] = Failure.of(error)
-    return Measurable(task, Pair(sr, hr, protocol, lq, truths), broken)
+    return Measurable(task, MetricInput(sr, hr, protocol, lq, truths), broken)
 
 
 Metrics = Mapping[str, Metric | MetricError]
@@ -57,7 +57,8 @@ Metrics = Mapping[str, Metric | MetricError]
 
 def needs_lq(metrics: Metrics, task: Task, sr: Pixels) -> bool:
     """Whether a metric compares SR with LQ, or has to know whether SR is a Y plane, as a float LQ is."""
-    return sr.ndim == 2 or any(getattr(metrics[id], "needs", "") == "lq" for id in task.metrics)
+    wanted = (metrics[id] for id in task.metrics)
+    return sr.ndim == 2 or any(isinstance(metric, Metric) and metric.card.needs == "lq" for metric in wanted)
 
 
 def measure(metrics: Metrics, images: Sequence[Measurable], device: str) -> list[Cells]:
@@ -75,11 +76,11 @@ def measure(metrics: Metrics, images: Sequence[Measurable], device: str) -> list
             continue
         chosen = []
         for index, image in enumerate(images):
-            if metric.needs in image.broken:
-                cells[index][id] = failed_cell(id, image.broken[metric.needs])
+            if metric.card.needs in image.broken:
+                cells[index][id] = failed_cell(id, image.broken[metric.card.needs])
             elif id in image.task.metrics:
                 chosen.append(index)
-        results = _results(metric, [images[index].pair for index in chosen], device)
+        results = _results(metric, [images[index].compared for index in chosen], device)
         for index, result in zip(chosen, results, strict=True):
             cells[index][id] = _cell(metric, images[index], result)
     return cells
@@ -90,24 +91,17 @@ def failed_cell(id: str, failure: Failure, status: Status = "failed") -> CellRec
     return CellRecord(id, status, message=failure.message, detail=failure.detail)
 
 
-def _results(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
+def _results(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list[Score | Exception]:
     try:
-        target = "cpu" if metric.measure_many is None else torch_device(device)
+        target = torch_device(device) if metric.batched else "cpu"
     except ValueError as error:  # no such device
-        return [error] * len(pairs)
-    return measure_each(metric, pairs, target)
+        return [error] * len(inputs)
+    return measure_each(metric, inputs, target)
 
 
-def _cell(metric: Metric, image: Measurable, result: float | Exception) -> CellRecord:
+def _cell(metric: Metric, image: Measurable, result: Score | Exception) -> CellRecord:
     if isinstance(result, Exception):
         too_large = isinstance(result, TooLargeError)
         return failed_cell(metric.id, Failure.of(result), "unavailable" if too_large else "failed")
-    payload = None
-    if metric.payload is not None:
-        try:
-            with no_exit():
-                payload = metric.payload(image.pair)
-        except Exception as error:
-            return failed_cell(metric.id, Failure.of(error))
-    key = key_of(metric, image.task, image.pair.protocol)
-    return CellRecord(metric.id, "done", key=key, value=result, payload=payload)
+    key = key_of(metric, image.task, image.compared.protocol)
+    return CellRecord(metric.id, "done", key=key, value=result.value, payload=result.payload)

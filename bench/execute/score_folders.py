@@ -10,7 +10,8 @@ from ...datasets.dataset import Sample, folder_dataset
 from ...datasets.errors import BenchError
 from ...datasets.images import crop_to_multiple, read_image
 from ..metrics.measure import ahead, grouped, images_together, measure_each
-from ..metrics.metric import MetricError, Pair, Pixels
+from ..metrics.metric import MetricError
+from ..metrics.metric_input import MetricInput, Pixels
 from ..metrics.registry import get_metric
 from ..protocols import Protocol
 from .check_output import has_colours
@@ -56,16 +57,16 @@ def score_folders(
         ScoreError: SR and HR differ in size or colour.
     """
     functions = [get_metric(metric) for metric in metrics]
-    if from_lq := [metric.id for metric in functions if metric.needs == "lq"]:
+    if from_lq := [metric.id for metric in functions if metric.card.needs == "lq"]:
         raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
     if gaps := [f"{metric.id}: {metric.missing()}" for metric in functions if metric.missing()]:
         raise MetricError("; ".join(gaps))
-    if of_sets := [metric.id for metric in functions if metric.combine is not None]:
+    if of_sets := [metric.id for metric in functions if metric.of_set is not None]:
         raise MetricError(f"{', '.join(of_sets)} has no mean over images: a set is scored as a whole; use 'run'")
     scale = protocol.scale or 1
     samples = folder_dataset("score", hr=hr, lq=sr, scale=scale).samples
 
-    def load(sample: Sample) -> Pair:
+    def load(sample: Sample) -> MetricInput:
         assert sample.lq is not None
         assert sample.hr is not None
         pixels, reference = read_image(sample.lq), crop_to_multiple(read_image(sample.hr), scale)
@@ -76,19 +77,19 @@ def score_folders(
             )
         if pixels.ndim < reference.ndim and has_colours(reference):
             raise ScoreError(f"{sample.lq} is grey, but {sample.hr} has colours; save the restored image as RGB")
-        return Pair(pixels, reference, protocol)
+        return MetricInput(pixels, reference, protocol)
 
     size = images_together(batch, device)
-    target = "cpu" if all(metric.measure_many is None for metric in functions) else torch_device(device)
+    target = torch_device(device) if any(metric.batched for metric in functions) else "cpu"
     for group in grouped(zip(samples, ahead(load, samples, 2 * size), strict=True), size):
         with fixed_threads(1):  # as runs do, to the last digit
-            results = [measure_each(metric, [pair for _, pair in group], target) for metric in functions]
+            results = [measure_each(metric, [image for _, image in group], target) for metric in functions]
         for index, (sample, _) in enumerate(group):
-            for metric, values in zip(functions, results, strict=True):
-                value = values[index]
-                if isinstance(value, Exception):
-                    raise ScoreError(f"{sample.lq}: {metric.id}: {value}") from value
-                yield ImageScore(sample.image, metric.id, protocol.name, value)
+            for metric, scores in zip(functions, results, strict=True):
+                score = scores[index]
+                if isinstance(score, Exception):
+                    raise ScoreError(f"{sample.lq}: {metric.id}: {score}") from score
+                yield ImageScore(sample.image, metric.id, protocol.name, score.value)
 
 
 def values_by_metric(rows: Iterable[ImageScore]) -> dict[str, list[float]]:

@@ -107,7 +107,7 @@ class Worker:
         """
         tasks = sorted(job.tasks, key=lambda task: task.sr is None)  # as _restore yields them
         metrics = self._metrics(job)
-        networks = {id: metric for id, metric in metrics.items() if getattr(metric, "measure_many", None) is not None}
+        networks = {id: metric for id, metric in metrics.items() if isinstance(metric, Metric) and metric.batched}
         shared = _Shared(job, objects, metrics, networks.keys(), self._at_hand.protocol(job))
         hr_as_sr = job.method.id == ceiling.CARD.id  # then HR is read where it is restored
         compared = iter(()) if hr_as_sr else _ahead(partial(_hr, objects), tasks, 2 * GPU_BATCH)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
-from .metric import Need, Pair
+from .metric import Measure, Score
+from .metric_input import MetricInput
 from .similarity import shave
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class OutOfMemoryError(BenchError, RuntimeError):
     """One image alone is too much for the device."""
 
 
-def rgb_tensors(pairs: Sequence[Pair], needs: Need) -> list[torch.Tensor]:
+def rgb_tensors(inputs: Sequence[MetricInput], needs: str) -> list[torch.Tensor]:
     """SR, or SR and HR, of same-size images as float32 ``[B, 3, H, W]`` in [0, 1] under the protocol's crop.
 
     Raises:
@@ -36,16 +38,34 @@ def rgb_tensors(pairs: Sequence[Pair], needs: Need) -> list[torch.Tensor]:
     """
     import torch
 
-    groups = [[pair.sr for pair in pairs]]
+    groups = [[each.sr for each in inputs]]
     if needs == "reference":
-        for pair in pairs:
-            pair.require_colours()
-        groups.append([pair.hr for pair in pairs if pair.hr is not None])
-    border = pairs[0].protocol.shave
+        for each in inputs:
+            each.require_colours()
+        groups.append([each.hr for each in inputs if each.hr is not None])
+    border = inputs[0].protocol.shave
     return [
         torch.from_numpy(np.stack([as_rgb(shave(image, border)).transpose(2, 0, 1) for image in images])).float() / 255
         for images in groups
     ]
+
+
+def over_batches(load: Callable[[str], Network], needs: str, *, tile: int = 0) -> Measure:
+    """Measuring by a network of SR, or of SR and HR.
+
+    Args:
+        load: the network on a device, from the device's name.
+        needs: ``reference``, else it takes SR alone.
+        tile: side of the tiles by which the network takes an image that does not fit as a whole; 0: it takes none.
+    """
+
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        network = load(device)
+        by_tiles = partial(network, tile=tile) if tile else None
+        values = measure_batch(network, rgb_tensors(inputs, needs), device, by_tiles=by_tiles)
+        return [Score(value) for value in values]
+
+    return measure
 
 
 def measure_batch(

@@ -6,14 +6,16 @@ LPIPS: Zhang et al., CVPR 2018, v0.1. DISTS: Ding et al., IEEE TPAMI 44(5), 2022
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ...methods.weights.files import lacking, read_tensors, tensors_of, verified, weight_file
-from .batches import TOLERANCE, measure_batch, rgb_tensors
-from .metric import Metric, Pair
+from ...methods.weights.files import read_tensors, verified, weight_file
+from .batches import TOLERANCE, over_batches
+from .card import MetricCard
+from .metric import Metric
+from .requirements import WeightFiles
 
 if TYPE_CHECKING:
     import torch
@@ -192,31 +194,23 @@ def _loaded(
     return FeatureDistance(kind, backbone, features, head).to(device)
 
 
-def _metric(id: str, title: str, kind: Literal["lpips", "dists"], backbone: Backbone, head: str) -> Metric:
-    def files() -> Sequence[Path]:
-        return [verified(weight_file(name)) for name in (backbone, head)]
+def _metric(id: str, title: str, kind: Literal["lpips", "dists"], backbone: Backbone) -> Metric:
+    files = (backbone, id.replace("_", "-"))
 
-    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
-        features, weights = files()
-        network = _loaded(kind, backbone, features, weights, device)
-        return measure_batch(
-            network, rgb_tensors(pairs, "reference"), device, by_tiles=lambda sr, hr: network(sr, hr, tile=TILE)
-        )
+    def load(device: str) -> FeatureDistance:
+        features, head = (verified(weight_file(name)) for name in files)
+        return _loaded(kind, backbone, features, head, device)
 
     return Metric(
-        id, title, "", 4, "lower", VERSIONS[kind], _alone(measure_many), range="0, 1",
-        missing=lambda: lacking([weight_file(name) for name in (backbone, head)]),
-        weights=lambda: " ".join(map(tensors_of, files(), (_FEATURES, ""))),
-        measure_many=measure_many, tolerance=TOLERANCE,
-    )  # fmt: skip
-
-
-def _alone(many: Callable[[Sequence[Pair], str], list[float]]) -> Callable[[Pair], float]:
-    return lambda pair: many([pair], "cpu")[0]
+        MetricCard(id, title, direction="lower", range="0, 1", tolerance=TOLERANCE, version=VERSIONS[kind]),
+        over_batches(load, "reference", tile=TILE),
+        requires=(WeightFiles(files, tensors=(_FEATURES, "")),),
+        batched=True,
+    )
 
 
 METRICS = (
-    _metric("lpips_alex", "LPIPS", "lpips", "alexnet", "lpips-alex"),
-    _metric("lpips_vgg", "LPIPS-VGG", "lpips", "vgg16", "lpips-vgg"),
-    _metric("dists", "DISTS", "dists", "vgg16", "dists"),
+    _metric("lpips_alex", "LPIPS", "lpips", "alexnet"),
+    _metric("lpips_vgg", "LPIPS-VGG", "lpips", "vgg16"),
+    _metric("dists", "DISTS", "dists", "vgg16"),
 )

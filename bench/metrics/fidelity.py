@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from .metric import Metric, Pair
+from .card import MetricCard
+from .metric import Metric, per_image
+from .metric_input import MetricInput
 from .similarity import Plane, Rows, psnr, psnr_of_rows, round_half_up, ssim_of_rows
 
 VERSION = "2"  # 1 took every grey SR of a colour HR for a Y plane
 
 
-def psnr_y(pair: Pair) -> float:
+def psnr_y(image: MetricInput) -> float:
     """PSNR of Y in dB."""
-    return psnr_of_rows(_luma(pair, pair.protocol.psnr_rounds_y), pair.shape, mse_floor=pair.protocol.mse_floor)
+    return psnr_of_rows(_luma(image, image.protocol.psnr_rounds_y), image.shape, mse_floor=image.protocol.mse_floor)
 
 
-def ssim_y(pair: Pair) -> float:
+def ssim_y(image: MetricInput) -> float:
     """SSIM of Y."""
-    rows = _luma(pair, pair.protocol.ssim_rounds_y)
-    return ssim_of_rows(rows, pair.shape, clamp_contrast=pair.protocol.clamp_contrast)
+    rows = _luma(image, image.protocol.ssim_rounds_y)
+    return ssim_of_rows(rows, image.shape, clamp_contrast=image.protocol.clamp_contrast)
 
 
-def _luma(pair: Pair, rounded: bool) -> Rows:
+def _luma(image: MetricInput, rounded: bool) -> Rows:
     def rows(wanted: slice) -> tuple[Plane, Plane]:
-        a, b = pair.luma_of(wanted)
+        a, b = image.luma_of(wanted)
         return (round_half_up(a), round_half_up(b)) if rounded else (a, b)
 
     return rows
 
 
-def psnr_rgb(pair: Pair) -> float:
+def psnr_rgb(image: MetricInput) -> float:
     """PSNR in dB with the mean squared error over all three channels."""
-    a, b = pair.rgb
-    return psnr(a, b, mse_floor=pair.protocol.mse_floor)
+    a, b = image.rgb
+    return psnr(a, b, mse_floor=image.protocol.mse_floor)
 
 
-def ssim_rgb(pair: Pair) -> float:
+def ssim_rgb(image: MetricInput) -> float:
     """Mean of the SSIM of R, G and B."""
-    a, b = pair.rgb
+    a, b = image.rgb
 
     def channel(number: int) -> Rows:
         return lambda rows: (a[rows, :, number].astype(np.float64), b[rows, :, number].astype(np.float64))
 
-    clamp = pair.protocol.clamp_contrast
-    return sum(ssim_of_rows(channel(number), pair.shape, clamp_contrast=clamp) for number in range(3)) / 3
+    clamp = image.protocol.clamp_contrast
+    return sum(ssim_of_rows(channel(number), image.shape, clamp_contrast=clamp) for number in range(3)) / 3
+
+
+def _metric(id: str, title: str, unit: str, digits: int, function: Callable[[MetricInput], float]) -> Metric:
+    return Metric(MetricCard(id, title, unit, digits, "higher", version=VERSION), per_image(function), any_size=True)
 
 
 METRICS = (
-    Metric("psnr_y", "PSNR-Y", "dB", 2, "higher", VERSION, psnr_y, any_size=True),
-    Metric("ssim_y", "SSIM-Y", "", 4, "higher", VERSION, ssim_y, any_size=True),
-    Metric("psnr_rgb", "PSNR-RGB", "dB", 2, "higher", VERSION, psnr_rgb, any_size=True),
-    Metric("ssim_rgb", "SSIM-RGB", "", 4, "higher", VERSION, ssim_rgb, any_size=True),
+    _metric("psnr_y", "PSNR-Y", "dB", 2, psnr_y),
+    _metric("ssim_y", "SSIM-Y", "", 4, ssim_y),
+    _metric("psnr_rgb", "PSNR-RGB", "dB", 2, psnr_rgb),
+    _metric("ssim_rgb", "SSIM-RGB", "", 4, ssim_rgb),
 )

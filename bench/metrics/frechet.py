@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.fetch.digests import digest_of
 from ...datasets.images import as_rgb
-from ...methods.weights.files import verified, weight_file
 from .batches import TOLERANCE, exact_float32
+from .card import Floats, MetricCard
 from .library import load_network
-from .metric import Floats, Metric, Pair, Payload
-from .perceptual import library_version, missing
+from .metric import Metric, Payload, Score, SetMetric
+from .metric_input import MetricInput
+from .perceptual import PYIQA, version
+from .requirements import WeightFiles
 from .similarity import shave
 
 if TYPE_CHECKING:
     import torch
 
-VERSION = "1"
 _WEIGHTS = ("fid-inception",)
 _SIDE = 299
-_FOUND = "fid"
 
 
 def inception_input(image: NDArray[np.uint8]) -> torch.Tensor:
@@ -43,24 +42,20 @@ def inception_input(image: NDArray[np.uint8]) -> torch.Tensor:
     return (torch.from_numpy(np.stack(planes)) - 128) / 128
 
 
-def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
-    """No values, since one image has no FID; the features stay with the pairs."""
+def features(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+    """Features of SR and HR ``[2, 2048]`` of each image as payload; no values, since one image has no FID."""
     import torch
 
     inception = load_network("fid", _WEIGHTS, (), device).model
-    border = pairs[0].protocol.shave
-    for pair in pairs:
-        assert pair.hr is not None
-        images = torch.stack([inception_input(shave(image, border)) for image in (pair.sr, pair.hr)])
+    scores = []
+    for each in inputs:
+        assert each.hr is not None
+        border = each.protocol.shave
+        images = torch.stack([inception_input(shave(image, border)) for image in (each.sr, each.hr)])
         with torch.inference_mode(), exact_float32():
-            features = inception(images.to(device), False, False)[0]
-        pair.findings[_FOUND] = features.flatten(1).float().cpu().numpy()
-    return [nan] * len(pairs)
-
-
-def _features(pair: Pair) -> Payload:
-    features: NDArray[Any] = pair.findings[_FOUND]
-    return features
+            pooled = inception(images.to(device), False, False)[0]
+        scores.append(Score(nan, pooled.flatten(1).float().cpu().numpy()))
+    return scores
 
 
 def fid(payloads: Sequence[Payload]) -> float:
@@ -105,13 +100,20 @@ def _centred(gram: Floats, share: Floats) -> Floats:
 
 METRICS = (
     Metric(
-        "fid", "FID", "", 2, "lower", f"{VERSION}, pyiqa {library_version()}",
-        lambda pair: measure_many([pair], "cpu")[0],
-        payload=_features, combine=fid, resample=resampled, range="0, ~",
-        note="on fewer than some thousand images it is mostly noise, and biased upward: it compares methods on the"
-        " same images only, within its interval",
-        missing=lambda: missing(_WEIGHTS),
-        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in _WEIGHTS),
-        measure_many=measure_many, tolerance=TOLERANCE,
+        MetricCard(
+            "fid",
+            "FID",
+            digits=2,
+            direction="lower",
+            range="0, ~",
+            note="on fewer than some thousand images it is mostly noise, and biased upward: it compares methods on the"
+            " same images only, within its interval",
+            tolerance=TOLERANCE,
+            version=version("1"),
+        ),
+        features,
+        of_set=SetMetric(fid, resampled),
+        requires=(PYIQA, WeightFiles(_WEIGHTS)),
+        batched=True,
     ),
-)  # fmt: skip
+)

@@ -13,7 +13,9 @@ from math import log10
 
 import numpy as np
 
-from .metric import Metric, Pair
+from .card import MetricCard
+from .metric import Metric, per_image
+from .metric_input import MetricInput
 from .spectrum import ROUNDING, Plane, power_spectrum
 
 _PERIOD = 4
@@ -24,7 +26,7 @@ LEAST_SIDE = 2 * _PERIOD * _FAR + _PERIOD
 """In shorter images the surroundings of two lines overlap; one row or column less is left of differences."""
 
 
-def grid_artifacts(pair: Pair) -> float:
+def grid_artifacts(image: MetricInput) -> float:
     """How far the lines at 1/4 and 1/2 of the sampling rate stand out of their surroundings, in dB, SR's beyond HR's.
 
     In luma, and in its absolute differences down and across; 0 where HR has as much (its camera or JPEG may leave
@@ -33,7 +35,7 @@ def grid_artifacts(pair: Pair) -> float:
     Raises:
         ValueError: a side is below ``LEAST_SIDE`` pixels.
     """
-    sr, hr = (_prominence(plane / 255) for plane in pair.luma)
+    sr, hr = (_prominence(plane / 255) for plane in image.luma)
     return max(0.0, 10 * log10(sr / hr))
 
 
@@ -43,7 +45,7 @@ def _prominence(plane: Plane) -> float:
         height, width = plane.shape
         raise ValueError(f"grid artifacts need sides of {LEAST_SIDE} pixels or more, not {width}x{height}")
     planes = (plane, np.abs(np.diff(plane, axis=0)), np.abs(np.diff(plane, axis=1)))
-    return float(np.mean([_line_ratios(one) for one in planes]))
+    return float(np.mean([_line_ratios(each) for each in planes]))
 
 
 def _line_ratios(plane: Plane) -> Plane:
@@ -67,4 +69,9 @@ def _line_ratios(plane: Plane) -> Plane:
 
 _NOTE = "lines at 1/4 and 1/2 of the sampling rate beyond HR's; interpolation leaves 4 to 15 dB, a checkerboard more"
 
-METRICS = (Metric("grid_artifacts", "Grid artifacts", "dB", 2, "lower", "1", grid_artifacts, note=_NOTE),)
+METRICS = (
+    Metric(
+        MetricCard("grid_artifacts", "Grid artifacts", "dB", 2, "lower", note=_NOTE, version="1"),
+        per_image(grid_artifacts),
+    ),
+)

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import compress
+from math import isnan
 from pathlib import Path
+from types import NoneType
 from typing import TypeVar
 
 import numpy as np
 
 from ...datasets.errors import BenchError
-from ..failures import called_exit, no_exit
-from .metric import Metric, Pair
+from ..failures import called_exit
+from .metric import Metric, Score
+from .metric_input import MetricInput
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 GPU_BATCH = 8
 """Images that go through a network together on a GPU unless the user says otherwise: 512x512 fits 8 GiB."""
-MOST_AT_ONCE = 1 << 25
+MAX_UNTILED_PIXELS = 1 << 25
 """Pixels of the largest image that metrics take which need all of it at once (7680x4320 is just below): some keep
 hundreds of bytes for each pixel."""
 _DECODERS = 2
@@ -38,60 +40,50 @@ def images_together(batch: int | None, device: str) -> int:
     return GPU_BATCH if gpu else 1
 
 
-def measure_each(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
-    """The value of every pair, or why it has none. No value depends on what it is measured together with.
+def measure_each(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list[Score | Exception]:
+    """The score of every image, or why it has none. No value depends on what it is measured together with.
 
     Args:
-        device: for networks; all other metrics run on the CPU.
+        device: for metrics that are ``batched``; all others run on the CPU, image by image.
     """
-    if not metric.any_size:
-        small = [pair.sr.shape[0] * pair.sr.shape[1] <= MOST_AT_ONCE for pair in pairs]
-        if not all(small):
-            found = iter(measure_each(metric, list(compress(pairs, small)), device))
-            return [next(found) if one else _too_large(metric, pair) for pair, one in zip(pairs, small, strict=True)]
-    if metric.measure_many is None:
-        return [_alone(metric, pair) for pair in pairs]
+    results: dict[int, Score | Exception] = {}
     groups: dict[tuple[object, ...], list[int]] = {}
-    for index, pair in enumerate(pairs):
-        groups.setdefault((pair.sr.shape[:2], pair.hr is None), []).append(index)
-    results: dict[int, float | Exception] = {}
+    for index, image in enumerate(inputs):
+        height, width = image.sr.shape[:2]
+        if height * width > MAX_UNTILED_PIXELS and not metric.any_size:
+            results[index] = TooLargeError(
+                f"{width}x{height} pixels are more than '{metric.id}' takes at once ({MAX_UNTILED_PIXELS}); measure a"
+                " crop (--crop)"
+            )
+            continue
+        together = (height, width, image.hr is None) if metric.batched else (index,)
+        groups.setdefault(together, []).append(index)
     for indices in groups.values():
-        results.update(zip(indices, _together(metric, [pairs[index] for index in indices], device), strict=True))
-    return [results[index] for index in range(len(pairs))]
+        scores = _measure(metric, [inputs[index] for index in indices], device if metric.batched else "cpu")
+        results.update(zip(indices, scores, strict=True))
+    return [results[index] for index in range(len(inputs))]
 
 
-def _too_large(metric: Metric, pair: Pair) -> TooLargeError:
-    height, width = pair.sr.shape[:2]
-    return TooLargeError(
-        f"{width}x{height} pixels are more than '{metric.id}' takes at once ({MOST_AT_ONCE}); measure a crop (--crop)"
-    )
-
-
-def _together(metric: Metric, pairs: Sequence[Pair], device: str) -> list[float | Exception]:
-    assert metric.measure_many is not None
+def _measure(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list[Score | Exception]:
+    """Scores of a batch; where it fails, each of its images is tried alone."""
     try:
-        with no_exit():
-            values = metric.measure_many(pairs, device)
-    except Exception as error:
-        if len(pairs) == 1:
+        scores = [_checked(score) for score in metric.measure(inputs, device)]
+        if len(scores) != len(inputs):
+            raise ValueError(f"the metric gave {len(scores)} scores for {len(inputs)} images")
+    except (Exception, SystemExit) as raised:
+        error = called_exit(raised) if isinstance(raised, SystemExit) else raised
+        if len(inputs) == 1:
             return [error]
-        return [result for pair in pairs for result in _together(metric, [pair], device)]
-    return [_defined(metric, value) for value in values]
+        return [result for image in inputs for result in _measure(metric, [image], device)]
+    undefined = ValueError("the metric is not defined for this image (NaN)")
+    return [undefined if isnan(score.value) and metric.of_set is None else score for score in scores]
 
 
-def _alone(metric: Metric, pair: Pair) -> float | Exception:
-    try:
-        return _defined(metric, metric.measure(pair))
-    except SystemExit as error:
-        return called_exit(error)
-    except Exception as error:
-        return error
-
-
-def _defined(metric: Metric, value: float) -> float | Exception:
-    if np.isnan(value) and metric.combine is None:  # one that is defined for sets alone has payloads
-        return ValueError("the metric is not defined for this image (NaN)")
-    return value
+def _checked(score: Score) -> Score:
+    """A score of somebody's own metric may be anything."""
+    if not isinstance(score, Score) or not isinstance(score.payload, NoneType | np.ndarray):
+        raise TypeError(f"a metric gives Score(value, payload), payload an array or None, and not {score!r:.100}")
+    return Score(float(score.value), score.payload)
 
 
 def ahead(function: Callable[[Item], Result], items: Sequence[Item], window: int) -> Iterator[Result]:

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.fetch.digests import digest_of
-from ...datasets.images import as_rgb
 from ...datasets.imresize import imresize
-from ...methods.weights.files import lacking, verified, weight_file
-from .metric import Metric, Pair
-from .similarity import shave
+from ...methods.weights.files import verified, weight_file
+from .card import MetricCard
+from .metric import Metric, per_image
+from .metric_input import MetricInput
+from .requirements import WeightFiles
 from .structural import full_range_y
 
 VERSION = "3"  # 1 and 2 went through pyiqa
@@ -34,9 +34,9 @@ _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 _FEATURES = 18  # a block and scale
 
 
-def niqe(pair: Pair) -> float:
+def niqe(image: MetricInput) -> float:
     """NIQE of rounded full-range Y, on whole blocks of 96 pixels."""
-    plane = full_range_y(as_rgb(shave(pair.sr, pair.protocol.shave)))
+    plane = full_range_y(image.sr_rgb)
     height, width = (length // _BLOCK * _BLOCK for length in plane.shape)
     if height * width < 2 * _BLOCK**2:
         raise ValueError(f"NIQE needs two blocks of 96x96 pixels, the image has {plane.shape[1]}x{plane.shape[0]}")
@@ -152,7 +152,8 @@ def _pristine(path: Path) -> tuple[Floats, Floats]:
 
 METRICS = (
     Metric(
-        "niqe", "NIQE", "", 3, "lower", VERSION, niqe, needs="nothing", range="~0, ~100",
-        missing=lambda: lacking([weight_file("niqe")]), weights=lambda: digest_of(verified(weight_file("niqe"))),
+        MetricCard("niqe", "NIQE", digits=3, direction="lower", range="~0, ~100", needs="nothing", version=VERSION),
+        per_image(niqe),
+        requires=(WeightFiles(("niqe",)),),
     ),
-)  # fmt: skip
+)

@@ -8,38 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from importlib.util import find_spec
+from functools import partial
 from typing import Any
 
-from ...datasets.fetch.digests import digest_of
-from ...methods.weights.files import lacking, verified, weight_file
-from .batches import TOLERANCE, measure_batch, rgb_tensors
+from .batches import TOLERANCE, over_batches
+from .card import Direction, MetricCard
 from .library import load_network
-from .metric import Direction, Metric, Need, Pair
+from .metric import Metric, Score
+from .metric_input import MetricInput
+from .requirements import Library, WeightFiles, library_version
 from .structural import full_range_y
 
-VERSION = "2"
-_HOW = "install the extra: pip install 'asasr-bench[iqa]' (pyiqa is for non-commercial use)"
+PYIQA = Library("pyiqa", "iqa", " (pyiqa is for non-commercial use)")
 _AFINE_STEP = 32
 
 
-def missing(weights: Sequence[str] = ()) -> str:
-    """Why a metric cannot be measured here, by its weights' ids; '' if it can."""
-    if find_spec("pyiqa") is None:
-        return f"pyiqa is not installed; {_HOW}"
-    return lacking([weight_file(id) for id in weights])
-
-
-@lru_cache(maxsize=1)
-def library_version() -> str:
-    """Version of pyiqa, which every score key carries; '' where it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pyiqa")
-    except PackageNotFoundError:
-        return ""
+def version(number: str = "2") -> str:
+    """Of a metric here and of the library, both of which determine its values."""
+    return f"{number}, pyiqa {library_version('pyiqa')}"
 
 
 def _metric(
@@ -48,7 +34,7 @@ def _metric(
     digits: int,
     direction: Direction,
     range: str,
-    needs: Need = "reference",
+    needs: str = "reference",
     weights: tuple[str, ...] = (),
     *,
     name: str = "",
@@ -58,57 +44,47 @@ def _metric(
     """A metric of the library.
 
     Args:
+        id, title, digits, direction, range, needs: see ``MetricCard``.
+        weights: ids of the files that it reads.
         name: the library's name where it is not the id, which names the variant.
         network: it goes through the device in batches.
         options: for the library's constructor.
     """
-    frozen = tuple(sorted(options.items()))
-
-    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
-        return measure_batch(load_network(name or id, weights, frozen, device), rgb_tensors(pairs, needs), device)
-
+    load = partial(load_network, name or id, weights, tuple(sorted(options.items())))
+    tolerance = TOLERANCE if network else 0.0
     return Metric(
-        id, title, "", digits, direction, f"{VERSION}, pyiqa {library_version()}",
-        lambda pair: measure_many([pair], "cpu")[0], needs=needs, range=range,
-        missing=lambda: missing(weights),
-        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in weights),
-        measure_many=measure_many if network else None, tolerance=TOLERANCE if network else 0.0,
-    )  # fmt: skip
+        MetricCard(id, title, "", digits, direction, "", range, needs, tolerance=tolerance, version=version()),
+        over_batches(load, needs),
+        requires=(PYIQA, WeightFiles(weights)),
+        batched=network,
+    )
 
 
 def _afine(id: str, title: str, range: str) -> Metric:
     """A-FINE takes one image at a time, of sides that are multiples of 32, and writes into its input."""
+    library = _metric(id, title, 4, "lower", range, weights=("clip-vit-b32", "afine"), network=True)
 
-    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
-        return [value for pair in pairs for value in one(pair, device)]
-
-    def one(pair: Pair, device: str) -> list[float]:
-        images = rgb_tensors([pair], "reference")
-        height, width = images[0].shape[-2:]
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        height, width = inputs[0].rgb[0].shape[:2]
         if height % _AFINE_STEP or width % _AFINE_STEP:
             raise ValueError(f"A-FINE is defined for sides that are multiples of 32 pixels, not for {width}x{height}")
-        return measure_batch(load_network(id, weights, (), device), images, device)
+        return [library.measure([image], device)[0] for image in inputs]
 
-    weights = ("clip-vit-b32", "afine")
-    return Metric(
-        id, title, "", 4, "lower", f"{VERSION}, pyiqa {library_version()}",
-        lambda pair: measure_many([pair], "cpu")[0], range=range, missing=lambda: missing(weights),
-        weights=lambda: " ".join(digest_of(verified(weight_file(id))) for id in weights),
-        measure_many=measure_many, tolerance=TOLERANCE,
-    )  # fmt: skip
+    return replace(library, measure=measure)
 
 
 def _vif() -> Metric:
-    """VIF divides the information that SR keeps by that of HR; of a flat HR the library makes 0, even for itself."""
+    """VIF divides the information that SR keeps by that of HR; of a flat HR the library gives 0, even for itself."""
     library = _metric("vif", "VIF", 4, "higher", "0, ~1")
 
-    def measure(pair: Pair) -> float:
-        hr = full_range_y(pair.rgb[1])
-        if hr.min() == hr.max():
-            raise ValueError("VIF is not defined for a flat HR: it has no information that SR could keep")
-        return library.measure(pair)
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        for image in inputs:
+            hr = full_range_y(image.rgb[1])
+            if hr.min() == hr.max():
+                raise ValueError("VIF is not defined for a flat HR: it has no information that SR could keep")
+        return library.measure(inputs, device)
 
-    return replace(library, version=f"3, pyiqa {library_version()}", measure=measure)
+    return replace(library, card=replace(library.card, version=version("3")), measure=measure)
 
 
 METRICS = (

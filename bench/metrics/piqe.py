@@ -12,9 +12,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb
-from .metric import Metric, Pair, Pixels
-from .similarity import round_half_up, shave
+from .card import MetricCard
+from .metric import Metric, per_image
+from .metric_input import MetricInput, Pixels
+from .similarity import round_half_up
+
+VERSION = "3"  # 1 and 2 went through pyiqa
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +36,9 @@ _SURROUND = [column for column in range(_BLOCK) if column not in (7, 9)]
 """MATLAB drops column 8 first and then what became the ninth, so that one column of the centre stays."""
 
 
-def piqe(pair: Pair) -> float:
+def piqe(image: MetricInput) -> float:
     """0 (best) to 100; 100 where no block is active, as in a flat image."""
-    return quality(as_rgb(shave(pair.sr, pair.protocol.shave)))
+    return quality(image.sr_rgb)
 
 
 def quality(rgb: Pixels) -> float:
@@ -78,8 +81,8 @@ def _have_artifacts(blocks: Floats) -> NDArray[np.bool_]:
     """Which blocks ``[N]`` have a smooth segment on one of their edges."""
     edges = np.stack([blocks[:, 0], blocks[:, -1], blocks[:, :, 0], blocks[:, :, -1]], axis=1)  # [N, 4, 16]
     segments = sliding_window_view(edges, _SEGMENT, axis=2)
-    found: NDArray[np.bool_] = (segments.std(-1, ddof=1) < _SMOOTH).any((1, 2))
-    return found
+    smooth: NDArray[np.bool_] = (segments.std(-1, ddof=1) < _SMOOTH).any((1, 2))
+    return smooth
 
 
 def _are_noisy(blocks: Floats, deviations: Floats) -> NDArray[np.bool_]:
@@ -90,4 +93,9 @@ def _are_noisy(blocks: Floats, deviations: Floats) -> NDArray[np.bool_]:
     return noisy
 
 
-METRICS = (Metric("piqe", "PIQE", "", 2, "lower", "3", piqe, needs="nothing", range="0, 100"),)  # 1, 2: through pyiqa
+METRICS = (
+    Metric(
+        MetricCard("piqe", "PIQE", digits=2, direction="lower", range="0, 100", needs="nothing", version=VERSION),
+        per_image(piqe),
+    ),
+)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ...datasets.names import did_you_mean
 from .card import MetricCard
-from .metric import Direction, Metric, MetricError, Pair
+from .metric import Metric, MetricError, Score, SetMetric
+from .metric_input import MetricInput
 from .shipped import shipped_metrics
 
 
@@ -83,17 +85,13 @@ def _of_card(id: str, card: MetricCard | None) -> Metric:
         with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
             return get_metric(id)
     card = card or MetricCard(id, id, note="neither this installation nor the store knows more of it than its name")
-    note = card.note
+    of_set = None
     if card.combined:
-        note = "; ".join(filter(None, (note, "the value of a set needs the metric's code, which is not installed")))
+        of_set = SetMetric(lambda payloads: float("nan"), lambda payloads, draws: np.full(len(draws), np.nan))
+        unknown = "the value of a set needs the metric's code, which is not installed"
+        card = replace(card, note="; ".join(filter(None, (card.note, unknown))))
 
-    def measure(pair: Pair) -> float:
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
         raise MetricError(f"metric '{id}' is known from its card alone; its code is not installed")
 
-    direction: Direction = card.direction if card.direction != "one" else "none"
-    return Metric(
-        id, card.title, card.unit, card.digits, direction, card.version, measure,
-        bounded=card.bounded, note=note, range=card.range, tolerance=card.tolerance,
-        combine=(lambda payloads: float("nan")) if card.combined else None,
-        resample=(lambda payloads, drawn: np.full(len(drawn), np.nan)) if card.combined else None,
-    )  # fmt: skip
+    return Metric(card, measure, of_set)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .metric import Metric, Pair, Pixels
+from .card import MetricCard
+from .metric import Metric, per_image
+from .metric_input import MetricInput, Pixels
 from .phase_congruency import phase_congruency
 from .similarity import ms_ssim
 
@@ -31,21 +33,21 @@ def full_range_y(image: Pixels) -> NDArray[np.float64]:
     return rounded
 
 
-def multi_scale_ssim(pair: Pair) -> float:
+def multi_scale_ssim(compared: MetricInput) -> float:
     """MS-SSIM of rounded full-range Y."""
-    sr, hr = (full_range_y(image) for image in pair.rgb)
+    sr, hr = (full_range_y(image) for image in compared.rgb)
     return ms_ssim(sr, hr)
 
 
-def gradient_deviation(pair: Pair) -> float:
+def gradient_deviation(compared: MetricInput) -> float:
     """GMSD: deviation over the image of the similarity of gradients of Y, at half resolution."""
-    sr, hr = (_gradient(_pooled(full_range_y(image), 2), (1 / 3, 1 / 3, 1 / 3)) for image in pair.rgb)
+    sr, hr = (_gradient(_pooled(full_range_y(image), 2), (1 / 3, 1 / 3, 1 / 3)) for image in compared.rgb)
     return float(_alike(sr, hr, _GMSD_CONSTANT).std(ddof=1))
 
 
-def feature_similarity(pair: Pair) -> float:
+def feature_similarity(compared: MetricInput) -> float:
     """FSIMc: similarity of phase congruency, gradients and colour, where phase congruency is high."""
-    planes = [_yiq(image) for image in pair.rgb]
+    planes = [_yiq(image) for image in compared.rgb]
     phases = [phase_congruency(yiq[0]) for yiq in planes]
     edges = [_gradient(yiq[0], (3 / 16, 10 / 16, 3 / 16)) for yiq in planes]
     t1, t2, t3, t4 = _FSIM_CONSTANTS
@@ -90,7 +92,16 @@ def _alike(a: NDArray[np.floating], b: NDArray[np.floating], constant: float) ->
 
 
 METRICS = (
-    Metric("ms_ssim", "MS-SSIM", "", 4, "higher", VERSION, multi_scale_ssim, range="0, 1"),
-    Metric("fsim", "FSIM", "", 4, "higher", VERSION, feature_similarity, range="0, 1"),
-    Metric("gmsd", "GMSD", "", 4, "lower", VERSION, gradient_deviation, range="0, ~1"),
+    Metric(
+        MetricCard("ms_ssim", "MS-SSIM", direction="higher", range="0, 1", version=VERSION),
+        per_image(multi_scale_ssim),
+    ),
+    Metric(
+        MetricCard("fsim", "FSIM", direction="higher", range="0, 1", version=VERSION),
+        per_image(feature_similarity),
+    ),
+    Metric(
+        MetricCard("gmsd", "GMSD", direction="lower", range="0, ~1", version=VERSION),
+        per_image(gradient_deviation),
+    ),
 )

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from ...datasets.images import as_rgb
 from ...datasets.names import name_problem
 from ...methods.errors import MissingWeightsError
 from ...methods.user_code.objects import CodeError, Identity, Imported, identity_of, import_object
-from .metric import Direction, Metric, MetricError, Pair
+from .card import MetricCard
+from .metric import Metric, MetricError, per_image
+from .metric_input import MetricInput
 from .shipped import shipped_metrics
-from .similarity import shave
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -69,7 +69,7 @@ def metric_from_code(reference: str) -> Metric:
     """
     place = anchored(reference, Path.cwd())
     metric = _imported(reference, place)
-    if metric.combine is not None:
+    if metric.of_set is not None:
         raise MetricError(
             f"metric '{reference}' has values of whole sets, which reports compute anew: install it as an entry point"
             f" of the group '{ENTRY_POINT_GROUP}', so that they find it"
@@ -106,18 +106,31 @@ def _identified(metric: Metric, imported: Imported, instance: object) -> Metric:
     if metric.id in shipped_metrics() or ":" in metric.id or name_problem(metric.id):
         problem = name_problem(metric.id) or "is an id of asasr-bench's own; choose another"
         raise MetricError(f"the id {metric.id!r} {problem}")
-    own, absent = metric.missing, ""
+    absent = ""
     try:
         identity = identity_of(imported, instance=instance if instance is not imported.value else None)
     except MissingWeightsError as error:
         identity, absent = Identity("", "", ""), str(error)
-    return replace(
-        metric,
-        version=f"{metric.version} {identity.code}".lstrip(),
-        weights=lambda: identity.weights,
-        missing=lambda: absent or own(),
-        note="; ".join(filter(None, (metric.note, identity.incomplete))),
+    card = replace(
+        metric.card,
+        version=f"{metric.card.version} {identity.code}".lstrip(),
+        note="; ".join(filter(None, (metric.card.note, identity.incomplete))),
     )
+    return replace(metric, card=card, requires=(_DeclaredFiles(identity.weights, absent), *metric.requires))
+
+
+@dataclass(frozen=True)
+class _DeclaredFiles:
+    """The files that somebody's code declares; see ``Requirement``."""
+
+    digests: str
+    problem: str
+
+    def missing(self) -> str:
+        return self.problem
+
+    def weights(self) -> str:
+        return self.digests
 
 
 def _of_function(function: object) -> Metric:
@@ -129,28 +142,25 @@ def _of_function(function: object) -> Metric:
             " {'id': 'mae', 'direction': 'lower', 'needs': 'reference'}"
         )
     facts = _card(card)
-    return Metric(
-        facts["id"], facts["title"] or facts["id"], facts["unit"], facts["digits"], cast(Direction, facts["direction"]),
-        "", lambda pair: _value(cast(Function, function), pair, facts["needs"]), needs=facts["needs"],
-        note=facts["note"], range=facts["range"],
-    )  # fmt: skip
+    return Metric(facts, per_image(lambda image: _value(cast(Function, function), image, facts.needs)))
 
 
-def _value(function: Function, pair: Pair, needs: str) -> float:
-    """Copies go to code that may write into them: other metrics share the pair."""
+def _value(function: Function, image: MetricInput, needs: str) -> float:
+    """Copies go to code that may write into them: other metrics share the images."""
     if needs == "reference":
-        sr, hr = pair.rgb
+        sr, hr = image.rgb
         return float(function(sr.copy(), hr.copy()))
     if needs == "lq":
-        assert pair.lq is not None
-        return float(function(pair.sr.copy(), pair.lq.copy()))
-    return float(function(as_rgb(shave(pair.sr, pair.protocol.shave)).copy()))
+        assert image.lq is not None
+        return float(function(image.sr.copy(), image.lq.copy()))
+    return float(function(image.sr_rgb.copy()))
 
 
-def _card(card: Mapping[str, Any]) -> dict[str, Any]:
+def _card(card: Mapping[str, Any]) -> MetricCard:
     from ...datasets.strict import validated
 
-    return validated(_model(), dict(card), "its card is wrong", MetricError).model_dump()
+    facts = validated(_model(), dict(card), "its card is wrong", MetricError).model_dump()
+    return MetricCard(**{**facts, "title": facts["title"] or facts["id"]})
 
 
 def _model() -> type[BaseModel]:

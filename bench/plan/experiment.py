@@ -131,14 +131,14 @@ def find_everything(spec: Spec) -> Experiment:
 def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], spec: Spec) -> None:
     there = {source.kind for dataset in datasets for sample in dataset.samples for source in sample.truths}
     for metric in metrics:
-        if metric.needs in KINDS and spec.crop is not None:
+        if metric.card.needs in KINDS and spec.crop is not None:
             raise SpecError(
                 f"metric '{metric.id}' needs whole images: ground truth does not follow a crop; leave it out"
             )
-        if metric.needs in KINDS and metric.needs not in there:
+        if metric.card.needs in KINDS and metric.card.needs not in there:
             raise SpecError(
-                f"metric '{metric.id}' needs {metric.needs} truth, and no dataset here has any; give --truth"
-                f" DATASET={metric.needs}:PATH, or compare with HR: '{metric.id}:hr'"
+                f"metric '{metric.id}' needs {metric.card.needs} truth, and no dataset here has any; give --truth"
+                f" DATASET={metric.card.needs}:PATH, or compare with HR: '{metric.id}:hr'"
             )
 
 
@@ -156,7 +156,7 @@ def _with_bounds(methods: tuple[PlannedMethod, ...], metrics: tuple[Metric, ...]
     """Add ``hr`` (upper bound) and ``bicubic`` (lower bound) if any metric is shown between its bounds."""
     names = {method.entry.origin or method.entry.card.id for method in methods if method.entry is not None}
     added = [id for id in (ceiling.CARD.id, ceiling.FLOOR) if id not in names]
-    if not methods or not any(metric.bounded for metric in metrics):
+    if not methods or not any(metric.card.bounded for metric in metrics):
         return methods
     return (*(_planned(id) for id in added), *methods)
 

@@ -117,11 +117,11 @@ def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str |
     """
     assert task.sr is not None
     compared: dict[str, str | None] = {"reference": task.reference, "lq": task.lq, "nothing": None}
-    if metric.needs not in compared:
+    if metric.card.needs not in compared:
         compared |= {source.kind: source.digest() for source in task.truths}
     return score_key(
         sr=task.sr,
-        reference=compared[metric.needs],
+        reference=compared[metric.card.needs],
         metric=metric.id,
         metric_version=metric.implementation if implementation is None else implementation,
         protocol=protocol.name,

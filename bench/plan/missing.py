@@ -69,7 +69,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         return tuple(
             metric.id
             for metric in experiment.metrics
-            if metric.applies(reference=reference, lq_rule=lq_rule, truths=truths) and (metric.bounded or not is_hr)
+            if metric.applies(reference=reference, lq_rule=lq_rule, truths=truths) and (metric.card.bounded or not is_hr)
         )
 
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
@@ -128,7 +128,7 @@ def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
     """Put neighbouring images of one method into one job where networks measure them together."""
     spec = experiment.spec
     together = images_together(spec.batch, spec.device)
-    networks = {metric.id for metric in experiment.metrics if metric.measure_many is not None}
+    networks = {metric.id for metric in experiment.metrics if metric.batched}
     if together == 1 or not networks:
         return jobs
     joined: list[Job] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..metrics.card import MetricCard
 from ..metrics.metric import Metric
 
@@ -12,23 +14,10 @@ def card_of(metric: Metric, known: MetricCard | None = None) -> MetricCard:
     Args:
         known: what the store has; its version stays where the weights that tell it are missing here.
     """
-    version = metric.version
+    version = metric.card.version
     if not metric.missing():
         version = metric.implementation
     elif known is not None and known.version.startswith(version):
         version = known.version
-    return MetricCard(
-        id=metric.id,
-        title=metric.title,
-        unit=metric.unit,
-        digits=metric.digits,
-        direction=metric.direction,
-        note=metric.note,
-        range=metric.range,
-        needs=metric.needs,
-        combined=metric.combine is not None,
-        payload=metric.payload is not None,
-        bounded=metric.bounded,
-        tolerance=metric.tolerance,
-        version=version,
-    )
+    of_set = metric.of_set is not None
+    return replace(metric.card, version=version, combined=of_set, payload=of_set or metric.card.payload)

@@ -19,7 +19,7 @@ from ...datasets.errors import BenchError
 from ...datasets.images import file_digest, read_image
 from ..execute.restore_image import torch_device
 from ..metrics.measure import ahead, grouped, images_together, measure_each
-from ..metrics.metric import Pair
+from ..metrics.metric_input import MetricInput
 from ..metrics.registry import get_metric
 from ..protocols import get_protocol
 
@@ -78,21 +78,21 @@ def compare_with_record(
         GoldenError: an image is missing or is another one.
     """
     rows = record()[::every]
-    pairs_of = [_checked(folder, row) for row in rows]
+    paths = [_checked(folder, row) for row in rows]
     for id in metrics:
         metric = get_metric(id)
         theirs = np.array([float(row[id]) for row in rows])
         if reason := metric.missing():
             yield Row(id, float(theirs.mean()), unavailable=reason)
             continue
-        target = "cpu" if metric.measure_many is None else torch_device(device)
+        target = torch_device(device) if metric.batched else "cpu"
         size = images_together(None, device)
         ours: list[float] = []
-        for pairs in grouped(ahead(_pair, pairs_of, 2 * size), size):
-            for value in measure_each(metric, pairs, target):
-                if isinstance(value, Exception):
-                    raise value
-                ours.append(value)
+        for inputs in grouped(ahead(_loaded, paths, 2 * size), size):
+            for score in measure_each(metric, inputs, target):
+                if isinstance(score, Exception):
+                    raise score
+                ours.append(score.value)
         differences = np.abs(np.array(ours) - theirs)
         yield Row(id, float(theirs.mean()), float(np.mean(ours)), float(np.median(differences)),
                   float(differences.max()))  # fmt: skip
@@ -113,6 +113,6 @@ def _checked(folder: Path, row: dict[str, str]) -> tuple[Path, Path]:
     return paths
 
 
-def _pair(paths: tuple[Path, Path]) -> Pair:
+def _loaded(paths: tuple[Path, Path]) -> MetricInput:
     sr, hr = (read_image(path) for path in paths)
-    return Pair(sr, hr, get_protocol(PROTOCOL, None))
+    return MetricInput(sr, hr, get_protocol(PROTOCOL, None))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench.metrics.fidelity import psnr_y, ssim_y
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import read_image
 from asasr_bench.datasets.imresize import imresize
@@ -41,7 +41,7 @@ def test_psnr_and_ssim_against_pyiqa(shared: Path) -> None:
 
     def ours() -> None:
         for sr, hr in pairs:
-            pair = Pair(sr, hr, protocol)
+            pair = MetricInput(sr, hr, protocol)
             values["ours"].append((psnr_y(pair), ssim_y(pair)))
 
     def pyiqas() -> None:

@@ -72,7 +72,7 @@ AnyEngine = TextReader | Segmenter | Detector
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """An engine that was found but not loaded; making one imports nothing heavy."""
+    """An engine that is known but not loaded, as a metric requires it; creating an entry imports nothing heavy."""
 
     name: str
     """``rapidocr``, ``yolo/yolo11n.pt``, ..."""
@@ -86,25 +86,6 @@ class EngineEntry:
     """Why it cannot be used here and what to do; '' if it can."""
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digest of its weight files; '' without any."""
-
-
-def library_version(distribution: str) -> str:
-    """Version of an installed distribution; '' where there is none."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
-def not_installed(module: str, extra: str, note: str = "") -> str:
-    """What to tell where a module is missing; '' where it is there."""
-    from importlib.util import find_spec
-
-    if find_spec(module) is not None:
-        return ""
-    return f"{module} is not installed; install the extra: pip install 'asasr-bench[{extra}]'{note}"
 
 
 def tensor_of(images: Sequence[Image], device: str) -> Tensor:

@@ -3,69 +3,119 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
+import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from ....datasets.images import as_rgb
-from ..metric import Floats, Metric, Need, Pair, Payload
+from ..card import MetricCard
+from ..metric import Metric, Payload, Score, SetMetric
+from ..metric_input import MetricInput
+from ..requirements import Requirement
 from .engine import EngineEntry, Image
 
-_REMEMBERED = 512
-"""HR images come back with every method."""
+Finding = TypeVar("Finding")
+Look = Callable[[list[Image]], Sequence[Finding]]
+
+
+class Memory:
+    """What an engine found in the images that it saw last, by their pixels.
+
+    Args:
+        limit: bytes that are kept, compressed; beyond it what was not asked for the longest is forgotten.
+    """
+
+    def __init__(self, limit: int = 1 << 26) -> None:
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+
+    def recall(self, kind: str, images: Sequence[Image], look: Look[Finding]) -> list[Finding]:
+        """What was found in each image; ``look`` is asked for all those together that are new.
+
+        Args:
+            kind: of what is looked for, where an engine looks in several ways.
+        """
+        keys = [(kind, image.shape, hashlib.sha256(image.tobytes()).digest()) for image in images]
+        new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._kept}
+        fresh = dict(zip(new, look(list(new.values())), strict=True)) if new else {}
+        findings = [fresh[key] if key in fresh else self._recalled(key) for key in keys]
+        for key, finding in fresh.items():
+            self._keep(key, zlib.compress(pickle.dumps(finding), 1))
+        return findings
+
+    def _recalled(self, key: tuple[object, ...]) -> Any:
+        self._kept.move_to_end(key)
+        return pickle.loads(zlib.decompress(self._kept[key]))
+
+    def _keep(self, key: tuple[object, ...], packed: bytes) -> None:
+        self._kept[key] = packed
+        self._size += len(packed)
+        while self._size > self._limit:
+            self._size -= len(self._kept.popitem(last=False)[1])
+
+
+def in_sr(
+    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], look: Look[Finding], kind: str = ""
+) -> list[Finding]:
+    """What an engine finds in SR images of one size; it sees each once, whichever measures ask.
+
+    Args:
+        entry: of the engine.
+        device: on which it is loaded.
+        inputs: the images.
+        look: the engine's method.
+        kind: see ``Memory.recall``.
+    """
+    return _memory(entry, entry.weights(), device).recall(kind, [as_rgb(image.sr) for image in inputs], look)
+
+
+def in_hr(
+    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], look: Look[Finding], kind: str = ""
+) -> list[Finding]:
+    """The same of HR, which comes back with every method; image by image, so that it depends on no batch.
+
+    Args:
+        entry, device, inputs, look, kind: see ``in_sr``.
+    """
+    memory = _memory(entry, entry.weights(), device)
+    return [memory.recall(kind, [as_rgb(image.hr)], look)[0] for image in inputs if image.hr is not None]
+
+
+@lru_cache(maxsize=8)
+def _memory(entry: EngineEntry, weights: str, device: str) -> Memory:
+    return Memory()
 
 
 def task_metric(
-    id: str, title: str, entry: EngineEntry, *, needs: Need, digits: int, version: str,
-    score: Callable[[Sequence[Pair], str], list[Payload]], combine: Callable[[Sequence[Payload]], float],
-    resample: Callable[[Sequence[Payload], Floats], Floats],
-    missing: Callable[[], str] = lambda: "",
-) -> Metric:  # fmt: skip
+    id: str,
+    title: str,
+    entry: EngineEntry,
+    payloads: Callable[[Sequence[MetricInput], str], list[Payload]],
+    of_set: SetMetric,
+    *,
+    needs: str,
+    digits: int,
+    version: str,
+    requires: tuple[Requirement, ...] = (),
+) -> Metric:
     """A metric in percent of payloads that an engine gives; its value of an image is that of a set of one.
 
     Args:
-        score: payloads of images of one size, found on a device and kept in ``Pair.findings``.
-        missing: what is lacking beside the engine; see ``Metric``.
+        id, title, needs, digits, version: see ``MetricCard``; the engine's title and version join them.
+        payloads: of images of one size, on a device.
+        of_set: the value of a set from them.
+        requires: what it needs beside the engine.
     """
 
-    def measure_many(pairs: Sequence[Pair], device: str) -> list[float]:
-        return [combine([payload]) for payload in score(pairs, device)]
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        return [Score(of_set.combine([payload]), payload) for payload in payloads(inputs, device)]
 
     source = ", HR" if needs == "reference" else ""
-    return Metric(
-        id, f"{title} ({entry.title}{source})", "%", digits, "higher", f"{version}, {entry.version}",
-        lambda pair: measure_many([pair], "cpu")[0], needs=needs, payload=lambda pair: score([pair], "cpu")[0],
-        combine=combine, resample=resample, missing=lambda: entry.missing() or missing(),
-        weights=entry.weights, bounded=True, measure_many=measure_many,
+    card = MetricCard(
+        id, f"{title} ({entry.title}{source})", "%", digits, "higher", needs=needs, bounded=True,
+        version=f"{version}, {entry.version}",
     )  # fmt: skip
-
-
-def found(pairs: Sequence[Pair], key: str, find: Callable[[list[Pair]], Iterable[Any]]) -> list[Any]:
-    """What ``find`` gives for each pair; asked only for those whose findings lack the key."""
-    lacking = [pair for pair in pairs if key not in pair.findings]
-    if lacking:
-        for pair, one in zip(lacking, find(lacking), strict=True):
-            pair.findings[key] = one
-    return [pair.findings[key] for pair in pairs]
-
-
-def images_of(pairs: Sequence[Pair]) -> list[Image]:
-    """SR of every pair as RGB."""
-    return [as_rgb(pair.sr) for pair in pairs]
-
-
-def in_hr(entry: EngineEntry, what: str, hr: NDArray[np.uint8], find: Callable[[list[Image]], list[Any]]) -> Any:
-    """What an engine finds in an HR image; remembered, for it comes back with every method."""
-    key = entry.name, entry.weights(), what, hashlib.sha256(hr.tobytes()).digest()
-    if key not in _in_hr:
-        _in_hr[key] = find([as_rgb(hr)])[0]
-        if len(_in_hr) > _REMEMBERED:
-            _in_hr.popitem(last=False)
-    _in_hr.move_to_end(key)
-    return _in_hr[key]
-
-
-_in_hr: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+    return Metric(card, measure, of_set, requires=(entry, *requires), batched=True)

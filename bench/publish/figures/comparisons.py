@@ -86,15 +86,15 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
         for metric in _metrics(material, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
             shared = part.compared(metric.id)
-            distances = {name: float(metric.losses(np.array([value]))[0]) for name, value in shared.items()}
+            distances = {name: float(metric.card.losses(np.array([value]))[0]) for name, value in shared.items()}
             best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:
                 value, low, high = (float(rows[name][key]) if name in rows else np.nan
                                     for key in ("value", "ci_low", "ci_high"))  # fmt: skip
                 if np.isfinite(value):
-                    best_here = metric.direction != "none" and distances.get(name) == best
-                    drawn.append(Bar(name, value, low, high, number(value, metric.digits), best_here))
+                    best_here = metric.card.direction != "none" and distances.get(name) == best
+                    drawn.append(Bar(name, value, low, high, number(value, metric.card.digits), best_here))
             if drawn:
                 panels.append((axis_label(metric), drawn))
         if panels:
@@ -138,7 +138,7 @@ def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figu
         for part in parts:
             for metric in _metrics(material, part, options.metrics):
                 values = part.compared(metric.id)
-                title = f"{part.dataset} {metric.title}" if len(parts) > 1 else metric.title
+                title = f"{part.dataset} {metric.card.title}" if len(parts) > 1 else metric.card.title
                 titles.append(f"{title}*" if part.on_fewer_images(metric.id) else title)
                 columns.append(ranks_of(np.array([values.get(name, np.nan) for name in methods]), metric))
         if columns:
@@ -167,7 +167,7 @@ def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figu
 
 def _share(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
     """1 for the best, 0 for the worst, 1 for all where they are equal."""
-    distances = metric.losses(np.asarray(values))
+    distances = metric.card.losses(np.asarray(values))
     low, high = distances.min(), distances.max()
     return np.ones_like(distances) if high == low else (high - distances) / (high - low)
 
@@ -181,4 +181,4 @@ def _metrics(material: Material, part: Part, wanted: Sequence[str], *, ranking: 
     ids = wanted or [str(id) for id in material.board.metrics["metric"]]
     metrics = [material.metric(id) for id in ids]
     there = set(part.scores["metric"])
-    return [one for one in metrics if one.id in there and (not ranking or one.direction != "none")]
+    return [one for one in metrics if one.id in there and (not ranking or one.card.direction != "none")]

@@ -146,6 +146,6 @@ class Material:
 
 def axis_label(metric: Metric) -> AxisLabel:
     """Title, unit and better direction of a metric."""
-    unit = f" [{metric.unit}]" if metric.unit else ""
-    text = f"{metric.title}{unit} {ARROWS[metric.direction]}".rstrip()
-    return AxisLabel(text, 0.0 if metric.direction == "zero" else None)
+    unit = f" [{metric.card.unit}]" if metric.card.unit else ""
+    text = f"{metric.card.title}{unit} {ARROWS[metric.card.direction]}".rstrip()
+    return AxisLabel(text, 0.0 if metric.card.direction == "zero" else None)

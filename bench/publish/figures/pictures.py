@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ....reports.figures.crops import Box, Version, crops_figure, telling_box
 from ....reports.figures.spectrum import spectra_2d_figure
 from ....reports.grid import number
-from ...metrics.metric import Metric, Pair
+from ...metrics.metric import Metric
+from ...metrics.metric_input import MetricInput
 from ...metrics.spectrum import power_spectrum
 from ...protocols import get_protocol
 from ...store.images import StoreError
@@ -67,10 +68,12 @@ def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple
     """One figure for each image."""
     for part, picture in _pictures(material, options):
         protocol = get_protocol(part.protocol, None)
-        pairs = {name: Pair(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()}
-        planes = {name: pair.sr_luma for name, pair in pairs.items()}
+        images = {
+            name: MetricInput(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()
+        }
+        planes = {name: image.sr_luma for name, image in images.items()}
         if picture.hr is not None:
-            planes = {"HR": next(iter(pairs.values())).luma[1], **planes}
+            planes = {"HR": next(iter(images.values())).luma[1], **planes}
         powers = {name: power_spectrum(plane / 255) for name, plane in planes.items()}
         title = f"{part.dataset}: {picture.image}, {part.protocol}"
         yield (
@@ -137,11 +140,11 @@ def _captions(
     captions = []
     for metric in metrics:
         printed = {
-            name: round(values[name, metric.id], metric.digits) for name in methods if (name, metric.id) in values
+            name: round(values[name, metric.id], metric.card.digits) for name in methods if (name, metric.id) in values
         }
         if method not in printed:
             continue
-        losses = {name: float(metric.losses(np.array(value))) for name, value in printed.items()}
-        best = metric.direction != "none" and losses[method] == min(losses.values()) and len(losses) > 1
-        captions.append((f"{metric.title} {number(values[method, metric.id], metric.digits)}", best))
+        losses = {name: float(metric.card.losses(np.array(value))) for name, value in printed.items()}
+        best = metric.card.direction != "none" and losses[method] == min(losses.values()) and len(losses) > 1
+        captions.append((f"{metric.card.title} {number(values[method, metric.id], metric.card.digits)}", best))
     return tuple(captions)

@@ -54,7 +54,7 @@ def factor_effects(
         ["protocol", "dataset", "metric"], sort=False
     ):
         metric = metrics.get(str(id))
-        if metric is None or metric.combine is not None:
+        if metric is None or metric.of_set is not None:
             continue
         table = per_image(group, metric)
         for setting, methods in arms.items():

@@ -119,7 +119,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
     with open_store(store) as opened:
         scores = name_scales(opened.scores())
         metrics = metrics_of(scores["metric"].unique(), opened.metrics())
-    digits = {id: metric.digits for id, metric in metrics.items()}
+    digits = {id: metric.card.digits for id, metric in metrics.items()}
     there = set(scores["method"])
     variants = [one for arm in arms for seed in _seeds(spec, arm) for one in _variants(spec, arm, seed)]
     paths = write_reports(store, report, ("md", "csv", "tex", "html"), title=spec.name)
@@ -145,7 +145,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
         reference = next((arm.name for arm in arms if arm.changes is None), next(iter(curves)))
         if x is not None and reference in curves:
             found = gaps(
-                scores, curves, reference, metrics[x], [metrics[id] for id in ys if metrics[id].combine is None]
+                scores, curves, reference, metrics[x], [metrics[id] for id in ys if metrics[id].of_set is None]
             )
             if found:
                 paths.append(_write(report / "gaps.md", gaps_markdown(found, digits)))
@@ -177,7 +177,7 @@ def _sensitivity(spec: AblationSpec, variants: list[Variant], store: Path, repor
 def _axes(ids: list[str], metrics: Mapping[str, Metric]) -> tuple[str | None, list[str]]:
     """Distortion, and the metrics that are compared where it is equal."""
     x = next((id for id in ("psnr_y", "psnr_rgb", "ssim_y") if id in ids), None)
-    return x, [id for id in ids if id != x and metrics[id].direction != "none"]
+    return x, [id for id in ids if id != x and metrics[id].card.direction != "none"]
 
 
 def _write(path: Path, text: str) -> Path:

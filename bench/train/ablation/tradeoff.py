@@ -79,7 +79,7 @@ def _drawn(tables: Mapping[str, pd.DataFrame], x: Metric, y: Metric, methods: li
     columns = []
     for metric in (x, y):
         values = tables[metric.id].loc[images, methods].to_numpy(dtype=np.float64)
-        columns.append(metric.losses(sets @ values / sets.sum(1, keepdims=True)))
+        columns.append(metric.card.losses(sets @ values / sets.sum(1, keepdims=True)))
     return np.stack(columns, axis=-1)
 
 

@@ -16,7 +16,8 @@ from ....methods.registry import resolve
 from ....reports.tables import csv_text
 from ...execute.check_output import tensor_pixels
 from ...metrics.measure import measure_each
-from ...metrics.metric import Metric, Pair
+from ...metrics.metric import Metric, Score
+from ...metrics.metric_input import MetricInput
 from ...plan.image_seed import SEEDING, image_seed
 from ...protocols import get_protocol
 from ...store.keys import digest
@@ -115,12 +116,15 @@ def measured(
     import torch
 
     protocol = get_protocol(measurement.protocol, measurement.scale)
-    pairs = []
+    inputs = []
     for sr, lq, hr in zip(pixels, image_set.lq, image_set.hr, strict=True):
         tensor = torch.from_numpy(np.ascontiguousarray(sr.transpose(2, 0, 1)))[None]
-        pairs.append(Pair(tensor_pixels(tensor, lq, hr.shape[0] // lq.shape[0], "a point"), hr, protocol, lq))
+        restored = tensor_pixels(tensor, lq, hr.shape[0] // lq.shape[0], "a point")
+        inputs.append(MetricInput(restored, hr, protocol, lq))
     return {
-        metric.id: [float("nan") if isinstance(one, Exception) else one for one in measure_each(metric, pairs, device)]
+        metric.id: [
+            score.value if isinstance(score, Score) else float("nan") for score in measure_each(metric, inputs, device)
+        ]
         for metric in metrics
     }
 

@@ -12,7 +12,9 @@ from asasr_bench.bench.analysis import sets as set_values
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.metrics import registry as metric_module
-from asasr_bench.bench.metrics.metric import Metric, Pair, Payload
+from asasr_bench.bench.metrics.card import MetricCard
+from asasr_bench.bench.metrics.metric import Metric, Payload, Score, SetMetric, per_image
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.spec import Spec
 from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
@@ -22,9 +24,10 @@ from asasr_bench.datasets.images import write_png
 from numpy.typing import NDArray
 
 
-def _counts(pair: Pair) -> Payload:
+def _counts(image: MetricInput) -> Score:
     """Bright pixels and all pixels of the red channel."""
-    return np.array([int((pair.sr[..., 0] > 127).sum()), pair.sr[..., 0].size], dtype=np.int64)
+    red = image.sr[..., 0]
+    return Score(float("nan"), np.array([int((red > 127).sum()), red.size], dtype=np.int64))
 
 
 def _share(payloads: Sequence[Payload]) -> float:
@@ -32,10 +35,15 @@ def _share(payloads: Sequence[Payload]) -> float:
     return float(total[0] / total[1])
 
 
+def _resampled(payloads: Sequence[Payload], draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    sums = draws @ np.stack(payloads)
+    shares: NDArray[np.float64] = sums[:, 0] / sums[:, 1]
+    return shares
+
+
 POOLED = Metric(
-    "bright", "Bright", "", 4, "higher", "1", lambda pair: float("nan"), payload=_counts, combine=_share,
-    resample=lambda payloads, drawn: (drawn @ np.stack(payloads))[:, 0] / (drawn @ np.stack(payloads))[:, 1],
-)  # fmt: skip
+    MetricCard("bright", "Bright", direction="higher", version="1"), per_image(_counts), SetMetric(_share, _resampled)
+)
 
 
 def _with(monkeypatch: pytest.MonkeyPatch, *metrics: Metric) -> None:
@@ -82,7 +90,10 @@ def test_pseudo_values_are_those_of_leaving_each_image_out(rng: np.random.Genera
     """Their mean is the value; those of a mean are the images' own values; the shortcut gives the same."""
     payloads = [np.array([rng.integers(1, 50), rng.integers(50, 90)], dtype=np.int64) for _ in range(7)]
     stored = {(str(k), 0): payload for k, payload in enumerate(payloads)}
-    fast, slow = set_values.combine(POOLED, stored), set_values.combine(replace(POOLED, resample=None), stored)
+    fast, slow = (
+        set_values.combine(POOLED, stored),
+        set_values.combine(replace(POOLED, of_set=SetMetric(_share)), stored),
+    )
     np.testing.assert_allclose(fast.pseudo, slow.pseudo, rtol=1e-12)
     without = [_share(payloads[:k] + payloads[k + 1 :]) for k in range(7)]
     tukey = 7 * fast.value - 6 * np.array(without)

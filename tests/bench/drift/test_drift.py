@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +18,8 @@ from asasr_bench.bench.drift.check import check_store, compare, groups
 from asasr_bench.bench.drift.history import find_steps, history
 from asasr_bench.bench.drift.snapshot import take_snapshot
 from asasr_bench.bench.metrics import fidelity
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.card import MetricCard
+from asasr_bench.bench.metrics.metric import Metric, SetMetric, per_image
 from asasr_bench.bench.store import provenance
 from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
@@ -29,6 +30,7 @@ from asasr_bench.reports import drift as rendering
 from asasr_bench.reports.drift import DriftReport
 from hypothesis import given
 from hypothesis import strategies as st
+from measured import measured
 from safetensors.torch import save_file
 
 pytest.importorskip("spandrel")
@@ -79,8 +81,8 @@ def changed_psnr(monkeypatch: pytest.MonkeyPatch, by: float, version: str | None
     def another(metric: Metric) -> Metric:
         if metric.id != "psnr_y":
             return metric
-        measure: Callable[[Pair], float] = metric.measure
-        return replace(metric, measure=lambda pair: measure(pair) + by, version=version or metric.version)
+        card = replace(metric.card, version=version or metric.card.version)
+        return replace(metric, card=card, measure=per_image(lambda image: measured(metric, image) + by))
 
     monkeypatch.setattr(fidelity, "METRICS", tuple(map(another, fidelity.METRICS)))
 
@@ -237,7 +239,9 @@ def test_a_value_that_only_a_whole_set_has_is_gated(tmp_path: Path, monkeypatch)
         total = np.sum(payloads, axis=0)
         return float(total[0] / total[1])
 
-    pooled = Metric("bright", "Bright", "", 4, "higher", "1", lambda pair: float("nan"), combine=share)
+    pooled = Metric(
+        MetricCard("bright", "Bright", direction="higher"), per_image(lambda image: float("nan")), SetMetric(share)
+    )
     monkeypatch.setattr("asasr_bench.bench.metrics.registry.shipped_metrics", lambda: {"bright": pooled})
     snapshots = []
     for name, bright in (("one", 3), ("two", 4)):

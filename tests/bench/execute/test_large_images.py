@@ -7,16 +7,18 @@ import math
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics import measure as measuring
-from asasr_bench.bench.metrics import metric as metrics
+from asasr_bench.bench.metrics import metric_input as metrics
 from asasr_bench.bench.metrics import similarity
 from asasr_bench.bench.metrics.measure import TooLargeError, measure_each
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric import Score
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets import imresize as resizing
 from asasr_bench.datasets.imresize import imresize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured import measured
 from numpy.typing import NDArray
 
 IDS = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
@@ -37,8 +39,8 @@ def test_strips_give_the_values_of_the_whole(
     for strip in (1 << 22, 5000, 300):  # whole; strips of 20 rows; of one row
         monkeypatch.setattr(similarity, "STRIP", strip)
         monkeypatch.setattr(metrics, "STRIP", strip)
-        pair = Pair(sr, hr, get_protocol(protocol, 4))
-        values[strip] = [get_metric(id).measure(pair) for id in IDS]
+        pair = MetricInput(sr, hr, get_protocol(protocol, 4))
+        values[strip] = [measured(get_metric(id), pair) for id in IDS]
     for strip in (5000, 300):
         np.testing.assert_allclose(values[strip], values[1 << 22], rtol=1e-12)
 
@@ -57,10 +59,10 @@ def test_strips_cover_every_row_once(height: int, width: int, strip: int) -> Non
 def test_sizes_that_differ_are_told_whatever_the_strips(photo: NDArray[np.uint8]) -> None:
     for hr in (photo[:-1], photo[:, :-1], np.concatenate([photo, photo])):
         with pytest.raises(ValueError, match="cannot be compared"):
-            get_metric("psnr_y").measure(Pair(photo, hr, get_protocol("asasr", 4)))
+            measured(get_metric("psnr_y"), MetricInput(photo, hr, get_protocol("asasr", 4)))
     with pytest.raises(ValueError, match="too small to shave"):
-        get_metric("psnr_y").measure(Pair(photo[:8], photo[:8], get_protocol("classic-x4", 4)))
-    assert get_metric("psnr_rgb").measure(Pair(photo, photo, get_protocol("classic-x4", 4))) == math.inf
+        measured(get_metric("psnr_y"), MetricInput(photo[:8], photo[:8], get_protocol("classic-x4", 4)))
+    assert measured(get_metric("psnr_rgb"), MetricInput(photo, photo, get_protocol("classic-x4", 4))) == math.inf
 
 
 @pytest.mark.parametrize("scale", [0.25, 1 / 3, 2.0, 4.0])
@@ -80,11 +82,11 @@ def test_metrics_that_need_all_at_once_say_so(
     photo: NDArray[np.uint8], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large = photo[:64, :64], photo[:128, :64]
-    pairs = [Pair(noisy(one, rng), one, get_protocol("asasr", 4)) for one in (large, small, large)]
-    monkeypatch.setattr(measuring, "MOST_AT_ONCE", 64 * 64)
+    pairs = [MetricInput(noisy(one, rng), one, get_protocol("asasr", 4)) for one in (large, small, large)]
+    monkeypatch.setattr(measuring, "MAX_UNTILED_PIXELS", 64 * 64)
     first, second, third = measure_each(get_metric("lsd"), pairs, "cpu")
     assert isinstance(first, TooLargeError)
     assert str(first) == "64x128 pixels are more than 'lsd' takes at once (4096); measure a crop (--crop)"
-    assert isinstance(second, float)
+    assert isinstance(second, Score)
     assert isinstance(third, TooLargeError)
-    assert all(isinstance(value, float) for value in measure_each(get_metric("ssim_y"), pairs, "cpu"))
+    assert all(isinstance(score, Score) for score in measure_each(get_metric("ssim_y"), pairs, "cpu"))

@@ -16,7 +16,7 @@ from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.execute.score_folders import score_folders
 from asasr_bench.bench.metrics.fidelity import psnr_rgb, psnr_y
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.similarity import luma
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.bench.spec import parse_spec
@@ -160,9 +160,9 @@ def test_a_y_plane_is_read_as_such(photo: np.ndarray) -> None:
     """What was restored from a float plane is Y already; it has no colours to compare."""
     protocol = get_protocol("classic-x2", 2)
     sr = np.floor(luma(photo) + 0.5).astype(np.uint8)
-    assert psnr_y(Pair(sr, photo, protocol, np.zeros((128, 128)))) == np.inf
+    assert psnr_y(MetricInput(sr, photo, protocol, np.zeros((128, 128)))) == np.inf
     with pytest.raises(ValueError, match="restores Y alone"):
-        psnr_rgb(Pair(sr, photo, protocol, np.zeros((128, 128))))
+        psnr_rgb(MetricInput(sr, photo, protocol, np.zeros((128, 128))))
 
 
 class NextToBicubic(Pixels):

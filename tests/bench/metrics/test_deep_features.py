@@ -14,11 +14,13 @@ import torch
 from asasr_bench.bench.metrics import deep_features
 from asasr_bench.bench.metrics.batches import OutOfMemoryError, measure_batch
 from asasr_bench.bench.metrics.deep_features import FeatureDistance
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.metric import Metric
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.methods.weights import files as weights
 from asasr_bench.methods.weights.files import find, tensors_of, verified, weight_file
+from measured import measured
 from safetensors.torch import save_file
 
 PROTOCOL = get_protocol("osediff-512", 4)
@@ -45,12 +47,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def pair(photo: np.ndarray) -> Pair:
+def pair(photo: np.ndarray) -> MetricInput:
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 15, photo.shape), 0, 255).astype(np.uint8)
-    return Pair(noisy[:, :224], photo[:, :224], PROTOCOL)
+    return MetricInput(noisy[:, :224], photo[:, :224], PROTOCOL)
 
 
-def tensors(pair: Pair) -> list[torch.Tensor]:
+def tensors(pair: MetricInput) -> list[torch.Tensor]:
     assert pair.hr is not None
     return [torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255 for image in (pair.sr, pair.hr)]
 
@@ -62,7 +64,7 @@ def distance(metric: Metric, folder: Path) -> FeatureDistance:
 
 
 @every_metric
-def test_it_is_pyiqas_value(metric: Metric, pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_pyiqas_value(metric: Metric, pair: MetricInput, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its weight files it is unavailable; with them it equals the library called directly."""
     pyiqa = pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     ids = FILES[metric.id]
@@ -73,14 +75,14 @@ def test_it_is_pyiqas_value(metric: Metric, pair: Pair, folder: Path, monkeypatc
     assert metric.missing() == ""
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
     theirs = pyiqa.create_metric(THEIR_NAMES[metric.id], device="cpu")
-    assert metric.measure(pair) == pytest.approx(float(theirs(*tensors(pair))), rel=1e-5)
-    assert theirs.lower_better == (metric.direction == "lower")
-    assert theirs.score_range == metric.range
+    assert measured(metric, pair) == pytest.approx(float(theirs(*tensors(pair))), rel=1e-5)
+    assert theirs.lower_better == (metric.card.direction == "lower")
+    assert theirs.score_range == metric.card.range
 
 
 @pytest.mark.parametrize(("id", "net"), [("lpips_alex", "alex"), ("lpips_vgg", "vgg")])
 def test_lpips_is_the_authors_value(
-    id: str, net: str, pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch
+    id: str, net: str, pair: MetricInput, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The authors' package with its own trained heads, on the same backbone."""
     lpips = pytest.importorskip("lpips")
@@ -94,10 +96,10 @@ def test_lpips_is_the_authors_value(
     random_weights.describe(ids, folder, monkeypatch)
     with torch.inference_mode():
         expected = float(theirs(*tensors(pair), normalize=True))
-    assert get_metric(id).measure(pair) == pytest.approx(expected, rel=1e-5)
+    assert measured(get_metric(id), pair) == pytest.approx(expected, rel=1e-5)
 
 
-def test_dists_is_torchmetrics_value(pair: Pair, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dists_is_torchmetrics_value(pair: MetricInput, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An independent implementation with the authors' trained weights, on the same backbone."""
     module = pytest.importorskip("torchmetrics.functional.image.dists")
     ids = FILES["dists"]
@@ -107,7 +109,7 @@ def test_dists_is_torchmetrics_value(pair: Pair, folder: Path, monkeypatch: pyte
     random_weights.describe(ids, folder, monkeypatch)
     with torch.inference_mode():
         expected = float(theirs(*tensors(pair)))
-    assert get_metric("dists").measure(pair) == pytest.approx(expected, rel=1e-5)
+    assert measured(get_metric("dists"), pair) == pytest.approx(expected, rel=1e-5)
 
 
 @every_metric
@@ -116,7 +118,7 @@ def test_an_image_has_no_distance_to_itself(
 ) -> None:
     random_weights.place(FILES[metric.id], folder, monkeypatch)
     for image in (photo, photo[:, ::-1], photo[:128, 64:], photo // 2, np.zeros_like(photo)):
-        value = metric.measure(Pair(image, image, PROTOCOL))
+        value = measured(metric, MetricInput(image, image, PROTOCOL))
         assert 0 <= value < 1e-6
         assert not np.signbit(value)
 
@@ -160,8 +162,8 @@ def test_tiles_and_batches_do_not_change_a_value(
         together = network(sr, hr)
         tiled = network(sr, hr, tile=64)
     assert len(set(alone.tolist())) == 2
-    assert together.tolist() == pytest.approx(alone.tolist(), rel=metric.tolerance)
-    assert tiled.tolist() == pytest.approx(alone.tolist(), rel=metric.tolerance)
+    assert together.tolist() == pytest.approx(alone.tolist(), rel=metric.card.tolerance)
+    assert tiled.tolist() == pytest.approx(alone.tolist(), rel=metric.card.tolerance)
 
 
 class Small:
@@ -212,7 +214,7 @@ def test_what_identifies_a_backbone_is_its_convolutions_not_its_file(
     """The same tensors in the publisher's file, classifier and all, and in one from elsewhere: one identity."""
     metric = get_metric("lpips_alex")
     random_weights.place(FILES[metric.id], folder, monkeypatch)
-    identity, official = metric.weights(), folder / weight_file("alexnet").file
+    identity, official = metric.implementation, folder / weight_file("alexnet").file
     features = {name: value for name, value in torch.load(official).items() if name.startswith("features.")}
     official.unlink()
     save_file(features, folder / weight_file("alexnet").converted)
@@ -220,7 +222,7 @@ def test_what_identifies_a_backbone_is_its_convolutions_not_its_file(
         folder / weight_file("alexnet").converted))}  # fmt: skip
     monkeypatch.setattr(weights, "manifest", lambda: described)
     assert find(weight_file("alexnet")) == folder / weight_file("alexnet").converted
-    assert metric.weights() == identity
+    assert metric.implementation == identity
     features["features.0.bias"][0] += 1
     save_file(features, folder / weight_file("alexnet").converted)
     assert "does not hold the tensors of alexnet" in metric.missing()

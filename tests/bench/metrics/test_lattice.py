@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics.lattice import grid_artifacts
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.imresize import imresize
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def rounded(values: NDArray[np.float64]) -> Image:
 
 
 def artifacts(sr: Image, hr: Image) -> float:
-    return grid_artifacts(Pair(sr, hr, get_protocol("osediff-512", 4)))
+    return grid_artifacts(MetricInput(sr, hr, get_protocol("osediff-512", 4)))
 
 
 def transposed_convolutions(lq: Image, uneven: float) -> Image:

@@ -5,57 +5,114 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import random_weights
 from asasr_bench.bench import evaluate
+from asasr_bench.bench.metrics.card import MetricCard
 from asasr_bench.bench.metrics.deep_features import METRICS
 from asasr_bench.bench.metrics.measure import GPU_BATCH, ahead, grouped, images_together, measure_each
-from asasr_bench.bench.metrics.metric import Metric, Pair
-from asasr_bench.bench.metrics.registry import get_metric
+from asasr_bench.bench.metrics.metric import Metric, Score, SetMetric, per_image
+from asasr_bench.bench.metrics.metric_input import MetricInput
+from asasr_bench.bench.metrics.requirements import Library
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
 
 PROTOCOL = get_protocol("osediff-512", 4)
+CARD = MetricCard("brightest", "Brightest", version="1")
 
 
-def pair(shape: tuple[int, int], level: int = 0) -> Pair:
-    return Pair(np.full((*shape, 3), level, np.uint8), np.zeros((*shape, 3), np.uint8), PROTOCOL)
+def image(shape: tuple[int, int], level: int = 0) -> MetricInput:
+    return MetricInput(np.full((*shape, 3), level, np.uint8), np.zeros((*shape, 3), np.uint8), PROTOCOL)
 
 
-def network(many: Callable[[Sequence[Pair], str], list[float]]) -> Metric:
-    return replace(get_metric("psnr_y"), id="network", measure_many=many)
+def brightest(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+    return [Score(float(each.sr.max())) for each in inputs]
+
+
+def values(metric: Metric, inputs: Sequence[MetricInput], device: str = "cpu") -> list[float | str]:
+    """Values, and the messages of errors."""
+    results = measure_each(metric, inputs, device)
+    return [str(result) if isinstance(result, Exception) else result.value for result in results]
 
 
 def test_images_of_one_size_go_together_and_results_come_in_order() -> None:
     calls: list[tuple[int, str]] = []
 
-    def many(pairs: Sequence[Pair], device: str) -> list[float]:
-        assert len({one.sr.shape for one in pairs}) == 1
-        calls.append((len(pairs), device))
-        return [float(one.sr.max()) for one in pairs]
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        assert len({each.sr.shape for each in inputs}) == 1
+        calls.append((len(inputs), device))
+        return brightest(inputs, device)
 
-    pairs = [pair((8, 8), 1), pair((8, 9), 2), pair((8, 8), 3), pair((8, 9), 4), pair((9, 8), 5)]
-    assert measure_each(network(many), pairs, "cuda:1") == [1, 2, 3, 4, 5]
+    inputs = [image((8, 8), 1), image((8, 9), 2), image((8, 8), 3), image((8, 9), 4), image((9, 8), 5)]
+    assert values(Metric(CARD, measure, batched=True), inputs, "cuda:1") == [1, 2, 3, 4, 5]
     assert sorted(calls) == [(1, "cuda:1"), (2, "cuda:1"), (2, "cuda:1")]
+    calls.clear()
+    assert values(Metric(CARD, measure), inputs, "cuda:1") == [1, 2, 3, 4, 5]
+    assert calls == [(1, "cpu")] * 5
 
 
-def test_a_bad_image_costs_itself_alone() -> None:
-    def many(pairs: Sequence[Pair], device: str) -> list[float]:
-        if any(one.sr.max() == 2 for one in pairs):
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_bad_image_costs_itself_alone(batched: bool) -> None:
+    def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
+        if any(each.sr.max() == 2 for each in inputs):
             raise ValueError("cannot measure this")
-        return [np.nan if one.sr.max() == 3 else float(one.sr.max()) for one in pairs]
+        return [Score(np.nan) if each.sr.max() == 3 else Score(float(each.sr.max())) for each in inputs]
 
-    results = measure_each(network(many), [pair((8, 8), level) for level in (1, 2, 3, 4)], "cpu")
-    assert results[0] == 1
-    assert results[3] == 4
-    assert [str(result) for result in results[1:3]] == [
-        "cannot measure this",
-        "the metric is not defined for this image (NaN)",
-    ]
+    inputs = [image((8, 8), level) for level in (1, 2, 3, 4)]
+    undefined = "the metric is not defined for this image (NaN)"
+    assert values(Metric(CARD, measure, batched=batched), inputs) == [1, "cannot measure this", undefined, 4]
+    of_set = SetMetric(lambda payloads: 0.0)
+    result = values(Metric(CARD, measure, of_set, batched=batched), inputs)[2]
+    assert isinstance(result, float)
+    assert np.isnan(result)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (lambda inputs: [0.5 for _ in inputs], "a metric gives Score(value, payload), payload an array or None, and"),
+        (lambda inputs: [Score(0.5, "text")], "a metric gives Score(value, payload), payload an array or None, and"),
+        (lambda inputs: [], "the metric gave 0 scores for 1 images"),
+    ],
+)
+def test_what_is_no_score_is_told(scores: Callable[[Sequence[MetricInput]], list[Any]], message: str) -> None:
+    metric = Metric(CARD, lambda inputs, device: scores(inputs), batched=True)
+    assert [str(told).startswith(message) for told in values(metric, [image((8, 8)), image((8, 8))])] == [True, True]
+
+
+def test_a_function_of_one_image_is_a_metric() -> None:
+    plain = Metric(CARD, per_image(lambda each: float(each.sr.max())))
+    scored = Metric(CARD, per_image(lambda each: Score(float(each.sr.max()), each.sr[0, 0])))
+    assert values(plain, [image((8, 8), 3), image((9, 9), 4)]) == values(scored, [image((8, 8), 3), image((9, 9), 4)])
+    (score,) = scored.measure([image((8, 8), 7)], "cpu")
+    np.testing.assert_array_equal(score.payload, [7, 7, 7])
+
+
+def test_what_a_metric_requires_is_told_and_named_by_its_scores() -> None:
+    @dataclass(frozen=True)
+    class Stated:
+        problem: str
+        digest: str
+
+        def missing(self) -> str:
+            return self.problem
+
+        def weights(self) -> str:
+            return self.digest
+
+    ready = Metric(CARD, brightest, requires=(Stated("", "abc"), Library("numpy", "any"), Stated("", "def")))
+    assert ready.missing() == ""
+    assert ready.implementation == "1 abc def"
+    lacking = replace(ready, requires=(Library("no_such_module", "more", " (note)"), Stated("no file", "")))
+    assert (
+        lacking.missing()
+        == "no_such_module is not installed; install the extra: pip install 'asasr-bench[more]' (note)"
+    )
 
 
 def test_looking_ahead_keeps_order_and_stays_within_its_window() -> None:
@@ -123,7 +180,7 @@ def test_a_run_gives_the_same_scores_whatever_the_batch(
 
     alone, some, together = scores(1), scores(4), scores(100)
     assert len(alone) == 24
-    tolerance = METRICS[0].tolerance
+    tolerance = METRICS[0].card.tolerance
     for other in (some, together):
         assert other.keys() == alone.keys()
         for place, (key, value) in alone.items():

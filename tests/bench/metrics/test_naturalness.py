@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_weights
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.metric import Metric
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.naturalness import _asymmetric_gaussian, distance
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import read_image
 from asasr_bench.methods.weights.files import weight_file
+from measured import measured
 
 PROTOCOL = get_protocol("osediff-512", 4)
 NIQE_MEDIAN, NIQE_MOST = 5e-4, 0.03  # measured: 2.3e-4 and 0.0284; 90 % are within 2.5e-3
@@ -46,7 +48,9 @@ def test_niqe_against_the_authors_record(niqe: Metric, shared: Path, folder: Pat
     with (root / "published_per_image_metrics_osediff.csv").open() as file:
         rows = list(csv.DictReader(file))
     differences = [
-        niqe.measure(Pair(read_image(root / "results_osediff" / row["image"]), None, get_protocol("osediff-512", 4)))
+        measured(
+            niqe, MetricInput(read_image(root / "results_osediff" / row["image"]), None, get_protocol("osediff-512", 4))
+        )
         - float(row["niqe"])
         for row in rows
     ]
@@ -76,9 +80,9 @@ def test_it_is_pyiqas_value(niqe: Metric, photo: np.ndarray, folder: Path, monke
     for image in (textured, textured[:200, :230]):
         grey = np.repeat(image[..., None], 3, axis=-1)
         expected = float(theirs(torch.from_numpy(grey.copy()).movedim(-1, 0)[None].float() / 255))
-        assert niqe.measure(Pair(grey, None, PROTOCOL)) == pytest.approx(expected, rel=1e-3)
-    assert theirs.lower_better == (niqe.direction == "lower")
-    assert theirs.score_range == niqe.range
+        assert measured(niqe, MetricInput(grey, None, PROTOCOL)) == pytest.approx(expected, rel=1e-3)
+    assert theirs.lower_better == (niqe.card.direction == "lower")
+    assert theirs.score_range == niqe.card.range
 
 
 def test_fitted_shapes_are_those_of_the_noise() -> None:
@@ -106,6 +110,6 @@ def test_distance_is_mahalanobis() -> None:
 def test_what_has_no_niqe_is_refused(niqe: Metric, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     random_weights.place(("niqe",), folder, monkeypatch)
     with pytest.raises(ValueError, match="two blocks of 96x96 pixels, the image has 150x100"):
-        niqe.measure(Pair(np.zeros((100, 150, 3), np.uint8), None, PROTOCOL))
+        measured(niqe, MetricInput(np.zeros((100, 150, 3), np.uint8), None, PROTOCOL))
     with pytest.raises(ValueError, match="without texture"):
-        niqe.measure(Pair(np.full((200, 200, 3), 90, np.uint8), None, PROTOCOL))
+        measured(niqe, MetricInput(np.full((200, 200, 3), 90, np.uint8), None, PROTOCOL))

@@ -14,11 +14,13 @@ import torch
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.metrics import perceptual
 from asasr_bench.bench.metrics.library import load_network
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.metric import Metric
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.weights.files import weight_file
+from measured import measured
 
 WEIGHTS = {
     "brisque": ("brisque",),
@@ -109,18 +111,20 @@ def test_it_is_the_librarys_value(
         assert "weights fetch" in metric.missing()
     place(ids)
     assert metric.missing() == ""
-    assert metric.weights() == " ".join(random_weights.sha256(folder / weight_file(id).file) for id in ids)
+    assert metric.implementation == " ".join(
+        (metric.card.version, *(random_weights.sha256(folder / weight_file(id).file) for id in ids))
+    )
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 15, photo.shape), 0, 255).astype(np.uint8)
-    value = metric.measure(Pair(noisy, photo, get_protocol("osediff-512", 4)))
+    value = measured(metric, MetricInput(noisy, photo, get_protocol("osediff-512", 4)))
     theirs = the_librarys(metric.id, folder, tmp_path / "home", monkeypatch)
     tensors = [torch.from_numpy(image.copy()).movedim(-1, 0)[None].float() / 255 for image in (noisy, photo)]
     with torch.inference_mode():
-        expected = float(theirs(*tensors[: 1 if metric.needs == "nothing" else 2]))
+        expected = float(theirs(*tensors[: 1 if metric.card.needs == "nothing" else 2]))
     assert np.isfinite(expected)
     assert value == pytest.approx(expected, rel=1e-6, abs=5e-7)  # float32 sums of terms near 1 that end near 0
-    assert theirs.lower_better == (metric.direction == "lower")
-    assert theirs.metric_mode == ("NR" if metric.needs == "nothing" else "FR") or metric.id == "afine_nr"
-    assert theirs.score_range == metric.range
+    assert theirs.lower_better == (metric.card.direction == "lower")
+    assert theirs.metric_mode == ("NR" if metric.card.needs == "nothing" else "FR") or metric.id == "afine_nr"
+    assert theirs.score_range == metric.card.range
 
 
 def test_a_flat_hr_has_no_information(photo: np.ndarray) -> None:
@@ -128,8 +132,8 @@ def test_a_flat_hr_has_no_information(photo: np.ndarray) -> None:
     vif, flat = get_metric("vif"), np.full_like(photo, 90)
     for sr in (flat, photo):
         with pytest.raises(ValueError, match="flat HR"):
-            vif.measure(Pair(sr, flat, get_protocol("osediff-512", 4)))
-    assert vif.measure(Pair(flat, photo, get_protocol("osediff-512", 4))) == pytest.approx(0, abs=1e-6)
+            measured(vif, MetricInput(sr, flat, get_protocol("osediff-512", 4)))
+    assert measured(vif, MetricInput(flat, photo, get_protocol("osediff-512", 4))) == pytest.approx(0, abs=1e-6)
 
 
 def test_the_crop_is_the_protocols(photo: np.ndarray) -> None:
@@ -137,8 +141,8 @@ def test_the_crop_is_the_protocols(photo: np.ndarray) -> None:
     metric = get_metric("vif")
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 15, photo.shape), 0, 255).astype(np.uint8)
     inner = (slice(4, -4), slice(4, -4))
-    whole = metric.measure(Pair(noisy, photo, get_protocol("classic-x4-float", 4)))
-    assert whole == metric.measure(Pair(noisy[inner], photo[inner], get_protocol("osediff-512", 4)))
+    whole = measured(metric, MetricInput(noisy, photo, get_protocol("classic-x4-float", 4)))
+    assert whole == measured(metric, MetricInput(noisy[inner], photo[inner], get_protocol("osediff-512", 4)))
 
 
 def test_nothing_is_unpickled_before_its_digest_is_verified(
@@ -152,7 +156,7 @@ def test_nothing_is_unpickled_before_its_digest_is_verified(
     assert weight_file("musiq-koniq").file in metric.missing()
     assert "is not used" in metric.missing()
     with pytest.raises(ValueError, match="is not musiq-koniq"):
-        metric.measure(Pair(photo, None, get_protocol("osediff-512", 4)))
+        measured(metric, MetricInput(photo, None, get_protocol("osediff-512", 4)))
     assert not fired.exists()
 
 
@@ -163,7 +167,7 @@ def test_a_file_without_a_published_digest_is_read_as_plain_tensors(photo: np.nd
     metric = get_metric("brisque")
     assert metric.missing() == ""
     with pytest.raises(ValueError, match=r"cannot build brisque from brisque_svm_weights\.pth"):
-        metric.measure(Pair(photo, None, get_protocol("osediff-512", 4)))
+        measured(metric, MetricInput(photo, None, get_protocol("osediff-512", 4)))
     assert not fired.exists()
 
 
@@ -197,10 +201,9 @@ def test_batches_do_not_change_a_value(
     place(WEIGHTS[id])
     rng = np.random.default_rng(1)
     images = [np.clip(photo + rng.normal(0, sigma, photo.shape), 0, 255).astype(np.uint8) for sigma in (2, 9, 30)]
-    pairs = [Pair(image, photo, get_protocol("osediff-512", 4)) for image in images]
-    assert metric.measure_many is not None
-    together = metric.measure_many(pairs, "cpu")
-    assert together == pytest.approx([metric.measure(pair) for pair in pairs], rel=metric.tolerance)
+    inputs = [MetricInput(image, photo, get_protocol("osediff-512", 4)) for image in images]
+    together = [score.value for score in metric.measure(inputs, "cpu")]
+    assert together == pytest.approx([measured(metric, image) for image in inputs], rel=metric.card.tolerance)
     assert len(set(together)) == 3
 
 

@@ -6,11 +6,12 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.piqe import _are_noisy, _have_artifacts, piqe, quality
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import as_rgb
+from measured import measured
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
@@ -78,10 +79,10 @@ def test_pyiqa_agrees_where_its_maximum_is_white_and_nothing_is_padded() -> None
     for name in ("photo", "soft", "noise"):
         grey = pictures()[name][..., 1].copy()
         grey[0, 0] = 255
-        pair = Pair(as_rgb(grey), None, protocol)
-        assert piqe(pair) == pytest.approx(theirs.measure(pair), abs=2e-3)  # they subtract squares in float32
-    dark = Pair(pictures()["dark"], None, protocol)
-    assert abs(piqe(dark) - theirs.measure(dark)) > 1
+        pair = MetricInput(as_rgb(grey), None, protocol)
+        assert piqe(pair) == pytest.approx(measured(theirs, pair), abs=2e-3)  # they subtract squares in float32
+    dark = MetricInput(pictures()["dark"], None, protocol)
+    assert abs(piqe(dark) - measured(theirs, dark)) > 1
 
 
 def test_values_by_hand() -> None:

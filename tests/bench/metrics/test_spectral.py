@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics.faithfulness import lr_consistency
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.spectral import (
     high_frequency_ratio,
     lsd,
@@ -63,8 +63,8 @@ def test_distance_of_scaled_spectra_has_a_closed_form() -> None:
     assert log_distance(4 * power, power) == pytest.approx(10 * np.log10(4), abs=1e-9)
 
 
-def pair(sr: np.ndarray, hr: np.ndarray, lq: np.ndarray | None = None) -> Pair:
-    return Pair(sr, hr, PROTOCOL, lq)
+def pair(sr: np.ndarray, hr: np.ndarray, lq: np.ndarray | None = None) -> MetricInput:
+    return MetricInput(sr, hr, PROTOCOL, lq)
 
 
 def test_an_image_has_no_distance_to_itself(photo: np.ndarray) -> None:
@@ -72,7 +72,7 @@ def test_an_image_has_no_distance_to_itself(photo: np.ndarray) -> None:
     assert lsd(same) == lsd_2d(same) == lsd_dc(same) == sobolev_residual(same) == 0
     assert high_frequency_ratio(same) == 0
     assert profiles(same).shape == (2, 129)
-    assert slope(Pair(photo, None, PROTOCOL)) == slope(same)
+    assert slope(MetricInput(photo, None, PROTOCOL)) == slope(same)
     assert -4 < slope(same) < -1
 
 
@@ -81,7 +81,7 @@ def test_contrast_and_brightness(photo: np.ndarray) -> None:
     dark = (photo // 2).astype(np.uint8)
     halved = pair(dark, (dark * 2).astype(np.uint8))
     # 16 of studio range is an offset that halving does not touch: take the luma of raw grey instead
-    grey = Pair(dark[..., 1], (dark[..., 1] * 2).astype(np.uint8), get_protocol("classic-x4", 4))
+    grey = MetricInput(dark[..., 1], (dark[..., 1] * 2).astype(np.uint8), get_protocol("classic-x4", 4))
     assert lsd(grey) == pytest.approx(20 * np.log10(2), abs=1e-6)
     assert lsd_2d(grey) == pytest.approx(20 * np.log10(2), abs=1e-6)
     assert lsd_dc(grey) == pytest.approx(0, abs=1e-6)
@@ -102,11 +102,11 @@ def test_an_image_without_structure_has_finite_ratios(photo: np.ndarray) -> None
     flat = np.full((128, 128), 100, np.uint8)
     protocol = get_protocol("classic-x4", 4)  # grey is Y as it is
     for level in (0, 255):
-        assert high_frequency_ratio(Pair(flat * 0 + level, flat, protocol)) == 0
+        assert high_frequency_ratio(MetricInput(flat * 0 + level, flat, protocol)) == 0
     noisy = np.rint(flat + np.random.default_rng(4).normal(0, 3, flat.shape)).astype(np.uint8)
-    invented = high_frequency_ratio(Pair(noisy, flat, protocol))
+    invented = high_frequency_ratio(MetricInput(noisy, flat, protocol))
     assert invented == pytest.approx(10 * np.log10((9 + 1 / 12 + 1 / 12) / (1 / 12)), abs=0.15)
-    assert high_frequency_ratio(Pair(flat, noisy, protocol)) == pytest.approx(-invented)
+    assert high_frequency_ratio(MetricInput(flat, noisy, protocol)) == pytest.approx(-invented)
     black = pair(photo, np.zeros_like(photo))
     assert 20 < high_frequency_ratio(black) < 60
     with pytest.raises(ValueError, match="1x1 pixels has no spectrum"):
@@ -147,13 +147,13 @@ def test_corners_of_the_plane_count(photo: np.ndarray) -> None:
 def test_what_has_no_slope_is_an_error() -> None:
     for flat in (np.zeros((64, 64, 3), np.uint8), np.full((64, 48, 3), 200, np.uint8)):
         with pytest.raises(ValueError, match="flat"):
-            slope(Pair(flat, None, PROTOCOL))
+            slope(MetricInput(flat, None, PROTOCOL))
     for size in ((5, 5), (12, 17), (19, 64)):
         noise = np.random.default_rng(5).integers(0, 256, (*size, 3)).astype(np.uint8)
         with pytest.raises(ValueError, match="20 pixels or more"):
-            slope(Pair(noise, None, PROTOCOL))
+            slope(MetricInput(noise, None, PROTOCOL))
     noise = np.random.default_rng(5).integers(0, 256, (20, 64, 3)).astype(np.uint8)
-    assert slope(Pair(noise, None, PROTOCOL)) == pytest.approx(0, abs=0.5)
+    assert slope(MetricInput(noise, None, PROTOCOL)) == pytest.approx(0, abs=0.5)
 
 
 def test_the_residual_counts_cycles_per_field() -> None:
@@ -165,7 +165,7 @@ def test_the_residual_counts_cycles_per_field() -> None:
         grating = np.broadcast_to(wave[:, None] if axis == 0 else wave, shape)
         sr = np.rint(128 + 20 * grating).astype(np.uint8)
         hr = np.full(shape, 128, np.uint8)
-        energies.append(sobolev_residual(Pair(sr, hr, get_protocol("classic-x4", 4))))  # shaved: 312x472
+        energies.append(sobolev_residual(MetricInput(sr, hr, get_protocol("classic-x4", 4))))  # shaved: 312x472
         spectrum = dctn((sr.astype(float) - 128)[4:-4, 4:-4], norm="ortho") ** 2
         down, across = np.indices(spectrum.shape)
         weights = (1 + (down**2 + across**2) / 4) ** 1.5
@@ -179,7 +179,7 @@ def test_the_residual_weighs_high_frequencies_more(photo: np.ndarray) -> None:
     base = np.full(photo.shape[:2], 128.0)
     energies = [
         sobolev_residual(
-            Pair(np.rint(base + wave).astype(np.uint8), base.astype(np.uint8), get_protocol("classic-x4", 4))
+            MetricInput(np.rint(base + wave).astype(np.uint8), base.astype(np.uint8), get_protocol("classic-x4", 4))
         )
         for wave in waves
     ]

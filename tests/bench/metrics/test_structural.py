@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics import structural
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.metric import Metric
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.phase_congruency import phase_congruency
 from asasr_bench.bench.metrics.structural import full_range_y
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.imresize import imresize
+from measured import measured
 
 PROTOCOL = get_protocol("osediff-512", 4)
 
@@ -39,15 +41,15 @@ def test_it_is_pyiqas_value(metric: Metric, size: tuple[int, int]) -> None:
     theirs = pyiqa.create_metric(metric.id, device="cpu")
     tensors = [torch.from_numpy(image).movedim(-1, 0)[None].float() / 255 for image in (sr, hr)]
     expected = float(theirs(*tensors))
-    assert metric.measure(Pair(sr, hr, PROTOCOL)) == pytest.approx(expected, rel=1e-4)
-    assert theirs.lower_better == (metric.direction == "lower")
-    assert theirs.score_range == metric.range
+    assert measured(metric, MetricInput(sr, hr, PROTOCOL)) == pytest.approx(expected, rel=1e-4)
+    assert theirs.lower_better == (metric.card.direction == "lower")
+    assert theirs.score_range == metric.card.range
 
 
 @every_metric
 def test_an_image_is_like_itself(metric: Metric, photo: np.ndarray) -> None:
-    best = 0 if metric.direction == "lower" else 1
-    assert metric.measure(Pair(photo, photo, PROTOCOL)) == pytest.approx(best, abs=1e-6)
+    best = 0 if metric.card.direction == "lower" else 1
+    assert measured(metric, MetricInput(photo, photo, PROTOCOL)) == pytest.approx(best, abs=1e-6)
 
 
 @every_metric
@@ -55,16 +57,16 @@ def test_more_noise_is_worse(metric: Metric, photo: np.ndarray) -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 1, photo.shape)
     noisy = [np.clip(photo + sigma * noise, 0, 255).astype(np.uint8) for sigma in (4, 16, 48)]
-    values = [metric.measure(Pair(image, photo, PROTOCOL)) for image in noisy]
-    assert values == sorted(values, reverse=metric.direction == "higher")
+    values = [measured(metric, MetricInput(image, photo, PROTOCOL)) for image in noisy]
+    assert values == sorted(values, reverse=metric.card.direction == "higher")
 
 
 def test_the_crop_is_the_protocols(photo: np.ndarray) -> None:
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 15, photo.shape), 0, 255).astype(np.uint8)
     inner = (slice(4, -4), slice(4, -4))
-    cropped = Pair(noisy, photo, get_protocol("classic-x4-float", 4))
+    cropped = MetricInput(noisy, photo, get_protocol("classic-x4-float", 4))
     for metric in structural.METRICS:
-        assert metric.measure(cropped) == metric.measure(Pair(noisy[inner], photo[inner], PROTOCOL))
+        assert measured(metric, cropped) == measured(metric, MetricInput(noisy[inner], photo[inner], PROTOCOL))
 
 
 def test_phase_congruency_does_not_depend_on_contrast(photo: np.ndarray) -> None:
@@ -86,4 +88,4 @@ def test_y_is_rounded_half_up_exactly() -> None:
 def test_too_small_an_image_is_refused() -> None:
     small = np.zeros((160, 300, 3), np.uint8)
     with pytest.raises(ValueError, match="at least 11x11"):
-        structural.multi_scale_ssim(Pair(small, small, PROTOCOL))
+        structural.multi_scale_ssim(MetricInput(small, small, PROTOCOL))

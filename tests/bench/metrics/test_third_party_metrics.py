@@ -12,11 +12,13 @@ import pytest
 from asasr_bench.bench import open_store
 from asasr_bench.bench.analysis.compare import compare_methods
 from asasr_bench.bench.execute.run import run
-from asasr_bench.bench.metrics.metric import MetricError, Pair
+from asasr_bench.bench.metrics.metric import MetricError
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.bench.spec import Spec, SpecError, load_spec
 from asasr_bench.datasets.images import write_png
+from measured import measured
 
 MAE = """
 import numpy as np
@@ -58,9 +60,9 @@ def test_the_example_of_the_documentation_is_a_metric(tmp_path: Path, photo: np.
     block = text.split("## Your own")[1].split("    asasr-bench run")[0]
     metric = get_metric(f"{written(tmp_path, block)}:sharpness")
     blurred = (photo.astype(int) + np.roll(photo, 1, axis=0)).astype(int) // 2
-    pair = Pair(blurred.astype(np.uint8), photo, get_protocol("osediff-512", 4))
-    assert metric.measure(pair) < metric.measure(Pair(photo, photo, pair.protocol)) == 1
-    assert "incomplete" not in metric.note
+    pair = MetricInput(blurred.astype(np.uint8), photo, get_protocol("osediff-512", 4))
+    assert measured(metric, pair) < measured(metric, MetricInput(photo, photo, pair.protocol)) == 1
+    assert "incomplete" not in metric.card.note
 
 
 def test_a_function_beside_a_spec_is_measured_by_workers(study: Path, tmp_path: Path, command) -> None:
@@ -178,7 +180,8 @@ def test_what_cannot_be_a_metric_says_why(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path, """
-        from asasr_bench.bench.metrics.metric import Metric
+        from asasr_bench.bench.metrics.card import MetricCard
+        from asasr_bench.bench.metrics.metric import Metric, SetMetric, per_image
 
         def plain(sr, hr): return 0.0
         def misspelt(sr, hr): return 0.0
@@ -191,7 +194,7 @@ def test_what_cannot_be_a_metric_says_why(
         forged.card = dict(id="x\\x1b[2J", direction="lower")
         class broken:
             def __init__(self): 1 / 0
-        POOLED = Metric("pooled", "Pooled", "", 2, "higher", "1", lambda pair: 0.0, combine=lambda payloads: 0.0)
+        POOLED = Metric(MetricCard("pooled", "Pooled"), per_image(lambda image: 0.0), SetMetric(lambda payloads: 0.0))
     """)  # fmt: skip
     written(tmp_path, "raise SystemExit('a measure of tasks was imported as a module')", "miou.py")
     with pytest.raises(MetricError) as error:
@@ -219,18 +222,24 @@ def test_an_installed_metric_of_sets(
     (info / "entry_points.txt").write_text(f"[asasr_bench.metrics]\n{points}")
     written(site, """
         import numpy as np
-        from asasr_bench.bench.metrics.metric import Metric
+        from asasr_bench.bench.metrics.card import MetricCard
+        from asasr_bench.bench.metrics.metric import Metric, Score, SetMetric, per_image
 
-        BRIGHT = Metric("bright", "Bright share", "%", 2, "higher", "1", lambda pair: float("nan"), needs="nothing",
-                        payload=lambda pair: np.array([(pair.sr > 127).sum(), pair.sr.size]),
-                        combine=lambda payloads: float(100 * np.sum(payloads, 0)[0] / np.sum(payloads, 0)[1]))
+        def bright(image):
+            return Score(float("nan"), np.array([(image.sr > 127).sum(), image.sr.size]))
+
+        def share(payloads):
+            return float(100 * np.sum(payloads, 0)[0] / np.sum(payloads, 0)[1])
+
+        CARD = MetricCard("bright", "Bright share", "%", 2, "higher", needs="nothing", version="1")
+        BRIGHT = Metric(CARD, per_image(bright), SetMetric(share))
     """, "bright_metric.py")  # fmt: skip
     with monkeypatch.context() as installed:
         installed.syspath_prepend(str(site))
         listed = session("list", "metrics").out
         assert "bright" in listed
         assert "no_such_module:X" in listed  # a broken one hides no other
-        assert get_metric("psnr_y").title == "PSNR-Y"  # nobody takes an id of the package
+        assert get_metric("psnr_y").card.title == "PSNR-Y"  # nobody takes an id of the package
         assert "Bright share" in session("show", "bright").out
         spec = load_spec(study / "spec.yaml", {"metrics": ("psnr_y", "bright")})
         assert run(spec, tmp_path / "s").complete

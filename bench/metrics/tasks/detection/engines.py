@@ -12,7 +12,8 @@ import numpy as np
 
 from .....datasets.fetch.digests import digest_of
 from .....methods.weights.files import WeightsError, find, own_folder, weight_file
-from ..engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed, tensor_of
+from ...requirements import library_version, not_installed
+from ..engine import Detection, EngineEntry, EngineError, Image, tensor_of
 from ..referees import DETECTORS, referee
 from .ssd import NAME as SSD
 from .ssd import ssd_entry

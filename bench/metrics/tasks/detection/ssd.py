@@ -7,7 +7,8 @@ from typing import Any
 
 from .....datasets.fetch.digests import digest_of
 from .....methods.weights.files import find, lacking, verified, weight_file
-from ..engine import Detection, EngineEntry, EngineError, Image, library_version, not_installed
+from ...requirements import library_version, not_installed
+from ..engine import Detection, EngineEntry, EngineError, Image
 
 NAME = "ssd-coco"
 VERSION = "1"

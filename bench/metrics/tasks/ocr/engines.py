@@ -16,7 +16,8 @@ import numpy as np
 from .....datasets.fetch.digests import digest_of
 from .....datasets.images import file_digest
 from .....methods.weights.files import WeightsError, find, weight_file
-from ..engine import EngineEntry, Image, TextReader, library_version, not_installed
+from ...requirements import library_version, not_installed
+from ..engine import EngineEntry, Image, TextReader
 from .rules import Polygon, Reading
 
 VERSION = "3"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from .....datasets.ground_truth.kinds import Text, Word
-from ...metric import Floats, Metric, Pair, Payload
-from ..engine import EngineEntry, TextReader, engine_of, not_installed
-from ..findings import found, images_of, in_hr, task_metric
+from ...card import Floats
+from ...metric import Metric, Payload, SetMetric
+from ...metric_input import MetricInput
+from ...requirements import Library
+from ..engine import EngineEntry, TextReader, engine_of
+from ..findings import in_hr, in_sr, task_metric
 from .rules import COLUMNS, RULES, Reading, is_word_crop, score_text
 
 VERSION = "1"
@@ -54,44 +57,44 @@ def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) ->
     def combine(payloads: Sequence[Payload]) -> float:
         return float(ratio.of(np.sum(payloads, axis=0)))
 
-    def resample(payloads: Sequence[Payload], drawn: Floats) -> Floats:
-        return ratio.of(drawn @ np.stack(payloads))
+    def resample(payloads: Sequence[Payload], draws: Floats) -> Floats:
+        return ratio.of(draws @ np.stack(payloads))
 
     return task_metric(
-        id, ratio.title, entry, needs="reference" if consistency else "text", digits=1,
-        version=f"{VERSION}, rules {RULES}", score=_counts(entry, consistency), combine=combine, resample=resample,
-        missing=lambda: not_installed("shapely", "ocr") or not_installed("rapidfuzz", "ocr"),
-    )  # fmt: skip
+        id,
+        ratio.title,
+        entry,
+        partial(_counts, entry, consistency),
+        SetMetric(combine, resample),
+        needs="reference" if consistency else "text",
+        digits=1,
+        version=f"{VERSION}, rules {RULES}",
+        requires=(Library("shapely", "ocr"), Library("rapidfuzz", "ocr")),
+    )
 
 
-def _counts(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], str], list[Payload]]:
-    """Counts of images; the engine and the pairing run once for all measures."""
-
-    def counts(pairs: Sequence[Pair], device: str) -> list[Payload]:
-        def find(lacking: list[Pair]) -> list[Payload]:
-            engine: TextReader = engine_of(entry, device)
-            truths = [_in_hr(entry, engine, pair) if consistency else _truth(pair) for pair in lacking]
-            scores: dict[int, Payload] = {}
-            for one_word in (False, True):
-                alike = [number for number, truth in enumerate(truths) if is_word_crop(truth) == one_word]
-                if alike:
-                    readings = engine.read(images_of([lacking[number] for number in alike]), one_word=one_word)
-                    for number, read in zip(alike, readings, strict=True):
-                        scores[number] = score_text(truths[number], read)
-            return [scores[number] for number in range(len(lacking))]
-
-        return found(pairs, f"text {entry.name} {consistency}", find)
-
-    return counts
+def _counts(entry: EngineEntry, consistency: bool, inputs: Sequence[MetricInput], device: str) -> list[Payload]:
+    """Counts of each image."""
+    engine: TextReader = engine_of(entry, device)
+    if consistency:
+        truths = [_as_truth(words) for words in in_hr(entry, device, inputs, partial(engine.read, one_word=False))]
+    else:
+        truths = [_truth(image) for image in inputs]
+    counts: dict[int, Payload] = {}
+    for one_word in (False, True):
+        alike = [number for number, truth in enumerate(truths) if is_word_crop(truth) == one_word]
+        read = partial(engine.read, one_word=one_word)
+        readings = in_sr(entry, device, [inputs[number] for number in alike], read, kind="word" if one_word else "")
+        for number, words in zip(alike, readings, strict=True):
+            counts[number] = score_text(truths[number], words)
+    return [counts[number] for number in range(len(inputs))]
 
 
-def _truth(pair: Pair) -> Text:
-    truth = pair.truths["text"]
+def _truth(image: MetricInput) -> Text:
+    truth = image.truths["text"]
     assert isinstance(truth, Text)
     return truth
 
 
-def _in_hr(entry: EngineEntry, engine: TextReader, pair: Pair) -> Text:
-    assert pair.hr is not None
-    readings: tuple[Reading, ...] = in_hr(entry, "text", pair.hr, partial(engine.read, one_word=False))
-    return Text(tuple(Word(one.text, one.polygon) for one in readings))
+def _as_truth(readings: Sequence[Reading]) -> Text:
+    return Text(tuple(Word(reading.text, reading.polygon) for reading in readings))

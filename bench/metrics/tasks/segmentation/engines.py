@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .....datasets.fetch.digests import digest_of
 from .....methods.weights.files import own_folder
-from ..engine import EngineEntry, EngineError, Image, library_version, not_installed
+from ...requirements import library_version, not_installed
+from ..engine import EngineEntry, EngineError, Image
 from ..referees import REFEREES, referee
 
 VERSION = "1"

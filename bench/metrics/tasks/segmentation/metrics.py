@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from .....datasets.ground_truth.kinds import Labels
-from ...metric import Metric, Pair, Payload
+from ...metric import Metric, Payload, SetMetric
+from ...metric_input import MetricInput
 from ..engine import EngineEntry, Segmenter, engine_of
-from ..findings import found, images_of, in_hr, task_metric
+from ..findings import in_hr, in_sr, task_metric
 from .confusion import Measure, combine, confusion, resample
 
 VERSION = "1"
@@ -17,32 +18,31 @@ MEASURES = {"miou": "mIoU", "macc": "mAcc", "aacc": "aAcc"}
 
 def label_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
     """The metric of a measure with an engine; ``consistency``: the engine's classes of HR are the truth."""
+
+    def matrices(inputs: Sequence[MetricInput], device: str) -> list[Payload]:
+        engine: Segmenter = engine_of(entry, device)
+        if consistency:
+            truths = [Labels(classes, engine.classes) for classes in in_hr(entry, device, inputs, engine.segment)]
+        else:
+            truths = [_truth(engine, image) for image in inputs]
+        maps = in_sr(entry, device, inputs, engine.segment)
+        return [confusion(truth.map, classes, len(engine.classes)) for truth, classes in zip(truths, maps, strict=True)]
+
     measure = cast(Measure, name)
     return task_metric(
-        id, MEASURES[name], entry, needs="reference" if consistency else "labels", digits=2, version=VERSION,
-        score=_matrices(entry, consistency), combine=combine(measure), resample=resample(measure),
-    )  # fmt: skip
+        id,
+        MEASURES[name],
+        entry,
+        matrices,
+        SetMetric(combine(measure), resample(measure)),
+        needs="reference" if consistency else "labels",
+        digits=2,
+        version=VERSION,
+    )
 
 
-def _matrices(entry: EngineEntry, consistency: bool) -> Callable[[Sequence[Pair], str], list[Payload]]:
-    """Confusion matrices of images; the engine runs once for all measures."""
-
-    def matrices(pairs: Sequence[Pair], device: str) -> list[Payload]:
-        def find(lacking: list[Pair]) -> list[Payload]:
-            engine: Segmenter = engine_of(entry, device)
-            truths = [_in_hr(entry, engine, pair) if consistency else _truth(engine, pair) for pair in lacking]
-            maps = engine.segment(images_of(lacking))
-            return [
-                confusion(truth.map, classes, len(engine.classes)) for truth, classes in zip(truths, maps, strict=True)
-            ]
-
-        return found(pairs, f"labels {entry.name} {consistency}", find)
-
-    return matrices
-
-
-def _truth(engine: Segmenter, pair: Pair) -> Labels:
-    truth = pair.truths["labels"]
+def _truth(engine: Segmenter, image: MetricInput) -> Labels:
+    truth = image.truths["labels"]
     assert isinstance(truth, Labels)
     if truth.classes and len(truth.classes) != len(engine.classes):
         raise ValueError(
@@ -50,8 +50,3 @@ def _truth(engine: Segmenter, pair: Pair) -> Labels:
             " trained for these classes, or compare with HR (…:hr)"
         )
     return truth
-
-
-def _in_hr(entry: EngineEntry, engine: Segmenter, pair: Pair) -> Labels:
-    assert pair.hr is not None
-    return Labels(in_hr(entry, "labels", pair.hr, engine.segment), engine.classes)

@@ -8,12 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from asasr_bench.bench.metrics.measure import measure_each
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric import Metric, Score
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.tasks import engine, findings
 from asasr_bench.bench.metrics.tasks.engine import EngineEntry, Image, engine_of
+from asasr_bench.bench.metrics.tasks.findings import Memory
 from asasr_bench.bench.metrics.tasks.segmentation.metrics import label_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.ground_truth.kinds import Labels
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 PROTOCOL = get_protocol("osediff-512", 4)
@@ -35,64 +39,98 @@ class Counting:
 
 
 def _entry(name: str) -> tuple[EngineEntry, list[Counting]]:
-    made: list[Counting] = []
+    loaded: list[Counting] = []
 
     def load(device: str) -> Counting:
-        made.append(Counting())
-        return made[-1]
+        loaded.append(Counting())
+        return loaded[-1]
 
-    return EngineEntry(name, name, "1", load), made
+    return EngineEntry(name, name, "1", load), loaded
 
 
-def _pair(value: int, hr: int = 255) -> Pair:
+def _input(value: int, hr: int = 255) -> MetricInput:
     image, clean = (np.full((16, 16, 3), level, dtype=np.uint8) for level in (value, hr))
     truth = Labels(np.ones((16, 16), dtype=np.uint8), ("dark", "bright"))
-    return Pair(image, clean, PROTOCOL, truths={"labels": truth})
+    return MetricInput(image, clean, PROTOCOL, truths={"labels": truth})
+
+
+def _values(metric: Metric, inputs: Sequence[MetricInput]) -> list[float]:
+    scores = measure_each(metric, inputs, "cpu")
+    return [score.value for score in scores if isinstance(score, Score)]
 
 
 def test_loaded_once_and_asked_once_for_all_measures() -> None:
-    entry, made = _entry("counting")
-    pairs = [_pair(200), _pair(50), _pair(255)]
-    values = {
-        name: measure_each(label_metric(name, entry, consistency=False, id=name), pairs, "cpu")
-        for name in ("miou", "macc", "aacc")
-    }
+    entry, loaded = _entry("counting")
+    inputs = [_input(200), _input(50), _input(255)]
+    metrics = {name: label_metric(name, entry, consistency=False, id=name) for name in ("miou", "macc", "aacc")}
+    values = {name: _values(metric, inputs) for name, metric in metrics.items()}
     assert values["aacc"] == [100, 0, 100]
-    assert len(made) == 1
-    assert made[0].seen == [3]
-    metric = label_metric("miou", entry, consistency=False, id="miou")
-    assert metric.payload is not None
-    np.testing.assert_array_equal(metric.payload(pairs[1]), [[0, 0], [256, 0]])
-    assert made[0].seen == [3]
+    assert len(loaded) == 1
+    assert loaded[0].seen == [3]
+    (score,) = metrics["miou"].measure([inputs[1]], "cpu")
+    np.testing.assert_array_equal(score.payload, [[0, 0], [256, 0]])
+    assert loaded[0].seen == [3]
 
 
 def test_hr_is_looked_at_once_for_all_methods() -> None:
-    entry, made = _entry("consistent")
+    entry, loaded = _entry("consistent")
     metric = label_metric("aacc", entry, consistency=True, id="aacc:hr")
-    assert measure_each(metric, [_pair(200), _pair(50)], "cpu") == [100, 0]
-    assert measure_each(metric, [_pair(250)], "cpu") == [100]
-    assert made[0].seen == [1, 2, 1]  # HR, two images, one more
+    assert _values(metric, [_input(200), _input(50)]) == [100, 0]
+    assert _values(metric, [_input(250)]) == [100]
+    assert loaded[0].seen == [1, 2, 1]  # HR, two images, one more
 
 
 def test_an_image_that_an_engine_cannot_take_fails_alone() -> None:
-    entry, _ = _entry("failing")
+    entry, loaded = _entry("failing")
     metric = label_metric("aacc", entry, consistency=False, id="aacc")
-    results = measure_each(metric, [_pair(200), _pair(0), _pair(255)], "cpu")
-    assert results[0] == results[2] == 100
+    results = measure_each(metric, [_input(200), _input(0), _input(255)], "cpu")
+    assert [result.value for result in results if isinstance(result, Score)] == [100, 100]
     assert isinstance(results[1], RuntimeError)
+    measure_each(metric, [_input(0)], "cpu")
+    assert loaded[0].seen == [3, 1, 1, 1, 1]  # together, one by one, and the bad image again
+
+
+@given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 4))
+def test_memory_gives_what_looking_would(levels: list[int], size: int) -> None:
+    """Whatever is asked in whichever order, with room for all of it or for almost nothing."""
+    for limit in (1, 150, 1 << 20):
+        memory = Memory(limit)
+        looks: list[int] = []
+
+        def look(images: list[Image]) -> list[tuple[int, np.ndarray]]:
+            looks.extend(int(image[0, 0, 0]) for image in images)  # noqa: B023 (called before the next limit)
+            return [(int(image.sum()), image[0]) for image in images]
+
+        for start in range(0, len(levels), size):
+            images = [np.full((2, 3, 3), level, np.uint8) for level in levels[start : start + size]]
+            for image, (total, row) in zip(images, memory.recall("", images, look), strict=True):
+                assert total == image.sum()
+                np.testing.assert_array_equal(row, image[0])
+        assert set(looks) == set(levels)
+        if limit > 1000:
+            assert len(looks) == len(set(levels))
+
+
+def test_memory_tells_kinds_and_shapes_apart() -> None:
+    memory = Memory()
+    image = np.zeros((2, 6, 3), np.uint8)
+    assert memory.recall("a", [image], lambda images: ["first"]) == ["first"]
+    assert memory.recall("b", [image], lambda images: ["second"]) == ["second"]
+    assert memory.recall("a", [image.reshape(6, 2, 3)], lambda images: ["third"]) == ["third"]
+    assert memory.recall("a", [image], lambda images: ["fourth"]) == ["first"]
 
 
 def test_an_engine_is_loaded_again_when_its_weights_change() -> None:
     state = {"digest": "a"}
-    entry, made = _entry("changing")
+    entry, loaded = _entry("changing")
     entry = replace(entry, weights=lambda: state["digest"])
     assert engine_of(entry) is engine_of(entry)
     state["digest"] = "b"
     engine_of(entry)
-    assert len(made) == 2
+    assert len(loaded) == 2
 
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     engine._loaded.cache_clear()
-    findings._in_hr.clear()
+    findings._memory.cache_clear()

@@ -166,14 +166,14 @@ def test_sums_of_images_are_the_counts_of_a_set(rng: np.random.Generator) -> Non
     from asasr_bench.bench.metrics.tasks.catalogue import task_metric
 
     metric = task_metric("ocr_f:rapidocr")
-    assert metric.combine is not None
-    assert metric.resample is not None
+    assert metric.of_set is not None
+    assert metric.of_set.resample is not None
     payloads = [
         score_text(Text((Word("one"), Word("two"))), [Reading(text, (), 1.0)]) for text in ("one", "two one", "", "x")
     ]
     pairs, written, read = 3, 8, 4
-    assert metric.combine(payloads) == pytest.approx(100 * 2 * pairs / (written + read))
+    assert metric.of_set.combine(payloads) == pytest.approx(100 * 2 * pairs / (written + read))
     drawn = np.array([[1.0, 1, 1, 1], [0, 4, 0, 0], [0, 0, 0, 0]])
-    values = metric.resample(payloads, drawn)
-    assert values[:2] == pytest.approx([metric.combine(payloads), 100.0])
+    values = metric.of_set.resample(payloads, drawn)
+    assert values[:2] == pytest.approx([metric.of_set.combine(payloads), 100.0])
     assert np.isnan(values[2])
