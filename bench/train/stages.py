@@ -100,20 +100,21 @@ def validation_metrics(device: Any) -> dict[str, Measure]:
     """PSNR-Y and SSIM-Y of the protocol ``asasr``, and LPIPS (AlexNet) where its weights are."""
     from functools import partial
 
-    from ..metrics.metric import Metric, Pair
+    from ..metrics.measure import measure_each
+    from ..metrics.metric import Metric
+    from ..metrics.metric_input import MetricInput
     from ..metrics.registry import get_metric
     from ..protocols import get_protocol
 
     protocol = get_protocol("asasr", None)
 
     def measure(metric: Metric, sr: Any, hr: Any) -> float:
-        pair = Pair(sr, hr, protocol)
-        try:
-            if metric.measure_many is not None:
-                return metric.measure_many([pair], str(device))[0]
-            return metric.measure(pair)
-        except ValueError:  # not defined for such an image
+        (score,) = measure_each(metric, [MetricInput(sr, hr, protocol)], str(device))
+        if isinstance(score, ValueError):  # not defined for such an image
             return nan
+        if isinstance(score, Exception):
+            raise score
+        return score.value
 
     ids = {"psnr_y": "psnr_y", "ssim_y": "ssim_y", "lpips": "lpips_alex"}
     metrics = {name: get_metric(id) for name, id in ids.items()}

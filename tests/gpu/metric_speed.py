@@ -16,7 +16,7 @@ import torch
 from asasr_bench.bench.metrics.batches import TOLERANCE, measure_batch, rgb_tensors
 from asasr_bench.bench.metrics.deep_features import FeatureDistance
 from asasr_bench.bench.metrics.measure import GPU_BATCH
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.methods.weights.files import verified, weight_file
 from measuring import Results, arguments, device, forget_memory, peak_gib, rate_of
@@ -41,13 +41,13 @@ def main() -> None:
         library(pairs, results, 0.05 if options.tiny else 1.5)
 
 
-def compare(name: str, network: Any, pairs: Sequence[Pair], results: Results, seconds: float) -> None:
+def compare(name: str, network: Any, pairs: Sequence[MetricInput], results: Results, seconds: float) -> None:
     """Speeds on the device, its memory, and the difference of its values from those of the CPU."""
     few = pairs[:2]
     expected = measure_batch(network.to("cpu"), rgb_tensors(few, "reference"), "cpu")
     network.to(device())
 
-    def values(some: Sequence[Pair]) -> list[float]:
+    def values(some: Sequence[MetricInput]) -> list[float]:
         return measure_batch(network, rgb_tensors(some, "reference"), device())
 
     forget_memory()
@@ -67,7 +67,7 @@ def compare(name: str, network: Any, pairs: Sequence[Pair], results: Results, se
     assert difference <= TOLERANCE, f"{name} differs by {difference} from the CPU's value, more than it declares"
 
 
-def library(pairs: Sequence[Pair], results: Results, seconds: float) -> None:
+def library(pairs: Sequence[MetricInput], results: Results, seconds: float) -> None:
     """pyiqa's LPIPS, image by image, where it is installed with its weights."""
     try:
         import pyiqa
@@ -81,7 +81,7 @@ def library(pairs: Sequence[Pair], results: Results, seconds: float) -> None:
     results.add("pyiqa's LPIPS, images a second one by one", round(rate_of(call, seconds), 1))
 
 
-def noisy_photos(count: int, side: int) -> list[Pair]:
+def noisy_photos(count: int, side: int) -> list[MetricInput]:
     """A photo, moved, as HR; the same with noise as SR."""
     from skimage import data
 
@@ -91,7 +91,7 @@ def noisy_photos(count: int, side: int) -> list[Pair]:
     for number in range(count):
         hr = np.roll(photo, 7 * number, axis=1)
         sr = np.clip(hr + rng.normal(0, 5 + number, hr.shape), 0, 255).astype(np.uint8)
-        pairs.append(Pair(sr, hr, protocol))
+        pairs.append(MetricInput(sr, hr, protocol))
     return pairs
 
 

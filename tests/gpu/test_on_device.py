@@ -13,7 +13,8 @@ import yaml
 from asasr_bench.asasr.config import load_config, preset_names
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.metrics.measure import measure_each
-from asasr_bench.bench.metrics.metric import Metric, Pair
+from asasr_bench.bench.metrics.metric import Metric, Score
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
@@ -92,26 +93,25 @@ def test_networks_restore_as_on_the_cpu(tmp_path: Path, id: str) -> None:
     assert float((measured.cpu() - expected).abs().mean()) <= 2e-3 * max(1.0, float(expected.abs().mean()))
 
 
-def photos(photo: NDArray[np.uint8]) -> list[Pair]:
+def photos(photo: NDArray[np.uint8]) -> list[MetricInput]:
     rng, protocol = np.random.default_rng(0), get_protocol("osediff-512", 4)
     return [
-        Pair(np.clip(photo + rng.normal(0, level, photo.shape), 0, 255).astype(np.uint8), photo, protocol)
+        MetricInput(np.clip(photo + rng.normal(0, level, photo.shape), 0, 255).astype(np.uint8), photo, protocol)
         for level in (4, 8, 16)
     ]
 
 
-BY_DEVICE = [
-    metric for metric in shipped_metrics().values() if metric.measure_many is not None and not metric.missing()
-]
+BY_DEVICE = [metric for metric in shipped_metrics().values() if metric.batched and not metric.missing()]
 
 
 @pytest.mark.parametrize("metric", BY_DEVICE, ids=lambda metric: metric.id)
 def test_metrics_are_those_of_the_cpu(metric: Metric, photo: NDArray[np.uint8]) -> None:
     """Within the tolerance that the metric declares, whatever the batch."""
-    assert metric.tolerance > 0
-    expected = [metric.measure(pair) for pair in photos(photo)]
-    measured = measure_each(metric, photos(photo), device())
-    np.testing.assert_allclose(np.array(measured, float), expected, rtol=metric.tolerance)
+    assert metric.card.tolerance > 0
+    expected = [metric.measure([image], "cpu")[0].value for image in photos(photo)]
+    scores = measure_each(metric, photos(photo), device())
+    measured = [score.value for score in scores if isinstance(score, Score)]
+    np.testing.assert_allclose(measured, expected, rtol=metric.card.tolerance)
 
 
 def test_a_run_is_done_on_the_device(tmp_path: Path, photo: NDArray[np.uint8]) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench.metrics import deep_features
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.methods.weights.files import read_tensors, verified, weight_file
+from measured import measured
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
@@ -82,7 +83,7 @@ def test_lpips_is_the_authors_package(id: str, net: str, backbone: str, request:
     for name, sr, hr in pairs():
         with torch.inference_mode():
             expected = float(theirs(*tensors(sr, hr), normalize=True))
-        ours = metric.measure(Pair(sr, hr, get_protocol("asasr", None)))
+        ours = measured(metric, MetricInput(sr, hr, get_protocol("asasr", None)))
         assert ours == pytest.approx(expected, abs=1e-6), name
         assert ours > 0.05
 
@@ -105,6 +106,6 @@ def test_dists_is_pyiqas(published_weights: Path, tmp_path: Path, monkeypatch: p
     for name, sr, hr in pairs():
         with torch.inference_mode():
             expected = float(theirs(*tensors(sr, hr)))
-        ours = metric.measure(Pair(sr, hr, get_protocol("asasr", None)))
+        ours = measured(metric, MetricInput(sr, hr, get_protocol("asasr", None)))
         assert ours == pytest.approx(expected, abs=1e-6), name
         assert ours > 0.02

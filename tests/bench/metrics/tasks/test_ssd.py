@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.metric import Pair
+from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.metrics.tasks.detection import ssd
 from asasr_bench.bench.metrics.tasks.detection.engines import detector
 from asasr_bench.bench.metrics.tasks.engine import Detector, EngineError, engine_of
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.methods.weights.files import verified, weight_file
+from measured import measured
 from numpy.typing import NDArray
 
 Photo = NDArray[np.uint8]
@@ -72,8 +73,8 @@ def test_hr_agrees_with_itself_and_its_blur_does_not(real: Detector) -> None:
     hr = np.ascontiguousarray(data.astronaut())
     blurred = gaussian_filter(hr, (12, 12, 0))
     metric = get_metric("ap_box:ssd-coco:hr")
-    assert metric.measure(Pair(hr, hr, get_protocol("asasr", None))) == pytest.approx(100)
-    assert metric.measure(Pair(blurred, hr, get_protocol("asasr", None))) < 99
+    assert measured(metric, MetricInput(hr, hr, get_protocol("asasr", None))) == pytest.approx(100)
+    assert measured(metric, MetricInput(blurred, hr, get_protocol("asasr", None))) < 99
 
 
 @pytest.fixture
@@ -104,9 +105,9 @@ def test_boxes_are_pixels_of_the_image(stand_in: dict[str, Any], photo: Photo) -
 def test_masks_are_not_asked_of_it(stand_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch, photo: Photo) -> None:
     pytest.importorskip("pycocotools")
     monkeypatch.setattr(ssd, "_load", lambda device: ssd.SsdDetector("weights", "graph"))
-    pair = Pair(photo, photo, get_protocol("asasr", None))
+    image = MetricInput(photo, photo, get_protocol("asasr", None))
     with pytest.raises(ValueError, match="ssd-coco gives boxes alone"):
-        get_metric("ap_mask:ssd-coco:hr").measure(pair)
+        measured(get_metric("ap_mask:ssd-coco:hr"), image)
     assert get_metric("ap_box50:ssd-coco:hr").measure(pair) == pytest.approx(100)
 
 
