@@ -108,7 +108,7 @@ def test_masks_are_not_asked_of_it(stand_in: dict[str, Any], monkeypatch: pytest
     image = MetricInput(photo, photo, get_protocol("asasr", None))
     with pytest.raises(ValueError, match="ssd-coco gives boxes alone"):
         measured(get_metric("ap_mask:ssd-coco:hr"), image)
-    assert get_metric("ap_box50:ssd-coco:hr").measure(pair) == pytest.approx(100)
+    assert measured(get_metric("ap_box50:ssd-coco:hr"), image) == pytest.approx(100)
 
 
 def test_what_it_lacks_is_told(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
