@@ -73,7 +73,11 @@ class Metric:
     @property
     def implementation(self) -> str:
         """What determines its values beside the images: its version, and its weights, which must not be missing."""
-        return " ".join(filter(None, (self.card.version, *(each.weights() for each in self.requires))))
+        return f"{self.card.version} {self.weights()}".rstrip()
+
+    def weights(self) -> str:
+        """Digests of its weight files, which must not be missing; '' without any."""
+        return " ".join(filter(None, (each.weights() for each in self.requires)))
 
     def missing(self) -> str:
         """Why it cannot be measured on this machine and what to do; '' if it can."""

@@ -69,7 +69,8 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         return tuple(
             metric.id
             for metric in experiment.metrics
-            if metric.applies(reference=reference, lq_rule=lq_rule, truths=truths) and (metric.card.bounded or not is_hr)
+            if metric.applies(reference=reference, lq_rule=lq_rule, truths=truths)
+            and (metric.card.bounded or not is_hr)
         )
 
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}

@@ -157,7 +157,7 @@ def chosen_settings(study: Study, settings: Sequence[Setting], scores: Scores) -
                         marks.append(np.inf)
                         continue
                     error = max(float(found[0].std(ddof=1)) / sqrt(len(found[0])), 1e-12)
-                    sign = -1.0 if scores.metrics[id].direction == "higher" else 1.0
+                    sign = -1.0 if scores.metrics[id].card.direction == "higher" else 1.0
                     marks.append(sign * float(found[0].mean()) / error)
         if marks:
             mark = float(np.mean(marks))
@@ -198,7 +198,7 @@ def _compared(
         rows.append(
             Difference(
                 contrast.first, contrast.second, contrast.equal, contrast.curve, dataset, steps, id,
-                scores.metrics[id].direction,
+                scores.metrics[id].card.direction,
                 point.name, second, point.evaluations, cost, len(scores.table(dataset, id)), scores.seeds(point),
                 float(values.mean()), low, high, smallest_difference(values) if there else nan,
                 permutation_p(values) if there else nan,

@@ -27,7 +27,7 @@ def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
     files = {
         "differences.csv": csv_text(pd.DataFrame([asdict(one) for one in result.differences])),
         "differences.md": differences_markdown(
-            study.title, study.question, result.differences, {id: metric.digits for id, metric in metrics.items()}
+            study.title, study.question, result.differences, {id: metric.card.digits for id, metric in metrics.items()}
         ),
         "points.csv": csv_text(means),
         "chosen.csv": csv_text(
@@ -91,7 +91,7 @@ def _figures(
     )
     wide = part.pivot_table(index=["family", "point"], columns="metric", values="value", sort=False).reset_index()
     if ys and set(ys) <= set(wide.columns):
-        titles = {id: get_metric(id).title for id in (x, *ys)}
+        titles = {id: get_metric(id).card.title for id in (x, *ys)}
         figures["families"] = families_figure(wide, x, ys, titles)
     if cosines:
         figures["directions"] = directions_figure(pd.concat(cosines))
