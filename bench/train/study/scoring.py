@@ -57,8 +57,8 @@ def score_point(
     entry = resolve(wanted)
     key = digest({
         "identity": entry.identity_of_all(), "blend": [point.blend, point.samples], "images": image_set.digest,
-        "seeds": [SEEDING, *seeds], "metrics": [[metric.id, metric.card.version, metric.weights()] for metric in metrics],
-        "protocol": measurement.protocol,
+        "seeds": [SEEDING, *seeds], "protocol": measurement.protocol,
+        "metrics": [[metric.id, metric.card.version, metric.weights()] for metric in metrics],
     })[:12]  # fmt: skip
     path = folder / f"{method}@{image_set.name}-{key}.csv"
     if path.is_file():
