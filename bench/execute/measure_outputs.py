@@ -102,6 +102,6 @@ def _results(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list
 def _cell(metric: Metric, image: Measurable, result: Score | Exception) -> CellRecord:
     if isinstance(result, Exception):
         too_large = isinstance(result, TooLargeError)
-        return failed_cell(metric.id, Failure.of(result), "unavailable" if too_large else "failed")
+        return failed_cell(metric.card.id, Failure.of(result), "unavailable" if too_large else "failed")
     key = key_of(metric, image.task, image.compared.protocol)
-    return CellRecord(metric.id, "done", key=key, value=result.value, payload=result.payload)
+    return CellRecord(metric.card.id, "done", key=key, value=result.value, payload=result.payload)

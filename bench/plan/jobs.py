@@ -122,7 +122,7 @@ def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str |
     return score_key(
         sr=task.sr,
         reference=compared[metric.card.needs],
-        metric=metric.id,
+        metric=metric.card.id,
         metric_version=metric.implementation if implementation is None else implementation,
         protocol=protocol.name,
         version=protocol.version,
