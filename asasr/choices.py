@@ -25,3 +25,7 @@ Role = Literal["sr", "dpo", "adv"]
 LoraScope = Literal["condition", "all"]
 """What an adapter of FLUX acts on: the LQ tokens, or all."""
 Prediction = Literal["velocity", "epsilon"]
+Offload = Literal["no", "model", "layers"]
+"""What waits in the processor's memory until a GPU needs it; see ``running.place``."""
+Quantization = Literal["no", "int8", "nf4"]
+"""Of the weights of a network's blocks, by bitsandbytes."""

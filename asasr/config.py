@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from ..datasets.degradation.settings import preset_names as degradation_names
 from ..datasets.strict import Strict, read_file, read_mapping, validated
 from .checks import check_crop, check_operator, check_tiles
-from .choices import Basis, ColourFix, Kind, Precision, Role, Sampler, Weights
+from .choices import Basis, ColourFix, Kind, Precision, Quantization, Role, Sampler, Weights
 from .errors import TrainingConfigError
 from .guidance import check_weight
 from .model_config import HUB, ModelConfig, NoiseConfig, Number, Positive, names_a_folder
@@ -187,6 +187,14 @@ class SamplingConfig(Strict):
     ] = 0.0
     scales: dict[Role, float] = Field(default_factory=dict)
     """Weights of adapters, where they are not 1."""
+    prompt: str = ""
+    """Of a model that reads text in sampling; such models are trained for the empty one."""
+    quantize: Quantization = "no"
+    """See ``running.quantize``."""
+
+    def settings(self) -> dict[str, Any]:
+        """What ``SamplingSettings`` takes."""
+        return self.model_dump(exclude={"scales", "prompt", "quantize"})
 
 
 class AsasrConfig(Strict):

@@ -11,3 +11,7 @@ class TrainingError(BenchError, ValueError):
 
 class TrainingConfigError(UsageError, TrainingError):
     """A configuration that makes no sense; the message names the file, the key and the remedy."""
+
+
+class RunningError(UsageError, ValueError):
+    """A way of running a model that this installation or this model does not have; the message says which."""

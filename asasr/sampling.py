@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import count as counting
+from itertools import product
 from math import ceil, sqrt
 
 import torch
@@ -53,6 +55,8 @@ class SamplingSettings:
     antithetic: float = 0.0
     """Correlation, with its sign turned, of each second sample's start noise with that of the one before. 1: its
     negative, so that their average loses all that is odd in the noise; 0: independent."""
+    tiles_at_once: int = 1
+    """Tiles of an image that go through the network together; it changes rounding alone."""
     adversary: GuidanceWeight = 0.0
     """``w`` of ``v + w (v - v_adv)``, away from the adversary; see ``guidance``. 0: without it."""
 
@@ -61,6 +65,7 @@ class SamplingSettings:
 def restore(
     backbone: Backbone, codec: Codec, lq: Tensor, scale: int, seeds: Sequence[int], settings: SamplingSettings,
     prompt: Prompt | None = None, adversary: Callable[[], AbstractContextManager[None]] | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Tensor:  # fmt: skip
     """Restore images; each depends on its own pixels and seed alone, not on its batch.
 
@@ -71,6 +76,7 @@ def restore(
         lq: ``[B, 3, h, w]`` in [0, 1].
         seeds: one for each image.
         adversary: makes the context in which the backbone is the adversary; for ``settings.adversary`` alone.
+        tell: receives the steps that are done and all that there are, after each.
 
     Returns:
         ``[B, 3, scale * h, scale * w]`` in [0, 1].
@@ -88,7 +94,15 @@ def restore(
     mu = backbone.shift(*_seen(backbone, condition, settings)) if settings.shift is None else settings.shift
     sigmas = sampling_sigmas(settings.steps, mu, min(settings.start, backbone.sigma_range[1]))
 
+    steps = counting(1)
+
     def velocity(state: Tensor, sigma: Tensor) -> Tensor:
+        slope = direction(state, sigma)
+        if tell is not None:
+            tell(next(steps), settings.steps * settings.samples)
+        return slope
+
+    def direction(state: Tensor, sigma: Tensor) -> Tensor:
         own = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
         weight = weight_at(settings.adversary, float(sigma[0]))
         if adversary is None or not weight:
@@ -118,13 +132,15 @@ def tiled_velocity(
         return _velocity(backbone, state, sigma, lq, settings, prompt)
     overlap = _whole(settings.overlap, backbone.multiple)
     total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
-    for rows in down:
-        for columns in across:
-            part = (..., rows, columns)
-            velocity = _velocity(backbone, state[part], sigma, lq[part], settings, prompt)
+    places = list(product(down, across))
+    for first in range(0, len(places), settings.tiles_at_once):
+        some = places[first : first + settings.tiles_at_once]
+        states, conditions = (torch.cat([one[..., rows, columns] for rows, columns in some]) for one in (state, lq))
+        velocities = _velocity(backbone, states, sigma.repeat(len(some)), conditions, settings, prompt)
+        for (rows, columns), velocity in zip(some, velocities.chunk(len(some)), strict=True):
             weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
-            total[part] += velocity * weight
-            weights[part] += weight
+            total[..., rows, columns] += velocity * weight
+            weights[..., rows, columns] += weight
     return total / weights
 
 

@@ -6,7 +6,7 @@ The small diffusion baseline, ``small-diffusion``, is a model of the same kind t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..asasr.config import MODEL_FILE, DataConfig, SamplingConfig, load_config
-from ..asasr.errors import TrainingConfigError
+from ..asasr.errors import RunningError, TrainingConfigError
 from ..asasr.guidance import GuidanceWeight, evaluations, uses_adversary
 from ..asasr.model_config import HUB, names_a_folder
+from ..asasr.running import RunningConfig
 from ..datasets.fetch.digests import digest_of
-from ..datasets.strict import read_file, read_mapping
+from ..datasets.strict import read_file, read_mapping, validated
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
 from .weights.origins import adapter_identity, source_identity
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..asasr.backbones.backbone import Prompt
+    from ..asasr.config import AsasrConfig
     from ..asasr.models import Model
     from ..asasr.sampling import SamplingSettings
 
@@ -46,6 +48,8 @@ class AsasrMethod:
         self.card = card
         self._model, self._settings, self._prompt = model, settings, prompt
         self._against = [role for role in model.adapters.roles if role in ("sr", "adv")]
+        self.tell: Callable[[int, int], None] | None = None
+        """Receives the steps that are done of an image, or of a batch, and all that there are."""
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
         """See ``Method``."""
@@ -55,7 +59,9 @@ class AsasrMethod:
             raise MethodError(f"{self.card.id} is a model for scale {self.card.scales[0]}, not {scale}; give --scale")
         model = self._model
         adversary = partial(model.adapters.using, self._against) if "adv" in self._against else None
-        return restore(model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt, adversary)
+        return restore(
+            model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt, adversary, self.tell
+        )
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -93,10 +99,40 @@ def shipped_adapter(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+def family_of(reference: str) -> str:
+    """Family of a model's backbone, as its file tells it.
+
+    Raises:
+        UnknownMethodError, MethodError: see ``describe``.
+    """
+    return str(_sections(find_model(reference))[1]["family"])
+
+
+def tile_of(reference: str, side: int) -> dict[str, int]:
+    """Keys of a model's sampling that cut images into tiles of this side in LQ pixels; neighbours share a quarter at
+    most.
+
+    Raises:
+        MethodError: the tile is smaller than the model can take.
+    """
+    try:
+        config = load_config(find_model(reference))
+    except TrainingConfigError as error:
+        raise MethodError(f"{reference}: {error}") from None
+    tile, least = side * config.scale // config.model.reduction, SamplingConfig.model_fields["tile"].metadata[0].ge
+    if tile < least:
+        needed = -(-least * config.model.reduction // config.scale)
+        raise MethodError(f"{reference}: a tile of {side} LQ pixels is too small; {needed} are the fewest")
+    return {"tile": tile, "overlap": min(config.sampling.overlap, tile // 4)}
+
+
 def describe(
-    reference: str, sampling_changes: Mapping[str, Any] | None = None
+    reference: str, sampling_changes: Mapping[str, Any] | None = None, running: Mapping[str, Any] | None = None
 ) -> tuple[MethodCard, dict[str, object], str]:
     """Card, settings and weights digest of a model, read without torch.
+
+    Args:
+        running: see ``RunningConfig``; of it, the file of a prompt alone can change pixels.
 
     Raises:
         UnknownMethodError: see ``find_model``.
@@ -112,6 +148,9 @@ def describe(
     named = {role: str(name) for role, name in named.items() if name and role not in idle}
     weights = tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values())
     digests, parameters = _source(reference, path, model), None
+    prompt_file = Path(str((running or {}).get("prompt_file") or ""))
+    if prompt_file.is_file():  # a wrong one is told where the model is loaded
+        sampling["prompt_file"] = digest_of(prompt_file)
     for role, name in sorted(named.items()):
         if name.startswith(HUB):
             digests.append(f"{role}:{_of_hub(path, name)}")
@@ -143,9 +182,13 @@ def describe(
 
 
 def load(
-    reference: str, card: MethodCard, device: str, sampling_changes: Mapping[str, Any] | None = None
-) -> AsasrMethod:
+    reference: str, card: MethodCard, device: str, sampling_changes: Mapping[str, Any] | None = None,
+    running: Mapping[str, Any] | None = None,
+) -> AsasrMethod:  # fmt: skip
     """Build the model on a device, with keys of its sampling replaced.
+
+    Args:
+        running: keys of ``RunningConfig``.
 
     Raises:
         MethodError: its configuration or files cannot be used.
@@ -155,9 +198,10 @@ def load(
     from ..asasr.backbones.backbone import BackboneError
     from ..asasr.models import build_model
     from ..asasr.precision import sampling_policy
-    from ..asasr.prompts import empty_prompt
+    from ..asasr.running import compile_blocks, place, quantize
     from ..asasr.sampling import SamplingSettings
 
+    how = _running(reference, running)
     try:
         overrides = {f"sampling.{key}": value for key, value in (sampling_changes or {}).items()}
         config = load_config(find_model(reference), overrides)
@@ -169,20 +213,51 @@ def load(
         adapters = {role: path for role, path in config.model.adapters.items() if role != "adv" or guided}
         wanted = config.model.model_copy(update={"adapters": adapters})
         model = build_model(wanted, sampling_policy(wanted.family, config.sampling.precision, device))
-        prompt = empty_prompt(wanted, device) if wanted.text_in("sampling") == "empty" else None
+        prompt = _prompt(config, how, device)
+        acting = [role for role in model.adapters.roles if role != "adv"]
+        scales = config.sampling.scales
+        model.adapters.activate(acting, [scales.get(role, 1.0) for role in acting])
+        if wanted.family != "flux" and not guided:  # the adversary stands on the network without the policy's adapter
+            model.adapters.merge()
+        parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
+        quantize(model.backbone.network, config.sampling.quantize)
     except BackboneError as error:
         raise MissingWeightsError(reference, f"{reference}: {error}") from None
-    except (AdapterError, TrainingConfigError) as error:
+    except (AdapterError, RunningError, TrainingConfigError) as error:
         raise MethodError(f"{reference}: {error}") from None
-    sampling: dict[str, Any] = config.sampling.model_dump()
-    scales = sampling.pop("scales")
-    acting = [role for role in model.adapters.roles if role != "adv"]
-    model.adapters.activate(acting, [scales.get(role, 1.0) for role in acting])
-    if wanted.family != "flux" and not guided:  # the adversary stands on the network without the policy's adapter
-        model.adapters.merge()
-    model.to(device)
-    parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
-    return AsasrMethod(replace(card, parameters=parameters), model, SamplingSettings(**sampling), prompt)
+    if how.compile:
+        compile_blocks(model.backbone)
+    place(model, device, how.offload)
+    settings = SamplingSettings(**config.sampling.settings(), tiles_at_once=how.tiles)
+    return AsasrMethod(replace(card, parameters=parameters), model, settings, prompt)
+
+
+def _running(reference: str, given: Mapping[str, Any] | None) -> RunningConfig:
+    """The checked keys of ``running``."""
+    return validated(RunningConfig, dict(given or {}), f"{reference}: running", MethodError)
+
+
+def _prompt(config: AsasrConfig, how: RunningConfig, device: str) -> Prompt | None:
+    """What the model reads: a file, the prompt of its sampling, or nothing (zeros).
+
+    Raises:
+        RunningError: text for a model that reads none, or of another size than it takes.
+        BackboneError: the file or the encoders cannot be had.
+    """
+    from ..asasr.prompts import empty_prompt, encoded_prompt, read_prompt
+
+    model, text = config.model, config.sampling.prompt
+    if how.prompt_file is not None:
+        if model.family == "small":
+            raise RunningError("prompt_file: a model of family 'small' reads no text")
+        return read_prompt(Path(how.prompt_file))
+    if text and (model.family == "small" or model.source is None):
+        raise RunningError("prompt: this model has no text encoders; leave the prompt empty")
+    if text and model.text_in("sampling") == "zeros":
+        raise RunningError("prompt: this model was trained to read no text (model.text); leave the prompt empty")
+    if text:
+        return encoded_prompt(model, text, device)
+    return empty_prompt(model, device) if model.text_in("sampling") == "empty" else None
 
 
 def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -23,7 +23,7 @@ and joins as ``./file.py:Sharper``, as ``module:Sharper`` or through an entry po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -93,6 +93,14 @@ class Method(Protocol):
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
         """``[B, 3, h, w]`` in [0, 1] and one seed per image to floating point ``[B, 3, scale * h, scale * w]`` in
         [0, 1]. Values a little outside are clipped; another range, type or shape is refused."""
+
+
+@runtime_checkable
+class TellsSteps(Protocol):
+    """A ``Method`` whose one image takes long enough to be told of its steps."""
+
+    tell: Callable[[int, int], None] | None
+    """Receives the steps that are done and all that there are, where somebody listens."""
 
 
 @runtime_checkable

@@ -70,6 +70,8 @@ class MethodReference:
     """Folders in which the module of ``object`` is looked for, beside the working folder and Python's path."""
     sampling: dict[str, Any] = field(default_factory=dict)
     """Of an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
+    running: dict[str, Any] = field(default_factory=dict)
+    """Of an ``asasr:`` model: how it is held and run, such as ``{offload: model}``; see ``asasr.running``."""
     folder: str | None = None
     """Your clone of a recipe's repository, or your copy of a diffusion pipeline."""
     python: str | None = None
@@ -109,10 +111,12 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     kinds = [kind for kind in _KINDS if getattr(parsed, kind) is not None]
     if len(kinds) != 1:
         raise MethodReferenceError(f"method {dict(reference)}: give exactly one of {', '.join(_KINDS)}")
-    samples = (parsed.id or "").startswith(ASASR) or parsed.id in (*shipped_names(), *pipeline_ids())
+    ours = (parsed.id or "").startswith(ASASR) or parsed.id in shipped_names()
+    samples = ours or parsed.id in pipeline_ids()
     recipe = (parsed.id or "").startswith(RECIPE)
     for key, fits, wanted in (
         ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
+        ("running", ours, f"an id that begins with '{ASASR}' or {SMALL_DIFFUSION}"),
         ("folder", recipe or parsed.id in pipeline_ids(), f"an id that begins with '{RECIPE}' or names a pipeline"),
         ("python", recipe, f"an id that begins with '{RECIPE}'"),
         ("suffix", parsed.predictions is not None or parsed.command is not None, "'predictions' or 'command'"),

@@ -95,13 +95,13 @@ def _pipeline(reference: MethodReference) -> MethodEntry | None:
 
 
 def _asasr(reference: MethodReference) -> MethodEntry | None:
-    id, changes = reference.id or "", reference.sampling
+    id, changes, running = reference.id or "", reference.sampling, reference.running
     if not id.startswith(asasr.PREFIX) and id not in asasr.shipped_names():
         return None
-    card, settings, digest = asasr.describe(id, changes)
+    card, settings, digest = asasr.describe(id, changes, running)
     return MethodEntry(
-        card, Interface.TENSOR, lambda device: asasr.load(id, card, device, changes), settings, weights_digest=digest,
-        origin="asasr",
+        card, Interface.TENSOR, lambda device: asasr.load(id, card, device, changes, running), settings,
+        weights_digest=digest, origin="asasr",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from ...datasets.images import as_rgb, pixel_digest
 from ...methods.interface import Method, PixelMethod
 from ..plan.image_seed import image_seed
 from ..store.images import Pixels
-from .check_output import array_pixels, tensor_pixels
+from .check_output import OutputError, array_pixels, tensor_pixels
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,25 @@ def restore_image(
     with torch.inference_mode():
         sr = method.restore(batch, scale, [image_seed(seed, digest or pixel_digest(lq))])
         return tensor_pixels(sr, lq, scale, method.card.id)
+
+
+def restore_batch(
+    method: Method, lqs: Sequence[Pixels], scale: int, seed: int, device: str, digests: Sequence[str | None]
+) -> list[NDArray[np.uint8]]:
+    """Restore images of one size together, each with the seed that it has alone: rounding alone may differ.
+
+    See ``restore_image`` for the rest.
+    """
+    import torch
+
+    stack = torch.stack([torch.from_numpy(np.ascontiguousarray(as_rgb(lq).transpose(2, 0, 1))) for lq in lqs])
+    batch = stack.to(device=device, dtype=torch.float32).div_(255)
+    seeds = [image_seed(seed, digest or pixel_digest(lq)) for lq, digest in zip(lqs, digests, strict=True)]
+    with torch.inference_mode():
+        sr = method.restore(batch, scale, seeds)
+        if len(sr) != len(lqs):
+            raise OutputError(f"method {method.card.id} returned {len(sr)} images for a batch of {len(lqs)}")
+        return [tensor_pixels(one[None], lq, scale, method.card.id) for one, lq in zip(sr, lqs, strict=True)]
 
 
 @lru_cache(maxsize=8)

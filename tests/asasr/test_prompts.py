@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from asasr_bench.asasr.backbones.backbone import BackboneError
+from asasr_bench.asasr import prompts
+from asasr_bench.asasr.backbones.backbone import BackboneError, Prompt
 from asasr_bench.asasr.model_config import ModelConfig
-from asasr_bench.asasr.prompts import empty_prompt
+from asasr_bench.asasr.prompts import empty_prompt, encoded_prompt, read_prompt, write_prompt
 
 LENGTH = 77
 
@@ -84,6 +85,12 @@ def folder_of(family: str, root: Path) -> Path:
     return root / "model"
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASASR_BENCH_PROMPTS", str(tmp_path / "prompts"))
+    return tmp_path / "prompts"
+
+
 @pytest.mark.parametrize(
     ("family", "tokens", "pooled"),
     [("sd15", (1, LENGTH, 16), None), ("sdxl", (1, LENGTH, 48), (1, 32)), ("flux", (1, 512, 16), (1, 16))],
@@ -104,3 +111,54 @@ def test_models_without_text_encoders_take_zeros() -> None:
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BackboneError, match="nowhere: no text encoders"):
         empty_prompt(ModelConfig(family="sd15", source=str(tmp_path / "nowhere")))
+
+
+def test_the_empty_prompt_is_encoded_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards no encoder is loaded; other encoders in the same place are told apart, a damaged file is replaced."""
+    folder = folder_of("flux", tmp_path)
+    config = ModelConfig(family="flux", source=str(folder))
+    first = empty_prompt(config)
+    assert first is not None
+    (kept,) = cache.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(prompts, "encoded_prompt", lambda *_: pytest.fail("an encoder was loaded"))
+        again = empty_prompt(config)
+    assert again is not None
+    assert torch.equal(again.tokens, first.tokens)
+    assert again.pooled is not None
+    assert first.pooled is not None
+    assert torch.equal(again.pooled, first.pooled)
+
+    kept.write_bytes(kept.read_bytes()[:100])
+    repaired = empty_prompt(config)
+    assert repaired is not None
+    assert torch.equal(repaired.tokens, first.tokens)
+    clip_encoder(16).save_pretrained(folder / "text_encoder")
+    empty_prompt(config)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_a_text_is_encoded_and_not_kept(tmp_path: Path, cache: Path) -> None:
+    config = ModelConfig(family="sd15", source=str(folder_of("sd15", tmp_path)))
+    text, empty = encoded_prompt(config, "a"), encoded_prompt(config, "")
+    assert not torch.equal(text.tokens, empty.tokens)
+    assert not cache.exists()
+    with pytest.raises(BackboneError, match="no text encoders"):
+        encoded_prompt(ModelConfig(family="small"), "a")
+
+
+def test_a_prompt_comes_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    prompt = Prompt(torch.randn(1, 4, 8), torch.randn(1, 6))
+    write_prompt(prompt, path)
+    assert torch.equal(read_prompt(path).tokens, prompt.tokens)
+    from safetensors.torch import save_file
+
+    save_file({"tokens": torch.zeros(4, 8)}, path)
+    with pytest.raises(BackboneError, match=r"'tokens' \[1, L, D\] is wanted, and it has tokens \[4, 8\]"):
+        read_prompt(path)
+    with pytest.raises(BackboneError, match="no such file with a prompt"):
+        read_prompt(tmp_path / "none.safetensors")
+    path.write_text("x")
+    with pytest.raises(BackboneError, match="damaged or no safetensors file"):
+        read_prompt(path)
