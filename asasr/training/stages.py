@@ -191,7 +191,7 @@ def _run(
     place: Place, trained: Role | Literal["network"],
 ) -> Path:  # fmt: skip
     """Train, and write what was trained; validated and kept on the way as the stage wants it."""
-    sampling = config.sampling.model_dump(exclude={"scales", "adversary"})
+    sampling = {**config.sampling.settings(), "adversary": 0.0}
     validation = Validation(
         held_out, model, task, SamplingSettings(**sampling), place.metrics, stage, place.folder, place.accelerator,
         lambda folder: _write(config, model, replace(place, folder=folder), place.folder, trained),

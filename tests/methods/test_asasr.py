@@ -178,7 +178,7 @@ def test_samples_are_those_of_adapters_beside_the_weights(weight: float) -> None
     config = load_config(find_model("asasr:small-full"), {"sampling.steps": 2, "sampling.precision": "no"})
     beside = build_model(config.model)
     lq = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    settings = config.sampling.model_dump(exclude={"scales"})
+    settings = config.sampling.settings()
     sampled = []
     for scale in (weight, 0.0):
         beside.adapters.activate(["dpo"], [scale])
