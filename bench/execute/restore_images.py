@@ -99,7 +99,9 @@ def _together(
         lqs = [image.load() for image in group]
         with suppress(Exception):
             srs = restore_batch(method, lqs, scale, seed, device, [image.digest for image in group])
-            done = [Restored(sr, lq, None, None, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)]
+            done = [
+                Restored(sr, lq, None, None, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)
+            ]
     if done:
         yield from done
         return
