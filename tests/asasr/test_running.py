@@ -162,7 +162,7 @@ def test_references_tell_how_a_model_is_run(folder: Path) -> None:
 def test_what_cannot_be_run_so_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = {"name": "m", "id": f"asasr:{folder}"}
     for changes, words in (
-        ({"running": {"offlod": "model"}}, "running: unknown key 'offlod'; did you mean 'offload'"),
+        ({"running": {"offlod": "model"}}, "running: 'offlod': unknown key; did you mean 'offload'"),
         ({"running": {"offload": "all"}}, "running: 'offload'"),
         ({"running": {"tiles": 0}}, "running: 'tiles'"),
         ({"sampling": {"prompt": "a cat"}}, "no text encoders; leave the prompt empty"),
