@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+METRIC_COLUMNS = ["metric", "title", "unit", "digits", "direction", "note", "of_sets"]
+PROBLEM_COLUMNS = ["protocol", "dataset", "method", "metric", "status", "message", "count"]
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
 METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
 SCORE_COLUMNS = ["protocol", "dataset", "metric", "method", "value", "ci_low", "ci_high", "n", "direction",
                  "shared", "shared_n", "tied", "infinite"]  # fmt: skip
 COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
 LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
-_RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
+RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
 """Pixels ``[H, W]`` or ``[H, W, 3]``, or the relative address of an image file."""
 
@@ -78,7 +80,7 @@ class Board:
     """Where published values are from, in words."""
     unpublished: tuple[str, ...] = ()
     """Why datasets have no published values though they were asked for, in words."""
-    ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_RANK_COLUMNS))
+    ranks: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=RANK_COLUMNS))
     """protocol, dataset ('': all together), method, rank (mean over metrics), low, high (95 % interval)."""
     rank_notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By protocol: which metrics and methods are not in the ranks."""

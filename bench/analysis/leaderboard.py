@@ -14,7 +14,17 @@ from ...datasets.card import card_ids, load_card
 from ...datasets.errors import UsageError
 from ...datasets.images import write_atomically
 from ...methods.reference import name_of
-from ...reports.board import COST_COLUMNS, LEFT_OUT_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
+from ...reports.board import (
+    COST_COLUMNS,
+    LEFT_OUT_COLUMNS,
+    METHOD_COLUMNS,
+    METRIC_COLUMNS,
+    PROBLEM_COLUMNS,
+    SCORE_COLUMNS,
+    Board,
+    Example,
+    RunRecord,
+)
 from ...reports.escaping import without_folders
 from ..metrics.metric import Metric
 from ..metrics.registry import metrics_of
@@ -58,7 +68,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
                 (card.id, card.title, card.unit, card.digits, card.direction, card.note, of_set is not None)
                 for card, of_set in ((metric.card, metric.of_set) for metric in known)
             ],
-            columns=["metric", "title", "unit", "digits", "direction", "note", "of_sets"],
+            columns=METRIC_COLUMNS,
         ),
         provenance=_provenance(store),
         costs=_costs(outputs),
@@ -202,14 +212,14 @@ def _natural(name: str) -> list[tuple[str, int]]:
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
     """Images without output and cells without score, counted by reason."""
-    columns = ["protocol", "dataset", "method", "metric", "status", "message"]
+    *columns, count = PROBLEM_COLUMNS
     lost = outputs[outputs["status"] != "done"].assign(metric="")
     place = ["protocol", "scale", "dataset", "image", "method", "seed"]
     bad = scores[scores["status"] != "done"]
     bad = bad[~pd.MultiIndex.from_frame(bad[place]).isin(pd.MultiIndex.from_frame(lost[place]))]
     rows = pd.concat([lost[columns], bad[columns]])
     rows["message"] = rows["message"].map({text: without_folders(text) for text in rows["message"].unique()})
-    return rows.groupby(columns, sort=False).size().rename("count").reset_index()
+    return rows.groupby(columns, sort=False).size().rename(count).reset_index()
 
 
 def _provenance(store: Store) -> list[RunRecord]:

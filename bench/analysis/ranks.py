@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...reports.board import RANK_COLUMNS
 from ..metrics.metric import Metric
 from .statistics import FEWEST, LEVEL, Floats, resampled
 
 if TYPE_CHECKING:
     from .contests import Contest
 
-COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 _RESAMPLES = 1_000
 _LEAST_RANKED = 0.5
 """Of a dataset's metrics: a method that has fewer of them is not ranked, so that it takes no metric from all others."""
@@ -34,7 +34,7 @@ class Ranking:
     """Average ranks of all protocols."""
 
     rows: pd.DataFrame
-    """``COLUMNS``; dataset '' is the mean over datasets."""
+    """``RANK_COLUMNS``; dataset '' is the mean over datasets."""
     notes: Mapping[str, tuple[str, ...]]
     """By protocol: which metrics and methods of which datasets are not in the ranks, in sentences."""
 
@@ -78,7 +78,7 @@ def average_ranks(contests: Sequence[Contest]) -> Ranking:
         if len(parts) > 1:
             rows += _rows(protocol, "", _overall(list(parts.values())))
         notes[protocol] = tuple(said)
-    return Ranking(pd.DataFrame(rows, columns=COLUMNS), notes)
+    return Ranking(pd.DataFrame(rows, columns=RANK_COLUMNS), notes)
 
 
 def _that_all_have(contests: Sequence[Contest]) -> tuple[tuple[str, ...], list[Contest]]:
