@@ -22,10 +22,5 @@ def lr_consistency(image: MetricInput) -> float:
     return psnr(down.astype(float), image.lq.astype(float), mse_floor=1e-8)
 
 
-METRICS = (
-    Metric(
-        MetricCard("lr_consistency", "LR consistency", "dB", 2, "higher", needs="lq", version=VERSION),
-        per_image(lr_consistency),
-        lq_rules=(MATLAB_BICUBIC,),
-    ),
-)
+CARD = MetricCard("lr_consistency", "LR consistency", "dB", 2, "higher", needs="lq", version=VERSION)
+METRICS = (Metric(CARD, per_image(lr_consistency), lq_rules=(MATLAB_BICUBIC,)),)

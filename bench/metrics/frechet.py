@@ -98,22 +98,10 @@ def _centred(gram: Floats, share: Floats) -> Floats:
     return gram - rows[:, None] - columns + share @ rows
 
 
-METRICS = (
-    Metric(
-        MetricCard(
-            "fid",
-            "FID",
-            digits=2,
-            direction="lower",
-            range="0, ~",
-            note="on fewer than some thousand images it is mostly noise, and biased upward: it compares methods on the"
-            " same images only, within its interval",
-            tolerance=TOLERANCE,
-            version=version("1"),
-        ),
-        features,
-        of_set=SetMetric(fid, resampled),
-        requires=(PYIQA, WeightFiles(_WEIGHTS)),
-        batched=True,
-    ),
+_NOTE = (
+    "on fewer than some thousand images it is mostly noise, and biased upward: it compares methods on the same images"
+    " only, within its interval"
 )
+CARD = MetricCard("fid", "FID", "", 2, "lower", _NOTE, "0, ~", tolerance=TOLERANCE, version=version("1"))
+REQUIRES = (PYIQA, WeightFiles(_WEIGHTS))
+METRICS = (Metric(CARD, features, SetMetric(fid, resampled), REQUIRES, batched=True),)

@@ -69,9 +69,5 @@ def _line_ratios(plane: Plane) -> Plane:
 
 _NOTE = "lines at 1/4 and 1/2 of the sampling rate beyond HR's; interpolation leaves 4 to 15 dB, a checkerboard more"
 
-METRICS = (
-    Metric(
-        MetricCard("grid_artifacts", "Grid artifacts", "dB", 2, "lower", note=_NOTE, version="1"),
-        per_image(grid_artifacts),
-    ),
-)
+CARD = MetricCard("grid_artifacts", "Grid artifacts", "dB", 2, "lower", note=_NOTE, version="1")
+METRICS = (Metric(CARD, per_image(grid_artifacts)),)

@@ -150,10 +150,5 @@ def _pristine(path: Path) -> tuple[Floats, Floats]:
     return parameters["mu_prisparam"].ravel().astype(float), parameters["cov_prisparam"].astype(float)
 
 
-METRICS = (
-    Metric(
-        MetricCard("niqe", "NIQE", digits=3, direction="lower", range="~0, ~100", needs="nothing", version=VERSION),
-        per_image(niqe),
-        requires=(WeightFiles(("niqe",)),),
-    ),
-)
+CARD = MetricCard("niqe", "NIQE", digits=3, direction="lower", range="~0, ~100", needs="nothing", version=VERSION)
+METRICS = (Metric(CARD, per_image(niqe), requires=(WeightFiles(("niqe",)),)),)

@@ -93,9 +93,5 @@ def _are_noisy(blocks: Floats, deviations: Floats) -> NDArray[np.bool_]:
     return noisy
 
 
-METRICS = (
-    Metric(
-        MetricCard("piqe", "PIQE", digits=2, direction="lower", range="0, 100", needs="nothing", version=VERSION),
-        per_image(piqe),
-    ),
-)
+CARD = MetricCard("piqe", "PIQE", digits=2, direction="lower", range="0, 100", needs="nothing", version=VERSION)
+METRICS = (Metric(CARD, per_image(piqe)),)

@@ -5,10 +5,12 @@ Own code, free for any use.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .card import MetricCard
+from .card import Direction, MetricCard
 from .metric import Metric, per_image
 from .metric_input import MetricInput, Pixels
 from .phase_congruency import phase_congruency
@@ -91,17 +93,12 @@ def _alike(a: NDArray[np.floating], b: NDArray[np.floating], constant: float) ->
     return similarity
 
 
+def _metric(id: str, title: str, direction: Direction, range: str, function: Callable[[MetricInput], float]) -> Metric:
+    return Metric(MetricCard(id, title, direction=direction, range=range, version=VERSION), per_image(function))
+
+
 METRICS = (
-    Metric(
-        MetricCard("ms_ssim", "MS-SSIM", direction="higher", range="0, 1", version=VERSION),
-        per_image(multi_scale_ssim),
-    ),
-    Metric(
-        MetricCard("fsim", "FSIM", direction="higher", range="0, 1", version=VERSION),
-        per_image(feature_similarity),
-    ),
-    Metric(
-        MetricCard("gmsd", "GMSD", direction="lower", range="0, ~1", version=VERSION),
-        per_image(gradient_deviation),
-    ),
+    _metric("ms_ssim", "MS-SSIM", "higher", "0, 1", multi_scale_ssim),
+    _metric("fsim", "FSIM", "higher", "0, 1", feature_similarity),
+    _metric("gmsd", "GMSD", "lower", "0, ~1", gradient_deviation),
 )

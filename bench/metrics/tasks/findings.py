@@ -7,6 +7,7 @@ import pickle
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -89,23 +90,19 @@ def _memory(entry: EngineEntry, weights: str, device: str) -> Memory:
     return Memory()
 
 
+Payloads = Callable[[Sequence[MetricInput], str], list[Payload]]
+"""Payloads of images of one size, on a device."""
+
+
 def task_metric(
-    id: str,
-    title: str,
-    entry: EngineEntry,
-    payloads: Callable[[Sequence[MetricInput], str], list[Payload]],
-    of_set: SetMetric,
-    *,
-    needs: str,
-    digits: int,
-    version: str,
-    requires: tuple[Requirement, ...] = (),
+    card: MetricCard, entry: EngineEntry, payloads: Payloads, of_set: SetMetric, *requires: Requirement
 ) -> Metric:
     """A metric in percent of payloads that an engine gives; its value of an image is that of a set of one.
 
     Args:
-        id, title, needs, digits, version: see ``MetricCard``; the engine's title and version join them.
-        payloads: of images of one size, on a device.
+        card: without unit; the engine joins its title and its version.
+        entry: of the engine.
+        payloads: what the engine finds, as ``of_set`` counts it.
         of_set: the value of a set from them.
         requires: what it needs beside the engine.
     """
@@ -113,9 +110,7 @@ def task_metric(
     def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
         return [Score(of_set.combine([payload]), payload) for payload in payloads(inputs, device)]
 
-    source = ", HR" if needs == "reference" else ""
-    card = MetricCard(
-        id, f"{title} ({entry.title}{source})", "%", digits, "higher", needs=needs, bounded=True,
-        version=f"{version}, {entry.version}",
-    )  # fmt: skip
-    return Metric(card, measure, of_set, requires=(entry, *requires), batched=True)
+    title = f"{card.title} ({entry.title}{', HR' if card.needs == 'reference' else ''})"
+    version = f"{card.version}, {entry.version}"
+    card = replace(card, title=title, unit="%", direction="higher", bounded=True, version=version)
+    return Metric(card, measure, of_set, (entry, *requires), batched=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .....datasets.ground_truth.kinds import Instances
+from ...card import MetricCard
 from ...metric import Metric, Payload, SetMetric
 from ...metric_input import MetricInput
 from ...requirements import Library, library_version
@@ -55,17 +56,11 @@ def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) 
         rows = [_rows(detections, truth, masks=masks) for detections, truth in zip(objects, truths, strict=True)]
         return [pack(truth, found) for truth, found in zip(truths, rows, strict=True)]
 
-    return task_metric(
-        id,
-        title,
-        entry,
-        packed,
-        SetMetric(combine(measure), resample(measure)),
-        needs="reference" if consistency else "instances",
-        digits=1,
-        version=f"{VERSION}, pycocotools {library_version('pycocotools')}",
-        requires=(Library("pycocotools", "detection"),),
-    )
+    needs = "reference" if consistency else "instances"
+    version = f"{VERSION}, pycocotools {library_version('pycocotools')}"
+    card = MetricCard(id, title, digits=1, needs=needs, version=version)
+    of_set = SetMetric(combine(measure), resample(measure))
+    return task_metric(card, entry, packed, of_set, Library("pycocotools", "detection"))
 
 
 def _truth(image: MetricInput) -> Instances:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from .....datasets.ground_truth.kinds import Text, Word
-from ...card import Floats
+from ...card import Floats, MetricCard
 from ...metric import Metric, Payload, SetMetric
 from ...metric_input import MetricInput
 from ...requirements import Library
@@ -60,17 +60,10 @@ def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) ->
     def resample(payloads: Sequence[Payload], draws: Floats) -> Floats:
         return ratio.of(draws @ np.stack(payloads))
 
-    return task_metric(
-        id,
-        ratio.title,
-        entry,
-        partial(_counts, entry, consistency),
-        SetMetric(combine, resample),
-        needs="reference" if consistency else "text",
-        digits=1,
-        version=f"{VERSION}, rules {RULES}",
-        requires=(Library("shapely", "ocr"), Library("rapidfuzz", "ocr")),
-    )
+    needs = "reference" if consistency else "text"
+    card = MetricCard(id, ratio.title, digits=1, needs=needs, version=f"{VERSION}, rules {RULES}")
+    counts, libraries = partial(_counts, entry, consistency), (Library("shapely", "ocr"), Library("rapidfuzz", "ocr"))
+    return task_metric(card, entry, counts, SetMetric(combine, resample), *libraries)
 
 
 def _counts(entry: EngineEntry, consistency: bool, inputs: Sequence[MetricInput], device: str) -> list[Payload]:

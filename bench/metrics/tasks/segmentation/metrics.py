@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from .....datasets.ground_truth.kinds import Labels
+from ...card import MetricCard
 from ...metric import Metric, Payload, SetMetric
 from ...metric_input import MetricInput
 from ..engine import EngineEntry, Segmenter, engine_of
@@ -29,16 +30,9 @@ def label_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -
         return [confusion(truth.map, classes, len(engine.classes)) for truth, classes in zip(truths, maps, strict=True)]
 
     measure = cast(Measure, name)
-    return task_metric(
-        id,
-        MEASURES[name],
-        entry,
-        matrices,
-        SetMetric(combine(measure), resample(measure)),
-        needs="reference" if consistency else "labels",
-        digits=2,
-        version=VERSION,
-    )
+    needs = "reference" if consistency else "labels"
+    card = MetricCard(id, MEASURES[name], digits=2, needs=needs, version=VERSION)
+    return task_metric(card, entry, matrices, SetMetric(combine(measure), resample(measure)))
 
 
 def _truth(engine: Segmenter, image: MetricInput) -> Labels:
