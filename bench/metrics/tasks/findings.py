@@ -37,7 +37,7 @@ class Memory:
         """What was found in each image; ``look`` is asked for all those together that are new.
 
         Args:
-            kind: of what is looked for, where an engine looks in several ways.
+            kind: of what is looked for: an engine may look in several ways.
         """
         keys = [(kind, image.shape, hashlib.sha256(image.tobytes()).digest()) for image in images]
         new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._kept}
@@ -59,7 +59,7 @@ class Memory:
 
 
 def in_sr(
-    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], look: Look[Finding], kind: str = ""
+    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], kind: str, look: Look[Finding]
 ) -> list[Finding]:
     """What an engine finds in SR images of one size; it sees each once, whichever measures ask.
 
@@ -67,19 +67,19 @@ def in_sr(
         entry: of the engine.
         device: on which it is loaded.
         inputs: the images.
-        look: the engine's method.
         kind: see ``Memory.recall``.
+        look: the engine's method.
     """
     return _memory(entry, entry.weights(), device).recall(kind, [as_rgb(image.sr) for image in inputs], look)
 
 
 def in_hr(
-    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], look: Look[Finding], kind: str = ""
+    entry: EngineEntry, device: str, inputs: Sequence[MetricInput], kind: str, look: Look[Finding]
 ) -> list[Finding]:
     """The same of HR, which comes back with every method; image by image, so that it depends on no batch.
 
     Args:
-        entry, device, inputs, look, kind: see ``in_sr``.
+        entry, device, inputs, kind, look: see ``in_sr``.
     """
     memory = _memory(entry, entry.weights(), device)
     return [memory.recall(kind, [as_rgb(image.hr)], look)[0] for image in inputs if image.hr is not None]

@@ -46,11 +46,11 @@ def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) 
 
     def packed(inputs: Sequence[MetricInput], device: str) -> list[Payload]:
         engine: Detector = engine_of(entry, device)
-        objects = in_sr(entry, device, inputs, engine.detect)
+        objects = in_sr(entry, device, inputs, "objects", engine.detect)
         if masks and any(detection.mask is None for detections in objects for detection in detections):
             raise ValueError(f"{entry.name} gives boxes alone; mask AP needs an engine that segments")
         if consistency:
-            truths = list(map(_as_truth, inputs, in_hr(entry, device, inputs, engine.detect), objects))
+            truths = list(map(_as_truth, inputs, in_hr(entry, device, inputs, "objects", engine.detect), objects))
         else:
             truths = [_truth(image) for image in inputs]
         rows = [_rows(detections, truth, masks=masks) for detections, truth in zip(objects, truths, strict=True)]

@@ -70,14 +70,17 @@ def _counts(entry: EngineEntry, consistency: bool, inputs: Sequence[MetricInput]
     """Counts of each image."""
     engine: TextReader = engine_of(entry, device)
     if consistency:
-        truths = [_as_truth(words) for words in in_hr(entry, device, inputs, partial(engine.read, one_word=False))]
+        truths = [
+            _as_truth(words) for words in in_hr(entry, device, inputs, "text", partial(engine.read, one_word=False))
+        ]
     else:
         truths = [_truth(image) for image in inputs]
     counts: dict[int, Payload] = {}
     for one_word in (False, True):
         alike = [number for number, truth in enumerate(truths) if is_word_crop(truth) == one_word]
         read = partial(engine.read, one_word=one_word)
-        readings = in_sr(entry, device, [inputs[number] for number in alike], read, kind="word" if one_word else "")
+        kind = "word" if one_word else "text"
+        readings = in_sr(entry, device, [inputs[number] for number in alike], kind, read)
         for number, words in zip(alike, readings, strict=True):
             counts[number] = score_text(truths[number], words)
     return [counts[number] for number in range(len(inputs))]

@@ -23,10 +23,12 @@ def label_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -
     def matrices(inputs: Sequence[MetricInput], device: str) -> list[Payload]:
         engine: Segmenter = engine_of(entry, device)
         if consistency:
-            truths = [Labels(classes, engine.classes) for classes in in_hr(entry, device, inputs, engine.segment)]
+            truths = [
+                Labels(classes, engine.classes) for classes in in_hr(entry, device, inputs, "labels", engine.segment)
+            ]
         else:
             truths = [_truth(engine, image) for image in inputs]
-        maps = in_sr(entry, device, inputs, engine.segment)
+        maps = in_sr(entry, device, inputs, "labels", engine.segment)
         return [confusion(truth.map, classes, len(engine.classes)) for truth, classes in zip(truths, maps, strict=True)]
 
     measure = cast(Measure, name)

@@ -11,7 +11,8 @@ from asasr_bench.bench.metrics.measure import measure_each
 from asasr_bench.bench.metrics.metric import Metric, Score
 from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.tasks import engine, findings
-from asasr_bench.bench.metrics.tasks.engine import EngineEntry, Image, engine_of
+from asasr_bench.bench.metrics.tasks.detection.metrics import object_metric
+from asasr_bench.bench.metrics.tasks.engine import Detection, EngineEntry, Image, engine_of
 from asasr_bench.bench.metrics.tasks.findings import Memory
 from asasr_bench.bench.metrics.tasks.segmentation.metrics import label_metric
 from asasr_bench.bench.protocols import get_protocol
@@ -109,6 +110,22 @@ def test_memory_gives_what_looking_would(levels: list[int], size: int) -> None:
         assert set(looks) == set(levels)
         if limit > 1000:
             assert len(looks) == len(set(levels))
+
+
+def test_an_engine_that_segments_and_detects_does_both() -> None:
+    """The toy referee is such an engine: what it saw as labels is no answer to what objects there are."""
+    pytest.importorskip("pycocotools", reason="pycocotools is not installed")
+
+    class Both(Counting):
+        def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
+            return [(Detection("thing", (2.0, 2.0, 8.0, 8.0), 0.9),) for _ in images]
+
+    entry = EngineEntry("both", "both", "1", lambda device: Both())
+    labels = label_metric("aacc", entry, consistency=True, id="aacc:both:hr")
+    objects = object_metric("ap_box", entry, consistency=True, id="ap_box:both:hr")
+    for _ in range(2):
+        assert _values(labels, [_input(200)]) == [100]
+        assert _values(objects, [_input(200)]) == [pytest.approx(100)]
 
 
 def test_memory_tells_kinds_and_shapes_apart() -> None:
