@@ -89,27 +89,31 @@ def on_device(dtype: torch.dtype) -> Iterator[None]:
 
 
 def sampling(model: Model, options: argparse.Namespace, results: Results, side: int) -> None:
-    """A step, from runs with few and with more of them; once as one tile, once in tiles of 512 pixels."""
-    few, more = (1, 2) if options.tiny else (1, 5)
+    """A step, from runs of one and of three: as one tile, and in tiles of 512 pixels, one by one and together."""
     model.adapters.activate(["sr", "dpo"])
     lq = torch.rand(1, 3, side // 4, side // 4, device=device())
     reduction = model.codec.reduction
-    for tile in sorted({min(side, 512), side}):
-        settings = SamplingSettings(steps=few, guidance=3.5, tile=max(16, tile // reduction), overlap=128 // reduction)
+    whole = SamplingSettings(steps=1, guidance=3.5, tile=max(16, side // reduction), overlap=128 // reduction)
+    ways = {f"sampling at {side}": whole}
+    if side > 512:
+        cut = replace(whole, tile=512 // reduction)
+        ways |= {f"sampling at {side} in tiles of 512": cut}
+        ways |= {f"sampling at {side} in tiles of 512, nine at once": replace(cut, tiles_at_once=9)}
+    for name, settings in ways.items():
         forget_memory()
-        name = f"sampling at {side} in tiles of {tile}" if tile < side else f"sampling at {side}"
 
         def run(steps: int, settings: SamplingSettings = settings) -> Any:
             return restore(model.backbone, model.codec, lq, 4, [0], replace(settings, steps=steps))
 
         try:
-            short, long = (seconds_of(partial(run, steps), warm=not options.tiny) for steps in (few, more))
+            short = seconds_of(partial(run, 1), warm=not options.tiny)
+            long = seconds_of(partial(run, 3), warm=False)
         except torch.OutOfMemoryError:
             results.add(name, "does not fit")
             continue
-        step = (long - short) / (more - few)
+        step = (long - short) / 2
         results.add(name, {
-            "seconds a step": round(step, 4), "seconds beside the steps (VAE, colour)": round(short - few * step, 3),
+            "seconds a step": round(step, 4), "seconds beside the steps (VAE, colour)": round(short - step, 3),
             "peak GiB": round(peak_gib(), 2),
         })  # fmt: skip
 

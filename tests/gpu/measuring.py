@@ -71,9 +71,11 @@ def seconds_of(work: Callable[[], Any], rounds: int = 1, *, warm: bool = True) -
 
 
 def rate_of(work: Callable[[], Any], seconds: float) -> float:
-    """Calls a second, over about that time, after two calls that are not counted."""
+    """Calls a second, over about that time, or over the second call where that takes longer."""
     work()
     once = seconds_of(work, warm=False)
+    if once >= seconds:
+        return 1 / once
     count = max(1, round(seconds / max(once, 1e-6)))
 
     def many() -> None:

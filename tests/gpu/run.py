@@ -39,9 +39,9 @@ class Step:
 
 
 STEPS = {
-    "flux": Step("latent_models.py", 150, ("flux",)),
-    "tests": Step("device_tests.py", 90),
-    "small_prior": Step("small_prior.py", 75),
+    "flux": Step("latent_models.py", 120, ("flux",)),
+    "tests": Step("device_tests.py", 150),
+    "small_prior": Step("small_prior.py", 60),
     "training": Step("interrupted_training.py", 170, data=True),
     "sdxl": Step("latent_models.py", 75, ("sdxl",)),
     "metrics": Step("metric_speed.py", 60, weights=True),

@@ -19,12 +19,12 @@ def main() -> None:
     options = arguments()
     results = Results(options.out, options.seconds)
     batches = (1, 2) if options.tiny else (1, 16, 64)
-    seconds = 0.05 if options.tiny else 1.5
+    seconds = 0.05 if options.tiny else 1.0
+    for precision in FORMATS:
+        training(results, precision, batches, 32 if options.tiny else 64, seconds)
     for precision in FORMATS:
         for batch in batches:
             restoring(results, precision, batch, 16 if options.tiny else 128, seconds)
-    for precision in FORMATS:
-        training(results, precision, batches, 32 if options.tiny else 64, seconds)
 
 
 def restoring(results: Results, precision: str, batch: int, side: int, seconds: float) -> None:
