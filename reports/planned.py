@@ -18,9 +18,9 @@ def differences_markdown(title: str, question: str, differences: Iterable[Any], 
         "First minus second, mean over photos with 95 % interval; seeds of training and sampling are averaged within"
         " a photo before. `better` says which sign is better. `Smallest` is the smallest difference that so many"
         " photos show in 4 of 5 cases, before any correction. p: sign-flip permutation test over photos, as it is and"
-        " corrected (Holm) over all tests of the plan; bold: corrected p below 5 %. `distortion`: at the second's"
-        " mixture of points with the first's PSNR-Y; `evaluations`: at the second's point with as many evaluations of"
-        " the network.", "",
+        " corrected (Holm) over all tests of the plan, those that are not made too; bold: corrected p below 5 %."
+        " `distortion`: at the second's mixture of points with the first's PSNR-Y; `evaluations`: at the second's point"
+        " with as many evaluations of the network.", "",
         "| First | Second | Equal | Set | Steps | Evaluations | Metric | better | Difference | Interval | Smallest | p"
         " | p of the plan |",
         "|---|---|---|---|---:|---|---|---|---:|---|---:|---:|---:|",
@@ -31,7 +31,8 @@ def differences_markdown(title: str, question: str, differences: Iterable[Any], 
         where = f"{markdown(one.dataset)} ({one.photos})"
         head = f"| {markdown(one.first)} | {against} | {one.equal} | {where} | {one.steps} | {one.evaluations} :"
         if one.difference != one.difference:
-            lines.append(f"{head} – | {markdown(one.metric)} | | not reached | | | | |")
+            why = f"{one.outcome}: {one.reason}" if one.reason else one.outcome
+            lines.append(f"{head} – | {markdown(one.metric)} | | {markdown(why)} | | | | |")
             continue
         shown = f"{one.difference:+z.{places}f}"
         shown = f"**{shown}**" if one.p_plan < _SIGNIFICANT else shown

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import nan, sqrt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan, nan, sqrt
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,14 @@ from ...analysis.per_image import per_image
 from ...analysis.sets import left_out, pseudo_values
 from ...analysis.statistics import holm, interval, permutation_p
 from ...metrics.metric import Metric
+from ...metrics.registry import get_metric
 from .points import Point, Setting, points_of
 from .spec import PRIOR, Contrast, Study
 
 Floats = NDArray[np.float64]
 POWER = 0.8
+TESTED, NOT_REACHED, NOT_MADE = "tested", "not reached", "not made"
+"""Outcomes of a planned test."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +39,28 @@ class Difference:
     metric: str
     direction: str
     """Of the metric: which sign is better."""
-    first_point: str
-    second_point: str
+    first_point: str = ""
+    second_point: str = ""
     """One point, or the mixture of two."""
-    evaluations: int
-    second_evaluations: float
-    photos: int
-    training_seeds: int
-    difference: float
+    evaluations: int = 0
+    second_evaluations: float = nan
+    photos: int = 0
+    training_seeds: int = 0
+    difference: float = nan
     """Mean over photos of first minus second."""
-    low: float
-    high: float
+    low: float = nan
+    high: float = nan
     """95 % interval over photos."""
-    smallest: float
+    smallest: float = nan
     """The smallest difference that the set can show: two-sided 5 %, power 80 %, before any correction."""
-    p: float
-    """Sign-flip permutation test over photos; NaN where the second does not reach the first's distortion."""
+    p: float = nan
+    """Sign-flip permutation test over photos; NaN where it is not made."""
     p_plan: float = nan
-    """Corrected (Holm) over all tests of the plan."""
+    """Corrected (Holm) over all tests of the plan, also those that are not made."""
+    outcome: str = TESTED
+    """``tested``, ``not reached`` (the second has no point of the first's distortion) or ``not made``."""
+    reason: str = ""
+    """Why a test is not made."""
 
 
 class Scores:
@@ -83,6 +90,8 @@ class Scores:
 
     def has(self, dataset: str, metric: str, points: Sequence[Point]) -> bool:
         """Whether all photos of a set have a value of each point."""
+        if metric not in self.metrics:
+            return False
         table = self.table(dataset, metric)
         return all(point.name in table.columns and bool(table[point.name].notna().all()) for point in points)
 
@@ -131,95 +140,123 @@ def smallest_difference(differences: Floats) -> float:
     return float(quantiles * differences.std(ddof=1) / sqrt(count))
 
 
-def chosen_settings(study: Study, settings: Sequence[Setting], scores: Scores) -> dict[str, Setting]:
-    """Of each family the setting with the least standardised differences from the prior at equal distortion.
+def choice_marks(study: Study, settings: Sequence[Setting], scores: Scores) -> list[tuple[Setting, float]]:
+    """What the choice goes by: of each setting the mean standardised difference from the prior at equal distortion.
 
     The differences are averaged over the metrics of ``chosen_by``, the tested steps and the sets of the choice; each is
-    divided by its standard error. Settings that leave the prior's range of distortion are not chosen where others do
-    not; a setting whose family has no scores is left out.
+    divided by its standard error, and below 0 is better. Infinite where a setting leaves the prior's range of
+    distortion; a setting without scores is left out.
     """
-    chosen: dict[str, tuple[float, Setting]] = {}
-    curve = [one for one in points_of(study, settings[0]) if not one.blend]
+    marks: list[tuple[Setting, float]] = []
+    curve = [point for point in points_of(study, settings[0]) if not point.blend]
     x = study.measurement.metrics[0]
     for setting in settings:
         if setting.family == PRIOR:
-            chosen[PRIOR] = 0.0, setting
             continue
-        marks: list[float] = []
+        own: list[float] = []
         for dataset in study.measurement.choice:
             usable = [point for point in curve if scores.has(dataset, x, [point])]
             for point in (Point(setting, steps) for steps in study.tested_steps):
                 for id in study.measurement.chosen_by:
-                    if id not in scores.metrics or not scores.has(dataset, id, [point, *usable]):
+                    if not scores.has(dataset, id, [point, *usable]):
                         continue
-                    found = _against(scores, dataset, x, id, point, usable)
-                    if found is None:
-                        marks.append(np.inf)
+                    gap = _against(scores, dataset, x, id, point, usable)
+                    if gap is None:
+                        own.append(np.inf)
                         continue
-                    error = max(float(found[0].std(ddof=1)) / sqrt(len(found[0])), 1e-12)
+                    error = max(float(gap[0].std(ddof=1)) / sqrt(len(gap[0])), 1e-12)
                     sign = -1.0 if scores.metrics[id].card.direction == "higher" else 1.0
-                    marks.append(sign * float(found[0].mean()) / error)
-        if marks:
-            mark = float(np.mean(marks))
-            best = chosen.get(setting.family)
-            if best is None or mark < best[0]:
-                chosen[setting.family] = mark, setting
-    return {family: setting for family, (_, setting) in chosen.items()}
+                    own.append(sign * float(gap[0].mean()) / error)
+        if own:
+            marks.append((setting, float(np.mean(own))))
+    return marks
+
+
+def chosen_settings(study: Study, settings: Sequence[Setting], scores: Scores) -> dict[str, Setting]:
+    """Of each family the setting with the least mark; a family without scores is left out."""
+    best: dict[str, tuple[float, Setting]] = {PRIOR: (0.0, settings[0])}
+    for setting, mark in choice_marks(study, settings, scores):
+        if setting.family not in best or mark < best[setting.family][0]:
+            best[setting.family] = mark, setting
+    return {family: setting for family, (_, setting) in best.items()}
 
 
 def contrasts(study: Study, chosen: Mapping[str, Setting], scores: Scores) -> list[Difference]:
-    """All tests of the plan that the scores allow, corrected together."""
-    found: list[Difference] = []
-    for dataset in study.measurement.report:
-        for contrast in study.contrasts:
-            if contrast.first in chosen and contrast.second in chosen:
-                for steps in study.tested_steps:
-                    found += _compared(study, contrast, chosen, scores, dataset, steps)
-    adjusted = holm([one.p for one in found])
-    return [Difference(**{**one.__dict__, "p_plan": float(p)}) for one, p in zip(found, adjusted, strict=True)]
+    """All tests of the plan, corrected together; those that the scores do not allow count in the correction.
+
+    A test that is not made has the corrected weight of one with p = 1, so that leaving work out never helps another.
+    """
+    planned = [
+        difference
+        for dataset in study.measurement.report for contrast in study.contrasts for steps in study.tested_steps
+        for difference in _compared(study, contrast, chosen, scores, dataset, steps)
+    ]  # fmt: skip
+    adjusted = holm([1.0 if isnan(one.p) else one.p for one in planned])
+    return [one if isnan(one.p) else replace(one, p_plan=float(p)) for one, p in zip(planned, adjusted, strict=True)]
 
 
 def _compared(
     study: Study, contrast: Contrast, chosen: Mapping[str, Setting], scores: Scores, dataset: str, steps: int
-) -> list[Difference]:
+) -> Iterator[Difference]:
     x, *ys = study.measurement.metrics
-    point = Point(chosen[contrast.first], steps)
-    curve = [one for one in _curve(study, contrast, chosen[contrast.second]) if scores.has(dataset, x, [one])]
-    if not curve or not scores.has(dataset, x, [point]):
-        return []
-    rows = []
     for id in ys if contrast.equal == "distortion" else (x, *ys):
-        if id not in scores.metrics or not scores.has(dataset, id, [point, *curve]):
-            continue  # the metric is unavailable here, or a point has no scores
-        differences, second, cost = _difference(contrast, scores, dataset, x, id, point, curve)
-        there = differences is not None
-        values = differences if differences is not None else np.full(1, nan)
-        low, high = interval(values) if there else (nan, nan)
-        rows.append(
-            Difference(
-                contrast.first, contrast.second, contrast.equal, contrast.curve, dataset, steps, id,
-                scores.metrics[id].card.direction,
-                point.name, second, point.evaluations, cost, len(scores.table(dataset, id)), scores.seeds(point),
-                float(values.mean()), low, high, smallest_difference(values) if there else nan,
-                permutation_p(values) if there else nan,
-            )
+        direction = get_metric(id).card.direction
+        empty = Difference(
+            contrast.first, contrast.second, contrast.equal, contrast.curve, dataset, steps, id, direction,
+            outcome=NOT_MADE,
         )  # fmt: skip
-    return rows
+        families = [name for name in (contrast.first, contrast.second) if name not in chosen]
+        if families:
+            yield replace(empty, reason=f"nothing was measured of {' and '.join(families)}")
+            continue
+        point, curve = Point(chosen[contrast.first], steps), _curve(study, contrast, chosen[contrast.second])
+        empty = replace(empty, first_point=point.name, evaluations=point.evaluations)
+        needed = [point] if contrast.equal == "distortion" else [point, _as_costly(curve, point)]
+        missing = [one.name for one in needed if not _measured(scores, dataset, (x, id), one)]
+        if missing:
+            yield replace(empty, reason=f"not measured: {', '.join(missing)}")
+        elif contrast.equal == "evaluations":
+            values = scores.values(dataset, id, point) - scores.values(dataset, id, needed[1])
+            yield _tested(empty, scores, point, values, needed[1].name, needed[1].evaluations)
+        else:
+            yield _at_equal_distortion(empty, scores, point, curve, x)
 
 
-def _difference(
-    contrast: Contrast, scores: Scores, dataset: str, x: str, id: str, point: Point, curve: Sequence[Point]
-) -> tuple[Floats | None, str, float]:
-    """Differences of photos, what the second side is, and its evaluations."""
-    if contrast.equal == "evaluations":
-        other = min(curve, key=lambda one: (abs(one.evaluations - point.evaluations), one.evaluations))
-        return scores.values(dataset, id, point) - scores.values(dataset, id, other), other.name, other.evaluations
-    found = _against(scores, dataset, x, id, point, curve)
-    if found is None:
-        return None, "not reached", nan
-    low, high, share = found[1]
-    cost = (1 - share) * curve[low].evaluations + share * curve[high].evaluations
-    return found[0], f"{curve[low].name} to {curve[high].name}, {share:.2f}", cost
+def _at_equal_distortion(empty: Difference, scores: Scores, point: Point, curve: Sequence[Point], x: str) -> Difference:
+    """The test against a curve of which points may be missing: only between neighbours of the whole curve."""
+    there = [one for one in curve if _measured(scores, empty.dataset, (x, empty.metric), one)]
+    missing = ", ".join(one.name for one in curve if one not in there)
+    gap = _against(scores, empty.dataset, x, empty.metric, point, there) if there else None
+    if gap is None and not missing:
+        return replace(empty, outcome=NOT_REACHED, reason=f"no point of {empty.second} has this {x}")
+    if gap is None:
+        return replace(empty, reason=f"not measured: {missing}")
+    low, high = there[gap[1][0]], there[gap[1][1]]
+    if missing and abs(curve.index(low) - curve.index(high)) > 1:
+        return replace(empty, reason=f"not measured: {missing}")
+    share = gap[1][2]
+    cost = (1 - share) * low.evaluations + share * high.evaluations
+    return _tested(empty, scores, point, gap[0], f"{low.name} to {high.name}, {share:.2f}", cost)
+
+
+def _tested(
+    empty: Difference, scores: Scores, point: Point, values: Floats, second: str, evaluations: float
+) -> Difference:
+    low, high = interval(values)
+    return replace(
+        empty, outcome=TESTED, second_point=second, second_evaluations=evaluations, photos=len(values),
+        training_seeds=scores.seeds(point), difference=float(values.mean()), low=low, high=high,
+        smallest=smallest_difference(values), p=permutation_p(values),
+    )  # fmt: skip
+
+
+def _measured(scores: Scores, dataset: str, metrics: Sequence[str], point: Point) -> bool:
+    return all(scores.has(dataset, id, [point]) for id in metrics)
+
+
+def _as_costly(curve: Sequence[Point], point: Point) -> Point:
+    """The point of a curve whose evaluations are nearest; of two the cheaper."""
+    return min(curve, key=lambda one: (abs(one.evaluations - point.evaluations), one.evaluations))
 
 
 def _against(
@@ -232,8 +269,8 @@ def _against(
 
 
 def _curve(study: Study, contrast: Contrast, setting: Setting) -> list[Point]:
-    """Points of the second side: by steps, or the one sample, its blends with the mean of several, and that mean."""
-    points = list(points_of(study, setting))
+    """Points of the second side in order: by steps, or from one sample to the mean of several."""
+    points = sorted(points_of(study, setting), key=lambda one: (one.blend, one.steps))
     if contrast.curve == "steps":
         return [one for one in points if not one.blend]
     return [one for one in points if one.blend or one.steps == study.frontier.blend_steps]

@@ -12,7 +12,7 @@ from ....datasets.images import write_atomically
 from ....reports.planned import differences_markdown
 from ....reports.tables import csv_text
 from ...metrics.registry import get_metric
-from .contrasts import Difference
+from .contrasts import TESTED, Difference
 from .run import DIRECTIONS, Bench, Result
 from .spec import Study
 
@@ -30,9 +30,7 @@ def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
             study.title, study.question, result.differences, {id: metric.card.digits for id, metric in metrics.items()}
         ),
         "points.csv": csv_text(means),
-        "chosen.csv": csv_text(
-            pd.DataFrame([{"family": family, "setting": one.name} for family, one in result.chosen.items()])
-        ),
+        "chosen.csv": csv_text(_choice(result)),
     }  # fmt: skip
     cosines = [pd.read_csv(path) for path in sorted((bench.out / DIRECTIONS).glob("*.csv"))]
     if cosines:
@@ -42,6 +40,15 @@ def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
     return [*(folder / name for name in files), *_figures(study, folder, result, means, cosines)]
+
+
+def _choice(result: Result) -> pd.DataFrame:
+    """Every setting with what the choice went by."""
+    taken = set(result.chosen.values())
+    return pd.DataFrame([
+        {"family": setting.family, "setting": setting.name, "standardised_difference": mark, "chosen": setting in taken}
+        for setting, mark in result.marks
+    ])  # fmt: skip
 
 
 def point_means(result: Result) -> pd.DataFrame:
@@ -55,13 +62,16 @@ def point_means(result: Result) -> pd.DataFrame:
 
 
 def summary_lines(result: Result) -> list[str]:
-    """What a terminal tells: every test that holds after the correction, and how many do not."""
-    tested = [one for one in result.differences if one.difference == one.difference]
+    """What a terminal tells: every test that is made, how many are not, and what could not be done."""
+    tested = [one for one in result.differences if one.outcome == TESTED]
     held = [one for one in tested if one.p_plan < _SIGNIFICANT]
-    lines = [f"{len(tested)} tests of the plan, {len(held)} told from chance after the correction"]
+    lines = [
+        f"{len(result.differences)} tests of the plan, {len(tested)} made, {len(held)} told from chance after the"
+        " correction over the plan"
+    ]
     lines += [_line(one) for one in tested]
     lines += [f"{id}: not measured ({reason})" for id, reason in result.unavailable.items()]
-    lines += [f"not done in time, or failed: {name}" for name in result.untrained]
+    lines += [f"not done in time, or failed: {name}" for name in result.undone]
     return lines
 
 

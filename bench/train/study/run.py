@@ -21,7 +21,7 @@ from ...execute.threads import fixed_threads
 from ...metrics.metric import Metric
 from ...metrics.registry import get_metric
 from ..ablation.arms import Workshop, held_out_images
-from .contrasts import Difference, Scores, chosen_settings, contrasts
+from .contrasts import Difference, Scores, choice_marks, chosen_settings, contrasts
 from .images import FILE, ImageSet, prepared_sets
 from .models import ablation_of, adversary_of, reference_of
 from .points import Point, Setting, points_of, seeds_of, settings_of
@@ -69,11 +69,22 @@ class Result:
 
     scores: pd.DataFrame
     chosen: dict[str, Setting]
+    marks: list[tuple[Setting, float]]
+    """What each setting was chosen, or not, by: see ``choice_marks``."""
     differences: list[Difference]
     unavailable: dict[str, str]
     """Metrics that this machine cannot measure, and why."""
-    untrained: tuple[str, ...]
-    """Trainings that were not begun in time, or failed."""
+    undone: tuple[str, ...]
+    """Pieces of work that were not begun in time, or failed."""
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What was not begun in time, or failed."""
+
+    works: tuple[str, ...]
+    trainings: frozenset[str]
+    """Those without a single piece of work that was done: there may be no model of them."""
 
 
 def run_study(study: Study, bench: Bench, tell: Callable[[str], None] = lambda what: None) -> Result:
@@ -89,20 +100,28 @@ def run_study(study: Study, bench: Bench, tell: Callable[[str], None] = lambda w
     metrics, unavailable = available(study.measurement.metrics)
     settings = settings_of(study)
     if not bench.train:
-        scores = _scores(bench, {id: get_metric(id) for id in study.measurement.metrics})
-        chosen = chosen_settings(study, settings, scores)
-        return Result(scores.frame, chosen, contrasts(study, chosen, scores), {}, ())
+        return _result(study, bench, {id: get_metric(id) for id in study.measurement.metrics}, {}, ())
     write_atomically(bench.out / PLAN, study_text(study).encode())
     _images(study, bench)
-    untrained = _do(study, bench, list(_first_works(study, settings)), started, tell)
+    first = _do(study, bench, list(_first_works(study, settings)), started, tell)
     chosen = chosen_settings(study, settings, _scores(bench, metrics))
-    tell("chosen: " + ", ".join(one.name for one in chosen.values()))
+    tell("chosen: " + ", ".join(setting.name for setting in chosen.values()))
     directions = [
         Work(settings[0], 0, (), (), (), teacher, directions=True) for teacher in study.teachers or ("shipped",)
     ]
-    _do(study, bench, [*_report_works(study, chosen, untrained), *directions], None, tell)
-    scores = _scores(bench, metrics)
-    return Result(scores.frame, chosen, contrasts(study, chosen, scores), unavailable, tuple(untrained))
+    second = _do(study, bench, [*_report_works(study, chosen, first.trainings), *directions], None, tell)
+    return _result(study, bench, metrics, unavailable, (*first.works, *second.works))
+
+
+def _result(
+    study: Study, bench: Bench, metrics: Mapping[str, Metric], unavailable: dict[str, str], undone: tuple[str, ...]
+) -> Result:
+    settings, scores = settings_of(study), _scores(bench, metrics)
+    chosen = chosen_settings(study, settings, scores)
+    return Result(
+        scores.frame, chosen, choice_marks(study, settings, scores), contrasts(study, chosen, scores), unavailable,
+        undone,
+    )  # fmt: skip
 
 
 def available(ids: Sequence[str]) -> tuple[dict[str, Metric], dict[str, str]]:
@@ -154,7 +173,7 @@ def _prior_works(study: Study, prior: Setting, sets: tuple[str, ...], seeds: tup
             yield Work(prior, 0, (point,), sets, seeds)
 
 
-def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Sequence[str]) -> Iterator[Work]:
+def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Container[str]) -> Iterator[Work]:
     """Families of the contrasts whole; then the others, with one seed of sampling, where they would be tested."""
     sets, seeds = study.measurement.report, study.measurement.seeds
     contrasted = {name for one in study.contrasts for name in (one.first, one.second)}
@@ -169,13 +188,9 @@ def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Sequen
                 yield Work(setting, seed, (point,), sets, seeds if whole else seeds[:1])
 
 
-def _do(study: Study, bench: Bench, works: list[Work], started: float | None, tell: Callable[[str], None]) -> list[str]:
-    """Do pieces of work, as many at once as there are jobs; those that need an adversary wait for it.
-
-    Returns:
-        Trainings that were not begun in time, and what failed.
-    """
-    late: list[str] = []
+def _do(study: Study, bench: Bench, works: list[Work], started: float | None, tell: Callable[[str], None]) -> Undone:
+    """Do pieces of work, as many at once as there are jobs; those that need an adversary wait for it."""
+    undone: list[Work] = []
     trained: set[str] = set()
 
     def in_time() -> bool:
@@ -184,8 +199,12 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
     def skip(work: Work) -> bool:
         if in_time() or work.setting.changes is None or _training(work) in trained:
             return False
-        late.append(f"{work.setting.training.name}, seed {work.seed}")
+        undone.append(work)
         return True
+
+    def told() -> Undone:
+        without = {_training(work) for work in undone if work.setting.changes is not None} - trained
+        return Undone(tuple(map(_title, undone)), frozenset(without))
 
     if bench.jobs == 1:
         for number, work in enumerate(works, start=1):
@@ -193,7 +212,7 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
                 tell(f"{number}/{len(works)}: {_title(work)}")
                 perform(study, bench, work)
                 trained.add(_training(work))
-        return late
+        return told()
     with ProcessPoolExecutor(bench.jobs, mp_context=get_context("spawn")) as pool:
         asking = {setting.training.name for setting in _distinct(works) if _asks_adversary(study, setting)}
         running: dict[Future[str], Work] = {}
@@ -224,11 +243,11 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
                     if failure is None:
                         trained.add(_training(work))
                     else:  # the others are worth having
-                        late.append(_training(work))
+                        undone.append(work)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return late
+    return told()
 
 
 def _distinct(works: Sequence[Work]) -> list[Setting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from asasr_bench.bench.cli.main import app
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.spec import SpecError
 from asasr_bench.bench.train.ablation.spec import study_file
+from asasr_bench.bench.train.study import run as planned_run
 from asasr_bench.bench.train.study.contrasts import (
+    Difference,
     Scores,
     at_equal_distortion,
     chosen_settings,
     contrasts,
     smallest_difference,
 )
-from asasr_bench.bench.train.study.points import points_of, seeds_of, settings_of
+from asasr_bench.bench.train.study.points import Point, points_of, seeds_of, settings_of
 from asasr_bench.bench.train.study.spec import Study, is_planned, load_study
 from scipy import stats
 from typer.testing import CliRunner
@@ -155,6 +158,85 @@ def test_the_better_beta_is_chosen_and_tests_are_corrected_together(tmp_path: Pa
     assert difference.second_point.startswith("prior-")
     assert difference.photos == 12
     assert difference.p_plan == pytest.approx(difference.p)
+
+
+PRIOR_CURVE = {"prior-1": (24.0, 0.5), "prior-2": (22.0, 0.4), "prior-3": (21.0, 0.35)}
+BLENDS = {"prior-blend0.5-3": (22.0, 0.41), "prior-blend1-3": (24.0, 0.52)}
+
+
+def outcomes(study: Study, values: dict[str, tuple[float, float]]) -> dict[tuple[str, str, str], Difference]:
+    scores = Scores(frame(values), {id: get_metric(id) for id in ("psnr_y", "ssim_y")})
+    chosen = chosen_settings(study, settings_of(study), scores)
+    return {(one.first, f"{one.equal} {one.curve}", one.metric): one for one in contrasts(study, chosen, scores)}
+
+
+def test_what_is_not_made_is_listed_and_counts_in_the_correction(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path))
+    guided = {"prior+shipped-w0.15-2": (21.5, 0.39)}
+    whole = outcomes(study, {**PRIOR_CURVE, **BLENDS, **guided, "full-beta4e7-2": (22.0, 0.43)})
+    part = outcomes(study, {**PRIOR_CURVE, **guided})
+    assert set(whole) == set(part)
+    assert {one.outcome for one in whole.values()} == {"tested"}
+    at_blends, of_arm = (
+        part["prior+adversary", "distortion blends", "ssim_y"],
+        part["full", "distortion steps", "ssim_y"],
+    )
+    assert at_blends.outcome == of_arm.outcome == "not made"
+    assert "prior-blend0.5-3" in at_blends.reason
+    assert "full" in of_arm.reason
+    assert np.isnan(of_arm.p_plan)
+    made = part["prior+adversary", "evaluations steps", "ssim_y"]
+    made_p = [one.p for one in part.values() if one.outcome == "tested"]
+    assert made.p == min(made_p)
+    assert made.p_plan == pytest.approx(min(1, made.p * len(part)))
+
+
+def test_a_curve_with_gaps_is_used_between_its_neighbours_alone(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, contrasts=CONTENT["contrasts"][:2]))
+    at = ("full", "distortion steps", "ssim_y")
+    between = {name: PRIOR_CURVE[name] for name in ("prior-1", "prior-2")} | {"full-beta4e7-2": (23.0, 0.43)}
+    assert outcomes(study, between)[at].outcome == "tested"
+    across = {name: PRIOR_CURVE[name] for name in ("prior-1", "prior-3")} | {"full-beta4e7-2": (23.0, 0.43)}
+    assert outcomes(study, across)[at].reason == "not measured: prior-2"
+    beyond = {**PRIOR_CURVE, "full-beta4e7-2": (20.0, 0.43)}
+    assert outcomes(study, beyond)[at].outcome == "not reached"
+
+
+def test_equal_evaluations_are_those_of_the_plan(tmp_path: Path) -> None:
+    """The prior's point with the nearest cost is missing: another with another cost does not take its place."""
+    study = load_study(written(tmp_path, contrasts=CONTENT["contrasts"][1:2]))
+    values = {**PRIOR_CURVE, "prior+shipped-w0.15-2": (21.5, 0.39)}
+    at = ("prior+adversary", "evaluations steps", "ssim_y")
+    assert outcomes(study, values)[at].second_point == "prior-3"  # 4 evaluations against 3
+    del values["prior-3"]
+    assert outcomes(study, values)[at].reason == "not measured: prior-3"
+
+
+def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that fails beside a training that is there leaves out itself alone; a training of which all fails is out."""
+    study = load_study(written(
+        tmp_path, training_seeds=[0], guidance=[{"arms": ["full"], "teachers": ["shipped"], "weights": {"w": 0.15}}],
+        contrasts=CONTENT["contrasts"][:1],
+    ))  # fmt: skip
+    works = [
+        planned_run.Work(one, 0, (Point(one, 2),), ("demo-photos",), (0,))
+        for one in settings_of(study) if one.changes is not None
+    ]  # fmt: skip
+
+    def perform(study: Study, bench: planned_run.Bench, work: planned_run.Work) -> str:
+        if work.setting.weight or work.setting.beta == 200:
+            raise RuntimeError("no memory")
+        return ""
+
+    monkeypatch.setattr(planned_run, "perform", perform)
+    monkeypatch.setattr(planned_run, "ProcessPoolExecutor", lambda jobs, mp_context: ThreadPoolExecutor(jobs))
+    told: list[str] = []
+    undone = planned_run._do(study, planned_run.Bench(tmp_path, jobs=2), works, None, told.append)
+    assert len(undone.works) == 3  # both guided ones, and the arm of one beta
+    assert undone.trainings == {"full-beta2e2, seed 0"}
+    assert sum("no memory" in line for line in told) == 3
+    late = planned_run._do(study, planned_run.Bench(tmp_path, minutes=0), works, 0.0, told.append)
+    assert late.trainings == {"full-beta2e2, seed 0", "full-beta4e7, seed 0"}
 
 
 def run(path: Path, out: Path, *more: str) -> str:
