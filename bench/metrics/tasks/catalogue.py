@@ -54,7 +54,7 @@ def task_metric(id: str) -> Metric:
         engine, mode = "", _HR
     engine = engine or _DEFAULT.get(name, "")
     if not engine:
-        raise MetricError(f"metric '{id}' needs an engine: {', '.join(f'{name}:{one}' for one in _USUAL[name])}")
+        raise MetricError(f"metric '{id}' needs an engine: {', '.join(f'{name}:{usual}' for usual in _USUAL[name])}")
     if mode not in ("", _HR):
         raise MetricError(f"metric '{id}': after the engine there may be ':hr' (HR is the truth), not ':{mode}'")
     try:

@@ -54,12 +54,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         module = types.ModuleType("plain_pickle")
         # All of them: files older than torch 1.6 begin with pickles that torch reads by ``load``, not by ``Unpickler``.
         module.__dict__.update(Unpickler=_Unpickler, load=_load, loads=_loads)
-        found = torch.load(path, map_location="cpu", pickle_module=module, weights_only=False)
+        content = torch.load(path, map_location="cpu", pickle_module=module, weights_only=False)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError, TypeError) as error:
         raise EngineError(f"{path}: cannot be read as a checkpoint ({error}); download it again") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise EngineError(f"{path}: holds no mapping of tensors")
-    return found if "state_dict" in found else {"state_dict": found}
+    return content if "state_dict" in content else {"state_dict": content}
 
 
 def _load(file: IO[bytes], **options: Any) -> Any:

@@ -46,7 +46,7 @@ class SmallReferee:
 
         with torch.inference_mode():
             planes = self._network(tensor_of(images, self._device)).cpu()
-            return [objects_of(one, self.classes) for one in planes]
+            return [objects_of(image_planes, self.classes) for image_planes in planes]
 
 
 def referee(name: str) -> EngineEntry:

@@ -88,7 +88,7 @@ def objects_of(planes: Tensor, names: tuple[str, ...]) -> tuple[Detection, ...]:
     right, down = planes[len(names) + 1 :, rows, columns] * _UNIT
     pointed = torch.stack([rows + down, columns + right], 1)
     nearest = torch.cdist(pointed, peaks.float()).argmin(1)
-    found = []
+    objects = []
     for number, score in enumerate(scores.tolist()):
         mine = nearest == number
         if int(mine.sum()) < _LEAST_PIXELS:
@@ -98,8 +98,8 @@ def objects_of(planes: Tensor, names: tuple[str, ...]) -> tuple[Detection, ...]:
         mask = np.zeros(thing.shape, dtype=bool)
         mask[rows[mine].numpy(), columns[mine].numpy()] = True
         mask = _whole(mask)
-        found.append(Detection(names[category + 1], _bounds(mask), score * float(mean[category]), mask))
-    return tuple(found)
+        objects.append(Detection(names[category + 1], _bounds(mask), score * float(mean[category]), mask))
+    return tuple(objects)
 
 
 def _peaks(nearness: Tensor) -> tuple[Tensor, Tensor]:

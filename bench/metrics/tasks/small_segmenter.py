@@ -80,7 +80,8 @@ def save_segmenter(network: SmallSegmenter, path: Path, names: tuple[str, ...]) 
     from safetensors.torch import save_file
 
     tensors = {
-        name: one.half().contiguous() if one.is_floating_point() else one for name, one in network.state_dict().items()
+        name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in network.state_dict().items()
     }
     temporary = path.with_name(f".{path.name}.tmp")
     # One entry: safetensors writes several in any order, and equal trainings give equal files.
@@ -104,7 +105,7 @@ def load_segmenter(path: Path, device: str) -> tuple[SmallSegmenter, tuple[str, 
         names = tuple(notes["classes"])
         network = SmallSegmenter(len(names), notes["width"], objects=notes.get("objects", False))
         network.load_state_dict(
-            {name: one.float() if one.is_floating_point() else one for name, one in tensors.items()}
+            {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
         )
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
         raise ValueError(

@@ -12,7 +12,7 @@ import pytest
 import random_weights
 import torch
 from asasr_bench.bench import evaluate, open_store
-from asasr_bench.bench.metrics import perceptual
+from asasr_bench.bench.metrics import perceptual, requirements
 from asasr_bench.bench.metrics.library import load_network
 from asasr_bench.bench.metrics.metric import Metric
 from asasr_bench.bench.metrics.metric_input import MetricInput
@@ -211,7 +211,7 @@ def test_without_the_library_cells_say_how_to_get_it(
     photo: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    monkeypatch.setattr(perceptual, "find_spec", lambda name: None)
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
     write_png(tmp_path / "hr" / "a.png", photo)
     table = evaluate(
         "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
@@ -223,7 +223,7 @@ def test_without_the_library_cells_say_how_to_get_it(
     assert cell["status"] == "unavailable"
     assert "asasr-bench[iqa]" in cell["message"]
     monkeypatch.undo()
-    if perceptual.missing():
+    if perceptual.PYIQA.missing():
         pytest.skip("pyiqa is not installed")
     again = evaluate(
         "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],

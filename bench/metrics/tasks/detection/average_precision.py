@@ -30,13 +30,13 @@ class Measure:
     size: Literal["all", "small", "medium", "large"] = "all"
 
 
-def pack(truth: Instances, found: Sequence[Mapping[str, Any]]) -> Payload:
-    """The payload of one image; ``found``: ``category_id``, ``bbox``, ``score`` and perhaps ``segmentation``."""
+def pack(truth: Instances, results: Sequence[Mapping[str, Any]]) -> Payload:
+    """The payload of one image; ``results``: ``category_id``, ``bbox``, ``score`` and perhaps ``segmentation``."""
     document = {
         "categories": {str(number): name for number, name in truth.categories.items()},
         "size": truth.size,
         "truth": list(truth.annotations),
-        "found": list(found),
+        "found": list(results),
     }
     return np.frombuffer(json.dumps(document, separators=(",", ":")).encode(), dtype=np.uint8)
 
@@ -91,13 +91,13 @@ def _evaluate(measure: Measure, payloads: Sequence[Payload]) -> list[_Table]:
         truth.dataset = _truth_document(documents, measure.kind)
         truth.createIndex()
         rows = [
-            {**one, "image_id": number}
+            {**row, "image_id": number}
             for number, document in enumerate(documents, start=1)
-            for one in document["found"]
-            if measure.kind == "bbox" or "segmentation" in one
+            for row in document["found"]
+            if measure.kind == "bbox" or "segmentation" in row
         ]
-        found = truth.loadRes(_plain(rows, measure.kind)) if rows else _nothing(truth)
-        evaluation = COCOeval(truth, found, measure.kind)
+        results = truth.loadRes(_plain(rows, measure.kind)) if rows else _nothing(truth)
+        evaluation = COCOeval(truth, results, measure.kind)
         if measure.iou is not None:
             evaluation.params.iouThrs = np.array([measure.iou])
         evaluation.params.areaRngLbl, evaluation.params.areaRng = _range(evaluation.params, measure.size)
@@ -114,11 +114,11 @@ def _truth_document(documents: Sequence[Mapping[str, Any]], kind: Kind) -> dict[
     names = {int(number): name for document in documents for number, name in document["categories"].items()}
     annotations: list[dict[str, Any]] = []
     for number, document in enumerate(documents, start=1):
-        for one in document["truth"]:
-            if kind == "segm" and "segmentation" not in one:
+        for row in document["truth"]:
+            if kind == "segm" and "segmentation" not in row:
                 raise ValueError("the truth has boxes alone: mask AP needs a 'segmentation' for every object")
-            area = one["area"] if "area" in one else _area(one, *document["size"])
-            annotations.append({**one, "area": area, "image_id": number, "id": len(annotations) + 1})
+            area = row["area"] if "area" in row else _area(row, *document["size"])
+            annotations.append({**row, "area": area, "image_id": number, "id": len(annotations) + 1})
     return {
         "images": [
             {"id": number, "height": document["size"][0], "width": document["size"][1]}
@@ -164,17 +164,17 @@ def _tables(evaluation: Any, images: int) -> list[_Table]:
     per_category = [evaluation.evalImgs[start : start + images] for start in range(0, len(evaluation.evalImgs), images)]
     tables = []
     for results in per_category:  # one area range: results of a category lie image by image
-        present = [(number, one) for number, one in enumerate(results) if one is not None]
+        present = [(number, row) for number, row in enumerate(results) if row is not None]
         objects = np.zeros(images, dtype=np.int64)
-        for number, one in present:
-            objects[number] = int((np.asarray(one["gtIgnore"]) == 0).sum())
+        for number, row in present:
+            objects[number] = int((np.asarray(row["gtIgnore"]) == 0).sum())
         if not objects.any():
             continue
-        scores = np.concatenate([one["dtScores"] for _, one in present])
+        scores = np.concatenate([row["dtScores"] for _, row in present])
         order = np.argsort(-scores, kind="mergesort")
-        image = np.concatenate([np.full(len(one["dtScores"]), number) for number, one in present])[order]
-        matched = np.concatenate([one["dtMatches"] for _, one in present], axis=1)[:, order] != 0
-        ignored = np.concatenate([one["dtIgnore"] for _, one in present], axis=1)[:, order].astype(bool)
+        image = np.concatenate([np.full(len(row["dtScores"]), number) for number, row in present])[order]
+        matched = np.concatenate([row["dtMatches"] for _, row in present], axis=1)[:, order] != 0
+        ignored = np.concatenate([row["dtIgnore"] for _, row in present], axis=1)[:, order].astype(bool)
         tables.append(_Table(image.astype(np.int64), matched & ~ignored, ~matched & ~ignored, objects))
     return tables
 

@@ -72,11 +72,11 @@ class MaskRcnnDetector:
         import torch
 
         with torch.inference_mode():
-            return [self._of(found) for found in self._network(list(tensor_of(images, self._device)))]
+            return [self._of(result) for result in self._network(list(tensor_of(images, self._device)))]
 
-    def _of(self, found: dict[str, Any]) -> tuple[Detection, ...]:
-        rows = zip(found["boxes"].tolist(), found["scores"].tolist(), found["labels"].tolist(),
-                   (found["masks"][:, 0] > 0.5).cpu().numpy(), strict=True)  # fmt: skip
+    def _of(self, result: dict[str, Any]) -> tuple[Detection, ...]:
+        rows = zip(result["boxes"].tolist(), result["scores"].tolist(), result["labels"].tolist(),
+                   (result["masks"][:, 0] > 0.5).cpu().numpy(), strict=True)  # fmt: skip
         return tuple(
             Detection(self._names[number], (box[0], box[1], box[2], box[3]), score, mask)
             for box, score, number, mask in rows
@@ -115,10 +115,10 @@ _MASKRCNN = "maskrcnn-resnet50-fpn-v2"
 def _maskrcnn_missing() -> str:
     try:
         file = weight_file(_MASKRCNN)
-        found = find(file)
+        path = find(file)
     except WeightsError as error:
         return str(error)
-    return "" if found else f"weight file {file.file} is missing; {file.remedy}"
+    return "" if path else f"weight file {file.file} is missing; {file.remedy}"
 
 
 def _maskrcnn_digest() -> str:

@@ -54,7 +54,7 @@ def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) 
         else:
             truths = [_truth(image) for image in inputs]
         rows = [_rows(detections, truth, masks=masks) for detections, truth in zip(objects, truths, strict=True)]
-        return [pack(truth, found) for truth, found in zip(truths, rows, strict=True)]
+        return [pack(truth, detected) for truth, detected in zip(truths, rows, strict=True)]
 
     needs = "reference" if consistency else "instances"
     version = f"{VERSION}, pycocotools {library_version('pycocotools')}"

@@ -45,11 +45,11 @@ class RapidOcrReader:
     def _read(self, image: Image, one_word: bool) -> tuple[Reading, ...]:
         least = 0.0 if one_word else self._certain
         bgr = np.ascontiguousarray(image[..., ::-1])
-        found = self._engine(bgr, use_det=not one_word, use_cls=False, text_score=least)
-        if not found.txts:
+        result = self._engine(bgr, use_det=not one_word, use_cls=False, text_score=least)
+        if not result.txts:
             return ()
-        boxes = [()] * len(found.txts) if one_word else [_corners(box) for box in found.boxes]
-        rows = zip(found.txts, boxes, found.scores, strict=True)
+        boxes = [()] * len(result.txts) if one_word else [_corners(box) for box in result.boxes]
+        rows = zip(result.txts, boxes, result.scores, strict=True)
         return tuple(Reading(text, box, float(score)) for text, box, score in rows if score >= least)
 
 
@@ -76,13 +76,13 @@ class TesseractReader:
             Picture.fromarray(image), lang="eng", config=f"--oem 1 --psm {mode}", output_type=pytesseract.Output.DICT
         )
         rows = zip(*(table[key] for key in ("text", "conf", "left", "top", "width", "height")), strict=True)
-        found = []
+        readings = []
         for text, confidence, left, top, width, height in rows:
             if text.strip() and float(confidence) / 100 >= least:
                 right, bottom = left + width, top + height
                 box: Polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
-                found.append(Reading(text, () if one_word else box, float(confidence) / 100))
-        return tuple(found)
+                readings.append(Reading(text, () if one_word else box, float(confidence) / 100))
+        return tuple(readings)
 
 
 class EasyOcrReader:
@@ -115,11 +115,11 @@ class EasyOcrReader:
         regions = () if one_word else [boxes[0] for boxes in self._engine.detect(image)]
         with warnings.catch_warnings():  # its loader of batches always asks for pinned memory, and torch warns of it
             warnings.filterwarnings("ignore", "'pin_memory'", UserWarning)
-            found = self._engine.recognize(grey, *regions)
+            result = self._engine.recognize(grey, *regions)
         least = 0.0 if one_word else self._certain
         return tuple(
             Reading(text, () if one_word else _corners(box), float(score))
-            for box, text, score in found
+            for box, text, score in result
             if score >= least
         )
 
@@ -212,7 +212,8 @@ def _tesseract_data() -> Path | None:
     head = (told.stdout or told.stderr).splitlines()[:1]
     folders = [os.environ.get("TESSDATA_PREFIX", ""), head[0].partition('"')[2].partition('"')[0] if head else ""]
     return next(
-        (Path(one, "eng.traineddata") for one in folders if one and Path(one, "eng.traineddata").is_file()), None
+        (Path(folder, "eng.traineddata") for folder in folders if folder and Path(folder, "eng.traineddata").is_file()),
+        None,
     )
 
 

@@ -59,19 +59,20 @@ def is_word_crop(truth: Text) -> bool:
 def score_text(truth: Text, readings: Sequence[Reading]) -> NDArray[np.float64]:
     """Counts of one image ``[10]``, in the order of ``COLUMNS``."""
     ignored = [word.polygon for word in truth.words if word.ignored and word.polygon]
-    kept = [one for one in readings if not _mostly_in(one.polygon, ignored)]
+    kept = [reading for reading in readings if not _mostly_in(reading.polygon, ignored)]
     wanted = [word for word in truth.words if not word.ignored]
     written = [text for word in wanted for text in words_of(word.text)]
-    read = [text for one in kept for text in words_of(one.text)]
+    read = [text for reading in kept for text in words_of(reading.text)]
     if is_word_crop(truth):
         written, read = (["".join(words)] if words else [] for words in (written, read))
     paired = sum((Counter(written) & Counter(read)).values())
     regions = [word.polygon for word in wanted if word.polygon]
-    found = [one.polygon for one in kept if one.polygon] if regions or ignored else []
+    read_regions = [reading.polygon for reading in kept if reading.polygon] if regions or ignored else []
     similar = similarity(written, read)
     right = "".join(written) == "".join(read)
-    counts = (paired, len(written), len(read), len(match_regions(regions, found)), len(regions), len(found),
-              similar, max(len(written), len(read)), right and bool(written), bool(written))  # fmt: skip
+    matched = len(match_regions(regions, read_regions))
+    counts = (paired, len(written), len(read), matched, len(regions), len(read_regions), similar,
+              max(len(written), len(read)), right and bool(written), bool(written))  # fmt: skip
     return np.asarray(counts, dtype=np.float64)
 
 
@@ -94,15 +95,15 @@ def similarity(written: Sequence[str], read: Sequence[str]) -> float:
     return float(table[rows, columns].sum())
 
 
-def match_regions(truth: Sequence[Polygon], found: Sequence[Polygon]) -> list[tuple[int, int]]:
+def match_regions(truth: Sequence[Polygon], read_regions: Sequence[Polygon]) -> list[tuple[int, int]]:
     """Pairs (truth, found) of regions with IoU above 0.5, one to one, greatest first."""
-    if not truth or not found:
+    if not truth or not read_regions:
         return []
-    overlaps = ious(truth, found)
+    overlaps = ious(truth, read_regions)
     candidates = sorted((-overlaps[i, j], i, j) for i, j in np.argwhere(overlaps > _IOU).tolist())
     pairs: list[tuple[int, int]] = []
     for _, i, j in candidates:
-        if all(i != one and j != other for one, other in pairs):
+        if all(i != row and j != column for row, column in pairs):
             pairs.append((i, j))
     return pairs
 

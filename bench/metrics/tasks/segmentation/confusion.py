@@ -15,16 +15,16 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def confusion(truth: NDArray[np.uint8], found: NDArray[np.uint8], classes: int) -> Counts:
+def confusion(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int) -> Counts:
     """Pixels of true class (row) and found class (column), ``[classes, classes]``, without void pixels.
 
     Raises:
         ValueError: the maps differ in size, or hold a class that there is not.
     """
-    if truth.shape != found.shape:
-        raise ValueError(f"label maps of {truth.shape[::-1]} and {found.shape[::-1]} pixels cannot be compared")
+    if truth.shape != predicted.shape:
+        raise ValueError(f"label maps of {truth.shape[::-1]} and {predicted.shape[::-1]} pixels cannot be compared")
     valid = truth != VOID
-    rows, columns = truth[valid].astype(np.int64), found[valid].astype(np.int64)
+    rows, columns = truth[valid].astype(np.int64), predicted[valid].astype(np.int64)
     for name, labels in (("truth", rows), ("engine", columns)):
         if labels.size and labels.max() >= classes:
             raise ValueError(f"the {name} has class {labels.max()}, but there are {classes} classes")
@@ -58,10 +58,10 @@ def _sums(payloads: Sequence[Counts]) -> Floats:
 
 
 def _values(measure: Measure, sums: Floats) -> Floats:
-    right, true, found = sums[:, 0], sums[:, 1], sums[:, 2]
+    right, true, predicted = sums[:, 0], sums[:, 1], sums[:, 2]
     if measure == "aacc":
         return 100 * _ratio(right.sum(1), true.sum(1))
-    of_class = _ratio(right, true + found - right if measure == "miou" else true)
+    of_class = _ratio(right, true + predicted - right if measure == "miou" else true)
     counted = ~np.isnan(of_class)
     return 100 * _ratio(np.where(counted, of_class, 0).sum(1), counted.sum(1).astype(np.float64))
 

@@ -46,7 +46,7 @@ class TransformersSegmenter:
             outputs = self._network(pixel_values=pixels)
         sizes = [image.shape[:2] for image in images]
         maps = self._processor.post_process_semantic_segmentation(outputs, target_sizes=sizes)
-        return [one.cpu().numpy().astype(np.uint8) for one in maps]
+        return [result.cpu().numpy().astype(np.uint8) for result in maps]
 
 
 class MmsegSegmenter:
@@ -84,8 +84,8 @@ class MmsegSegmenter:
         size = images[0].shape[:2]
         samples = [SegDataSample(metainfo={"ori_shape": size, "img_shape": size}) for _ in images]
         with torch.inference_mode():
-            found = self._network.test_step({"inputs": bgr, "data_samples": samples})
-        return [one.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy() for one in found]
+            results = self._network.test_step({"inputs": bgr, "data_samples": samples})
+        return [result.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy() for result in results]
 
 
 def segmenter(kind: str, name: str) -> EngineEntry:
