@@ -12,26 +12,47 @@ from .style import looks, new_figure, paper, tidy
 _HEIGHT = 2.4
 
 
-def families_figure(means: pd.DataFrame, x: str, ys: Sequence[str], titles: Mapping[str, str]) -> Figure:
-    """One panel for each metric: every family's points joined in order of their distortion.
+def families_figure(
+    means: pd.DataFrame, sets: Sequence[str], families: Sequence[str], x: str, ys: Sequence[str],
+    titles: Mapping[str, str],
+) -> Figure:  # fmt: skip
+    """A row for each metric and a column for each set: every family's points joined in order of their steps.
+
+    Panels show where the other families lie; the first family's points go on beyond it.
 
     Args:
-        means: columns family, and one for each metric: the mean over photos of each point.
+        means: columns dataset, family, steps, and one for each metric: the mean over photos of each point.
+        families: in order of their looks; the first is what the others are compared with.
         titles: of metrics, as axes name them.
     """
     with paper():
-        figure = new_figure(2, _HEIGHT + 0.5)
-        panels = figure.subplots(1, len(ys), squeeze=False)[0]
-        look = looks(list(dict.fromkeys(means["family"])))
-        for axes, y in zip(panels, ys, strict=True):
-            for family, own in look.items():
-                points = means[means["family"] == family].sort_values(x)
-                axes.plot(points[x], points[y], label=family, marker=own.marker, markersize=3, **own.of_line)
-            axes.set_xlabel(titles[x])
-            axes.set_ylabel(titles[y])
-            tidy(axes)
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure = new_figure(2, 0.35 + 1.75 * len(ys))
+        panels = figure.subplots(len(ys), len(sets), squeeze=False)
+        look = looks(families)
+        for axes_of_metric, y in zip(panels, ys, strict=True):
+            for axes, dataset in zip(axes_of_metric, sets, strict=True):
+                own_set = means[means["dataset"] == dataset]
+                for family, own in look.items():
+                    points = own_set[own_set["family"] == family].sort_values("steps")
+                    axes.plot(points[x], points[y], label=family, marker=own.marker, markersize=3, **own.of_line)
+                others = own_set[own_set["family"] != families[0]]
+                if len(others) > 1:
+                    axes.set_xlim(*_around(others[x]))
+                    axes.set_ylim(*_around(others[y]))
+                axes.locator_params(nbins=4)
+                tidy(axes)
+        for column, dataset in enumerate(sets):
+            panels[0, column].set_title(dataset)
+            panels[-1, column].set_xlabel(titles[x])
+        for row, y in enumerate(ys):
+            panels[row, 0].set_ylabel(titles[y])
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(families))
     return figure
+
+
+def _around(values: pd.Series) -> tuple[float, float]:
+    margin = 0.5 * max(float(values.max() - values.min()), 1e-6)
+    return float(values.min()) - margin, float(values.max()) + margin
 
 
 def directions_figure(cosines: pd.DataFrame) -> Figure:

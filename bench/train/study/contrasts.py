@@ -189,15 +189,38 @@ def contrasts(study: Study, chosen: Mapping[str, Setting], scores: Scores) -> li
     planned = [
         difference
         for dataset in study.measurement.report for contrast in study.contrasts for steps in study.tested_steps
-        for difference in _compared(study, contrast, chosen, scores, dataset, steps)
+        for difference in compared(study, contrast, chosen, scores, dataset, steps)
     ]  # fmt: skip
     adjusted = holm([1.0 if isnan(one.p) else one.p for one in planned])
     return [one if isnan(one.p) else replace(one, p_plan=float(p)) for one, p in zip(planned, adjusted, strict=True)]
 
 
-def _compared(
+def explored(study: Study, chosen: Mapping[str, Setting], scores: Scores) -> list[Difference]:
+    """What no test of the plan asks, where it was measured, without correction: findings to be tested anew.
+
+    Families that the plan does not compare with the prior are compared with it; those that it does also with arms that
+    have no value of beta, the controls. Some families have one seed of sampling: give scores of that seed alone.
+    """
+    planned = {(one.first, one.second) for one in study.contrasts}
+    compared_ones = dict.fromkeys(one.first for one in study.contrasts)
+    controls = [name for name, arm in study.arms.items() if not arm.betas]
+    pairs = [(family, PRIOR) for family in chosen if family != PRIOR] + [
+        (family, control) for family in compared_ones for control in controls if family != control
+    ]
+    return [
+        difference
+        for dataset in study.measurement.report for pair in pairs if pair not in planned
+        for equal in ("distortion", "evaluations") for steps in study.tested_steps
+        for difference in compared(study, Contrast(first=pair[0], second=pair[1], equal=equal), chosen, scores, dataset,
+                                   steps)
+        if difference.outcome == TESTED
+    ]  # fmt: skip
+
+
+def compared(
     study: Study, contrast: Contrast, chosen: Mapping[str, Setting], scores: Scores, dataset: str, steps: int
 ) -> Iterator[Difference]:
+    """One contrast on one set at one number of steps, in every metric."""
     x, *ys = study.measurement.metrics
     for id in ys if contrast.equal == "distortion" else (x, *ys):
         direction = get_metric(id).card.direction

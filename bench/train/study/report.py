@@ -14,32 +14,42 @@ from ....reports.tables import csv_text
 from ...metrics.registry import get_metric
 from .contrasts import TESTED, Difference
 from .run import DIRECTIONS, Bench, Result
-from .spec import Study
+from .spec import PRIOR, Study
 
 _SIGNIFICANT = 0.05
+_PLACES = 6
+"""Decimals in tables."""
+_NOT_EXPLORED = ["curve", "p_plan", "outcome", "reason"]
+"""Columns of the tests of the plan alone."""
 
 
 def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
     """The tests, the means of all points, what was chosen, and two figures."""
     folder = bench.out / "report"
     metrics = {id: get_metric(id) for id in study.measurement.metrics}
-    means = point_means(result)
+    means = point_means(result.scores)
     files = {
-        "differences.csv": csv_text(pd.DataFrame([asdict(one) for one in result.differences])),
+        "differences.csv": csv_text(pd.DataFrame([asdict(one) for one in result.differences]).round(_PLACES)),
+        "explored.csv": csv_text(_explored(result).round(_PLACES)),
         "differences.md": differences_markdown(
             study.title, study.question, result.differences, {id: metric.card.digits for id, metric in metrics.items()}
         ),
-        "points.csv": csv_text(means),
+        "points.csv": csv_text(means.round(_PLACES)),
         "chosen.csv": csv_text(_choice(result)),
     }  # fmt: skip
     cosines = [pd.read_csv(path) for path in sorted((bench.out / DIRECTIONS).glob("*.csv"))]
     if cosines:
         groups = ["teacher", "direction", "s", "sigma"]
         table = pd.concat(cosines).groupby(groups, sort=False)["cosine"].agg(["mean", "std", "count"]).reset_index()
-        files["directions.csv"] = csv_text(table)
+        files["directions.csv"] = csv_text(table.round(_PLACES))
     for name, text in files.items():
         write_atomically(folder / name, text.encode())
-    return [*(folder / name for name in files), *_figures(study, folder, result, means, cosines)]
+    return [*(folder / name for name in files), *_figures(study, folder, result, cosines)]
+
+
+def _explored(result: Result) -> pd.DataFrame:
+    rows = pd.DataFrame([asdict(one) for one in result.explored])
+    return rows.drop(columns=_NOT_EXPLORED) if len(rows) else rows
 
 
 def _choice(result: Result) -> pd.DataFrame:
@@ -51,10 +61,10 @@ def _choice(result: Result) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def point_means(result: Result) -> pd.DataFrame:
+def point_means(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean over photos and seeds of every point and metric, with the number of photos and of training seeds."""
     keys = ["dataset", "setting", "point", "steps", "evaluations", "metric"]
-    groups = result.scores.groupby(keys, sort=False)
+    groups = scores.groupby(keys, sort=False)
     table = groups.agg(
         value=("value", "mean"), photos=("image", "nunique"), training_seeds=("training_seed", "nunique")
     )
@@ -84,25 +94,31 @@ def _line(one: Difference) -> str:
     )
 
 
-def _figures(
-    study: Study, folder: Path, result: Result, means: pd.DataFrame, cosines: Sequence[pd.DataFrame]
-) -> list[Path]:
+def _figures(study: Study, folder: Path, result: Result, cosines: Sequence[pd.DataFrame]) -> list[Path]:
+    """Families with the first seed of sampling alone, which all of them have: the same noise in every point."""
     from ....reports.figures.planned import directions_figure, families_figure
     from ....reports.figures.style import render
 
     figures = {}
     x, *ys = study.measurement.metrics
     ys = [id for id in ys if id not in result.unavailable][:2]
-    dataset = max(study.measurement.report, key=lambda name: int(means.loc[means["dataset"] == name, "photos"].max()))
-    names = {setting.name: family for family, setting in result.chosen.items()}
-    part = means[(means["dataset"] == dataset) & means["setting"].isin(names)].copy()
-    part["family"] = part["setting"].map(names) + part["point"].str.contains("-blend").map(
-        {True: ", blends", False: ""}
+    contrasted = [name for one in study.contrasts for name in (one.first, one.second)]
+    controls = [name for name, arm in study.arms.items() if not arm.betas]
+    families = [name for name in dict.fromkeys([PRIOR, *controls, *contrasted]) if name in result.chosen]
+    names = {result.chosen[family].name: family for family in families}
+    means = point_means(result.scores[result.scores["seed"] == study.measurement.seeds[0]])
+    part = means[
+        means["setting"].isin(names)
+        & ~means["point"].str.contains("-blend")
+        & means["dataset"].isin(study.measurement.report)
+    ]
+    wide = part.assign(family=part["setting"].map(names)).pivot_table(
+        index=["dataset", "family", "steps"], columns="metric", values="value", sort=False
     )
-    wide = part.pivot_table(index=["family", "point"], columns="metric", values="value", sort=False).reset_index()
-    if ys and set(ys) <= set(wide.columns):
+    if ys and {x, *ys} <= set(wide.columns):
         titles = {id: get_metric(id).card.title for id in (x, *ys)}
-        figures["families"] = families_figure(wide, x, ys, titles)
+        sets = [name for name in study.measurement.report if name in wide.index.get_level_values("dataset")]
+        figures["families"] = families_figure(wide.reset_index(), sets, families, x, ys, titles)
     if cosines:
         figures["directions"] = directions_figure(pd.concat(cosines))
     paths = []

@@ -21,7 +21,7 @@ from ...execute.threads import fixed_threads
 from ...metrics.metric import Metric
 from ...metrics.registry import get_metric
 from ..ablation.arms import Workshop, held_out_images
-from .contrasts import Difference, Scores, choice_marks, chosen_settings, contrasts
+from .contrasts import Difference, Scores, choice_marks, chosen_settings, contrasts, explored
 from .images import FILE, ImageSet, prepared_sets
 from .models import ablation_of, adversary_of, reference_of
 from .points import Point, Setting, points_of, seeds_of, settings_of
@@ -72,6 +72,8 @@ class Result:
     marks: list[tuple[Setting, float]]
     """What each setting was chosen, or not, by: see ``choice_marks``."""
     differences: list[Difference]
+    explored: list[Difference]
+    """What no test of the plan asks, without correction."""
     unavailable: dict[str, str]
     """Metrics that this machine cannot measure, and why."""
     undone: tuple[str, ...]
@@ -117,10 +119,11 @@ def _result(
     study: Study, bench: Bench, metrics: Mapping[str, Metric], unavailable: dict[str, str], undone: tuple[str, ...]
 ) -> Result:
     settings, scores = settings_of(study), _scores(bench, metrics)
+    same_noise = Scores(scores.frame[scores.frame["seed"] == study.measurement.seeds[0]], metrics)
     chosen = chosen_settings(study, settings, scores)
     return Result(
-        scores.frame, chosen, choice_marks(study, settings, scores), contrasts(study, chosen, scores), unavailable,
-        undone,
+        scores.frame, chosen, choice_marks(study, settings, scores), contrasts(study, chosen, scores),
+        explored(study, chosen, same_noise), unavailable, undone,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ....datasets.images import write_atomically
+from ....datasets.images import pixel_digest, write_atomically
 from ....methods.interface import Method
 from ....methods.registry import resolve
 from ....reports.tables import csv_text
@@ -57,7 +57,7 @@ def score_point(
     entry = resolve(wanted)
     key = digest({
         "identity": entry.identity_of_all(), "blend": [point.blend, point.samples], "images": image_set.digest,
-        "seeds": [SEEDING, *seeds], "protocol": measurement.protocol,
+        "seeds": [SEEDING, "pixels", *seeds], "protocol": measurement.protocol,
         "metrics": [[metric.id, metric.card.version, metric.weights()] for metric in metrics],
     })[:12]  # fmt: skip
     path = folder / f"{method}@{image_set.name}-{key}.csv"
@@ -104,7 +104,7 @@ def restored(method: Method, image_set: ImageSet, seed: int, device: str, batch:
         lq = image_set.lq[start : start + batch]
         images = torch.from_numpy(np.ascontiguousarray(lq.transpose(0, 3, 1, 2))).to(device).float().div_(255)
         with torch.inference_mode():
-            sr: Tensor = method.restore(images, scale, [image_seed(seed, one) for one in lq])
+            sr: Tensor = method.restore(images, scale, [image_seed(seed, pixel_digest(one)) for one in lq])
         parts.append(sr.float().cpu().numpy().transpose(0, 2, 3, 1))
     return np.concatenate(parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,9 @@ from asasr_bench.bench.train.study.contrasts import (
     contrasts,
     smallest_difference,
 )
+from asasr_bench.bench.train.study.images import ImageSet
 from asasr_bench.bench.train.study.points import Point, points_of, seeds_of, settings_of
+from asasr_bench.bench.train.study.scoring import restored
 from asasr_bench.bench.train.study.spec import Study, is_planned, load_study
 from scipy import stats
 from typer.testing import CliRunner
@@ -237,6 +240,52 @@ def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monk
     assert sum("no memory" in line for line in told) == 3
     late = planned_run._do(study, planned_run.Bench(tmp_path, minutes=0), works, 0.0, told.append)
     assert late.trainings == {"full-beta2e2, seed 0", "full-beta4e7, seed 0"}
+
+
+def test_images_have_the_noise_of_an_evaluation(rng: np.random.Generator) -> None:
+    """The seeds that a method is given are those of ``restore_image``, however many images are restored at once."""
+    import torch
+    from asasr_bench.bench.execute.restore_image import restore_image
+
+    class Noise:
+        card = SimpleNamespace(id="noise")
+
+        def restore(self, lq: torch.Tensor, scale: int, seeds: list[int]) -> torch.Tensor:
+            given.extend(seeds)
+            return torch.zeros(len(lq), 3, scale * lq.shape[-2], scale * lq.shape[-1])
+
+    lq = rng.integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
+    images = ImageSet("set", ("a", "b", "c"), lq, np.zeros((3, 160, 160, 3), np.uint8))
+    given: list[int] = []
+    restored(Noise(), images, 5, "cpu", 2)  # type: ignore[arg-type]
+    of_study, given = given, []
+    for one in lq:
+        restore_image(Noise(), one, 4, 5, "cpu")  # type: ignore[arg-type]
+    assert of_study == given
+
+
+RESULTS = Path(__file__).parents[3] / "docs" / "studies" / "ssr-amg"
+
+
+def test_the_committed_results_are_of_the_whole_plan() -> None:
+    """Every planned test has one row, and the corrected p-values are Holm's over all of them, by his own rule."""
+    study = load_study(study_file("ssr-amg"))
+    table = pd.read_csv(RESULTS / "differences.csv", keep_default_na=False, na_values=[""])
+    count = {"distortion": len(study.measurement.metrics) - 1, "evaluations": len(study.measurement.metrics)}
+    planned = len(study.measurement.report) * len(study.tested_steps) * sum(count[one.equal] for one in study.contrasts)
+    keys = ["first", "second", "equal", "curve", "dataset", "steps", "metric"]
+    assert len(table) == planned == 294
+    assert not table.duplicated(keys).any()
+    made = table[table["outcome"] == "tested"].sort_values("p", kind="stable")
+    assert made["p"].notna().all()
+    assert table.loc[table["outcome"] != "tested", "reason"].notna().all()
+    highest = 0.0
+    for rank, (p, corrected) in enumerate(zip(made["p"], made["p_plan"], strict=True)):
+        highest = min(1.0, max(highest, (planned - rank) * p))
+        assert corrected == pytest.approx(highest, abs=1e-3)
+    chosen = pd.read_csv(RESULTS / "chosen.csv")
+    points = {name.rpartition("-")[0] for name in made["first_point"]}
+    assert points <= set(chosen.loc[chosen["chosen"], "setting"])
 
 
 def run(path: Path, out: Path, *more: str) -> str:
