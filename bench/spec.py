@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from ..datasets.errors import UsageError
 from ..datasets.names import did_you_mean, name_problem
 from ..datasets.strict import Strict, read_file, read_mapping, validated
-from ..methods.reference import anchored
+from ..methods.reference import anchored, name_of
 from .metrics.third_party import anchored as metric_beside
 from .protocols import protocol_scale, rescaled
 
@@ -74,6 +74,9 @@ class Spec(Strict):
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
     metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Ids of metrics; also your own by ``FILE.py:NAME``, ``module:NAME`` or an entry point (docs/metrics.md)."""
+    optional: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Methods and metrics by name that a run is complete without where their weights are missing: it says how to get
+    them, and nothing else happens."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**63)], ...], Field(strict=False, min_length=1)] = (0,)
     """Seeds of seeded methods; deterministic methods run once."""
     device: str = "auto"
@@ -156,7 +159,14 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
     document = read_mapping(text, origin, "a spec", SpecError)
     if base is not None:
         document = _anchored(document, base)
-    return validated(Spec, {**document, **_with_scale(document, dict(overrides or {}))}, origin, SpecError)
+    replaced = _with_scale(document, dict(overrides or {}))
+    spec = validated(Spec, {**document, **replaced}, origin, SpecError)
+    listed = {*map(name_of, spec.methods), *spec.metrics}
+    unknown = [name for name in spec.optional if name not in listed]
+    if unknown and replaced.keys().isdisjoint(("methods", "metrics")):  # those named in a spec may be replaced
+        hint = did_you_mean(unknown[0], listed, "the spec's methods and metrics")
+        raise SpecError(f"{origin}: optional: '{unknown[0]}' is neither a method nor a metric of this spec{hint}")
+    return spec
 
 
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:

@@ -160,6 +160,8 @@ def _tell(root: Path, summary: Summary) -> None:
             say(f"{count} cells {kind}", err=True)
     for message in summary.messages:
         say(f"  {message}", err=True)
+    for message in summary.spared:
+        say(f"left out: {message}")
     if summary.details and os.environ.get("ASASR_BENCH_DEBUG"):
         for detail in summary.details:
             for line in detail.splitlines():

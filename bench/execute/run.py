@@ -15,7 +15,7 @@ from ..plan.jobs import Job
 from ..plan.missing import Scope, plan
 from ..spec import Spec
 from ..store.provenance import now, provenance
-from ..store.records import OutputRecord, Place
+from ..store.records import CellRecord, OutputRecord, Place
 from ..store.store import Store, open_store
 from .dispatch import dispatch
 from .executors.choose import choose
@@ -43,13 +43,14 @@ class Summary:
     """The different reasons for failed and unavailable cells, most frequent first."""
     details: tuple[str, ...]
     """The different tracebacks of code that is not ours."""
-
     changed: bool
     """The store has rows that it had not before, or leaves out others: reports of it are out of date."""
+    spared: tuple[str, ...] = ()
+    """What optional methods and metrics of the spec lack, and how to get it; counted nowhere else."""
 
     @property
     def complete(self) -> bool:
-        """Every cell of the spec has a value."""
+        """Every cell of the spec has a value, but for those of what is optional and not there."""
         return self.failed == 0 and self.unavailable == 0
 
 
@@ -63,6 +64,10 @@ class _Tally:
     """Outputs and cells without a value, by status."""
     reasons: Counter[str] = field(default_factory=Counter)
     details: dict[str, None] = field(default_factory=dict)
+    spared: dict[str, None] = field(default_factory=dict)
+    """Reasons of those that the spec is complete without."""
+    optional: frozenset[str] = frozenset()
+    """Their names."""
 
     def add(self, outputs: Sequence[OutputRecord]) -> None:
         """Count rows that this run wrote."""
@@ -73,8 +78,12 @@ class _Tally:
         """Count what rows have and lack, those that the store had already as well."""
         for output in outputs:
             self.measured += sum(cell.value is not None for cell in output.cells)
+            lost = output.method in self.optional and output.status == "unavailable"
             for item in output.cells or (output,):
-                if item.status != "done":
+                metric = item.metric if isinstance(item, CellRecord) else ""
+                if lost or (metric in self.optional and item.status == "unavailable" and not output.message):
+                    self.spared[output.message or f"{metric}: {item.message}"] = None
+                elif item.status != "done":
                     self.bad[item.status] += 1
                     self.reasons[output.message or item.message] += 1
                     self.details |= dict.fromkeys(filter(None, [output.detail, item.detail]))
@@ -88,6 +97,7 @@ class _Tally:
             messages=tuple(reason for reason, _ in self.reasons.most_common()),
             details=tuple(self.details),
             changed=changed,
+            spared=tuple(self.spared),
         )
 
 
@@ -136,7 +146,7 @@ def _run(
     left_out = store.left_out()
     declare_metrics(experiment, store)
     declare_methods(experiment, store)
-    tally, jobs = _Tally(), Spool[Job]()
+    tally, jobs = _Tally(optional=frozenset(experiment.spec.optional)), Spool[Job]()
     total = cells = kept = done = 0
     inputs = prepare_inputs(experiment, store, executor, progress, stop, watch)
     declare_images(experiment, store, inputs, number)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
 from asasr_bench.reports.grid import between, number
+from asasr_bench.reports.notes import problems
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
 from asasr_bench.reports.terminal import to_terminal
@@ -109,6 +110,18 @@ def test_what_is_missing_is_a_word_with_its_reason() -> None:
     text = to_markdown(board({"a": (float("nan"), 0), "b": (30.0, 5)}, status="unavailable"))
     assert "| unavailable |" in text
     assert "weights are missing" in text
+
+
+def test_weights_that_are_missing_everywhere_are_told_once() -> None:
+    lost = [("asasr", dataset, method, "psnr_y", "unavailable", "no weights", 5) for dataset in "DE" for method in "ab"]
+    failures = [("asasr", dataset, "a", "", "failed", "too large", 1) for dataset in "DE"]
+    several = board({"a": (30.0, 5)})
+    several = replace(several, problems=pd.DataFrame(lost + failures, columns=several.problems.columns))
+    assert [(one.status, one.count, one.place, one.message) for one in problems(several)] == [
+        ("unavailable", 20, ("PSNR-Y",), "no weights"),
+        ("failed", 1, ("D", "a"), "too large"),
+        ("failed", 1, ("E", "a"), "too large"),
+    ]
 
 
 def test_the_origin_of_lq_is_told() -> None:

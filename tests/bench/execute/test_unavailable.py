@@ -13,7 +13,7 @@ import pytest
 import random_weights
 from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.metrics.shipped import shipped_metrics
-from asasr_bench.bench.spec import parse_spec
+from asasr_bench.bench.spec import SpecError, parse_spec
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
 
@@ -76,3 +76,24 @@ def test_cells_are_filled_once_the_weights_are_there_and_kept_when_they_go(
     assert (gone.measured, gone.kept, gone.unavailable) == (2, 4, 2)
     after = cells(tmp_path).query("metric == 'niqe' and method == 'bicubic'")
     assert list(after["value"]) == list(values)
+
+
+def test_a_run_is_complete_without_what_is_optional(again: Run, weights: Path) -> None:
+    parts = (["bicubic", "realesrgan-x4plus"], ["psnr_y", "niqe"])
+    whole = again(*parts)
+    assert (whole.unavailable, whole.complete, whole.spared) == (6, False, ())
+    spared = again(*parts, optional=["niqe", "realesrgan-x4plus"])
+    assert (spared.kept, spared.unavailable, spared.complete, spared.messages) == (2, 0, True, ())
+    network, metric = sorted(whole.messages)
+    assert sorted(spared.spared) == [f"niqe: {metric}", network]
+    part = again(*parts, optional=["niqe"])
+    assert (part.unavailable, part.complete, len(part.spared)) == (4, False, 1)
+
+
+def test_an_optional_name_is_one_of_the_spec() -> None:
+    text = "name: s\nprotocol: asasr\nmethods: [bicubic]\nmetrics: [psnr_y, niqe]\noptional: [nique]"
+    with pytest.raises(
+        SpecError, match=r"s: optional: 'nique' is neither a method nor a metric .* did you mean 'niqe'"
+    ):
+        parse_spec(text, origin="s")
+    assert parse_spec(text, origin="s", overrides={"metrics": ["psnr_y"]}).metrics == ("psnr_y",)
