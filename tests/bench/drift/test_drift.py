@@ -332,6 +332,6 @@ def test_the_demo_is_as_its_committed_baseline(tmp_path: Path) -> None:
     evaluate("demo", tmp_path / "demo", datasets=["demo-photos", "demo-shapes"], methods=methods)
     report = check_store(tmp_path / "demo", BASELINE)
     assert report.passed, rendering.to_markdown(report)
-    assert report.compared == 12 * 4 * 4
+    assert report.compared == 12 * 4 * 5
     with open_store(tmp_path / "demo") as store:
         assert set(store.scores()["method"]) == {"nearest", "bilinear", "bicubic", "lanczos"}
