@@ -38,15 +38,15 @@ def problems(board: Board) -> Iterator[Problem]:
     titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))
     several = board.scores["protocol"].nunique() > 1
     for (status, message), rows in board.problems.groupby(["status", "message"], sort=False):
-        places = [
+        places: list[tuple[str, ...]] = [
             (str(row["protocol"]) if several else "", str(row["dataset"]), str(row["method"]),
              str(titles.get(row["metric"], row["metric"])))
             for row in records(rows)
         ]  # fmt: skip
         counts = rows["count"].tolist()
         if status == "unavailable":  # a missing weight file is missing everywhere: once, with what all places share
-            shared = (parts[0] if len(set(parts)) == 1 else "" for parts in zip(*places, strict=True))
-            places, counts = [tuple(shared)], [sum(counts)]
+            places = [tuple(parts[0] if len(set(parts)) == 1 else "" for parts in zip(*places, strict=True))]
+            counts = [sum(counts)]
         for place, count in zip(places, counts, strict=True):
             yield Problem(str(status), int(count), tuple(filter(None, place)), str(message))
     shown = set(zip(board.scores["protocol"], board.scores["dataset"], strict=True))
