@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
 
 from ..datasets.errors import UsageError
-from ..datasets.names import did_you_mean
+from ..datasets.names import did_you_mean, name_problem
+from ..methods.user_code.objects import CodeError, constructed, import_object
+from ..methods.user_code.references import (
+    ObjectReference,
+    anchored_object,
+    installed_objects,
+    is_object,
+    parse_object,
+)
+
+ENTRY_POINT_GROUP = "asasr_bench.protocols"
 
 
 @dataclass(frozen=True)
@@ -95,24 +110,92 @@ def protocol_names() -> tuple[str, ...]:
     return (*_SCALED, *_FIXED)
 
 
-def get_protocol(name: str, scale: int | None) -> Protocol:
-    """The protocol of this name for one scale; ``classic-xS`` takes its ``S`` from the scale.
+def installed_protocols() -> dict[str, str]:
+    """Places of entry points by the protocol's name; none of this package's names."""
+    points = installed_objects(ENTRY_POINT_GROUP, protocol_names())
+    return {name: place for name, place in points.items() if not is_shipped(name)}
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a name is that of a protocol of this package, with or without its scale."""
+    return name in _FIXED or _SCALED_NAME.fullmatch(name) is not None
+
+
+def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: int | None) -> Protocol:
+    """The protocol of a reference for one scale; ``classic-xS`` takes its ``S`` from the scale.
+
+    Args:
+        reference: a name, that of an entry point included; somebody's own as ``FILE.py:object``, ``module:object``, or
+            a mapping with its arguments (``parse_object``).
+        scale: that of the images; None: the protocol's own.
 
     Raises:
-        ProtocolError: no protocol has the name, or its scale is another one.
+        ProtocolError: no protocol has the name, its scale is another one, or code of somebody else cannot be used.
     """
+    wanted = parse_object(reference, "protocol", ProtocolError)
+    name = wanted.text
+    if not is_shipped(name):
+        if is_object(name) or name in installed_protocols():
+            return _own(wanted, scale)
+        known = (*protocol_names(), *installed_protocols())
+        raise ProtocolError(f"unknown protocol '{name}'{did_you_mean(name, known)}; also your own: FILE.py:NAME")
+    if wanted.arguments or wanted.name:
+        raise ProtocolError(f"protocol '{name}': 'args' and 'name' go with a protocol of your own")
     if name in _FIXED:
         return _FIXED[name]
-    match = _SCALED_NAME.fullmatch(name)
-    if match is None:
-        raise ProtocolError(f"unknown protocol '{name}'{did_you_mean(name, protocol_names())}")
     own = protocol_scale(name)
     if own is None and scale is None:
         raise ProtocolError(f"protocol '{name}' needs a scale: write it in place of the S, or give --scale")
     if own is not None and scale is not None and own != scale:
         raise ProtocolError(f"protocol '{name}' is for scale {own}, not {scale}; use '{rescaled(name, scale)}'")
-    make = _SCALED[f"classic-xS{match['float'] or ''}"]
+    make = _SCALED["classic-xS-float" if name.endswith("-float") else "classic-xS"]
     return make(own or scale or 1)
+
+
+def recorded_protocol(name: str, recorded: Iterable[Mapping[str, Any]]) -> Protocol:
+    """The protocol of a name in a store: the package's, or somebody's own with the values that a run recorded.
+
+    Raises:
+        ProtocolError: neither knows it.
+    """
+    known = {key.name for key in fields(Protocol)}
+    for values in recorded if not is_shipped(name) else ():
+        if values.get("name") == name:
+            return Protocol(**{key: value for key, value in values.items() if key in known})
+    return get_protocol(name, None)
+
+
+def _own(reference: ObjectReference, scale: int | None) -> Protocol:
+    """Somebody's protocol under a name that holds its values: those of two never share a table, a key or a folder."""
+    told = f"protocol '{reference.text}'"
+    place = installed_protocols().get(reference.text) or anchored_object(reference.text, Path.cwd())
+    try:
+        imported = import_object(place)
+        ready = isinstance(imported.value, Protocol)
+        protocol = constructed(imported, reference.args, ready=ready)
+    except CodeError as error:
+        raise ProtocolError(f"{told}: {error}") from error
+    if not isinstance(protocol, Protocol):
+        raise ProtocolError(f"{told} is no Protocol of asasr_bench.bench.protocols, and gives none")
+    name = reference.name or protocol.name
+    problem = name_problem(name, file=True)
+    if problem or is_shipped(name):
+        raise ProtocolError(
+            f"{told}: its name '{ascii(name)[1:-1]}' {problem or 'is a protocol of asasr-bench itself'}"
+        )
+    if scale is not None and protocol.scale not in (None, scale):
+        raise ProtocolError(f"{told} is for scale {protocol.scale}, not {scale}; give --scale {protocol.scale}")
+    return replace(protocol, name=f"{name}-{_digest(protocol)}")
+
+
+def _digest(protocol: Protocol) -> str:
+    """Of the values that can change a score, where they are not the default, so that a new field changes no name."""
+    values = {key.name: getattr(protocol, key.name) for key in fields(Protocol) if key.name not in ("name", "summary")}
+    changed = {key: value for key, value in values.items() if value != getattr(_BLANK, key)}
+    return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+
+
+_BLANK = Protocol("", 0, "")
 
 
 def protocol_scale(name: str) -> int | None:

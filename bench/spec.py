@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ..datasets.card import is_card_file
 from ..datasets.errors import UsageError
 from ..datasets.names import did_you_mean, name_problem
 from ..datasets.strict import Strict, read_file, read_mapping, validated
 from ..methods.reference import anchored, name_of
+from ..methods.user_code.references import anchored_object, anchored_reference
 from .metrics.third_party import anchored as metric_beside
 from .protocols import protocol_scale, rescaled
 
@@ -25,9 +27,14 @@ class SpecError(UsageError, ValueError):
 
 
 class DatasetEntry(Strict):
-    """A dataset given by folders instead of by its card."""
+    """A dataset given by folders, or by code that gives its files, instead of by its card."""
 
-    name: str
+    name: str = ""
+    """What tables call it; may be left out beside ``object`` alone."""
+    object: str | None = None
+    """``FILE.py:object`` or ``module:object``: pairs of HR and LQ files, what gives them, or the path of a card."""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """What ``object``, a class or a function, is called with."""
     hr: str | None = None
     """Folder of HR images."""
     lq: str | None = None
@@ -47,8 +54,14 @@ class DatasetEntry(Strict):
 
     @model_validator(mode="after")
     def _has_images(self) -> DatasetEntry:
-        if self.hr is None and self.lq is None:
-            raise ValueError("give 'hr', 'lq' or both")
+        if self.object is not None and not (self.hr is None and self.lq is None):
+            raise ValueError("give 'object' or folders, not both")
+        if self.object is None and self.hr is None and self.lq is None:
+            raise ValueError("give 'hr', 'lq' or both, or 'object'")
+        if self.object is None and not self.name:
+            raise ValueError("give folders a 'name'")
+        if self.object is None and self.args:
+            raise ValueError("'args' goes with 'object'")
         return self
 
 
@@ -58,11 +71,11 @@ class Spec(Strict):
     name: str
     """Names the folder of results as well."""
     summary: str = ""
-    protocol: str
-    """Protocol name; the ``S`` of ``classic-xS`` stands for the scale."""
+    protocol: str | dict[str, Any]
+    """Protocol name; the ``S`` of ``classic-xS`` stands for the scale. Your own is named as a metric of your own is."""
     scale: Annotated[int, Field(ge=1, le=16)] = 4
     datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
-    """Card ids, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, or mappings."""
+    """Card ids or paths, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, your own code, or mappings (docs/extend.md)."""
     truth: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Ground truth of datasets: ``DATASET=text:PATH``, ``DATASET=instances:FILE`` or ``DATASET=labels:DIR``."""
     lq_rule: str | None = None
@@ -72,8 +85,9 @@ class Spec(Strict):
     """Side of a centre crop of every HR image, for methods made for small images; the tables name it."""
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
-    metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    """Ids of metrics; also your own by ``FILE.py:NAME``, ``module:NAME`` or an entry point (docs/metrics.md)."""
+    metrics: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False, min_length=1)]
+    """Ids of metrics; also your own by ``FILE.py:NAME``, ``module:NAME``, an entry point, or a mapping with its
+    arguments, ``{object: ./mine.py:Blur, args: {radius: 2}, name: blur2}`` (docs/metrics.md)."""
     optional: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Methods and metrics by name that a run is complete without where their weights are missing: it says how to get
     them, and nothing else happens."""
@@ -120,9 +134,9 @@ class Spec(Strict):
     @field_validator("metrics", "seeds")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        repeated = sorted({value for value in values if values.count(value) > 1})
+        repeated = sorted({str(value) for value in values if values.count(value) > 1})
         if repeated:
-            raise ValueError(f"listed twice: {', '.join(map(str, repeated))}")
+            raise ValueError(f"listed twice: {', '.join(repeated)}")
         return values
 
 
@@ -172,7 +186,8 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """Let the protocol follow an overriding scale, and the scale the protocol wherever it is not given beside it."""
     if "scale" in overrides and "protocol" not in overrides and "protocol" in document:
-        overrides["protocol"] = rescaled(str(document["protocol"]), overrides["scale"])
+        if isinstance(document["protocol"], str):
+            overrides["protocol"] = rescaled(document["protocol"], overrides["scale"])
     elif "scale" not in overrides and ("protocol" in overrides or "scale" not in document):
         scale = protocol_scale(str(overrides.get("protocol", document.get("protocol", ""))))
         if scale is not None:
@@ -192,15 +207,21 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
             # A text is relative to the working folder, as on the command line; but code is looked for beside the spec.
             is_code = isinstance(placed, Mapping) and "object" in placed
             return placed if is_code or isinstance(entry, dict) else entry
-        if key == "metrics" and isinstance(entry, str):
+        if key == "metrics":
             return metric_beside(entry, base)
+        if isinstance(entry, str):
+            name, equals, place = entry.rpartition("=")
+            return f"{name}{equals}{base / place if is_card_file(place) else anchored_object(place, base)}"
         if not isinstance(entry, dict):
             return entry
-        return {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
+        placed = {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
+        return anchored_reference(placed, base)
 
     return {
         key: [anchor(entry, key) for entry in value]
         if key in ("datasets", "methods", "metrics") and isinstance(value, list)
+        else anchored_reference(value, base)
+        if key == "protocol"
         else value
         for key, value in document.items()
     }

@@ -7,12 +7,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from .errors import DatasetError
 from .ground_truth.kinds import VOID
 from .names import did_you_mean, leaves_folder, name_problem
-from .strict import Strict, read_yaml, validated
+from .strict import Strict, read_file, read_yaml, validated
 from .user_folders import user_folder
 
 
@@ -44,7 +44,8 @@ class Source(Strict):
 
     url: Annotated[str, AfterValidator(_web_address)]
     list: bool = False
-    """``url`` is the base of the files in ``cards/ID.files``, one ``SHA256 ADDRESS PLACE`` a line; ``-``: unknown."""
+    """``url`` is the base of the files in ``ID.files`` beside the card, a line ``SHA256 ADDRESS PLACE`` for each; a
+    SHA-256 of ``-``: unknown."""
     file: Place | None = None
     """Name of the archive where the address does not end in it."""
     sha256: str | None = None
@@ -97,6 +98,12 @@ class DatasetCard(Strict):
     overlaps: str = ""
     """Training sets that share images with it."""
     notes: str = ""
+    _home: Path | None = PrivateAttr(None)
+
+    @property
+    def home(self) -> Path | None:
+        """Folder of the card's file; None of a card of this package."""
+        return self._home
 
 
 def data_root() -> Path:
@@ -110,16 +117,34 @@ def card_ids() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
+def is_card_file(text: str) -> bool:
+    """Whether a text names a card by its file."""
+    return text.endswith((".yaml", ".yml"))
+
+
 def load_card(id: str) -> DatasetCard:
-    """The card of this id.
+    """The card of this id, or of this path: ``cards/Mine.yaml``.
 
     Raises:
-        DatasetError: no card has it.
+        DatasetError: no card has it; or the file cannot be read, or describes a set that is shipped.
     """
+    if is_card_file(id):
+        return _card_of_file(Path(id))
     if id not in card_ids():
         hint = did_you_mean(id, card_ids(), "asasr-bench list datasets")
         raise DatasetError(f"unknown dataset '{id}'{hint}; a folder is given as NAME=HR_DIR")
     return parse_card(_cards().joinpath(f"{id}.yaml").read_text(encoding="utf-8"), f"card '{id}'")
+
+
+def _card_of_file(path: Path) -> DatasetCard:
+    """Somebody's card; its list of files is beside it."""
+    card = parse_card(read_file(path, DatasetError), str(path))
+    if card.id in card_ids():
+        raise DatasetError(f"{path}: asasr-bench has a card '{card.id}' itself; give this one another id")
+    if card.builder is not None:
+        raise DatasetError(f"{path}: 'builder' is for sets of asasr-bench; give code as FILE.py:NAME instead of a card")
+    card._home = path.absolute().parent
+    return card
 
 
 def parse_card(text: str, origin: str) -> DatasetCard:
@@ -132,9 +157,23 @@ def parse_card(text: str, origin: str) -> DatasetCard:
     return validated(DatasetCard, read_yaml(text, origin, DatasetError), origin, DatasetError)
 
 
-def listed_files(id: str) -> list[tuple[str | None, str, str]]:
-    """Digest (None: unknown), address below the source's, and place in the set, of each file in a card's list."""
-    rows = [line.split() for line in _cards().joinpath(f"{id}.files").read_text(encoding="utf-8").splitlines()]
+def listed_files(id: str, home: Path | None = None) -> list[tuple[str | None, str, str]]:
+    """Digest (None: unknown), address below the source's, and place in the set, of each file in a card's list.
+
+    Args:
+        id: the card's; the list is ``ID.files``.
+        home: folder of a card that is not this package's.
+
+    Raises:
+        DatasetError: there is no such list, or it has other lines.
+    """
+    if home is None:
+        text = _cards().joinpath(f"{id}.files").read_text(encoding="utf-8")
+    else:
+        text = read_file(home / f"{id}.files", DatasetError)
+    rows = [line.split() for line in text.splitlines()]
+    if any(len(row) != 3 for row in rows):
+        raise DatasetError(f"{id}.files: each line is SHA256 (or -), address and place, with blanks between")
     return [(None if digest == "-" else digest, address, place) for digest, address, place in rows]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,58 @@ def folder_dataset(
         samples = [Sample(stem, path, partners[stem]) for stem, path in hr_files.items()]
     rule = LQ_FILES if lq is not None else parse_lq_rule(lq_rule or MATLAB_BICUBIC, scale)
     return Dataset(name, tuple(sorted(samples, key=lambda sample: sample.image)), rule)
+
+
+def dataset_of_pairs(
+    name: str, pairs: Iterable[object], *, folder: Path, scale: int, lq_rule: str | None = None
+) -> Dataset:
+    """A dataset from pairs of image files, ``(HR, LQ)``; the stem of HR, else of LQ, names an image.
+
+    Args:
+        name: of the dataset.
+        pairs: paths; None in place of LQ where it is made from HR, or of HR where there is none, in all pairs.
+        folder: what relative paths are relative to.
+        scale: of HR to LQ.
+        lq_rule: how LQ is made; MATLAB's bicubic unless given.
+
+    Raises:
+        DatasetError: something else than pairs of files, files that are not there, or two images of one name.
+        LqRuleError: see ``parse_lq_rule``.
+    """
+    samples = [_sample_of_pair(name, pair, folder) for pair in pairs]
+    if not samples:
+        raise DatasetError(f"dataset '{name}': its code gives no images")
+    given = {(sample.hr is not None, sample.lq is not None) for sample in samples}
+    if len(given) > 1:
+        raise DatasetError(
+            f"dataset '{name}': some images have HR or LQ and others have not; make two datasets of them"
+        )
+    repeated = [image for image, count in Counter(sample.image for sample in samples).items() if count > 1]
+    if repeated:
+        raise DatasetError(
+            f"dataset '{name}': several images are called {listed(repeated)}; give each a name of its own"
+        )
+    _, has_lq = given.pop()
+    if has_lq and lq_rule not in (None, LQ_FILES):
+        raise DatasetError(f"dataset '{name}': LQ images are given, so LQ rule '{lq_rule}' does not apply")
+    rule = LQ_FILES if has_lq else parse_lq_rule(lq_rule or MATLAB_BICUBIC, scale)
+    return Dataset(name, tuple(sorted(samples, key=lambda sample: sample.image)), rule)
+
+
+def _sample_of_pair(name: str, pair: object, folder: Path) -> Sample:
+    if not isinstance(pair, tuple | list) or len(pair) != 2 or all(side is None for side in pair):
+        raise DatasetError(
+            f"dataset '{name}': its code gives {pair!r}, no pair (HR, LQ) of paths with at most one None"
+        )
+    if not all(side is None or isinstance(side, str | Path) for side in pair):
+        raise DatasetError(f"dataset '{name}': its code gives {pair!r}; HR and LQ are paths")
+    hr, lq = (None if side is None else folder / side for side in pair)
+    for path in (hr, lq):
+        if path is not None and not path.is_file():
+            raise DatasetError(f"dataset '{name}': no image {path}; its code names it")
+    named = hr or lq
+    assert named is not None
+    return Sample(named.stem, hr, lq)
 
 
 def image_files(folder: Path) -> dict[str, Path]:

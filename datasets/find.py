@@ -17,8 +17,8 @@ from .ground_truth.attach import KINDS, with_truth
 def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> Dataset:
     """A dataset as the command line names it.
 
-    ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), or a card id. ``lq_rule`` says how LQ is made
-    where there is HR alone, instead of what the card says or MATLAB's bicubic.
+    ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), a card's id or its path. ``lq_rule`` says how LQ
+    is made where there is HR alone, instead of what the card says or MATLAB's bicubic.
     """
     name, equals, folders = text.partition("=")
     if not equals:
@@ -32,25 +32,30 @@ def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> D
 
 
 def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
-    """The dataset of a card; built-in ones are made at first use.
+    """The dataset of a card, by its id or path; built-in ones are made at first use.
 
-    ``lq_rule`` replaces the card's where LQ is made from HR.
+    The images of a card that is a file are beside it, else where ``data fetch`` puts them. ``lq_rule`` replaces the
+    card's where LQ is made from HR.
 
     Raises:
         DatasetMissingError: its files are not on disk; the message says how to get them.
         DatasetError: no such card, a scale it does not exist for, or files that do not fit together.
     """
     card = load_card(id)
+    place, id = id, card.id
     if card.scales and scale not in card.scales:
         raise DatasetError(f"dataset '{id}' exists for scale {', '.join(map(str, card.scales))}, not {scale}")
     folder = (root or data_root()) / id
     if card.builder is not None and not folder.is_dir():
         _build(card.builder, folder)
+    sides = [side.replace("{scale}", str(scale)) for side in (card.hr, card.lq) if side is not None]
+    if card.home is not None and all((card.home / side).is_dir() for side in sides):
+        folder = card.home
     hr = None if card.hr is None else folder / card.hr
     lq = None if card.lq is None else folder / card.lq.replace("{scale}", str(scale))
     for needed in (hr, lq):
         if needed is not None and not needed.is_dir():
-            command = f"Get it with 'asasr-bench data fetch {id}'. " if card.sources else ""
+            command = f"Get it with 'asasr-bench data fetch {place}'. " if card.sources else ""
             by_hand = f"{card.get.strip()} " if card.get else ""
             raise DatasetMissingError(
                 f"dataset '{id}' is not here: no folder {needed}. {command}{by_hand}"

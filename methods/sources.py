@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..datasets.fetch.digests import digest_of
@@ -28,6 +27,7 @@ from .programs.recipes import recipe_entry, recipe_ids
 from .reference import MethodReference
 from .user_code.object_method import object_entry
 from .user_code.objects import import_object
+from .user_code.references import installed_objects
 from .weights.files import find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
@@ -229,4 +229,4 @@ def _installed(reference: MethodReference) -> MethodEntry | None:
 
 
 def _entry_points() -> dict[str, str]:
-    return {point.name: f"{point.module}:{point.attr}" for point in entry_points(group=ENTRY_POINT_GROUP)}
+    return installed_objects(ENTRY_POINT_GROUP)

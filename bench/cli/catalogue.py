@@ -44,12 +44,14 @@ def methods() -> None:
 def datasets() -> None:
     """Dataset cards, and whether their files are here."""
     from ...datasets.card import card_ids, data_root, load_card
+    from ..plan.find_datasets import installed_datasets
 
     rows: list[tuple[str, ...]] = []
     for id in card_ids():
         card = load_card(id)
         here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
         rows.append((id, card.kind, str(card.count), here, card.title))
+    rows += [(name, "", "", "installed", place) for name, place in installed_datasets().items()]
     print_table(("dataset", "kind", "images", "files", "title"), rows)
 
 
@@ -65,19 +67,22 @@ def metrics() -> None:
     from ..metrics.registry import get_metric
     from ..metrics.shipped import shipped_metrics
     from ..metrics.tasks.catalogue import measures
+    from ..metrics.tasks.user_engines import installed_engines
     from ..metrics.third_party import ENTRY_POINT_GROUP, installed_metrics
 
     rows = [_row_of(metric) for metric in shipped_metrics().values()]
-    for id, point in installed_metrics().items():
+    for id, place in installed_metrics().items():
         try:
             rows.append(_row_of(get_metric(id)))
         except MetricError as error:  # one plug-in must not hide the others
-            rows.append((id, point.value, "", "", str(error)))
+            rows.append((id, place, "", "", str(error)))
     print_table(("metric", "title", "better", "range", "state"), rows)
     print_table(
         ("metric of a task", "engines"),
         [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
     )
+    if engines := installed_engines():
+        print_table(("installed engine", "place"), list(engines.items()))
     say("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
     say(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
 
@@ -102,9 +107,15 @@ def figures() -> None:
 @listing.command()
 def protocols() -> None:
     """Protocols; S stands for the scale."""
-    from ..protocols import get_protocol, protocol_names
+    from ..protocols import ProtocolError, get_protocol, installed_protocols, protocol_names
 
-    print_table(("protocol", "summary"), [(name, get_protocol(name, 4).summary) for name in protocol_names()])
+    rows = [(name, get_protocol(name, 4).summary) for name in protocol_names()]
+    for name in installed_protocols():
+        try:
+            rows.append((name, get_protocol(name, None).summary))
+        except ProtocolError as error:  # one plug-in must not hide the others
+            rows.append((name, str(error)))
+    print_table(("protocol", "summary"), rows)
 
 
 @listing.command()
@@ -166,14 +177,14 @@ def show(
     """Print everything that is known of one thing."""
     from dataclasses import asdict
 
-    from ...datasets.card import card_ids, load_card
+    from ...datasets.card import card_ids, is_card_file, load_card
     from ...methods.published.values import published_tables
     from ...methods.registry import REGISTRY, resolve
     from ..metrics.registry import get_metric
     from ..metrics.shipped import shipped_metrics
     from ..metrics.tasks.catalogue import is_task_id
     from ..metrics.third_party import installed_metrics
-    from ..protocols import get_protocol, protocol_names
+    from ..protocols import get_protocol, installed_protocols, protocol_names
     from ..spec import load_spec, shipped_specs
     from ..train.ablation.spec import shipped_studies
 
@@ -182,7 +193,7 @@ def show(
         found.append(("spec", load_spec(name).model_dump(mode="json")))
     if name in shipped_studies():
         found.append(("study", _study(name)))
-    if name in card_ids():
+    if name in card_ids() or is_card_file(name):
         found.append(("dataset", load_card(name).model_dump(mode="json")))
     if name in (*shipped_metrics(), *installed_metrics()) or is_task_id(name):
         metric = get_metric(name)
@@ -190,7 +201,7 @@ def show(
         facts = {key: getattr(metric.card, key) for key in keys}
         facts["state"] = metric.missing() or "ready"
         found.append(("metric", facts))
-    if name in protocol_names() or name.startswith("classic-x"):
+    if name in (*protocol_names(), *installed_protocols()) or name.startswith("classic-x"):
         found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
     if name in published_tables():
         table = published_tables()[name]

@@ -18,7 +18,7 @@ app.command(name="list")(catalogue.datasets)
 
 @app.command()
 def fetch(
-    dataset: Annotated[list[str], typer.Argument(help="Card ids.")],
+    dataset: Annotated[list[str], typer.Argument(help="Card ids or paths of cards.")],
     accept: Annotated[bool, typer.Option("--accept", help="You agree to the terms that the card tells.")] = False,
     source: Annotated[
         Path | None, typer.Option("--from", help="Folder with the files, downloaded elsewhere; no network is used.")
@@ -38,7 +38,7 @@ def fetch(
 
 @app.command()
 def verify(
-    dataset: Annotated[list[str] | None, typer.Argument(help="Card ids; default: all that are here.")] = None,
+    dataset: Annotated[list[str] | None, typer.Argument(help="Card ids or paths; default: all that are here.")] = None,
 ) -> None:
     """Compare files with published digests, or with those noted when they were first seen."""
     from ...datasets.card import card_ids, data_root, load_card
@@ -63,7 +63,7 @@ def verify(
 
 @app.command()
 def prepare(
-    dataset: Annotated[str, typer.Argument(help="Card id, or NAME=HR_DIR.")],
+    dataset: Annotated[str, typer.Argument(help="Card id, path of a card, NAME=HR_DIR, or FILE.py:NAME.")],
     out: Annotated[Path, typer.Option(help="Folder for the LQ images.")],
     scale: Annotated[int, typer.Option(help="Scale.")] = 4,
     lq_rule: Annotated[
@@ -71,12 +71,12 @@ def prepare(
     ] = None,
 ) -> None:
     """Write the LQ images of a set, made from HR, as PNG named NAMExS."""
-    from ...datasets.find import parse_dataset_option
     from ...datasets.images import write_png
     from ..plan.experiment import input_of
+    from ..plan.find_datasets import find_dataset
     from ..plan.inputs import load_input
 
-    made = parse_dataset_option(dataset, scale, lq_rule)
+    made = find_dataset(dataset, scale, lq_rule)
     for sample in made.samples:
         lq, _ = load_input(input_of(sample, made.lq_rule, scale, on_luma=False))
         write_png(out / f"{sample.image}x{scale}.png", lq)

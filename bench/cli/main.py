@@ -23,6 +23,7 @@ from . import (
     data,
     drift,
     figures,
+    init,
     inspect,
     leaderboard,
     measure,
@@ -49,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")

@@ -30,7 +30,9 @@ def run(
     spec: Annotated[str, typer.Argument(help="A shipped spec (see 'list specs') or a YAML file.")],
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="Card id, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, or NAME=LQ_DIR, (no HR). Repeatable."),
+        typer.Option(
+            help="Card id or path, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, NAME=LQ_DIR, (no HR), module:object. Repeatable."
+        ),
     ] = None,
     truth: Annotated[
         list[str] | None,
@@ -40,8 +42,8 @@ def run(
         list[str] | None,
         typer.Option(help="Method id, weight file, predictions:DIR, module:object, or NAME=any of these. Repeatable."),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Protocol name; see 'list protocols'.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric id or module:object. Repeatable.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol name (see 'list protocols') or module:object.")] = None,
     scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
     lq_rule: Annotated[
         str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic or degradation:PRESET[:SEED].")

@@ -78,7 +78,7 @@ class AtHand:
         """That of a job."""
         key = job.protocol, job.scale
         if key not in self._protocols:
-            self._protocols[key] = get_protocol(*key)
+            self._protocols[key] = job.conventions or get_protocol(*key)
         return self._protocols[key]
 
 

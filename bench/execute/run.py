@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..plan.declare import declare_images, declare_methods, declare_metrics
@@ -13,6 +13,7 @@ from ..plan.disk_list import Spool
 from ..plan.experiment import Experiment, find_everything
 from ..plan.jobs import Job
 from ..plan.missing import Scope, plan
+from ..protocols import is_shipped
 from ..spec import Spec
 from ..store.provenance import now, provenance
 from ..store.records import CellRecord, OutputRecord, Place
@@ -127,7 +128,10 @@ def run(
     progress = progress or (lambda stage, done, total: None)
     with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
-        number = opened.begin_run(now(), spec.model_dump(mode="json"), provenance(spec.device, spec.threads))
+        told = spec.model_dump(mode="json")
+        if not is_shipped(experiment.protocol.name):
+            told["conventions"] = asdict(experiment.protocol)
+        number = opened.begin_run(now(), told, provenance(spec.device, spec.threads))
         watch = Watch(store, number)
         try:
             summary = _run(experiment, opened, executor, number, scope, progress, stop, watch)

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...datasets.errors import UsageError
+from ...methods.user_code.references import ObjectReference
 from .card import Floats, MetricCard
 from .metric_input import MetricInput
 from .requirements import Requirement
@@ -62,8 +63,8 @@ class Metric:
     """It goes through large images in strips; others take up to ``measure.MAX_UNTILED_PIXELS`` pixels."""
     lq_rules: tuple[str, ...] = ()
     """Rules by which LQ is derived from HR for which it is defined; empty: all."""
-    code: str = field(default="", compare=False)
-    """Where somebody else's metric comes from, as a worker imports it; '' for the package's own."""
+    code: ObjectReference | None = field(default=None, compare=False)
+    """Where somebody else's metric or engine comes from, as a worker imports it; None for the package's own."""
 
     @property
     def id(self) -> str:

@@ -5,44 +5,50 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ...datasets.names import did_you_mean
+from ...methods.user_code.references import ObjectReference, is_object, parse_object
 from .card import MetricCard
 from .metric import Metric, MetricError, Score, SetMetric
 from .metric_input import MetricInput
 from .shipped import shipped_metrics
+from .third_party import installed_metric, installed_metrics, metric_from_code
 
 
-def get_metric(reference: str) -> Metric:
+def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     """The metric to measure with: the only way from a name to a metric's code.
 
     Args:
-        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, or somebody's own (``third_party``).
+        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, or somebody's own (``third_party``),
+            which takes arguments in a mapping (``parse_object``).
 
     Raises:
         MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
     """
-    metrics = shipped_metrics()
-    if reference in metrics:
-        return metrics[reference]
+    wanted = parse_object(reference, "metric", MetricError)
+    text, metrics = wanted.text, shipped_metrics()
+    if text in metrics and not (wanted.arguments or wanted.name):
+        return metrics[text]
     from .tasks.catalogue import is_task_id, measures, task_metric
-    from .third_party import installed_metric, installed_metrics, is_code, metric_from_code
 
-    if is_task_id(reference):
-        return task_metric(reference)
+    if text in metrics:
+        raise MetricError(f"metric '{text}': 'args' and 'name' go with code of your own")
+    if is_task_id(text):
+        return task_metric(wanted)
     try:
-        if is_code(reference):
-            return metric_from_code(reference)
-        if reference in installed_metrics():
-            return installed_metric(reference)
+        if is_object(text):
+            return metric_from_code(wanted)
+        if text in installed_metrics():
+            return installed_metric(wanted)
     except MetricError as error:
-        raise MetricError(f"{error}{did_you_mean(reference, measures())}") from error
+        raise MetricError(f"{error}{did_you_mean(text, measures())}") from error
     known = [*metrics, *measures(), *installed_metrics()]
     raise MetricError(
-        f"unknown metric '{reference}'{did_you_mean(reference, known, 'asasr-bench list metrics')}; also your own:"
-        " FILE.py:NAME, module:NAME"
+        f"unknown metric '{text}'{did_you_mean(text, known, 'asasr-bench list metrics')}; also your own: FILE.py:NAME,"
+        " module:NAME"
     )
 
 
@@ -65,24 +71,26 @@ def metrics_of(ids: Iterable[str], cards: Mapping[str, MetricCard] | None = None
     }
 
 
-def stored_id(text: str, ids: Collection[str]) -> str:
-    """What a store calls a metric that a user names; the text itself where it has no such metric."""
-    if text in ids:
-        return text
-    from .tasks.catalogue import is_task_id, task_metric
+def stored_id(reference: str | Mapping[str, Any], ids: Collection[str]) -> str:
+    """What a store calls a metric that a user names; its text where the store has no such metric."""
+    wanted = parse_object(reference, "metric", MetricError)
+    if wanted.text in ids:
+        return wanted.text
+    from .tasks.catalogue import is_task_id
 
-    if is_task_id(text):
+    if is_task_id(wanted.text) or is_object(wanted.text):
         with contextlib.suppress(MetricError):
-            return task_metric(text).id
-    return text
+            return get_metric(wanted).id
+    return wanted.text
 
 
 def _of_card(id: str, card: MetricCard | None) -> Metric:
-    from .tasks.catalogue import is_task_id
-    from .third_party import installed_metrics
+    from .tasks.catalogue import is_task_id, task_metric_of_card
 
-    if is_task_id(id) or id in installed_metrics():
-        with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
+    with contextlib.suppress(MetricError):  # an engine or a plug-in that another installation has
+        if is_task_id(id):
+            return task_metric_of_card(id, card)
+        if id in installed_metrics():
             return get_metric(id)
     card = card or MetricCard(id, id, note="neither this installation nor the store knows more of it than its name")
     of_set = None

@@ -6,16 +6,15 @@ Three ways lead to them: the name of an entry point of the group ``asasr_bench.m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ...datasets.names import name_problem
 from ...methods.errors import MissingWeightsError
-from ...methods.user_code.objects import CodeError, Identity, Imported, identity_of, import_object
+from ...methods.user_code.objects import CodeError, Identity, Imported, constructed, identity_of, import_object
+from ...methods.user_code.references import ObjectReference, anchored_object, installed_objects
 from .card import MetricCard
 from .metric import Metric, MetricError, per_image
 from .metric_input import MetricInput
@@ -25,90 +24,89 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ENTRY_POINT_GROUP = "asasr_bench.metrics"
-_DOTTED = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
-_OBJECT = re.compile(rf"(?P<place>.+\.py|{_DOTTED}):(?P<object>{_DOTTED})")
 
 Function = Callable[..., float]
 
 
-def installed_metrics() -> dict[str, EntryPoint]:
-    """Entry points by the id of the metric; none of this package's ids, and none of a measure of tasks."""
+def anchored(reference: Any, folder: Path) -> Any:
+    """The same metric for whoever works elsewhere: files and modules of this folder by their absolute paths.
+
+    The engine of a task that is somebody's code is found alike. What says nothing sensible stays as it is.
+    """
+    if isinstance(reference, dict) and isinstance(reference.get("object"), str):
+        return {**reference, "object": anchored(reference["object"], folder)}
+    if not isinstance(reference, str):
+        return reference
+    from .tasks.catalogue import TaskId, is_task_id
+
+    if not is_task_id(reference):
+        return anchored_object(reference, folder)
+    try:
+        task = TaskId.parse(reference)
+    except MetricError:
+        return reference
+    return replace(task, engine=anchored_object(task.engine, folder)).text if task.is_code else reference
+
+
+def installed_metrics() -> dict[str, str]:
+    """Places of entry points by the id of the metric; none of this package's ids, and none of a measure of tasks."""
     from .tasks.catalogue import measures
 
-    taken = {*shipped_metrics(), *measures()}
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP) if point.name not in taken}
+    return installed_objects(ENTRY_POINT_GROUP, {*shipped_metrics(), *measures()})
 
 
-def is_code(reference: str) -> bool:
-    """Whether a reference has the form ``FILE.py:object`` or ``module:object``; measures of tasks are asked before."""
-    return _OBJECT.fullmatch(reference) is not None
-
-
-def anchored(reference: str, folder: Path) -> str:
-    """The same metric for whoever works elsewhere: a file or module of this folder by its absolute path."""
-    from .tasks.catalogue import is_task_id
-
-    match = _OBJECT.fullmatch(reference)
-    if match is None or is_task_id(reference):
-        return reference
-    place = match["place"]
-    if place.endswith(".py"):
-        return f"{(folder / place).resolve()}:{match['object']}"
-    beside = folder.joinpath(*place.split("."))
-    for file in (beside.with_suffix(".py"), beside / "__init__.py"):
-        if file.is_file():
-            return f"{file.resolve()}:{match['object']}"
-    return reference
-
-
-def metric_from_code(reference: str) -> Metric:
+def metric_from_code(reference: ObjectReference) -> Metric:
     """The metric of ``FILE.py:object`` or ``module:object``, looked for in the working folder first.
 
     Raises:
         MetricError: it cannot be imported, or is no metric.
     """
-    place = anchored(reference, Path.cwd())
-    metric = _imported(reference, place)
+    placed = replace(reference, text=anchored_object(reference.text, Path.cwd()))
+    metric = _imported(reference, placed.text)
     if metric.of_set is not None:
         raise MetricError(
-            f"metric '{reference}' has values of whole sets, which reports compute anew: install it as an entry point"
-            f" of the group '{ENTRY_POINT_GROUP}', so that they find it"
+            f"metric '{reference.text}' has values of whole sets, which reports compute anew: install it as an entry"
+            f" point of the group '{ENTRY_POINT_GROUP}', so that they find it"
         )
-    return replace(metric, code=place)
+    return replace(metric, code=placed)
 
 
-def installed_metric(id: str) -> Metric:
+def installed_metric(reference: ObjectReference) -> Metric:
     """The metric of an entry point.
 
     Raises:
         MetricError: it cannot be imported, is no metric, or has another id.
     """
-    metric = _imported(id, installed_metrics()[id].value)
-    if metric.id != id:
+    id = reference.text
+    metric = _imported(reference, installed_metrics()[id])
+    if metric.id != (reference.name or id):
         raise MetricError(f"entry point '{id}' is the metric '{metric.id}'; give both the same name")
-    return replace(metric, code=id)
+    return replace(metric, code=reference)
 
 
-def _imported(reference: str, place: str) -> Metric:
+def _imported(reference: ObjectReference, place: str) -> Metric:
+    told = f"metric '{reference.text}'"
     try:
         imported = import_object(place)
-        instance = imported.value() if isinstance(imported.value, type) else imported.value
+        instance = constructed(imported, reference.args, ready=not isinstance(imported.value, type))
         metric = instance if isinstance(instance, Metric) else _of_function(instance)
-        return _identified(metric, imported, instance)
+        if reference.name:
+            metric = replace(metric, card=replace(metric.card, id=reference.name, title=reference.name))
+        return _identified(metric, imported, reference.args, instance)
     except (CodeError, MetricError) as error:
-        raise MetricError(f"metric '{reference}': {error}") from error
+        raise MetricError(f"{told}: {error}") from error
     except Exception as error:  # its class may do anything
-        raise MetricError(f"metric '{reference}' cannot be made ({type(error).__name__}: {error})") from error
+        raise MetricError(f"{told} cannot be made ({type(error).__name__}: {error})") from error
 
 
-def _identified(metric: Metric, imported: Imported, instance: object) -> Metric:
+def _identified(metric: Metric, imported: Imported, arguments: Mapping[str, Any], instance: object) -> Metric:
     """With the identity of its code as version, and of its files as weights."""
     if metric.id in shipped_metrics() or ":" in metric.id or name_problem(metric.id):
         problem = name_problem(metric.id) or "is an id of asasr-bench's own; choose another"
         raise MetricError(f"the id {metric.id!r} {problem}")
     absent = ""
     try:
-        identity = identity_of(imported, instance=instance if instance is not imported.value else None)
+        identity = identity_of(imported, arguments, instance if instance is not imported.value else None)
     except MissingWeightsError as error:
         identity, absent = Identity("", "", ""), str(error)
     card = replace(

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...datasets.dataset import Dataset, Sample, folder_dataset
-from ...datasets.find import parse_dataset_option
+from ...datasets.dataset import Dataset, Sample
 from ...datasets.ground_truth.attach import KINDS, parse_truth_option, with_truth
 from ...datasets.lq import MATLAB_BICUBIC
 from ...datasets.names import name_problem
@@ -24,6 +23,7 @@ from ..metrics.registry import get_metric
 from ..protocols import Protocol as Conventions
 from ..protocols import get_protocol
 from ..spec import DatasetEntry, Spec, SpecError
+from .find_datasets import find_dataset
 from .inputs import Input
 
 
@@ -162,22 +162,8 @@ def _with_bounds(methods: tuple[PlannedMethod, ...], metrics: tuple[Metric, ...]
 
 
 def _dataset(entry: str | DatasetEntry, spec: Spec) -> Dataset:
-    dataset = _whole(entry, spec)
+    dataset = find_dataset(entry, spec.scale, spec.lq_rule)
     return dataset if spec.crop is None else replace(dataset, name=f"{dataset.name} (crop {spec.crop})")
-
-
-def _whole(entry: str | DatasetEntry, spec: Spec) -> Dataset:
-    if isinstance(entry, str):
-        return parse_dataset_option(entry, spec.scale, spec.lq_rule)
-    hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
-    dataset = folder_dataset(
-        entry.name, hr=hr, lq=lq, scale=spec.scale, lq_rule=None if lq else entry.lq_rule or spec.lq_rule
-    )
-    for kind in KINDS:
-        path: str | None = getattr(entry, kind)
-        if path is not None:
-            dataset = with_truth(dataset, kind, Path(path), void=entry.void, zero_is_void=entry.zero_is_void)
-    return dataset
 
 
 def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...]:

@@ -11,6 +11,7 @@ from ...datasets.ground_truth.kinds import TruthSource
 from ...methods.entry import MethodEntry
 from ...methods.interface import Interface
 from ...methods.reference import MethodReference
+from ...methods.user_code.references import ObjectReference
 from ..metrics.metric import Metric, MetricError
 from ..metrics.registry import get_metric
 from ..protocols import Protocol
@@ -39,7 +40,7 @@ class MetricCode:
     """Somebody else's metric, as a run was planned with it."""
 
     id: str
-    place: str
+    place: ObjectReference
     """Where its code is."""
     implementation: str
 
@@ -61,6 +62,8 @@ class Job:
     tasks: tuple[Task, ...]
     code: tuple[MetricCode, ...] = ()
     """Metrics of other people in its tasks."""
+    conventions: Protocol | None = None
+    """Somebody's own protocol, with its values; None: the package's, by its name."""
 
     def metric(self, id: str) -> Metric:
         """The metric of an id in its tasks.

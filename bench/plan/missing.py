@@ -13,6 +13,7 @@ from ...datasets.dataset import Dataset
 from ...methods.errors import MethodError
 from ...methods.interface import Interface
 from ..metrics.measure import grouped, images_together
+from ..protocols import is_shipped
 from ..store.records import CellRecord, OutputRecord, Place, PlaceState
 from ..store.store import Store
 from .experiment import Experiment, PlannedMethod
@@ -87,6 +88,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 lq_rule=dataset.lq_rule,
                 tasks=(),
                 code=code,
+                conventions=None if is_shipped(experiment.protocol.name) else experiment.protocol,
             )
             place = Place(blank.protocol, blank.scale, blank.dataset, item.image, blank.name, blank.seed)
             state = store.state_of(place)

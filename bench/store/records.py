@@ -166,11 +166,13 @@ class StoredSpec:
     """What readers need of the spec of a run."""
 
     name: str = ""
-    protocol: str = ""
+    protocol: str | dict[str, Any] = ""
+    conventions: dict[str, Any] = field(default_factory=dict)
+    """Values of somebody's own protocol; of the package's, its name is enough."""
     methods: Sequence[str | dict[str, Any]] = ()
     """Method references."""
     datasets: Sequence[str | dict[str, Any]] = ()
-    metrics: Sequence[str] = ()
+    metrics: Sequence[str | dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)

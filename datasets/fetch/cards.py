@@ -134,7 +134,7 @@ def verify(card: DatasetCard, root: Path | None = None) -> Verified:
 def _wanted(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str | None, str | None]]:
     """URL, file name, digest and place in the set of every file; an archive has no place."""
     if source.list:
-        for sha256, remote, target in listed_files(card.id):
+        for sha256, remote, target in listed_files(card.id) if card.home is None else listed_files(card.id, card.home):
             name = PurePosixPath(remote).name
             if leaves_folder(target) or leaves_folder(name):
                 raise DatasetError(

@@ -12,7 +12,7 @@ from ..entry import MethodEntry
 from ..errors import MethodError
 from ..interface import OWN_FAMILIES, AnyMethod, Family, MethodCard, interface_of
 from .loaded_code import ChangedCodeError
-from .objects import Identity, Imported, identity_of
+from .objects import Identity, Imported, constructed, identity_of
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,7 @@ def _identity(imported: Imported, arguments: Mapping[str, Any], method: object) 
 def _make(imported: Imported, arguments: Mapping[str, Any]) -> object:
     value = imported.value
     is_method = interface_of(value) is not None or isinstance(value, MethodEntry)
-    if not isinstance(value, type) and (is_method or not callable(value)):
-        if arguments:
-            raise MethodError(f"'{imported.attribute}' takes no 'args': it is neither a class nor a function")
-        return value
-    try:
-        return value(**arguments)
-    except (Exception, SystemExit) as error:
-        hint = "; its arguments go into 'args' of the method's mapping" if isinstance(error, TypeError) else ""
-        raise MethodError(
-            f"{imported.attribute}({', '.join(arguments)}) cannot be made ({type(error).__name__}: {error}){hint}"
-        ) from error
+    return constructed(imported, arguments, ready=not isinstance(value, type) and (is_method or not callable(value)))
 
 
 def _require_own_weights(imported: Imported, method: object, identity: Identity) -> None:

@@ -1,7 +1,8 @@
 """Objects of other people's code, by ``module:object`` or ``./file.py:object``: importing them, and what they are.
 
-Used for methods and for metrics. What such an object computes is determined by its code, the arguments it was made
-with, and the files that it reads: ``identity_of`` digests all three, and says what of them it cannot know.
+Used for methods, metrics, engines, datasets and protocols. What such an object computes is determined by its code, the
+arguments it was made with, and the files that it reads: ``identity_of`` digests all three, and says what of them it
+cannot know.
 """
 
 from __future__ import annotations
@@ -80,6 +81,26 @@ def import_object(text: str, folders: Sequence[Path] = ()) -> Imported:
     return Imported(value, module, attribute)
 
 
+def constructed(imported: Imported, arguments: Mapping[str, Any], *, ready: bool) -> Any:
+    """An object as it is where it is ready to use, else what it gives when it is called with arguments.
+
+    Raises:
+        CodeError: it takes no arguments, or the call fails.
+    """
+    value = imported.value
+    if ready:
+        if arguments:
+            raise CodeError(f"'{imported.attribute}' takes no 'args': it is neither a class nor a function")
+        return value
+    try:
+        return value(**arguments)
+    except (Exception, SystemExit) as error:
+        hint = "; its arguments go into 'args' of its mapping in a spec" if isinstance(error, TypeError) else ""
+        raise CodeError(
+            f"{imported.attribute}({', '.join(arguments)}) cannot be made ({type(error).__name__}: {error}){hint}"
+        ) from error
+
+
 def _looked(name: str, error: BaseException, folders: Sequence[Path]) -> str:
     if not isinstance(error, ModuleNotFoundError) or error.name != name.partition(".")[0]:
         return ""
@@ -113,7 +134,7 @@ def _import_file(file: Path) -> ModuleType:
     """
     file = file.absolute()
     if not file.is_file():
-        raise CodeError(f"no file {file}; a method or metric in a file is given as FILE.py:NAME")
+        raise CodeError(f"no file {file}; code in a file is given as FILE.py:NAME")
     folder, parts = file.parent, [file.stem]
     while (folder / "__init__.py").is_file():
         folder, parts = folder.parent, [folder.name, *parts]

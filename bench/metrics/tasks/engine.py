@@ -86,6 +86,8 @@ class EngineEntry:
     """Why it cannot be used here and what to do; '' if it can."""
     weights: Callable[[], str] = field(default=lambda: "", compare=False)
     """Digest of its weight files; '' without any."""
+    note: str = ""
+    """What a reader of its values must know."""
 
 
 def tensor_of(images: Sequence[Image], device: str) -> Tensor:

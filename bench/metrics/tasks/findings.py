@@ -112,5 +112,5 @@ def task_metric(
 
     title = f"{card.title} ({entry.title}{', HR' if card.needs == 'reference' else ''})"
     version = f"{card.version}, {entry.version}"
-    card = replace(card, title=title, unit="%", direction="higher", bounded=True, version=version)
+    card = replace(card, title=title, unit="%", direction="higher", bounded=True, version=version, note=entry.note)
     return Metric(card, measure, of_set, (entry, *requires), batched=True)

@@ -15,7 +15,7 @@ from ....reports.grid import number
 from ...metrics.metric import Metric
 from ...metrics.metric_input import MetricInput
 from ...metrics.spectrum import power_spectrum
-from ...protocols import get_protocol
+from ...protocols import recorded_protocol
 from ...store.images import StoreError
 from .data import Material, Part
 from .options import CropsOptions, Spectrum2dOptions
@@ -67,7 +67,7 @@ def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figu
 def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each image."""
     for part, picture in _pictures(material, options):
-        protocol = get_protocol(part.protocol, None)
+        protocol = recorded_protocol(part.protocol, (run.spec.conventions for run in material.store.runs()))
         images = {
             name: MetricInput(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()
         }

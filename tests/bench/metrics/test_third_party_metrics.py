@@ -255,3 +255,60 @@ def test_an_installed_metric_of_sets(
     assert session("compare", "bicubic", "nearest", "--store", "s").status == 0
     assert session("baseline", "s", "--out", "b.json").status == 0
     assert session("figures", "s", "--kind", "bars").status == 0
+
+
+def test_arguments_make_metrics_of_a_class_beside_the_spec(study: Path, tmp_path: Path) -> None:
+    """Each by its name, from a module that the spec's folder alone has; other arguments are another metric."""
+    written(study, """
+        import numpy as np
+
+        class Power:
+            card = dict(id="power", direction="lower")
+            weight_files = ()
+
+            def __init__(self, exponent):
+                self.exponent = exponent
+
+            def __call__(self, sr, hr):
+                return (np.abs(sr.astype(float) - hr) ** self.exponent).mean()
+    """, "powers.py")  # fmt: skip
+
+    def spec(exponent: int) -> Spec:
+        text = (
+            "{name: s, protocol: classic-x4-float, datasets: [{name: D, hr: hr}], methods: [nearest], device: cpu,"
+            " workers: 2, metrics: [{object: 'powers:Power', args: {exponent: 1}, name: first},"
+            f" {{object: ./powers.py:Power, args: {{exponent: {exponent}}}}}]}}"
+        )
+        return load_spec(written(study, text, "powers.yaml"))
+
+    assert run(spec(2), tmp_path / "s").measured == 8
+    with open_store(tmp_path / "s") as store:
+        for row in store.outputs().itertuples():
+            sr, hr = (store.objects.get(digest)[4:-4, 4:-4].astype(int) for digest in (row.sr, row.reference))
+            for id, exponent in (("first", 1), ("power", 2)):
+                expected = (np.abs(sr - hr) ** exponent).mean()
+                assert values(tmp_path / "s", id)[row.method, row.image] == pytest.approx(expected, rel=1e-12)
+    again = run(spec(3), tmp_path / "s")
+    assert (again.measured, again.kept) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("reference", "told"),
+    [
+        ({"object": "m.py:mae", "args": {"gain": 1}}, "takes no 'args'"),
+        ({"object": "m.py:Klass", "args": {"gian": 1}}, "go into 'args'"),
+        ({"object": "m.py:Klass", "args": {"gain": object()}}, "numbers, texts, lists and mappings"),
+        ({"object": "m.py:mae", "arguments": {}}, "'arguments'"),
+        ({"args": {}}, "'object'"),
+        ({"object": "psnr_y", "args": {"gain": 1}}, "go with code of your own"),
+        ({"object": "m.py:mae", "name": "psnr_y"}, "an id of asasr-bench's own"),
+        ({"object": "m.py:mae", "name": "a:b"}, "the id 'a:b'"),
+    ],
+)
+def test_wrong_mappings_are_told(
+    reference: dict[str, Any], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, MAE + "class Klass:\n    def __init__(self, gain): pass\n")
+    with pytest.raises(MetricError, match=told):
+        get_metric(reference)

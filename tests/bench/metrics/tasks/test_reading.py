@@ -163,9 +163,9 @@ def test_similarity_finds_the_best_pairs() -> None:
 
 
 def test_sums_of_images_are_the_counts_of_a_set(rng: np.random.Generator) -> None:
-    from asasr_bench.bench.metrics.tasks.catalogue import task_metric
+    from asasr_bench.bench.metrics.registry import get_metric
 
-    metric = task_metric("ocr_f:rapidocr")
+    metric = get_metric("ocr_f:rapidocr")
     assert metric.of_set is not None
     assert metric.of_set.resample is not None
     payloads = [

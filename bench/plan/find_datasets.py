@@ -1,0 +1,107 @@
+"""From what a spec or the command line names to a dataset: folders, cards, and code of other people."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ...datasets.card import card_ids
+from ...datasets.dataset import Dataset, dataset_of_pairs, folder_dataset
+from ...datasets.errors import DatasetError
+from ...datasets.find import open_dataset, parse_dataset_option
+from ...datasets.ground_truth.attach import KINDS, with_truth
+from ...methods.user_code.objects import CodeError, Imported, constructed, import_object
+from ...methods.user_code.references import (
+    ObjectReference,
+    anchored_object,
+    installed_objects,
+    is_object,
+    object_name,
+    parse_object,
+)
+from ..spec import DatasetEntry
+
+ENTRY_POINT_GROUP = "asasr_bench.datasets"
+
+
+def installed_datasets() -> dict[str, str]:
+    """Places of entry points by the dataset's name; none of this package's cards."""
+    return installed_objects(ENTRY_POINT_GROUP, card_ids())
+
+
+def find_dataset(reference: str | DatasetEntry, scale: int, lq_rule: str | None = None) -> Dataset:
+    """The dataset of a reference.
+
+    Args:
+        reference: a mapping of a spec, or a text: what ``parse_dataset_option`` takes, the name of an entry point,
+            ``FILE.py:object``, ``module:object``, each of them also after ``NAME=``.
+        scale: of HR to LQ.
+        lq_rule: how LQ is made from HR, instead of what the dataset says.
+
+    Raises:
+        DatasetError: its files or its code cannot be used.
+    """
+    if isinstance(reference, DatasetEntry):
+        return _of_entry(reference, scale, lq_rule)
+    name, equals, place = reference.rpartition("=")
+    if not equals and place in installed_datasets():
+        return _of_code(ObjectReference(place, name=place), scale, lq_rule)
+    if is_object(place) and not Path(place).is_dir():  # a folder may have such a name
+        return _of_code(ObjectReference(place, name=name), scale, lq_rule)
+    return parse_dataset_option(reference, scale, lq_rule)
+
+
+def _of_entry(entry: DatasetEntry, scale: int, lq_rule: str | None) -> Dataset:
+    rule = entry.lq_rule or lq_rule
+    if entry.object is not None:
+        given = {"object": entry.object, "args": entry.args, "name": entry.name}
+        dataset = _of_code(parse_object(given, "dataset", DatasetError), scale, rule)
+    else:
+        hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
+        dataset = folder_dataset(entry.name, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else rule)
+    for kind in KINDS:
+        path: str | None = getattr(entry, kind)
+        if path is not None:
+            dataset = with_truth(dataset, kind, Path(path), void=entry.void, zero_is_void=entry.zero_is_void)
+    return dataset
+
+
+def _of_code(reference: ObjectReference, scale: int, lq_rule: str | None) -> Dataset:
+    """The dataset that an object is or gives; results belong to its files, which runs digest, and not to its code."""
+    told, name = f"dataset '{reference.text}'", reference.name or object_name(reference.text)
+    if name in card_ids():
+        raise DatasetError(f"{told}: asasr-bench has a card '{name}' itself; give it another name (NAME=...)")
+    place = installed_datasets().get(reference.text) or anchored_object(reference.text, Path.cwd())
+    try:
+        imported = import_object(place)
+        files = _files(imported, reference.args, scale)
+        folder = Path(imported.module.__file__ or "").absolute().parent
+        if isinstance(files, str | Path):
+            return open_dataset(str(folder / files), scale=scale, lq_rule=lq_rule)
+        if not isinstance(files, Iterable):
+            raise CodeError(f"it gives {type(files).__name__}; wanted are pairs (HR, LQ) of paths, or a card's path")
+        return dataset_of_pairs(name, _each(files), folder=folder, scale=scale, lq_rule=lq_rule)
+    except CodeError as error:
+        raise DatasetError(f"{told}: {error}") from error
+
+
+def _files(imported: Imported, arguments: dict[str, Any], scale: int) -> object:
+    """What an object is, or gives when it is called; with the scale where it asks for that."""
+    ready = not callable(imported.value)
+    with suppress(TypeError, ValueError):  # what has no signature does not ask
+        if "scale" in inspect.signature(imported.value).parameters:
+            arguments = {"scale": scale, **arguments}
+    return constructed(imported, arguments, ready=ready)
+
+
+def _each(files: Iterable[object]) -> Iterable[object]:
+    """Pairs of somebody's iterable, which may do anything."""
+    try:
+        yield from files
+    except DatasetError:
+        raise
+    except Exception as error:
+        raise CodeError(f"its images cannot be listed ({type(error).__name__}: {error})") from error
