@@ -8,7 +8,7 @@ import numpy as np
 from asasr_bench.datasets.images import write_png
 
 
-def example_dataset(folder: str = "example_dataset") -> list[tuple[Path, None]]:
+def example_dataset(folder: str = "example_dataset_images") -> list[tuple[Path, None]]:
     """Pairs ``(HR, LQ)`` of files; None in place of LQ: it is made from HR. Names of files are names of images."""
     place = Path(folder).absolute()
     if not place.is_dir():

@@ -1,4 +1,4 @@
-"""``compare``: two methods of a store, image by image."""
+"""``compare`` and ``stability``: two methods of a store image by image, and seeded methods over their seeds."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ Row = TypeVar("Row", "Comparison", "CurveComparison")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command()(compare)
+    app.command()(stability)
 
 
 def compare(
@@ -118,3 +119,24 @@ def _print(table: Table) -> None:
     console = plain_console()
     console.print(table)
     console.print()
+
+
+def stability(
+    store: Annotated[Path, typer.Argument(help="Folder of results of a run with several seeds.")],
+    metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable; default: all.")] = None,
+) -> None:
+    """Tell how much metrics and pixels vary over seeds.
+
+    Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
+    """
+    from ...reports.grid import between
+    from ..analysis.seeds import stability as measure
+    from .catalogue import print_table
+
+    rows = []
+    for row in measure(store, metrics=metric):
+        interval = between(row.low, row.high, row.digits)
+        rows.append((row.dataset, row.method, row.title, f"{row.value:.{row.digits}f}", interval, str(row.seeds),
+                     str(row.images)))  # fmt: skip
+    print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)
+    say_left_out_of(store)

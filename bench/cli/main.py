@@ -29,7 +29,6 @@ from . import (
     measure,
     restore,
     run,
-    stability,
     status,
     train,
     weights,
@@ -50,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, stability, catalogue, restore,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, catalogue, restore,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")
