@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,9 @@ def test_an_installed_package_extends_everything(installed: Path, tmp_path: Path
     )  # fmt: skip
     told = session(*arguments)
     assert told.status == 0, told.err
-    assert json.loads((tmp_path / "s" / "progress.json").read_text())["workers"].keys().__len__() == 2
+    workers = json.loads((tmp_path / "s" / "progress.json").read_text())["workers"]
+    assert workers
+    assert not [worker for worker in workers if worker.endswith(f":{os.getpid()}")]  # they are other processes
     with open_store(tmp_path / "s") as store:
         scores, outputs = store.scores(), store.outputs()
         pixels = {digest: store.objects.get(digest) for digest in {*outputs["sr"], *outputs["reference"]}}
