@@ -52,8 +52,8 @@ def test_arguments_and_a_name(code: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "told"),
     [
-        ("own:TAKEN", "that of a protocol of asasr-bench"),
-        ("own:SCALED", "that of a protocol of asasr-bench"),
+        ("own:TAKEN", "is a protocol of asasr-bench itself"),
+        ("own:SCALED", "is a protocol of asasr-bench itself"),
         ("own:FORGED", "cannot be printed"),
         ("own:OTHER", "cannot be made"),
         ("own:FOURFOLD", "is for scale 4, not 2"),

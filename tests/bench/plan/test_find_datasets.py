@@ -69,7 +69,7 @@ def test_a_card_works_from_any_path(folder: Path, tmp_path: Path, session) -> No
     elsewhere = tmp_path / "cards"
     elsewhere.mkdir()
     (folder / "card.yaml").rename(elsewhere / "card.yaml")
-    with pytest.raises(DatasetMissingError, match="data.Mine.HR"):
+    with pytest.raises(DatasetMissingError, match=r"data/Mine/HR"):
         find_dataset("cards/card.yaml", 2)
     (tmp_path / "data").mkdir()
     folder.rename(tmp_path / "data" / "Mine")
@@ -156,7 +156,7 @@ def test_lq_is_made_from_hr_or_given_alone(folder: Path) -> None:
         ("set/code.py:odd", "HR and LQ are paths"),
         ("set/code.py:gone", r"no image .*c\.png"),
         ("set/code.py:twice", "several images are called a"),
-        ("set/code.py:mixed", "others not"),
+        ("set/code.py:mixed", "others have not"),
         ("set/code.py:broken", "ZeroDivisionError"),
         ("set/code.py:missing", "has no attribute"),
         ("set/none.py:PAIRS", "no file"),
@@ -172,5 +172,5 @@ def test_what_gives_no_dataset_says_why(reference: str, told: str, folder: Path)
 @pytest.mark.parametrize("entry", [{}, {"name": "D"}, {"object": "a:b", "hr": "x"}, {"hr": "x"},
                                    {"name": "D", "hr": "x", "args": {"a": 1}}])  # fmt: skip
 def test_wrong_mappings_are_refused(entry: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="give|goes with"):
+    with pytest.raises(ValueError, match=r"give|goes with"):
         DatasetEntry.model_validate(entry)
