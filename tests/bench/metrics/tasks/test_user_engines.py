@@ -76,7 +76,7 @@ def test_code_arguments_and_files_are_the_identity(code: Path, tmp_path: Path) -
     [
         ("miou:own:Reader", "a segmenter has"),
         ("ocr_f:own:Finder", "a reader of text has"),
-        ("ocr_f:own:Taken", "an engine of asasr-bench's own"),
+        ("ocr_f:own:Taken", "has an engine .tesseract. itself"),
         ("ocr_f:own:Colon", "colon"),
         ("ocr_f:own:Broken", "ZeroDivisionError"),
         ("ocr_f:own:missing", "has no attribute"),
