@@ -175,7 +175,8 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
         document = _anchored(document, base)
     replaced = _with_scale(document, dict(overrides or {}))
     spec = validated(Spec, {**document, **replaced}, origin, SpecError)
-    listed = {*map(name_of, spec.methods), *spec.metrics}
+    metrics = (metric if isinstance(metric, str) else metric.get("name", "") for metric in spec.metrics)
+    listed = {*map(name_of, spec.methods), *metrics}
     unknown = [name for name in spec.optional if name not in listed]
     if unknown and replaced.keys().isdisjoint(("methods", "metrics")):  # those named in a spec may be replaced
         hint = did_you_mean(unknown[0], listed, "the spec's methods and metrics")
