@@ -192,6 +192,11 @@ def crop_to_multiple(pixels: NDArray[Any], scale: int) -> NDArray[Any]:
     return pixels[: height - height % scale, : width - width % scale]
 
 
+def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Pixels in 0..255 of any type, rounded and clipped to 8 bits; those that have 8 are given as they are."""
+    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+
 def pixel_digest(pixels: NDArray[Any]) -> str:
     """Hex SHA-256 of shape, dtype and pixels: the same for equal images, whatever file they were stored in."""
     digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}".encode())

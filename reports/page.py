@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +23,7 @@ from .notes import problems
 from .provenance import provenance_lines
 from .ranks import rank_grids
 from .svg import spectrum_svg
+from .table_template import template_text
 
 _THUMBNAIL = 72
 """Pixels of a thumbnail's longer side."""
@@ -56,14 +56,14 @@ def to_html(
         images="data: file: 'self'" if linked else "data:",
         # A "<" in a name could end the script element; JSON has another spelling for it.
         gallery=Markup(json.dumps([_example(e, titles) for e in examples]).replace("<", "\\u003c")),
-        style=Markup(_part("page.css")),
-        script=Markup(_part("page.js")),
+        style=Markup(template_text("page.css")),
+        script=Markup(template_text("page.js")),
     )
 
 
 def to_index(title: str, entries: Sequence[IndexEntry]) -> str:
     """The page that leads to one leaderboard for each protocol."""
-    return _render("index.html.j2", title=title, entries=entries, style=Markup(_part("page.css")))
+    return _render("index.html.j2", title=title, entries=entries, style=Markup(template_text("page.css")))
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,8 @@ class IndexEntry:
 
 def _render(template: str, **values: object) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.from_string(_part(template)).render(**values)
+    text = environment.from_string(template_text(template)).render(**values)
     return "\n".join(map(plain, text.split("\n")))  # names may command the terminal that shows the page's source
-
-
-def _part(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _example(example: Example, titles: dict[str, tuple[str, int]]) -> dict[str, object]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ...datasets.card import card_ids, load_card
-from ...datasets.errors import UsageError
-from ...datasets.images import write_atomically
 from ...methods.reference import name_of
 from ...reports.board import (
     COST_COLUMNS,
@@ -22,26 +19,17 @@ from ...reports.board import (
     PROBLEM_COLUMNS,
     SCORE_COLUMNS,
     Board,
-    Example,
     RunRecord,
 )
 from ...reports.escaping import without_folders
 from ..metrics.metric import Metric
 from ..metrics.registry import metrics_of
-from ..store.images import Pixels
 from ..store.records import StoredMethod, StoredRun
-from ..store.store import Store, open_store
+from ..store.store import Store
 from .confidence_set import can_tell
 from .contests import Contest, contests
 from .published import with_published
 from .ranks import average_ranks
-
-FORMATS = ("md", "csv", "tex", "html")
-_EXAMPLES_PER_DATASET = 3
-
-
-class FormatError(UsageError, ValueError):
-    """A report format that does not exist."""
 
 
 def load_board(store: Store, *, title: str, published: bool = False) -> Board:
@@ -249,85 +237,3 @@ def _run_record(run: StoredRun, restored: dict[str, int], measured: dict[str, in
             "device": ", ".join(filter(None, [made.device, cores, threads, made.processor])),
         },
     )
-
-
-def load_examples(store: Store, board: Board, *, per_dataset: int = _EXAMPLES_PER_DATASET) -> list[Example]:
-    """Images for the gallery: the first ones of every dataset that every method restored, with their values."""
-    outputs = name_scales(store.outputs())
-    done = outputs[outputs["status"] == "done"]
-    scores = name_scales(store.scores()).dropna(subset=["value"])
-    examples = []
-    for (protocol, dataset), group in done.groupby(["protocol", "dataset"], sort=False):
-        methods = [name for name in board.methods["method"] if name in set(group["method"])]
-        complete = group.groupby("image", sort=False)["method"].nunique()
-        for image in complete.index[complete == complete.max()][:per_dataset]:
-            rows = group[group["image"] == image].drop_duplicates("method").set_index("method")
-            values = scores[
-                (scores["protocol"] == protocol) & (scores["dataset"] == dataset) & (scores["image"] == image)
-            ]
-            reference = rows["reference"].iloc[0]
-            examples.append(
-                Example(
-                    dataset=str(dataset),
-                    image=image,
-                    lq=shown_pixels(store.objects.get(_widest(store, rows["lq"]))),
-                    hr=None if reference is None else store.objects.get(reference),
-                    restored={name: store.objects.get(rows.loc[name, "sr"]) for name in methods if name in rows.index},
-                    values={
-                        name: dict(part.groupby("metric", sort=False)["value"].mean())
-                        for name, part in values.groupby("method", sort=False)
-                    },
-                )
-            )
-    return examples
-
-
-def _widest(store: Store, digests: pd.Series) -> str:
-    """Of the forms in which methods took this LQ (a Y plane, RGB), the one with most to see."""
-    found = [(store.objects.get(str(digest)).ndim, str(digest)) for digest in digests.unique()]
-    return max(found)[1]
-
-
-def shown_pixels(pixels: Pixels) -> Pixels:
-    """As an image of eight bits."""
-    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
-
-
-def write_reports(
-    root: Path, out: Path, formats: Sequence[str], *, title: str | None = None, published: bool = False,
-    tell: Callable[[str], None] = lambda text: None,
-) -> list[Path]:  # fmt: skip
-    """Write ``leaderboard.{md,csv,tex,html}`` from a store and return the paths.
-
-    ``published``: with what others published for the same datasets under the same protocols; ``tell`` hears which
-    datasets have nothing of it, and why.
-
-    Raises:
-        FormatError: a format that does not exist.
-        StoreError: no store there.
-    """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
-    with open_store(root) as store:
-        board = load_board(store, title=title or root.resolve().name, published=published)
-        for note in board.unpublished:
-            tell(f"no published values beside {note}")
-        return write_board(store, board, out, formats)
-
-
-def write_board(store: Store, board: Board, out: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Write ``leaderboard.{md,csv,tex,html}`` of a board and return the paths; images come from the board's store."""
-    from ...reports.page import to_html
-    from ...reports.tables import to_csv, to_latex, to_markdown
-
-    paths = []
-    for name in formats:
-        if name == "html":
-            text = to_html(board, load_examples(store, board))
-        else:
-            text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
-        path = out / f"leaderboard.{name}"
-        write_atomically(path, text.encode())
-        paths.append(path)
-    return paths

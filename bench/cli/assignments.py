@@ -1,4 +1,4 @@
-"""KEY=VALUE as several options of the command line take it."""
+"""KEY=VALUE, and names separated by commas, as several options of the command line take them."""
 
 from __future__ import annotations
 
@@ -30,3 +30,8 @@ def assignments(texts: Iterable[str] | None, option: str) -> dict[str, Any]:
             raise AssignmentError(f"{option} {text}: write KEY=VALUE")
         values[key] = read_yaml(value, f"{option} {key}", AssignmentError)
     return values
+
+
+def separated(text: str) -> list[str]:
+    """The names of a list that is separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .assignments import assignments
+from .assignments import assignments, separated
 from .terminal import say, say_left_out_of
 
 
@@ -27,8 +27,8 @@ def figures(
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
     """Draw figures as PDF and PNG. The same store gives the same bytes."""
-    from ..analysis.leaderboard import FormatError
     from ..publish.figures import write_figure_list, write_figures
+    from ..publish.formats import FormatError
 
     if from_list is not None:
         paths = write_figure_list(from_list, store, out)
@@ -39,8 +39,7 @@ def figures(
         options = {**assignments(override, "--set"), "columns": columns}
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
-        kinds = [name.strip() for name in kind.split(",") if name.strip()]
-        paths = write_figures(store, kinds, folder, options)
+        paths = write_figures(store, separated(kind), folder, options)
     for path in paths:
         say(path)
     if store is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .assignments import separated
 from .terminal import say, say_left_out, say_left_out_of
 
 StoreArgument = Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")]
@@ -29,13 +30,22 @@ def report(
     published: Annotated[
         bool, typer.Option("--published", help="Add what others published for the same datasets and protocols.")
     ] = False,
+    template: Annotated[
+        Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
+    ] = None,
 ) -> None:
     """Write the leaderboard: Markdown, CSV, LaTeX, one HTML page."""
-    from ..analysis.leaderboard import write_reports
+    from ..publish.leaderboards import write_reports
 
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    tell = partial(say, err=True)
-    for path in write_reports(store, out or store / "report", names, title=title, published=published, tell=tell):
+    for path in write_reports(
+        store,
+        out or store / "report",
+        separated(formats),
+        title=title,
+        published=published,
+        template=template,
+        tell=partial(say, err=True),
+    ):
         say(path)
     say_left_out_of(store)
 

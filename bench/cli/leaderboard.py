@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .assignments import separated
 from .terminal import say, say_left_out_of
 
 
@@ -28,13 +29,23 @@ def leaderboard(
     published: Annotated[
         bool, typer.Option("--published", help="Add published values for the same datasets and protocols.")
     ] = False,
+    template: Annotated[
+        Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
+    ] = None,
 ) -> None:
     """Write leaderboards with average ranks. Each protocol has its own; an index links them."""
     from ..publish.leaderboards import write_leaderboards
 
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    tell = partial(say, err=True)
-    for path in write_leaderboards(stores, out, names, title=title, images=images, published=published, tell=tell):
+    for path in write_leaderboards(
+        stores,
+        out,
+        separated(formats),
+        title=title,
+        images=images,
+        published=published,
+        template=template,
+        tell=partial(say, err=True),
+    ):
         say(path)
     for store in stores:
         say_left_out_of(store)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .assignments import separated
 from .terminal import plain_console
 
 
@@ -40,7 +41,7 @@ def score(
     from ..metrics.registry import get_metric
     from ..protocols import get_protocol
 
-    ids = [id.strip() for id in metrics.split(",") if id.strip()]
+    ids = separated(metrics)
     chosen = get_protocol(protocol, scale)
     rows = list(score_folders(sr, hr, chosen, ids, device=device, batch=batch))
     if per_image is not None:

@@ -139,7 +139,8 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
     """Print the tables and write the report from one board."""
 
     from ...reports.terminal import to_terminal
-    from ..analysis.leaderboard import load_board, write_board
+    from ..analysis.leaderboard import load_board
+    from ..publish.leaderboards import write_board
     from ..store.store import open_store
 
     console = plain_console()

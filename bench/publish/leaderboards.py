@@ -1,49 +1,117 @@
-"""Leaderboards of one or several stores: for each protocol a page with its tables, and an index that leads to them."""
+"""Leaderboards of one or several stores: one of all protocols, or a page for each and an index that leads to them."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ...datasets.images import write_atomically, write_png
-from ...reports.board import Board, Example, Link, Spectrum, images_text
+from ...datasets.images import write_atomically
+from ...reports.board import Board, Link, Spectrum, images_text
 from ...reports.page import IndexEntry, to_html, to_index
-from ...reports.tables import to_csv, to_latex, to_markdown
-from ..analysis.leaderboard import FORMATS, FormatError, left_out, load_board, name_scales, shown_pixels
+from ..analysis.leaderboard import left_out, load_board
 from ..analysis.spectra import FREQUENCIES, mean_log_ratios
 from ..store.images import StoreError
-from ..store.merge import link_or_copy, merge_stores
+from ..store.merge import merge_stores
 from ..store.store import Store, open_store
+from .formats import FORMATS, TableFormats, table_formats
+from .gallery import Gallery, examples
 
 IMAGES = 100
-"""Images of each dataset in a gallery."""
+"""Images of each dataset in the gallery of a protocol's page."""
 _DECIBEL = 10 / np.log(10)
 
 
-def write_leaderboards(
-    roots: Sequence[Path], out: Path, formats: Sequence[str] = FORMATS, *, title: str | None = None,
-    images: int = IMAGES, published: bool = False, tell: Callable[[str], None] = lambda text: None,
-) -> list[Path]:  # fmt: skip
-    """Write ``PROTOCOL.{md,csv,tex,html}`` for each protocol and ``index.html``, and return the paths.
+@dataclass(frozen=True)
+class Page:
+    """What an HTML page has beside the board's tables."""
 
-    Full images go to ``out/images`` (linked where the disk allows it), thumbnails into the pages. ``published`` adds
-    what others published for the same datasets under the same protocols; ``tell`` hears which have nothing of it,
-    and why.
+    gallery: Gallery = field(default_factory=Gallery)
+    spectra: Sequence[Spectrum] = ()
+    links: Sequence[Link] = ()
+    """The pages of the same set, this one included."""
+
+
+def write_reports(
+    root: Path,
+    out: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    title: str | None = None,
+    published: bool = False,
+    template: Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` of all protocols of a store.
+
+    Args:
+        root: folder of the store.
+        out: folder for the files.
+        formats: of ``FORMATS``.
+        title: of tables and page; default: the store's name.
+        published: add what others published for the same datasets under the same protocols.
+        template: file or folder of templates that take the place of the shipped ones.
+        tell: is told which datasets have nothing published, and why.
+
+    Returns:
+        The files.
 
     Raises:
-        FormatError: a format that does not exist.
+        FormatError: a format that does not exist, or a template that cannot be used.
+        StoreError: no store there.
+    """
+    checked = table_formats(formats, template)
+    with open_store(root) as store:
+        board = load_board(store, title=title or root.resolve().name, published=published)
+        for note in board.unpublished:
+            tell(f"no published values beside {note}")
+        return write_board(store, board, out, checked)
+
+
+def write_board(store: Store, board: Board, out: Path, formats: TableFormats | None = None) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` of a board; images come from the board's store."""
+    return _write(store, board, out / "leaderboard", formats or table_formats(), Page())
+
+
+def write_leaderboards(
+    roots: Sequence[Path],
+    out: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    title: str | None = None,
+    images: int = IMAGES,
+    published: bool = False,
+    template: Path | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> list[Path]:
+    """Write ``PROTOCOL.{md,csv,tex,html}`` for each protocol of one or several stores, and ``index.html``.
+
+    Full images go to ``out/images`` (linked where the disk allows it), thumbnails into the pages.
+
+    Args:
+        roots: folders of the stores.
+        out: folder for the files.
+        formats: of ``FORMATS``.
+        title: of all pages; default: the stores' names.
+        images: of each dataset in a page's gallery.
+        published: add what others published for the same datasets under the same protocols.
+        template: file or folder of templates that take the place of the shipped ones.
+        tell: is told which datasets have nothing published, and why.
+
+    Returns:
+        The files; images are not among them.
+
+    Raises:
+        FormatError: a format that does not exist, or a template that cannot be used.
         MergeError: stores that contradict each other.
         StoreError: no store there, or an empty one.
     """
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise FormatError(f"unknown report format '{unknown[0]}' (known: {', '.join(FORMATS)})")
+    checked = table_formats(formats, template)
     with ExitStack() as stack:
         root = roots[0]
         if len(roots) > 1:
@@ -51,15 +119,16 @@ def write_leaderboards(
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out, prefix=".merged-")))
             merge_stores(roots, root)
         store = stack.enter_context(open_store(root))
-        name = title or " + ".join(one.resolve().name for one in roots)
-        board = load_board(store, title=name, published=published)
+        board = load_board(
+            store, title=title or " + ".join(place.resolve().name for place in roots), published=published
+        )
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
         if len(roots) > 1:  # merging takes along what is current alone
             board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"])))
         for note in board.unpublished:
             tell(f"no published values beside {note}")
-        return _write(store, board, out, formats, images)
+        return _write_by_protocol(store, board, out, checked, images)
 
 
 def _left_out(roots: Sequence[Path], datasets: set[str]) -> pd.DataFrame:
@@ -72,26 +141,36 @@ def _left_out(roots: Sequence[Path], datasets: set[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _write(store: Store, board: Board, out: Path, formats: Sequence[str], images: int) -> list[Path]:
+def _write_by_protocol(store: Store, board: Board, out: Path, formats: TableFormats, images: int) -> list[Path]:
+    """A page for each protocol, and the index."""
     protocols = [str(name) for name in board.scores["protocol"].unique()]
+    with_pages = "html" in formats.names
+    spectra = _spectra(store, [str(name) for name in board.methods["method"]]) if with_pages else {}
     paths, entries = [], []
-    spectra = _spectra(store, [str(name) for name in board.methods["method"]]) if "html" in formats else {}
     for protocol in protocols:
-        ours = of_protocol(board, protocol)
+        own = of_protocol(board, protocol)
         links = [Link(name, f"{_stem(name)}.html", name == protocol) for name in protocols]
-        for name in formats:
-            if name == "html":
-                examples = _examples(store, ours, protocol, out, images)
-                text = to_html(ours, examples, spectra=spectra.get(protocol, ()), links=links)
-            else:
-                text = {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](ours)
-            path = out / f"{_stem(protocol)}.{name}"
-            write_atomically(path, text.encode())
-            paths.append(path)
-        entries.append(_entry(ours, protocol, formats))
-    if "html" in formats:
+        page = Page(Gallery(images, out), spectra.get(protocol, ()), links)
+        paths += _write(store, own, out / _stem(protocol), formats, page)
+        entries.append(_entry(own, protocol, formats.names))
+    if with_pages:
         write_atomically(out / "index.html", to_index(board.title, entries).encode())
         paths.append(out / "index.html")
+    return paths
+
+
+def _write(store: Store, board: Board, stem: Path, formats: TableFormats, page: Page) -> list[Path]:
+    """Write one board in every format: the only place where tables and pages become files."""
+    paths = []
+    for name in formats.names:
+        if name == "html":
+            shown = examples(store, board, page.gallery)
+            text = to_html(board, shown, spectra=page.spectra, links=page.links)
+        else:
+            text = formats.render(name, board)
+        path = stem.with_name(f"{stem.name}.{name}")
+        write_atomically(path, text.encode())
+        paths.append(path)
     return paths
 
 
@@ -144,78 +223,6 @@ def _spectra(store: Store, order: Sequence[str]) -> dict[str, list[Spectrum]]:
         ratios = {name: methods[name] * _DECIBEL for name in order if name in methods}
         found.setdefault(protocol, []).append(Spectrum(dataset, FREQUENCIES, ratios))
     return found
-
-
-def _examples(store: Store, board: Board, protocol: str, out: Path, most: int) -> list[Example]:
-    """The first images of every dataset, those that most methods restored before the others; full images are linked."""
-    outputs, scores = name_scales(store.outputs()), name_scales(store.scores())
-    outputs = outputs[(outputs["protocol"] == protocol) & (outputs["status"] == "done")]
-    outputs = outputs.drop_duplicates(["dataset", "image", "method"])
-    chosen = {
-        (str(dataset), str(image))
-        for dataset, group in outputs.groupby("dataset", sort=False)
-        for image in _chosen(group, most)
-    }
-    places = pd.MultiIndex.from_frame(scores[["dataset", "image"]])
-    scores = scores[(scores["protocol"] == protocol) & scores["value"].notna() & places.isin(chosen)]
-    values = scores.groupby(["dataset", "image", "method", "metric"], sort=False)["value"].mean()
-    by_image: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    ranked = {str(id): place for place, id in enumerate(board.metrics["metric"])}
-    found = sorted(zip(values.index, values.to_numpy(), strict=True), key=lambda item: ranked[item[0][3]])
-    for (dataset, image, method, metric), value in found:
-        by_image.setdefault((dataset, image), {}).setdefault(method, {})[metric] = float(value)
-    order = {str(name): place for place, name in enumerate(board.methods["method"])}
-    examples = []
-    for dataset, group in outputs.groupby("dataset", sort=False):
-        for image, rows in group[group["image"].isin(_chosen(group, most))].groupby("image"):
-            examples.append(_example(store, out, str(dataset), str(image), rows, by_image, order))
-    return examples
-
-
-def _chosen(outputs: pd.DataFrame, most: int) -> list[str]:
-    counts = outputs.groupby("image", sort=False)["method"].nunique()
-    return [str(image) for image in counts.sort_values(ascending=False, kind="stable").index[:most]]
-
-
-def _example(
-    store: Store, out: Path, dataset: str, image: str, rows: pd.DataFrame,
-    values: Mapping[tuple[str, str], Mapping[str, Mapping[str, float]]], order: Mapping[str, int],
-) -> Example:  # fmt: skip
-    restored = sorted(zip(rows["method"], rows["sr"], strict=True), key=lambda item: order[str(item[0])])
-    reference = rows["reference"].iloc[0]
-    reference = None if pd.isna(reference) else str(reference)
-    truth = store.objects.get(reference or str(restored[0][1]))
-    own = values.get((dataset, image), {})
-    return Example(
-        dataset, image,
-        lq=_link_lq(store, out, [str(digest) for digest in rows["lq"].unique()]),
-        hr=None if reference is None else _link(store, out, reference),
-        restored={str(name): _link(store, out, str(digest)) for name, digest in restored},
-        values={name: own[name] for name, _ in restored if name in own},
-        size=(truth.shape[1], truth.shape[0]),
-        thumbnail=truth,
-    )  # fmt: skip
-
-
-def _link(store: Store, out: Path, digest: str) -> str:
-    """Put an image beside the pages and return its relative address."""
-    source = store.objects.path(digest)
-    if source is None or source.suffix != ".png":
-        raise StoreError(f"{store.root}: image {digest} is missing; run again to restore it")
-    (out / "images").mkdir(parents=True, exist_ok=True)
-    link_or_copy(source, out / "images" / source.name)
-    return f"images/{source.name}"
-
-
-def _link_lq(store: Store, out: Path, digests: Sequence[str]) -> str:
-    """Of the forms in which methods took this LQ (a float Y plane, RGB), one that a browser can show."""
-    for digest in digests:
-        path = store.objects.path(digest)
-        if path is not None and path.suffix == ".png":
-            return _link(store, out, digest)
-    name = f"images/{digests[0]}.png"
-    write_png(out / name, shown_pixels(store.objects.get(digests[0])))
-    return name
 
 
 def _stem(protocol: str) -> str:

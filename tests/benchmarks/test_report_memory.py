@@ -24,7 +24,7 @@ import json, resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
 if sys.argv[2] == "report":
-    from asasr_bench.bench.analysis.leaderboard import write_reports
+    from asasr_bench.bench.publish.leaderboards import write_reports
     write_reports(Path(sys.argv[1]), Path(sys.argv[1]) / "report", ("md", "csv", "tex", "html"))
 else:
     from asasr_bench.bench.publish.leaderboards import write_leaderboards

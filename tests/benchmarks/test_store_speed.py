@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.analysis.leaderboard import write_reports
+from asasr_bench.bench.publish.leaderboards import write_reports
 from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench import evaluate
-from asasr_bench.bench.analysis.leaderboard import write_reports
+from asasr_bench.bench.publish.leaderboards import write_reports
 from asasr_bench.datasets.images import write_png
 from numpy.typing import NDArray
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ....datasets.names import did_you_mean
 from ....datasets.strict import Strict, validated
-from ...analysis.leaderboard import FormatError
+from ..formats import FormatError
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
 Number = Annotated[float, Field(strict=False)]

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ....datasets.images import to_uint8
 from ....reports.figures.crops import Box, Version, crops_figure, telling_box
 from ....reports.figures.spectrum import spectra_2d_figure
 from ....reports.grid import number
@@ -17,6 +18,7 @@ from ...metrics.metric_input import MetricInput
 from ...metrics.spectrum import power_spectrum
 from ...protocols import recorded_protocol
 from ...store.images import StoreError
+from ..gallery import choose_lq
 from .data import Material, Part
 from .options import CropsOptions, Spectrum2dOptions
 
@@ -103,12 +105,12 @@ def _pictures(
             by_method = ours.set_index("method")
             names = [name for name in part.methods if name in by_method.index]
             reference = ours["reference"].iloc[0]
-            lqs = {digest: objects.get(str(digest)) for digest in ours["lq"].unique()}
+            lqs = {str(digest): objects.get(str(digest)) for digest in ours["lq"].unique()}
             yield (
                 part,
                 Picture(
                     str(image),
-                    _eight_bit(max(lqs.values(), key=lambda pixels: pixels.ndim)),
+                    to_uint8(lqs[choose_lq(lqs)]),
                     None if reference is None else objects.get(str(reference)),
                     {name: objects.get(str(by_method.loc[name, "sr"])) for name in names},
                     {name: lqs[by_method.loc[name, "lq"]] for name in names},
@@ -117,10 +119,6 @@ def _pictures(
     lost = [image for image in options.images if image not in found]
     if lost:
         raise StoreError(f"{material.store.root}: no method restored an image '{lost[0]}' of these datasets")
-
-
-def _eight_bit(pixels: NDArray[np.generic]) -> Pixels:
-    return pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels), 0, 255).astype(np.uint8)  # type: ignore
 
 
 def _values(material: Material, part: Part, image: str) -> dict[tuple[str, str], float]:

@@ -13,9 +13,9 @@ from ....datasets.images import write_atomically
 from ....datasets.names import did_you_mean
 from ....datasets.strict import read_file, read_yaml
 from ....reports.figures.style import render
-from ...analysis.leaderboard import FormatError
 from ...store.images import StoreError
 from ...store.store import open_store
+from ..formats import FormatError
 from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .data import Material

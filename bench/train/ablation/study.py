@@ -12,13 +12,14 @@ import pandas as pd
 from ....datasets.images import write_atomically
 from ....reports.ablation import effects_markdown, gaps_markdown
 from ....reports.tables import csv_text
-from ...analysis.leaderboard import name_scales, write_reports
+from ...analysis.leaderboard import name_scales
 from ...execute.executors.executor import never
 from ...execute.prepare_inputs import Progress
 from ...execute.run import Summary, run
 from ...metrics.metric import Metric
 from ...metrics.registry import metrics_of, stored_id
 from ...publish.figures import write_figures
+from ...publish.leaderboards import write_reports
 from ...spec import Spec
 from ...store.store import open_store
 from .arms import HELD_OUT, Workshop, held_out_images, trained_folder

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.bench.analysis import leaderboard
-from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
+from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.drift.baseline import write_baseline
 from asasr_bench.bench.publish.figures.comparisons import cost, sensitivity
 from asasr_bench.bench.publish.figures.data import Material
 from asasr_bench.bench.publish.figures.options import parse_options
-from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
+from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards, write_reports
 from asasr_bench.bench.store.checksums import score_checksum
 from asasr_bench.bench.store.merge import merge_stores
 from asasr_bench.bench.store.records import SetImage

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.analysis.leaderboard import FormatError
 from asasr_bench.bench.publish.figures import write_figure_list, write_figures
 from asasr_bench.bench.publish.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.publish.figures.curves import curves, groups
@@ -15,6 +14,7 @@ from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, pars
 from asasr_bench.bench.publish.figures.pictures import crops
 from asasr_bench.bench.publish.figures.spectra import spectrum
 from asasr_bench.bench.publish.figures.trainings import read_log
+from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.figures.crops import telling_box

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from asasr_bench.bench.analysis.compare import ComparisonError, compare_methods
 from asasr_bench.bench.analysis.contests import contests
-from asasr_bench.bench.analysis.leaderboard import load_board, name_scales, write_reports
+from asasr_bench.bench.analysis.leaderboard import load_board, name_scales
 from asasr_bench.bench.analysis.ranks import average_ranks, ranks
 from asasr_bench.bench.analysis.spectra import log_profiles, mean_log_ratios
 from asasr_bench.bench.metrics.card import MetricCard
 from asasr_bench.bench.metrics.shipped import shipped_metrics
-from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards
+from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards, write_reports
 from asasr_bench.bench.store.checksums import score_checksum
 from asasr_bench.bench.store.merge import MergeError, merge_stores
 from asasr_bench.bench.store.store import open_store

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
+from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.drift.baseline import write_baseline
 from asasr_bench.bench.execute.prepare_inputs import StoppedError
 from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.plan.declare import identity_of
+from asasr_bench.bench.publish.leaderboards import write_reports
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.bench.store.metric_cards import card_of
 from asasr_bench.bench.store.store import open_store

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench.analysis.leaderboard import load_board, write_reports
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.publish.leaderboards import write_reports
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import SCHEMA_VERSION, open_store
 

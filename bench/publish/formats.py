@@ -1,0 +1,84 @@
+"""In which formats a leaderboard is written, and by which templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...datasets.errors import UsageError
+from ...datasets.strict import read_file
+from ...reports.board import Board
+from ...reports.table_template import TEMPLATE_FORMATS, TableTemplate, TableTemplateError
+from ...reports.tables import to_csv, to_latex, to_markdown
+
+FORMATS = ("md", "csv", "tex", "html")
+
+
+class FormatError(UsageError, ValueError):
+    """A format, a template or a kind of figure that does not exist or cannot be used."""
+
+
+@dataclass(frozen=True)
+class TableFormats:
+    """Formats to write, checked, and the user's templates for some of them."""
+
+    names: tuple[str, ...] = FORMATS
+    templates: tuple[tuple[Path, TableTemplate], ...] = ()
+    """Files that replace the shipped templates, at most one for each format."""
+
+    def render(self, name: str, board: Board) -> str:
+        """A board as ``md``, ``csv`` or ``tex``.
+
+        Raises:
+            FormatError: a user's template asks for what a board does not have.
+        """
+        for path, template in self.templates:
+            if template.format == name:
+                try:
+                    return template.render(board)
+                except TableTemplateError as error:
+                    raise _broken(path, error) from None
+        return {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
+
+
+def table_formats(names: Sequence[str] = FORMATS, template: Path | None = None) -> TableFormats:
+    """Check formats and read templates, before anything else is done.
+
+    ``template``: a file ``*.md.j2`` or ``*.tex.j2``, or a folder with ``leaderboard.md.j2``, ``leaderboard.tex.j2`` or
+    both; what it has takes the place of the shipped ones.
+
+    Raises:
+        FormatError: an unknown format, or no template there that fits one.
+    """
+    for name in names:
+        if name not in FORMATS:
+            raise FormatError(f"unknown report format '{name}' (known: {', '.join(FORMATS)})")
+    templates = () if template is None else _templates(template)
+    if template is not None and not any(own.format in names for _, own in templates):
+        written = ", ".join(own.format for _, own in templates)
+        raise FormatError(f"{template}: is a template of {written}, which is not among the formats to write")
+    return TableFormats(tuple(names), templates)
+
+
+def _templates(place: Path) -> tuple[tuple[Path, TableTemplate], ...]:
+    templates = []
+    for format in TEMPLATE_FORMATS:
+        path = place / f"leaderboard.{format}.j2" if place.is_dir() else place
+        if path.name.endswith(f".{format}.j2") and (path == place or path.exists()):
+            template = TableTemplate(format, read_file(path, FormatError))
+            try:
+                template.check()
+            except TableTemplateError as error:
+                raise _broken(path, error) from None
+            templates.append((path, template))
+    if not templates:
+        wanted = " or ".join(
+            f"{'leaderboard' if place.is_dir() else 'NAME'}.{format}.j2" for format in TEMPLATE_FORMATS
+        )
+        raise FormatError(f"{place}: no template of tables; it is called {wanted} (docs/reports.md)")
+    return tuple(templates)
+
+
+def _broken(path: Path, error: TableTemplateError) -> FormatError:
+    return FormatError(f"{path}, {error}; docs/reports.md tells what a template is given")

@@ -1,0 +1,112 @@
+"""The images that a page shows: LQ, what every method restored, and HR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...datasets.images import to_uint8, write_png
+from ...reports.board import Board, Example, Shown
+from ..analysis.leaderboard import name_scales
+from ..store.images import Pixels, StoreError
+from ..store.merge import link_or_copy
+from ..store.store import Store
+
+Values = Mapping[str, Mapping[str, float]]
+"""Method to metric to value."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """How many images a page shows, and where they are."""
+
+    images: int = 3
+    """Of each dataset and protocol."""
+    folder: Path | None = None
+    """The page's folder: full images go to ``images/`` in it, thumbnails into the page. None: all is in the page."""
+
+
+def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
+    """The first images of every dataset, those that most methods restored before the others; of seeds the first."""
+    outputs = name_scales(store.outputs())
+    outputs = outputs[(outputs["status"] == "done") & outputs["method"].isin(board.methods["method"])]
+    outputs = outputs.drop_duplicates(["protocol", "dataset", "image", "method"])
+    chosen = {
+        (str(protocol), str(dataset), str(image)): rows
+        for (protocol, dataset), group in outputs.groupby(["protocol", "dataset"], sort=False)
+        if (protocol, dataset) in board.rules
+        for image, rows in _first(group, gallery.images)
+    }
+    values = _values(store, board, chosen)
+    return [_example(store, board, gallery, place, rows, values.get(place, {})) for place, rows in chosen.items()]
+
+
+def _first(outputs: pd.DataFrame, most: int) -> Iterator[tuple[object, pd.DataFrame]]:
+    """At most so many images of one dataset, in their order."""
+    counts = outputs.groupby("image", sort=False)["method"].nunique()
+    images = counts.sort_values(ascending=False, kind="stable").index[:most]
+    yield from outputs[outputs["image"].isin(images)].groupby("image", sort=False)
+
+
+def _values(
+    store: Store, board: Board, chosen: Mapping[tuple[str, str, str], object]
+) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
+    """Values of each image, averaged over seeds; metrics in the order of the tables."""
+    scores = name_scales(store.scores())
+    places = pd.MultiIndex.from_frame(scores[["protocol", "dataset", "image"]])
+    scores = scores[places.isin(list(chosen)) & scores["value"].notna()]
+    means = scores.groupby(["protocol", "dataset", "image", "method", "metric"], sort=False)["value"].mean()
+    order = {str(metric): place for place, metric in enumerate(board.metrics["metric"])}
+    by_image: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
+    rows = zip(means.index, means.to_numpy(), strict=True)
+    for (*place, method, metric), value in sorted(rows, key=lambda row: order[row[0][-1]]):
+        protocol, dataset, image = map(str, place)
+        by_image.setdefault((protocol, dataset, image), {}).setdefault(method, {})[metric] = float(value)
+    return by_image
+
+
+def _example(
+    store: Store, board: Board, gallery: Gallery, place: tuple[str, str, str], rows: pd.DataFrame, values: Values
+) -> Example:
+    digests = dict(zip(rows["method"], rows["sr"].astype(str), strict=True))
+    restored = {str(name): digests[name] for name in board.methods["method"] if name in digests}
+    reference = rows["reference"].iloc[0]
+    hr = None if pd.isna(reference) else str(reference)
+    lq = [str(digest) for digest in rows["lq"].unique()]
+    if len(lq) > 1:
+        lq = [choose_lq({digest: store.objects.get(digest) for digest in lq})]
+    thumbnail = None if gallery.folder is None else store.objects.get(hr or next(iter(restored.values())))
+    return Example(
+        place[1],
+        place[2],
+        lq=_shown(store, lq[0], gallery),
+        hr=None if hr is None else _shown(store, hr, gallery),
+        restored={name: _shown(store, digest, gallery) for name, digest in restored.items()},
+        values={name: values[name] for name in restored if name in values},
+        size=None if thumbnail is None else (thumbnail.shape[1], thumbnail.shape[0]),
+        thumbnail=thumbnail,
+    )
+
+
+def choose_lq(forms: Mapping[str, Pixels]) -> str:
+    """Of the forms in which methods took one LQ, by digest: colour before a Y plane, 8 bits before float."""
+    return max(forms, key=lambda digest: (forms[digest].ndim, forms[digest].dtype == np.uint8))
+
+
+def _shown(store: Store, digest: str, gallery: Gallery) -> Shown:
+    """An image's pixels with 8 bits, or the relative address of a file that a browser can show."""
+    if gallery.folder is None:
+        return to_uint8(store.objects.get(digest))
+    source, address = store.objects.path(digest), f"images/{digest}.png"
+    if source is None:
+        raise StoreError(f"{store.root}: image {digest} is missing; run again to restore it")
+    (gallery.folder / "images").mkdir(parents=True, exist_ok=True)
+    if source.suffix == ".png":
+        link_or_copy(source, gallery.folder / address)
+    else:
+        write_png(gallery.folder / address, to_uint8(store.objects.get(digest)))
+    return address
