@@ -113,7 +113,7 @@ def _pictures(
                     to_uint8(lqs[choose_lq(lqs)]),
                     None if reference is None else objects.get(str(reference)),
                     {name: objects.get(str(by_method.loc[name, "sr"])) for name in names},
-                    {name: lqs[by_method.loc[name, "lq"]] for name in names},
+                    {name: lqs[str(by_method.loc[name, "lq"])] for name in names},
                 ),
             )
     lost = [image for image in options.images if image not in found]

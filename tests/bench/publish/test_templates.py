@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from asasr_bench.bench.publish.formats import FormatError, table_formats
 from asasr_bench.bench.publish.leaderboards import write_leaderboards, write_reports
-from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.table_template import TEMPLATE_FORMATS, template_text
 
 DOCS = Path(__file__).parents[3] / "docs" / "reports.md"
@@ -88,9 +88,9 @@ def test_a_method_with_images_and_no_score_is_not_in_the_gallery(
 ) -> None:
     """HR, where no metric is bounded by it: it was restored, and no table shows it."""
     root = make_store(tmp_path / "s")
-    with open_store(root, write=True) as store:
-        store.query("DELETE FROM cells WHERE output IN (SELECT id FROM outputs WHERE method = 'net-4')")
-        assert "net-4" in set(store.outputs()["method"])
+    with sqlite3.connect(root / "store.sqlite") as database:
+        lost = "SELECT id FROM outputs WHERE method = 'net-4'"
+        assert database.execute(f"DELETE FROM cells WHERE output IN ({lost})").rowcount > 0
     paths = write_leaderboards([root], tmp_path / "site", ("html",))
     page = paths[0].read_text()
     assert '"name": "net-2"' in page
