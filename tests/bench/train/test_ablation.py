@@ -98,7 +98,7 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     with pytest.raises(MissingArmError, match=r"prior is not trained .* run without --no-train"):
         ablate("--no-train")
     part = ablate("--arm", "prior", "--arm", "plain")
-    assert [line for line in part.splitlines() if "training" in line] == [
+    assert [line for line in part.splitlines() if line.startswith("training: ")] == [
         "training: prior",
         "training: arm plain, seed 0",
     ]
@@ -129,7 +129,7 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
 
     more = {**STUDY, "arms": {**STUDY["arms"], "wide": {"preference.beta": 20}}}  # type: ignore[dict-item]
     study.write_text(yaml.safe_dump(more, sort_keys=False))
-    assert [line for line in ablate().splitlines() if "training" in line] == ["training: arm wide, seed 0"]
+    assert [line for line in ablate().splitlines() if line.startswith("training: ")] == ["training: arm wide, seed 0"]
 
     # Another study on what this one trained, measured on the photo that is held out.
     (prior,), (adversary,) = (list((tmp_path / "out" / name).iterdir()) for name in ("priors", "adversaries"))
@@ -140,7 +140,7 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
               "arms": arms, "evaluation": kept}  # fmt: skip
     study.write_text(yaml.safe_dump(second, sort_keys=False))
     told = ablate("--out", str(tmp_path / "second"), "--seed", "3").splitlines()
-    assert [line for line in told if "training" in line] == ["training: arm full, seed 0"]
+    assert [line for line in told if line.startswith("training: ")] == ["training: arm full, seed 0"]
     with open_store(tmp_path / "second" / "store") as store:
         assert set(store.scores()["dataset"]) == {"held-out"}
         assert len(set(store.scores()["image"])) == 1
