@@ -8,18 +8,12 @@ from math import ceil, floor, log10
 import numpy as np
 
 from .board import Spectrum
+from .palette import line_styles
 
 WIDTH, HEIGHT = 640, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 34
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#888888")
-_DASHES = ("", "6 3", "2 2", "8 3 2 3")
 _FIRST = 0.01
 """Lowest frequency shown."""
-
-
-def look(number: int) -> tuple[str, str]:
-    """Colour and dashes of a method by its place."""
-    return _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]
 
 
 def spectrum_svg(spectrum: Spectrum) -> str:
@@ -50,12 +44,12 @@ def spectrum_svg(spectrum: Spectrum) -> str:
         at, foot = x(log10(frequency)), HEIGHT - _BOTTOM
         parts.append(f'<path class="tick" d="M{at:.1f} {_TOP}V{foot}"/>'
                      f'<text x="{at:.1f}" y="{foot + 14}" text-anchor="middle">{frequency:g}</text>')  # fmt: skip
-    for number, (name, ratio) in enumerate(zip(spectrum.ratios, values, strict=True)):
-        colour, dashes = look(number)
+    styles = line_styles(list(spectrum.ratios))
+    for (name, style), ratio in zip(styles.items(), values, strict=True):
         points = " ".join(f"{x(f):.1f},{y(v):.1f}" for f, v in zip(frequencies, ratio, strict=True))
         parts.append(
             f'<g data-method="{escape(name)}"><title>{escape(name)}</title><polyline points="{points}"'
-            f' stroke="{colour}" stroke-dasharray="{dashes}"/></g>'
+            f' stroke="{style.colour}" stroke-dasharray="{style.dashes}"/></g>'
         )
     parts.append(f'<text x="{(_LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" text-anchor="middle">frequency / Nyquist</text>')
     return "".join([*parts, "</svg>"])

@@ -9,8 +9,9 @@ from math import isfinite
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..palette import LineStyle
 from .curves import AxisLabel
-from .style import Look, Width, new_figure, paper, tidy
+from .style import Width, new_figure, paper, tidy
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,12 @@ class Bar:
 
 
 def bars_figure(
-    panels: Sequence[tuple[AxisLabel, Sequence[Bar]]], title: str, look: Mapping[str, Look], width: Width,
+    panels: Sequence[tuple[AxisLabel, Sequence[Bar]]],
+    title: str,
+    styles: Mapping[str, LineStyle],
+    width: Width,
     height: float | None = None,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Panels below each other, or side by side on two columns; the axis is cut to the values, as its ticks say."""
     rows = -(-len(panels) // (2 if width == 1 else 4))
     columns = -(-len(panels) // rows)
@@ -38,16 +42,16 @@ def bars_figure(
         figure = new_figure(width, height or rows * (0.7 + 0.2 * names) + 0.3)
         places = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, (label, bars) in zip(places, panels, strict=False):
-            _draw(axes, label, bars, look)
+            _draw(axes, label, bars, styles)
         for axes in places[len(panels) :]:
             axes.set_visible(False)
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
     return figure
 
 
-def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], look: Mapping[str, Look]) -> None:
+def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], styles: Mapping[str, LineStyle]) -> None:
     places = range(len(bars))
-    axes.barh(places, [bar.value for bar in bars], color=[look[bar.name].colour for bar in bars], height=0.7)
+    axes.barh(places, [bar.value for bar in bars], color=[styles[bar.name].colour for bar in bars], height=0.7)
     for place, bar in zip(places, bars, strict=True):
         if isfinite(bar.low) and isfinite(bar.high):
             axes.plot([bar.low, bar.high], [place, place], color="black", linewidth=0.9)

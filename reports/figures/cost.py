@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from ..palette import LineStyle
 from .curves import AxisLabel
-from .style import Look, Width, new_figure, paper, tidy
+from .style import Width, new_figure, paper, tidy
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,26 @@ class CostPoint:
 
 
 def cost_figure(
-    points: Sequence[CostPoint], cost: str, value: AxisLabel, title: str, look: Mapping[str, Look], width: Width,
+    points: Sequence[CostPoint],
+    cost: str,
+    value: AxisLabel,
+    title: str,
+    styles: Mapping[str, LineStyle],
+    width: Width,
     height: float | None = None,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Cost on a logarithmic axis; every point carries its name."""
     with paper():
         figure = new_figure(width, height or 2.5)
         axes = figure.subplots()
         middle = sorted(point.cost for point in points)[len(points) // 2]
         for point in points:
-            one = look[point.name]
-            axes.plot(point.cost, point.value, marker=one.marker, color=one.colour, linestyle="none")
+            style = styles[point.name]
+            axes.plot(point.cost, point.value, marker=style.marker, color=style.colour, linestyle="none")
             right = point.cost <= middle
             axes.annotate(
                 point.name, (point.cost, point.value), xytext=(4 if right else -4, 3), textcoords="offset points",
-                fontsize=6.5, color=one.colour, ha="left" if right else "right",
+                fontsize=6.5, color=style.colour, ha="left" if right else "right",
             )  # fmt: skip
         axes.set_xscale("log")
         if value.ideal is not None:

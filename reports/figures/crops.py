@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from .style import COLOURS, INCHES, Width, paper
+from ..palette import COLOURS
+from .style import INCHES, Width, paper
 
 Pixels = NDArray[np.uint8]
 _BOXES = (COLOURS[1], COLOURS[5], COLOURS[2], COLOURS[4])
@@ -42,9 +43,14 @@ class Version:
 
 
 def crops_figure(
-    whole: Pixels, versions: Sequence[Version], boxes: Sequence[Box], title: str, width: Width,
-    height: float | None = None, columns: int | None = None,
-) -> Figure:  # fmt: skip
+    whole: Pixels,
+    versions: Sequence[Version],
+    boxes: Sequence[Box],
+    title: str,
+    width: Width,
+    height: float | None = None,
+    columns: int | None = None,
+) -> Figure:
     """HR with its boxes at the left, above everything on one column; crops of all versions, LQ's enlarged by nearest.
 
     Args:
@@ -120,7 +126,7 @@ def _cut(pixels: Pixels, box: Box, whole: tuple[int, int]) -> Pixels:
     return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
-def telling_box(versions: Sequence[Pixels], side: int) -> Box:
+def most_different_box(versions: Sequence[Pixels], side: int) -> Box:
     """The square of ``side`` pixels, on a grid of half its side, where versions of one size differ most."""
     planes = np.stack([np.asarray(one, dtype=np.float32).reshape(*one.shape[:2], -1).mean(-1) for one in versions])
     spread = planes.std(axis=0)

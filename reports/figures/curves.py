@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from .style import Look, Width, new_figure, paper, tidy
+from ..palette import LineStyle
+from .style import Width, new_figure, paper, tidy
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,15 @@ class AxisLabel:
 
 
 def curves_figure(
-    curves: Sequence[Curve], x: AxisLabel, y: Sequence[AxisLabel], title: str, look: Mapping[str, Look], width: Width,
-    height: float | None = None, legend: bool = True,
-) -> Figure:  # fmt: skip
+    curves: Sequence[Curve],
+    x: AxisLabel,
+    y: Sequence[AxisLabel],
+    title: str,
+    styles: Mapping[str, LineStyle],
+    width: Width,
+    height: float | None = None,
+    legend: bool = True,
+) -> Figure:
     """One panel for each ``y``; panels stand side by side on two columns, else below each other."""
     rows, columns = (1, len(y)) if width == 2 else (len(y), 1)
     with paper():
@@ -43,7 +50,7 @@ def curves_figure(
         panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for number, (panel, label) in enumerate(zip(panels, y, strict=True)):
             for curve in curves:
-                _draw(panel, curve, number, look[curve.name])
+                _draw(panel, curve, number, styles[curve.name])
             panel.set_xlabel(x.text)
             panel.set_ylabel(label.text)
             if label.ideal is not None:
@@ -56,17 +63,17 @@ def curves_figure(
             handles, names = panels[0].get_legend_handles_labels()
             figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
         figure.suptitle(title, x=0.01, ha="left", fontsize=8)
-        _label(figure, list(panels), curves, look)
+        _label(figure, list(panels), curves, styles)
     return figure
 
 
-def _draw(panel: Axes, curve: Curve, number: int, look: Look) -> None:
+def _draw(panel: Axes, curve: Curve, number: int, style: LineStyle) -> None:
     values = curve.y[number]
-    style = look.of_line if len(values) > 1 else {"color": look.colour, "linestyle": "none"}
-    panel.plot(curve.x, values, marker=look.marker, label=curve.name, **style)
+    line = style.plot_kwargs if len(values) > 1 else {"color": style.colour, "linestyle": "none"}
+    panel.plot(curve.x, values, marker=style.marker, label=curve.name, **line)
 
 
-def _label(figure: Figure, panels: Sequence[Axes], curves: Sequence[Curve], look: Mapping[str, Look]) -> None:
+def _label(figure: Figure, panels: Sequence[Axes], curves: Sequence[Curve], styles: Mapping[str, LineStyle]) -> None:
     """Settings beside their points, but for those that would lie upon another."""
     figure.draw_without_rendering()  # lays out, so that places of points are known
     for number, panel in enumerate(panels):
@@ -76,7 +83,7 @@ def _label(figure: Figure, panels: Sequence[Axes], curves: Sequence[Curve], look
                 if not label:
                     continue
                 text = panel.annotate(label, place, xytext=(3, 3), textcoords="offset points", fontsize=6,
-                                      color=look[curve.name].colour)  # fmt: skip
+                                      color=styles[curve.name].colour)  # fmt: skip
                 box = text.get_window_extent()
                 if any(box.overlaps(other) for other in taken):
                     text.remove()

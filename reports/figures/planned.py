@@ -7,34 +7,39 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .style import looks, new_figure, paper, tidy
+from ..palette import line_styles
+from .style import new_figure, paper, tidy
 
 _HEIGHT = 2.4
 
 
 def families_figure(
-    means: pd.DataFrame, sets: Sequence[str], families: Sequence[str], x: str, ys: Sequence[str],
+    means: pd.DataFrame,
+    sets: Sequence[str],
+    families: Sequence[str],
+    x: str,
+    ys: Sequence[str],
     titles: Mapping[str, str],
-) -> Figure:  # fmt: skip
+) -> Figure:
     """A row for each metric and a column for each set: every family's points joined in order of their steps.
 
     Panels show where the other families lie; the first family's points go on beyond it.
 
     Args:
         means: columns dataset, family, steps, and one for each metric: the mean over photos of each point.
-        families: in order of their looks; the first is what the others are compared with.
+        families: in order of their line styles; the first is what the others are compared with.
         titles: of metrics, as axes name them.
     """
     with paper():
         figure = new_figure(2, 0.35 + 1.75 * len(ys))
         panels = figure.subplots(len(ys), len(sets), squeeze=False)
-        look = looks(families)
+        styles = line_styles(families)
         for axes_of_metric, y in zip(panels, ys, strict=True):
             for axes, dataset in zip(axes_of_metric, sets, strict=True):
                 own_set = means[means["dataset"] == dataset]
-                for family, own in look.items():
+                for family, own in styles.items():
                     points = own_set[own_set["family"] == family].sort_values("steps")
-                    axes.plot(points[x], points[y], label=family, marker=own.marker, markersize=3, **own.of_line)
+                    axes.plot(points[x], points[y], label=family, marker=own.marker, markersize=3, **own.plot_kwargs)
                 others = own_set[own_set["family"] != families[0]]
                 if len(others) > 1:
                     axes.set_xlim(*_around(others[x]))
@@ -62,12 +67,12 @@ def directions_figure(cosines: pd.DataFrame) -> Figure:
         panels = [(teacher, "adversary") for teacher in dict.fromkeys(cosines["teacher"])]
         panels.append((panels[0][0], "lq"))
         axes_of = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-        look = looks([f"{sigma:g}" for sigma in sorted(set(cosines["sigma"]))])
+        styles = line_styles([f"{sigma:g}" for sigma in sorted(set(cosines["sigma"]))])
         for axes, (teacher, direction) in zip(axes_of, panels, strict=True):
             part = cosines[(cosines["teacher"] == teacher) & (cosines["direction"] == direction)]
-            for sigma, own in look.items():
+            for sigma, own in styles.items():
                 mean = part[part["sigma"] == float(sigma)].groupby("s")["cosine"].mean()
-                axes.plot(mean.index, mean, marker=own.marker, markersize=3, label=f"sigma {sigma}", **own.of_line)
+                axes.plot(mean.index, mean, marker=own.marker, markersize=3, label=f"sigma {sigma}", **own.plot_kwargs)
             axes.set_title(f"adversary of {teacher}" if direction == "adversary" else "LQ image")
             axes.set_xlabel("s")
             tidy(axes)

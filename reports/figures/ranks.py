@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import NDArray
 
-from .style import GRID, Look, Width, new_figure, paper
+from ..palette import LineStyle
+from .style import GRID, Width, new_figure, paper
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,13 @@ class RadarShape:
 
 
 def radar_figure(
-    shapes: Sequence[RadarShape], axes_titles: Sequence[str], title: str, look: Mapping[str, Look], width: Width,
+    shapes: Sequence[RadarShape],
+    axes_titles: Sequence[str],
+    title: str,
+    styles: Mapping[str, LineStyle],
+    width: Width,
     height: float | None = None,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Metrics around a circle, the best method of each at the rim, the worst at the inner ring."""
     angles = np.linspace(0, 2 * np.pi, len(axes_titles), endpoint=False)
     closed = np.append(angles, angles[:1])
@@ -72,9 +77,9 @@ def radar_figure(
         axes.set_theta_direction(-1)
         for shape in shapes:
             values = 0.15 + 0.85 * np.append(shape.scores, shape.scores[:1])
-            one = look[shape.name]
-            axes.plot(closed, values, marker=one.marker, markersize=3, label=shape.name, **one.of_line)
-            axes.fill(closed, values, color=one.colour, alpha=0.06)
+            style = styles[shape.name]
+            axes.plot(closed, values, marker=style.marker, markersize=3, label=shape.name, **style.plot_kwargs)
+            axes.fill(closed, values, color=style.colour, alpha=0.06)
         axes.set_ylim(0, 1.02)
         axes.set_yticks([0.15, 0.575, 1.0], ["", "", ""])
         axes.set_xticks(angles, list(axes_titles))

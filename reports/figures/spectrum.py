@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .style import FLOOR, INCHES, Look, Width, new_figure, paper, tidy
+from ..palette import LineStyle
+from .style import FLOOR, INCHES, Width, new_figure, paper, tidy
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,9 @@ class Spectra:
     methods: Mapping[str, Profile]
 
 
-def spectrum_figure(spectra: Spectra, look: Mapping[str, Look], width: Width, height: float | None = None) -> Figure:
+def spectrum_figure(
+    spectra: Spectra, styles: Mapping[str, LineStyle], width: Width, height: float | None = None
+) -> Figure:
     """Power over frequency with its interval, and each method's ratio to HR in dB: stacked, or side by side."""
     wide = width == 2
     with paper():
@@ -58,7 +61,7 @@ def spectrum_figure(spectra: Spectra, look: Mapping[str, Look], width: Width, he
                            alpha=0.12, linewidth=0)  # fmt: skip
         ratio.axhline(0, color="black", linewidth=1.8, zorder=3)
         for name, one in spectra.methods.items():
-            style, colour = look[name].of_line, look[name].colour
+            style, colour = styles[name].plot_kwargs, styles[name].colour
             power.plot(frequencies, one.power[inner] + FLOOR, label=name, **style)
             power.fill_between(frequencies, one.low[inner] + FLOOR, one.high[inner] + FLOOR, color=colour, alpha=0.12,
                                linewidth=0)  # fmt: skip

@@ -1,11 +1,10 @@
-"""The style that all figures share: widths of one and two columns, colours, line styles and markers by name."""
+"""The style that all figures share: widths of one and two columns, sizes of text and lines."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -17,10 +16,6 @@ Width = Literal[1, 2]
 INCHES: dict[int, float] = {1: 3.35, 2: 6.95}
 """Widths of one and of both columns of a two-column paper (IEEE, CVPR)."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#777777")
-"""Okabe and Ito's, without yellow and black, and two more; line styles and markers change as well."""
-_STYLES = ("-", "--", ":", "-.")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 GRID = "#dddddd"
 FLOOR = 1e-12
 """Added to powers before a logarithm."""
@@ -42,32 +37,6 @@ _SETTINGS: Any = {
     "pdf.fonttype": 42,  # fonts that publishers accept
     "svg.hashsalt": "asasr-bench",
 }
-
-
-@dataclass(frozen=True)
-class Look:
-    """How one name is drawn, in every figure of a store alike."""
-
-    colour: str
-    line: str
-    marker: str
-
-    @property
-    def of_line(self) -> dict[str, Any]:
-        """Arguments of ``Axes.plot``."""
-        return {"color": self.colour, "linestyle": self.line}
-
-
-def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look for each name, by its place: eight colours, then other line styles and markers."""
-    return {
-        name: Look(
-            COLOURS[number % len(COLOURS)],
-            _STYLES[number // len(COLOURS) % len(_STYLES)],
-            _MARKERS[(number + number // len(COLOURS)) % len(_MARKERS)],
-        )
-        for number, name in enumerate(names)
-    }
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .style import Look, Width, new_figure, paper, tidy
+from ..palette import LineStyle
+from .style import Width, new_figure, paper, tidy
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,13 @@ class Log:
 
 
 def training_figure(
-    logs: Sequence[Log], columns: Sequence[str], look: Mapping[str, Look], width: Width, height: float | None = None,
+    logs: Sequence[Log],
+    columns: Sequence[str],
+    styles: Mapping[str, LineStyle],
+    width: Width,
+    height: float | None = None,
     smooth: int = 1,
-) -> Figure:  # fmt: skip
+) -> Figure:
     """One panel for each column; logged values pale, their running mean over ``smooth`` values strong."""
     across = min(len(columns), 1 if width == 1 else 3)
     rows = -(-len(columns) // across)
@@ -37,8 +42,8 @@ def training_figure(
                     continue
                 steps, values = log.steps, log.columns[column]
                 if smooth > 1:
-                    panel.plot(steps, values, alpha=0.25, linewidth=0.7, **look[log.name].of_line)
-                panel.plot(steps, running_mean(values, smooth), label=log.name, **look[log.name].of_line)
+                    panel.plot(steps, values, alpha=0.25, linewidth=0.7, **styles[log.name].plot_kwargs)
+                panel.plot(steps, running_mean(values, smooth), label=log.name, **styles[log.name].plot_kwargs)
             panel.set_ylabel(column.replace("_", " "))
             tidy(panel)
         for panel in panels[len(columns) :]:

@@ -15,13 +15,13 @@ from ....reports.figures.bars import Bar, bars_figure
 from ....reports.figures.cost import CostPoint, cost_figure
 from ....reports.figures.curves import AxisLabel, Curve, curves_figure
 from ....reports.figures.ranks import RadarShape, RankTable, radar_figure, ranks_figure
-from ....reports.figures.style import looks
 from ....reports.grid import number
+from ....reports.palette import line_styles
 from ...analysis.ranks import ranks as ranks_of
 from ...metrics.metric import Metric
 from ...store.images import StoreError
 from .curves import groups
-from .data import Material, Part, axis_label
+from .data import FigureData, Part, axis_label
 from .options import BarsOptions, CostOptions, RadarOptions, RanksOptions, SensitivityOptions
 
 _COSTS = {
@@ -31,18 +31,18 @@ _COSTS = {
 }
 
 
-def sensitivity(material: Material, options: SensitivityOptions) -> Iterator[tuple[str, Figure]]:
+def sensitivity(data: FigureData, options: SensitivityOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol; a line joins settings of one model, as in ``curves``, and no others."""
-    metrics = [material.metric(id) for id in options.y]
-    models = groups(material.names)
-    look = looks(list(models))
-    places = {name: at for name in material.names if (at := _parameter(material, name, options)) is not None}
+    metrics = [data.metric(id) for id in options.y]
+    models = groups(data.names)
+    styles = line_styles(list(models))
+    places = {name: at for name in data.names if (at := _parameter(data, name, options)) is not None}
     if len(places) < 2:
         raise StoreError(
-            f"{material.store.root}: fewer than two methods have the parameter '{options.parameter}' in their spec;"
+            f"{data.store.root}: fewer than two methods have the parameter '{options.parameter}' in their spec;"
             " name it with 'values: {METHOD: NUMBER}'"
         )
-    for part in material.parts(options):
+    for part in data.parts(options):
         values = [part.values(metric.id) for metric in metrics]
         drawn = [
             Curve(model, ("",) * len(names), tuple(places[name] for name in names),
@@ -54,7 +54,7 @@ def sensitivity(material: Material, options: SensitivityOptions) -> Iterator[tup
             continue
         labels = AxisLabel(options.parameter), [axis_label(metric) for metric in metrics]
         legend = len(drawn) > 1
-        figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height, legend=legend)
+        figure = curves_figure(drawn, *labels, part.title, styles, options.columns, options.height, legend=legend)
         yield f"sensitivity-{part.dataset}-{part.protocol}", figure
 
 
@@ -66,24 +66,24 @@ def _by_parameter(
     return sorted(names, key=lambda name: places[name])
 
 
-def _parameter(material: Material, name: str, options: SensitivityOptions) -> float | None:
+def _parameter(data: FigureData, name: str, options: SensitivityOptions) -> float | None:
     """A method's parameter: as the options say it, or its reference in a spec."""
     if options.values:
         return options.values.get(name)
-    reference: Any = material.references.get(name, {})
+    reference: Any = data.references.get(name, {})
     found = reduce(lambda inner, key: inner.get(key) if isinstance(inner, dict) else None,
                    options.parameter.split("."), reference)  # fmt: skip
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
-def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure]]:
+def bars(data: FigureData, options: BarsOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol; settings of one model have its colour."""
-    families = groups(material.names)
-    colours = looks(list(families))
-    look = {name: colours[family] for family, members in families.items() for name in members.values()}
-    for part in material.parts(options):
+    families = groups(data.names)
+    colours = line_styles(list(families))
+    styles = {name: colours[family] for family, members in families.items() for name in members.values()}
+    for part in data.parts(options):
         panels = []
-        for metric in _metrics(material, part, options.metrics, ranking=False):
+        for metric in _metrics(data, part, options.metrics, ranking=False):
             rows = {str(row["method"]): row for row in _rows(part, metric) if row["method"] in part.methods}
             shared = part.compared(metric.id)
             distances = {name: float(metric.card.losses(np.array([value]))[0]) for name, value in shared.items()}
@@ -98,45 +98,45 @@ def bars(material: Material, options: BarsOptions) -> Iterator[tuple[str, Figure
             if drawn:
                 panels.append((axis_label(metric), drawn))
         if panels:
-            figure = bars_figure(panels, part.title, look, options.columns, options.height)
+            figure = bars_figure(panels, part.title, styles, options.columns, options.height)
             yield f"bars-{part.dataset}-{part.protocol}", figure
 
 
-def cost(material: Material, options: CostOptions) -> Iterator[tuple[str, Figure]]:
+def cost(data: FigureData, options: CostOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol."""
-    metric = material.metric(options.y)
+    metric = data.metric(options.y)
     label, unit = _COSTS[options.x]
-    for part in material.parts(options):
-        costs = {name: cost / unit for name, cost in _costs(material, part, options.x).items()}
+    for part in data.parts(options):
+        costs = {name: cost / unit for name, cost in _costs(data, part, options.x).items()}
         values = part.values(metric.id)
         points = [CostPoint(name, costs[name], values[name]) for name in values if name in costs]
         if points:
             figure = cost_figure(
-                points, label, axis_label(metric), part.title, material.looks, options.columns, options.height
+                points, label, axis_label(metric), part.title, data.line_styles, options.columns, options.height
             )
             yield f"cost-{part.dataset}-{part.protocol}", figure
 
 
-def _costs(material: Material, part: Part, x: str) -> dict[str, float]:
+def _costs(data: FigureData, part: Part, x: str) -> dict[str, float]:
     """A cost above 0 of each method; seconds and memory are those of this part."""
-    frame = material.board.methods
+    frame = data.board.methods
     if x != "parameters":
-        frame = material.board.costs
+        frame = data.board.costs
         frame = frame[(frame["protocol"] == part.protocol) & (frame["dataset"] == part.dataset)]
     rows = zip(frame["method"], frame[x], strict=True)
     return {str(name): float(cost) for name, cost in rows if not pd.isna(cost) and float(cost) > 0}
 
 
-def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figure]]:
+def ranks(data: FigureData, options: RanksOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each protocol, over all its datasets."""
     by_protocol: dict[str, list[Part]] = {}
-    for part in material.parts(options):
+    for part in data.parts(options):
         by_protocol.setdefault(part.protocol, []).append(part)
     for protocol, parts in by_protocol.items():
-        methods = [name for name in options.methods or material.names if any(name in part.methods for part in parts)]
+        methods = [name for name in options.methods or data.names if any(name in part.methods for part in parts)]
         titles, columns = [], []
         for part in parts:
-            for metric in _metrics(material, part, options.metrics):
+            for metric in _metrics(data, part, options.metrics):
                 values = part.compared(metric.id)
                 title = f"{part.dataset} {metric.card.title}" if len(parts) > 1 else metric.card.title
                 titles.append(f"{title}*" if part.on_fewer_images(metric.id) else title)
@@ -149,10 +149,10 @@ def ranks(material: Material, options: RanksOptions) -> Iterator[tuple[str, Figu
             yield f"ranks-{protocol}", ranks_figure(table, title, options.columns, options.height)
 
 
-def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figure]]:
+def radar(data: FigureData, options: RadarOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol."""
-    for part in material.parts(options):
-        metrics = _metrics(material, part, options.metrics)
+    for part in data.parts(options):
+        metrics = _metrics(data, part, options.metrics)
         tables = [part.compared(metric.id) for metric in metrics]
         names = [name for name in part.methods if all(name in table for table in tables)]
         if len(metrics) < 3 or len(names) < 2:
@@ -161,7 +161,7 @@ def radar(material: Material, options: RadarOptions) -> Iterator[tuple[str, Figu
                            for metric, table in zip(metrics, tables, strict=True)], axis=1)  # fmt: skip
         shapes = [RadarShape(name, tuple(map(float, row))) for name, row in zip(names, scores, strict=True)]
         titles = [axis_label(metric).text for metric in metrics]
-        figure = radar_figure(shapes, titles, part.title, material.looks, options.columns, options.height)
+        figure = radar_figure(shapes, titles, part.title, data.line_styles, options.columns, options.height)
         yield f"radar-{part.dataset}-{part.protocol}", figure
 
 
@@ -176,9 +176,9 @@ def _rows(part: Part, metric: Metric) -> list[dict[str, Any]]:
     return [dict(row) for row in part.scores[part.scores["metric"] == metric.id].to_dict("records")]  # type: ignore[arg-type]
 
 
-def _metrics(material: Material, part: Part, wanted: Sequence[str], *, ranking: bool = True) -> list[Metric]:
+def _metrics(data: FigureData, part: Part, wanted: Sequence[str], *, ranking: bool = True) -> list[Metric]:
     """The metrics asked for, or all of the store; those that rank nobody are left out of ranks."""
-    ids = wanted or [str(id) for id in material.board.metrics["metric"]]
-    metrics = [material.metric(id) for id in ids]
+    ids = wanted or [str(id) for id in data.board.metrics["metric"]]
+    metrics = [data.metric(id) for id in ids]
     there = set(part.scores["metric"])
     return [one for one in metrics if one.id in there and (not ranking or one.card.direction != "none")]

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 
 from ....reports.figures.curves import Curve, curves_figure
-from ....reports.figures.style import looks
-from .data import Material, Part, axis_label
+from ....reports.palette import line_styles
+from .data import FigureData, Part, axis_label
 from .options import CurvesOptions
 
 _SIBLING = re.compile(r"(?P<group>.+?)[-_@ ](?P<setting>\d+(?:\.\d+)?)")
@@ -33,16 +33,16 @@ def groups(names: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def curves(material: Material, options: CurvesOptions) -> Iterator[tuple[str, Figure]]:
+def curves(data: FigureData, options: CurvesOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol that has the metrics."""
-    x, *y = (material.metric(id) for id in (options.x, *options.y))
-    families = groups(material.names)
-    look = looks(list(families))
-    for part in material.parts(options):
+    x, *y = (data.metric(id) for id in (options.x, *options.y))
+    families = groups(data.names)
+    styles = line_styles(list(families))
+    for part in data.parts(options):
         drawn = list(_curves(part, [x.id, *(metric.id for metric in y)], families))
         if drawn:
             labels = axis_label(x), [axis_label(metric) for metric in y]
-            figure = curves_figure(drawn, *labels, part.title, look, options.columns, options.height)
+            figure = curves_figure(drawn, *labels, part.title, styles, options.columns, options.height)
             yield f"curves-{part.dataset}-{part.protocol}", figure
 
 

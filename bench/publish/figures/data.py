@@ -13,7 +13,7 @@ from ....methods.reference import name_of
 from ....reports.board import Board, images_text
 from ....reports.column import ARROWS
 from ....reports.figures.curves import AxisLabel
-from ....reports.figures.style import Look, looks
+from ....reports.palette import LineStyle, line_styles
 from ...analysis.leaderboard import load_board, name_scales
 from ...metrics.metric import Metric
 from ...metrics.registry import metrics_of, stored_id
@@ -59,7 +59,7 @@ class Part:
         return {name: found[name] for name in self.methods if name in found}
 
 
-class Material:
+class FigureData:
     """An open store and what was read of it."""
 
     def __init__(self, store: Store) -> None:
@@ -86,9 +86,9 @@ class Material:
         return name_scales(self.store.outputs())
 
     @cached_property
-    def looks(self) -> dict[str, Look]:
-        """A method looks alike in all figures of the store."""
-        return looks(self.names)
+    def line_styles(self) -> dict[str, LineStyle]:
+        """A method is drawn alike in all figures of the store."""
+        return line_styles(self.names)
 
     @cached_property
     def names(self) -> list[str]:

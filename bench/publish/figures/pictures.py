@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ....datasets.images import to_uint8
-from ....reports.figures.crops import Box, Version, crops_figure, telling_box
+from ....reports.figures.crops import Box, Version, crops_figure, most_different_box
 from ....reports.figures.spectrum import spectra_2d_figure
 from ....reports.grid import number
 from ...metrics.metric import Metric
@@ -19,7 +19,7 @@ from ...metrics.spectrum import power_spectrum
 from ...protocols import recorded_protocol
 from ...store.images import StoreError
 from ..gallery import choose_lq
-from .data import Material, Part
+from .data import FigureData, Part
 from .options import CropsOptions, Spectrum2dOptions
 
 Pixels = NDArray[np.uint8]
@@ -39,21 +39,21 @@ class Picture:
     """What each method was given: RGB, grey, or a float Y plane."""
 
 
-def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figure]]:
+def crops(data: FigureData, options: CropsOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each image."""
-    ids = options.metrics or [str(id) for id in material.board.metrics["metric"]][:_VALUES]
-    metrics = [material.metric(id) for id in ids]
-    for part, picture in _pictures(material, options):
+    ids = options.metrics or [str(id) for id in data.board.metrics["metric"]][:_VALUES]
+    metrics = [data.metric(id) for id in ids]
+    for part, picture in _pictures(data, options):
         same = [*picture.restored.values(), *([] if picture.hr is None else [picture.hr])]
         whole = same[-1]
-        boxes = [Box(*box) for box in options.boxes] or [telling_box(same, options.side)]
+        boxes = [Box(*box) for box in options.boxes] or [most_different_box(same, options.side)]
         for box in boxes:
             if box.left + box.width > whole.shape[1] or box.top + box.height > whole.shape[0]:
                 raise StoreError(
                     f"crops: box {box.left, box.top, box.width, box.height} leaves image '{picture.image}' of"
                     f" {whole.shape[1]}x{whole.shape[0]} pixels"
                 )
-        values = _values(material, part, picture.image)
+        values = _values(data, part, picture.image)
         versions = [Version("LQ", picture.lq)]
         for name, pixels in picture.restored.items():
             versions.append(Version(name, pixels, _captions(values, name, list(picture.restored), metrics)))
@@ -66,10 +66,10 @@ def crops(material: Material, options: CropsOptions) -> Iterator[tuple[str, Figu
         )
 
 
-def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple[str, Figure]]:
+def spectrum2d(data: FigureData, options: Spectrum2dOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each image."""
-    for part, picture in _pictures(material, options):
-        protocol = recorded_protocol(part.protocol, (run.spec.conventions for run in material.store.runs()))
+    for part, picture in _pictures(data, options):
+        protocol = recorded_protocol(part.protocol, (run.spec.conventions for run in data.store.runs()))
         images = {
             name: MetricInput(sr, picture.hr, protocol, picture.lqs[name]) for name, sr in picture.restored.items()
         }
@@ -84,12 +84,10 @@ def spectrum2d(material: Material, options: Spectrum2dOptions) -> Iterator[tuple
         )
 
 
-def _pictures(
-    material: Material, options: CropsOptions | Spectrum2dOptions
-) -> Iterator[tuple[Part, Picture]]:  # fmt: skip
+def _pictures(data: FigureData, options: CropsOptions | Spectrum2dOptions) -> Iterator[tuple[Part, Picture]]:
     found: set[str] = set()
-    for part in material.parts(options):
-        outputs = material.outputs
+    for part in data.parts(options):
+        outputs = data.outputs
         rows = outputs[
             (outputs["protocol"] == part.protocol)
             & (outputs["dataset"] == part.dataset)
@@ -101,7 +99,7 @@ def _pictures(
             if ours.empty:
                 continue
             found.add(str(image))
-            objects = material.store.objects
+            objects = data.store.objects
             by_method = ours.set_index("method")
             names = [name for name in part.methods if name in by_method.index]
             reference = ours["reference"].iloc[0]
@@ -118,12 +116,12 @@ def _pictures(
             )
     lost = [image for image in options.images if image not in found]
     if lost:
-        raise StoreError(f"{material.store.root}: no method restored an image '{lost[0]}' of these datasets")
+        raise StoreError(f"{data.store.root}: no method restored an image '{lost[0]}' of these datasets")
 
 
-def _values(material: Material, part: Part, image: str) -> dict[tuple[str, str], float]:
+def _values(data: FigureData, part: Part, image: str) -> dict[tuple[str, str], float]:
     """(method, metric) to the value of this image, averaged over seeds."""
-    scores = material.scores
+    scores = data.scores
     ours = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["image"] == image)
     means = scores[ours & scores["value"].notna()].groupby(["method", "metric"])["value"].mean().reset_index()
     return {

@@ -12,7 +12,7 @@ from ....reports.figures.spectrum import Profile, Spectra, spectrum_figure
 from ...analysis.spectra import FREQUENCIES, log_profiles
 from ...analysis.statistics import intervals
 from ...store.images import StoreError
-from .data import Material
+from .data import FigureData
 from .options import SpectrumOptions
 
 Floats = NDArray[np.float64]
@@ -20,12 +20,12 @@ Floats = NDArray[np.float64]
 _DECIBEL = 10 / np.log(10)
 
 
-def spectrum(material: Material, options: SpectrumOptions) -> Iterator[tuple[str, Figure]]:
+def spectrum(data: FigureData, options: SpectrumOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol."""
-    found = log_profiles(material.store)
+    found = log_profiles(data.store)
     if not found:
-        raise StoreError(f"{material.store.root}: has no spectra; run the metric 'lsd' first")
-    for part in material.parts(options):
+        raise StoreError(f"{data.store.root}: has no spectra; run the metric 'lsd' first")
+    for part in data.parts(options):
         methods = found.get((part.protocol, part.dataset), {})
         names = [name for name in part.methods if name in methods]
         if not names:
@@ -40,7 +40,7 @@ def spectrum(material: Material, options: SpectrumOptions) -> Iterator[tuple[str
             reference=_profile(reference, reference),
             methods={name: _profile(*_stacked(methods[name])) for name in names},
         )
-        figure = spectrum_figure(spectra, material.looks, options.columns, options.height)
+        figure = spectrum_figure(spectra, data.line_styles, options.columns, options.height)
         yield f"spectrum-{part.dataset}-{part.protocol}", figure
 
 

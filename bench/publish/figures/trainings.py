@@ -9,24 +9,24 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ....reports.figures.style import looks
 from ....reports.figures.training import Log, training_figure
+from ....reports.palette import line_styles
 from ...store.images import StoreError
-from .data import Material
+from .data import FigureData
 from .options import TrainingOptions
 
 _FILE = "log.csv"
 
 
-def training(material: Material | None, options: TrainingOptions) -> Iterator[tuple[str, Figure]]:
+def training(data: FigureData | None, options: TrainingOptions) -> Iterator[tuple[str, Figure]]:
     """One figure of all logs."""
     logs = [read_log(name, Path(path)) for name, path in options.logs.items()]
     for column in options.y:
         if not any(column in log.columns for log in logs):
             known = dict.fromkeys(name for log in logs for name in log.columns)
             raise StoreError(f"training: no log has a column '{column}' (they have: {', '.join(known)})")
-    look = looks([log.name for log in logs])
-    yield "training", training_figure(logs, options.y, look, options.columns, options.height, options.smooth)
+    styles = line_styles([log.name for log in logs])
+    yield "training", training_figure(logs, options.y, styles, options.columns, options.height, options.smooth)
 
 
 def read_log(name: str, path: Path) -> Log:

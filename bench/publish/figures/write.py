@@ -18,7 +18,7 @@ from ...store.store import open_store
 from ..formats import FormatError
 from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
-from .data import Material
+from .data import FigureData
 from .options import KINDS, FigureOptions, TrainingOptions, anchored, parse_options
 from .pictures import crops, spectrum2d
 from .spectra import spectrum
@@ -88,22 +88,22 @@ def write_figure_list(path: Path, root: Path | None = None, out: Path | None = N
 def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
     paths: list[Path] = []
     with ExitStack() as stack:
-        stores: dict[str, Material] = {}
+        stores: dict[str, FigureData] = {}
         for entry in entries:
-            material = None
+            data = None
             if not isinstance(entry, TrainingOptions):
                 if entry.store is None:
                     raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
                 if entry.store not in stores:
-                    stores[entry.store] = Material(stack.enter_context(open_store(entry.store)))
-                material = stores[entry.store]
-            _write_one(material, entry, out, paths)
+                    stores[entry.store] = FigureData(stack.enter_context(open_store(entry.store)))
+                data = stores[entry.store]
+            _write_one(data, entry, out, paths)
     return paths
 
 
-def _write_one(material: Material | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
+def _write_one(data: FigureData | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
     """Write one entry's files and add them to ``paths``."""
-    figures = list(MAKERS[entry.kind](material, entry))
+    figures = list(MAKERS[entry.kind](data, entry))
     if not figures:
         raise StoreError(f"{entry.store}: has nothing for figure '{entry.kind}' of these datasets, methods and metrics")
     for stem, figure in figures:

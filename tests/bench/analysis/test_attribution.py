@@ -17,7 +17,7 @@ from asasr_bench.bench.analysis import leaderboard
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.drift.baseline import write_baseline
 from asasr_bench.bench.publish.figures.comparisons import cost, sensitivity
-from asasr_bench.bench.publish.figures.data import Material
+from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import parse_options
 from asasr_bench.bench.publish.leaderboards import of_protocol, write_leaderboards, write_reports
 from asasr_bench.bench.store.checksums import score_checksum
@@ -133,7 +133,7 @@ def test_times_of_different_devices_are_told_as_no_comparison(priced: Path) -> N
 @pytest.mark.parametrize(("x", "small", "large"), [("seconds", 0.2, 7.5), ("memory", 2.0, 3072.0)])
 def test_the_figure_of_costs_has_those_of_its_dataset(priced: Path, x: str, small: float, large: float) -> None:
     with open_store(priced) as store:
-        figures = dict(cost(Material(store), parse_options({"kind": "cost", "x": x}, "t")))
+        figures = dict(cost(FigureData(store), parse_options({"kind": "cost", "x": x}, "t")))
     for dataset, expected in (("D", small), ("Large", large)):
         drawn = [float(line.get_xdata()[0]) for line in figures[f"cost-{dataset}-asasr"].axes[0].lines]
         assert max(drawn) == expected
@@ -145,7 +145,7 @@ def test_no_line_of_sensitivity_joins_two_models(tmp_path: Path, make_store) -> 
     values = {name: int(name[-1]) for name in names if name[-1].isdigit()}
     with open_store(root) as store:
         options = parse_options({"kind": "sensitivity", "values": values, "y": ["psnr_y"]}, "t")
-        ((_, figure),) = sensitivity(Material(store), options)
+        ((_, figure),) = sensitivity(FigureData(store), options)
         means = store.scores().query("metric == 'psnr_y'").groupby("method")["value"].mean()
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert list(lines) == ["full", "plain"]
@@ -246,7 +246,7 @@ def test_a_part_of_a_set_is_told_in_every_table(tmp_path: Path, make_store) -> N
     write_leaderboards([root], tmp_path / "site", ("html",))
     assert "5 of 103 images of Mine, RealSR-512" in (tmp_path / "site" / "index.html").read_text()
     with open_store(root) as store:
-        assert {part.title for part in Material(store).parts(parse_options({"kind": "bars"}, "t"))} == {
+        assert {part.title for part in FigureData(store).parts(parse_options({"kind": "bars"}, "t"))} == {
             "RealSR-512, 3 of 100 images, asasr", "Mine, 2 of 3 images, asasr",
         }  # fmt: skip
 

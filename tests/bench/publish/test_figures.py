@@ -9,7 +9,7 @@ import pytest
 from asasr_bench.bench.publish.figures import write_figure_list, write_figures
 from asasr_bench.bench.publish.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.publish.figures.curves import curves, groups
-from asasr_bench.bench.publish.figures.data import Material
+from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, parse_options
 from asasr_bench.bench.publish.figures.pictures import crops
 from asasr_bench.bench.publish.figures.spectra import spectrum
@@ -17,7 +17,7 @@ from asasr_bench.bench.publish.figures.trainings import read_log
 from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
-from asasr_bench.reports.figures.crops import telling_box
+from asasr_bench.reports.figures.crops import most_different_box
 from asasr_bench.reports.figures.training import running_mean
 
 
@@ -33,8 +33,8 @@ def test_methods_of_one_model_are_joined_in_the_order_of_their_setting() -> None
 
 def test_a_curve_has_the_means_of_the_store(store: Path) -> None:
     with open_store(store) as opened:
-        material = Material(opened)
-        ((stem, figure),) = curves(material, parse_options({"kind": "curves", "y": ["lsd", "hf_ratio"]}, "t"))
+        data = FigureData(opened)
+        ((stem, figure),) = curves(data, parse_options({"kind": "curves", "y": ["lsd", "hf_ratio"]}, "t"))
         scores = opened.scores()
     assert stem == "curves-D-asasr"
     first, second = figure.axes
@@ -100,8 +100,8 @@ def test_what_the_store_lacks_is_named(store: Path, tmp_path: Path) -> None:
         write_figures(store, ["curves"], tmp_path, {"methods": ["gan"]})
 
 
-def opened_options(store: Path, **options: object) -> tuple[Material, FigureOptions]:
-    return Material(open_store(store)), parse_options(options, "test")
+def opened_options(store: Path, **options: object) -> tuple[FigureData, FigureOptions]:
+    return FigureData(open_store(store)), parse_options(options, "test")
 
 
 def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
@@ -109,26 +109,26 @@ def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
         methods = [{"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
                    {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}}]  # fmt: skip
         opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0].provenance)
-    material, options = opened_options(store, kind="sensitivity", y=["lsd"])
-    ((_, figure),) = sensitivity(material, options)
+    data, options = opened_options(store, kind="sensitivity", y=["lsd"])
+    ((_, figure),) = sensitivity(data, options)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [2, 4])
-    material, options = opened_options(store, kind="sensitivity", parameter="sampling.shift")
+    data, options = opened_options(store, kind="sensitivity", parameter="sampling.shift")
     with pytest.raises(StoreError, match=r"fewer than two methods have the parameter 'sampling\.shift'"):
-        list(sensitivity(material, options))
+        list(sensitivity(data, options))
 
 
 def test_bars_show_the_board(store: Path) -> None:
-    material, options = opened_options(store, kind="bars", metrics=["psnr_y"])
-    ((_, figure),) = bars(material, options)
-    values = material.board.scores.query("metric == 'psnr_y'").set_index("method")["value"]
-    np.testing.assert_allclose([patch.get_width() for patch in figure.axes[0].patches], values[material.names])
+    data, options = opened_options(store, kind="bars", metrics=["psnr_y"])
+    ((_, figure),) = bars(data, options)
+    values = data.board.scores.query("metric == 'psnr_y'").set_index("method")["value"]
+    np.testing.assert_allclose([patch.get_width() for patch in figure.axes[0].patches], values[data.names])
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
     assert bold == [f"{values.max():.2f}"]
 
 
 def test_crops_show_every_version_and_mark_the_best(store: Path) -> None:
-    material, options = opened_options(store, kind="crops", metrics=["psnr_y"], boxes=[[8, 4, 16, 12]])
-    ((stem, figure),) = crops(material, options)
+    data, options = opened_options(store, kind="crops", metrics=["psnr_y"], boxes=[[8, 4, 16, 12]])
+    ((stem, figure),) = crops(data, options)
     assert stem == "crops-D-image0-asasr"
     shown = [axes.images[0].get_array() for axes in figure.axes]
     with open_store(store) as opened:
@@ -141,16 +141,16 @@ def test_crops_show_every_version_and_mark_the_best(store: Path) -> None:
     np.testing.assert_array_equal(shown[-1], hr[4:16, 8:24])
     bold = [text.get_text() for text in figure.texts if text.get_weight() == "bold"]
     assert bold == [f"PSNR-Y {scores.max():.2f}"]
-    material, options = opened_options(store, kind="crops", boxes=[[40, 0, 16, 16]])
+    data, options = opened_options(store, kind="crops", boxes=[[40, 0, 16, 16]])
     with pytest.raises(StoreError, match="leaves image 'image0' of 48x48"):
-        list(crops(material, options))
+        list(crops(data, options))
 
 
-def test_the_telling_box_is_where_versions_differ(rng: np.random.Generator) -> None:
+def test_the_most_different_box_is_where_versions_differ(rng: np.random.Generator) -> None:
     first = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
     second = first.copy()
     second[40:48, 72:80] ^= 128
-    box = telling_box([first, second], 16)
+    box = most_different_box([first, second], 16)
     assert (box.width, box.height) == (16, 16)
     assert box.left <= 72 < 80 <= box.left + 16
     assert box.top <= 40 < 48 <= box.top + 16
@@ -167,8 +167,8 @@ def test_a_training_log_is_read_and_smoothed(log: Path) -> None:
 
 
 def test_spectra_have_the_truths_profile_and_the_ratio_to_it(store: Path) -> None:
-    material, options = opened_options(store, kind="spectrum")
-    ((_, figure),) = spectrum(material, options)
+    data, options = opened_options(store, kind="spectrum")
+    ((_, figure),) = spectrum(data, options)
     power, ratio = figure.axes
     curves_by_name = {line.get_label(): line for line in power.lines}
     assert list(curves_by_name) == ["HR", "bicubic", "net-2", "net-4"]
