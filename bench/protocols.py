@@ -46,6 +46,8 @@ class Protocol:
     """Added to the mean squared error on [0, 1]; 1e-8 caps PSNR at 80 dB for identical images."""
     clamp_contrast: bool = False
     """Negative values of SSIM's contrast-structure map count as 0 (pyiqa)."""
+    own: bool = False
+    """Somebody's own, with a digest of its values in its name; set where it is resolved."""
 
 
 class ProtocolError(UsageError, ValueError):
@@ -132,7 +134,9 @@ def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: in
     Raises:
         ProtocolError: no protocol has the name, its scale is another one, or code of somebody else cannot be used.
     """
-    wanted = parse_object(reference, "protocol", ProtocolError)
+    wanted = (
+        ObjectReference(reference) if isinstance(reference, str) else parse_object(reference, "protocol", ProtocolError)
+    )
     name = wanted.text
     if not is_shipped(name):
         if is_object(name) or name in installed_protocols():
@@ -185,12 +189,14 @@ def _own(reference: ObjectReference, scale: int | None) -> Protocol:
         )
     if scale is not None and protocol.scale not in (None, scale):
         raise ProtocolError(f"{told} is for scale {protocol.scale}, not {scale}; give --scale {protocol.scale}")
-    return replace(protocol, name=f"{name}-{_digest(protocol)}")
+    return replace(protocol, name=f"{name}-{_digest(protocol)}", own=True)
 
 
 def _digest(protocol: Protocol) -> str:
     """Of the values that can change a score, where they are not the default, so that a new field changes no name."""
-    values = {key.name: getattr(protocol, key.name) for key in fields(Protocol) if key.name not in ("name", "summary")}
+    values = {
+        key.name: getattr(protocol, key.name) for key in fields(Protocol) if key.name not in ("name", "summary", "own")
+    }
     changed = {key: value for key, value in values.items() if value != getattr(_BLANK, key)}
     return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
 

@@ -13,7 +13,6 @@ from ..plan.disk_list import Spool
 from ..plan.experiment import Experiment, find_everything
 from ..plan.jobs import Job
 from ..plan.missing import Scope, plan
-from ..protocols import is_shipped
 from ..spec import Spec
 from ..store.provenance import now, provenance
 from ..store.records import CellRecord, OutputRecord, Place
@@ -129,7 +128,7 @@ def run(
     with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
         told = spec.model_dump(mode="json")
-        if not is_shipped(experiment.protocol.name):
+        if experiment.protocol.own:
             told["conventions"] = asdict(experiment.protocol)
         number = opened.begin_run(now(), told, provenance(spec.device, spec.threads))
         watch = Watch(store, number)

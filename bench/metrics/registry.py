@@ -28,10 +28,11 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     Raises:
         MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
     """
+    metrics = shipped_metrics()
+    if isinstance(reference, str) and reference in metrics:
+        return metrics[reference]
     wanted = parse_object(reference, "metric", MetricError)
-    text, metrics = wanted.text, shipped_metrics()
-    if text in metrics and not (wanted.arguments or wanted.name):
-        return metrics[text]
+    text = wanted.text
     from .tasks.catalogue import is_task_id, measures, task_metric
 
     if text in metrics:

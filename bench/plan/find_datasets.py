@@ -49,7 +49,7 @@ def find_dataset(reference: str | DatasetEntry, scale: int, lq_rule: str | None 
     name, equals, place = reference.rpartition("=")
     if not equals and place in installed_datasets():
         return _of_code(ObjectReference(place, name=place), scale, lq_rule)
-    if is_object(place) and not Path(place).is_dir():  # a folder may have such a name
+    if ":" in place and is_object(place) and not Path(place).is_dir():  # a folder may have such a name
         return _of_code(ObjectReference(place, name=name), scale, lq_rule)
     return parse_dataset_option(reference, scale, lq_rule)
 

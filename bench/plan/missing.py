@@ -13,7 +13,6 @@ from ...datasets.dataset import Dataset
 from ...methods.errors import MethodError
 from ...methods.interface import Interface
 from ..metrics.measure import grouped, images_together
-from ..protocols import is_shipped
 from ..store.records import CellRecord, OutputRecord, Place, PlaceState
 from ..store.store import Store
 from .experiment import Experiment, PlannedMethod
@@ -64,6 +63,8 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
         MetricCode(metric.id, metric.code, implementations[metric.id]) for metric in experiment.metrics if metric.code
     )
 
+    own_protocol = experiment.protocol if experiment.protocol.own else None
+
     @cache
     def applicable(reference: bool, lq_rule: str, truths: tuple[str, ...], is_hr: bool) -> tuple[str, ...]:
         """Ids of the metrics that are defined for an image; few images of an experiment differ in this."""
@@ -88,7 +89,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 lq_rule=dataset.lq_rule,
                 tasks=(),
                 code=code,
-                conventions=None if is_shipped(experiment.protocol.name) else experiment.protocol,
+                conventions=own_protocol,
             )
             place = Place(blank.protocol, blank.scale, blank.dataset, item.image, blank.name, blank.seed)
             state = store.state_of(place)

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[3]
 SIGNALS = {"_Interrupted", "_Leaving", "Terminated", "TrainingStopped"}
 """What ends a program from outside; nothing that catches errors may catch these."""
 USAGE = {
-    "AssignmentError", "FormatError", "LqRuleError", "MethodReferenceError", "MetricError", "ProtocolError",
-    "SpecError", "TrainingConfigError", "UnknownMethodError", "UsageError",
+    "AssignmentError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
+    "ProtocolError", "RunningError", "SpecError", "TrainingConfigError", "UnknownMethodError", "UsageError",
 }  # fmt: skip
 
 
