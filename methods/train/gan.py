@@ -48,11 +48,11 @@ class DiscriminatorConfig(Strict):
 class GanStage(TrainingSettings):
     """Mean absolute error, perceptual, texture and structure distance, and a hinge GAN; see ``CompactGanTask``."""
 
-    perceptual: Number = 1.0
+    perceptual: Number = 0.0
     """Above 0 it needs the weights ``vgg16``."""
-    texture: Number = 0.0
-    structure: Number = 0.0
-    adversarial: Number = 0.1
+    texture: Number = 0.02
+    structure: Number = 1.0
+    adversarial: Number = 0.005
 
 
 class GanConfig(Strict):

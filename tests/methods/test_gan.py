@@ -47,7 +47,6 @@ def configuration(hq: Path, **changes: object) -> GanConfig:
         "save_minutes": 0,
         "log_every": 1,
         "workers": 0,
-        "perceptual": 0,
     }
     return GanConfig.model_validate({
         "name": "tiny", "generator": {"width": 8, "depth": 2}, "discriminator": {"width": 8},
@@ -211,7 +210,7 @@ def test_a_killed_training_ends_as_an_undisturbed_one(hq: Path, tmp_path: Path) 
 def test_what_the_command_trains_is_a_method(hq: Path, tmp_path: Path, command) -> None:
     small = [f"{key}={value}" for key, value in {
         "generator.width": 8, "generator.depth": 2, "discriminator.width": 8, "data.crop": 32, "data.margin": 8,
-        "data.held_out": 0, "gan.steps": 1, "gan.batch": 1, "gan.workers": 0, "gan.perceptual": 0,
+        "data.held_out": 0, "gan.steps": 1, "gan.batch": 1, "gan.workers": 0,
     }.items()]  # fmt: skip
     options = [part for text in small for part in ("--set", text)]
     command("train", "gan", "compact-gan", "--data", hq, "--out", "run", "--device", "cpu", *options)

@@ -14,7 +14,7 @@ from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
 
-FIRST = 245
+FIRST = 235
 """Changes of a run of one image, opening and closing of the store included."""
 EACH = 100
 """Those of each further image: prepared, planned, restored, measured, stored."""
