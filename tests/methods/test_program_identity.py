@@ -180,7 +180,7 @@ def test_a_recipe_belongs_to_its_commit_changes_and_files(tmp_path: Path) -> Non
 
 
 def test_the_weights_of_a_recipe_are_read_once_in_a_process(tmp_path: Path, monkeypatch) -> None:
-    from asasr_bench.methods.weights import files as weights
+    from asasr_bench.datasets.fetch import digests
 
     clone = tmp_path / "OSEDiff"
     for path in load_recipe("recipe:OSEDiff").files:
@@ -188,8 +188,8 @@ def test_the_weights_of_a_recipe_are_read_once_in_a_process(tmp_path: Path, monk
         (clone / path).write_text(path)
     (clone / "test_osediff.py").write_text("")
     read = []
-    digest = weights.file_digest
-    monkeypatch.setattr(weights, "file_digest", lambda path: read.append(path) or digest(path))
+    digest = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: read.append(path) or digest(path))
     for _ in range(3):
         identity(id="recipe:OSEDiff", folder=str(clone), python=sys.executable)
     assert len(read) == len(set(read)) == 5

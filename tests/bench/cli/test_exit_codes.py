@@ -15,6 +15,8 @@ from asasr_bench.methods.errors import MissingWeightsError
 ROOT = Path(__file__).parents[3]
 SIGNALS = {"_Interrupted", "_Leaving", "Terminated", "TrainingStopped"}
 """What ends a program from outside; nothing that catches errors may catch these."""
+CAUGHT = {"TableTemplateError"}
+"""Of ``reports``, which imports no other folder; ``publish`` gives it the file's name as a ``FormatError``."""
 USAGE = {
     "AssignmentError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
     "ProtocolError", "RunningError", "SpecError", "TrainingConfigError", "UnknownMethodError", "UsageError",
@@ -40,7 +42,7 @@ def test_every_error_of_the_package_knows_its_exit_code() -> None:
 
     errors = {name: ancestors(name) for name in classes if any(map(_raises, ancestors(name)))}
     assert len(errors) > 40
-    assert {name for name, kinds in errors.items() if "BenchError" not in kinds} == SIGNALS
+    assert {name for name, kinds in errors.items() if "BenchError" not in kinds} == SIGNALS | CAUGHT
     assert {name for name, kinds in errors.items() if "UsageError" in kinds} == USAGE
 
 
