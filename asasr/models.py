@@ -116,7 +116,7 @@ def _codec(config: ModelConfig, precision: PrecisionPolicy) -> Codec:
     from diffusers import AutoencoderKL
 
     vae = _pretrained_or_random(AutoencoderKL, "vae", config.vae, config, torch.float32)
-    return VaeCodec(vae.to(precision.vae(bool(vae.config.force_upcast))))
+    return VaeCodec(_in_format(vae, precision.vae(bool(vae.config.force_upcast))))
 
 
 def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Any:
@@ -139,7 +139,12 @@ def _hollow(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> An
     settings = config.network if config.source is None else kind.load_config(config.source, subfolder=part)
     with torch.device("meta"):
         network = kind(**settings) if config.source is None else kind.from_config(settings)
-    return network.to(dtype).to_empty(device="cpu")
+    return _in_format(network, dtype).to_empty(device="cpu")
+
+
+def _in_format(network: Any, dtype: torch.dtype) -> Any:
+    """The network in a number format, by torch's method: diffusers' own warns of layers to keep even where none is."""
+    return torch.nn.Module.to(network, dtype)
 
 
 def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config: ModelConfig, dtype: Any) -> Any:
@@ -147,7 +152,7 @@ def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = kind(**settings)
-        return network if dtype == torch.float32 else network.to(dtype)
+        return _in_format(network, dtype)
     try:
         return kind.from_pretrained(config.source, subfolder=part, revision=config.revision, **loaded_as(dtype))
     except (OSError, ValueError) as error:

@@ -208,3 +208,17 @@ def test_a_loaded_adapter_has_the_policys_format(tmp_path: Path) -> None:
         assert {parameter.dtype for parameter in again.adapters.parameters("sr")} == {FP32}
         for ours, theirs in zip(again.adapters.parameters("sr"), model.adapters.parameters("sr"), strict=True):
             assert torch.equal(ours, theirs.float())
+
+
+@pytest.mark.parametrize("family", LARGE)
+def test_casting_a_network_says_nothing(
+    family: str, every_device_has_bfloat16: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """diffusers' own cast warns of layers to keep in float32, of which these networks have none."""
+    from diffusers.models import modeling_utils
+
+    said: list[str] = []
+    monkeypatch.setattr(modeling_utils.logger, "warning", said.append)
+    model = build_model(ModelConfig(family=family, **FAMILIES[family]), sampling_policy(family, "bf16", "cpu"))
+    assert model.backbone.network.dtype == BF16
+    assert said == []
