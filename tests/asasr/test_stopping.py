@@ -72,11 +72,14 @@ def test_a_signal_to_all_processes_costs_no_step(number: signal.Signals, status:
     """As a terminal sends Ctrl-C, and a batch system SIGTERM: to the workers that make batches, too."""
     file = tmp_path / "tiny.yaml"
     file.write_text(yaml.safe_dump(_content(hq)))
-    arguments = ["train", "prior", str(file), "--out", str(tmp_path / "run"), "--device", "cpu"]
+
+    def command(folder: str) -> list[str]:
+        arguments = ["train", "prior", str(file), "--out", str(tmp_path / folder), "--device", "cpu"]
+        return [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments]
+
     process = subprocess.Popen(
-        [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        command("run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     log, end = tmp_path / "run" / "prior" / "log.csv", time.monotonic() + 120
     while not log.exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.01)
@@ -89,9 +92,9 @@ def test_a_signal_to_all_processes_costs_no_step(number: signal.Signals, status:
     assert told.endswith(f"of 60; the state is saved in {tmp_path}/run/prior, run the same command to go on")
     assert [path.name for path in log.parent.glob("state-*")] == [f"state-{step:08d}"]
     assert 1 <= step < 60
-    train_prior(_config(hq), _place(tmp_path / "run" / "prior"))
-    train_prior(_config(hq), _place(tmp_path / "whole"))
-    _assert_equal(tmp_path / "whole", tmp_path / "run" / "prior")
+    for folder in ("run", "whole"):  # other tests may have changed how this process computes
+        subprocess.run(command(folder), check=True, capture_output=True)
+    _assert_equal(tmp_path / "whole" / "prior", tmp_path / "run" / "prior")
 
 
 def _signal_at(step: int) -> loop.Tell:

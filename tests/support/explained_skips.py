@@ -16,6 +16,7 @@ EXPLAINED: dict[str, str] = {
     "root may write everywhere": "rights do not bind root, which is who a container's suite runs as",
     "mounting is not allowed here": "a small tmpfs stands for a full disk; containers without CAP_SYS_ADMIN have none",
     "this kernel does not tell the peak of a call": "resetting the peak needs /proc/self/clear_refs",
+    "(wandb|trackio) is not installed": "accelerate has one interface for all trackers, and TensorBoard is tested",
     "ASASR_BENCH_SHARED does not name a folder with the real images": "the real images are not part of the project",
 }
 """Patterns of the reasons for which a test of the full suite may be skipped, each with why."""
