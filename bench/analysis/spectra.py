@@ -1,9 +1,11 @@
-"""Radial log spectra of a store: what the metric ``lsd`` kept, brought to common frequencies."""
+"""Radial curves of a store, brought to common frequencies: log spectra that ``lsd`` kept, and ``frc``'s comparisons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +41,43 @@ def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
     return {place: {name: total / count for name, (total, count) in methods.items()} for place, methods in sums.items()}
 
 
+@dataclass
+class RingCurves:
+    """Of one dataset under one protocol: SR against HR ring by ring, each ``[R]`` over 0 to 0.5 cycles a pixel."""
+
+    scale: int
+    methods: dict[str, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
+    """Method to image to correlation, and to the error over HR in dB; NaN where neither image has energy."""
+
+
+def ring_curves(store: Store) -> dict[tuple[str, str], RingCurves]:
+    """By protocol and dataset, datasets named as in tables; seeds of an image are averaged."""
+    curves: dict[tuple[str, str], RingCurves] = {}
+    for place, scale, method, image, payloads in _payloads(store, "frc"):
+        mean = np.mean([payload.astype(np.float64) for payload in payloads], axis=0)
+        own = np.arange(1, mean.shape[1] + 1) / mean.shape[1]
+        both = np.interp(FREQUENCIES, own, mean[0]), np.interp(FREQUENCIES, own, mean[1])
+        curves.setdefault(place, RingCurves(scale)).methods.setdefault(method, {})[image] = both
+    return curves
+
+
 def _images(store: Store) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
     """Protocol and dataset, method, image, SR's and HR's profile: one image after the other, seeds averaged."""
+    for place, _, method, image, payloads in _payloads(store, "lsd"):
+        pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for payload in payloads]
+        yield place, method, image, np.mean([sr for sr, _ in pairs], axis=0), pairs[0][1]
+
+
+def _payloads(store: Store, metric: str) -> Iterator[tuple[tuple[str, str], int, str, str, list[NDArray[Any]]]]:
+    """Protocol and dataset, scale, method, image, what the metric stored for each seed."""
     outputs = name_scales(store.outputs())
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
         (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)
     }
-    for output, seeds in groupby(store.payloads("lsd"), key=lambda row: row[0][:5]):  # seeds follow each other
+    for output, seeds in groupby(store.payloads(metric), key=lambda row: row[0][:5]):  # seeds follow each other
         protocol, scale, dataset, image, method = output
-        pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for _, payload in seeds]
-        sr = np.mean([sr for sr, _ in pairs], axis=0)
-        yield (protocol, names[protocol, dataset, scale]), method, image, sr, pairs[0][1]
+        yield (protocol, names[protocol, dataset, scale]), scale, method, image, [payload for _, payload in seeds]
 
 
 def _on_grid(profile: Floats) -> Floats:

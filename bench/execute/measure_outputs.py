@@ -58,7 +58,7 @@ Metrics = Mapping[str, Metric | MetricError]
 def needs_lq(metrics: Metrics, task: Task, sr: Pixels) -> bool:
     """Whether a metric compares SR with LQ, or has to know whether SR is a Y plane, as a float LQ is."""
     wanted = (metrics[id] for id in task.metrics)
-    return sr.ndim == 2 or any(isinstance(metric, Metric) and metric.card.needs == "lq" for metric in wanted)
+    return sr.ndim == 2 or any(isinstance(metric, Metric) and metric.card.needs in ("lq", "pair") for metric in wanted)
 
 
 def measure(metrics: Metrics, images: Sequence[Measurable], device: str) -> list[Cells]:

@@ -57,7 +57,7 @@ def score_folders(
         ScoreError: SR and HR differ in size or colour.
     """
     functions = [get_metric(metric) for metric in metrics]
-    if from_lq := [metric.id for metric in functions if metric.card.needs == "lq"]:
+    if from_lq := [metric.id for metric in functions if metric.card.needs in ("lq", "pair")]:
         raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
     if gaps := [f"{metric.id}: {metric.missing()}" for metric in functions if metric.missing()]:
         raise MetricError("; ".join(gaps))

@@ -32,8 +32,8 @@ class MetricCard:
     range: str = ""
     """Lowest and highest value as its library states them; ``~`` means about, or unbounded."""
     needs: str = "reference"
-    """What it compares SR with: ``reference`` (HR), ``lq``, ``nothing`` (SR alone), or ground truth: ``text``,
-    ``instances``, ``labels``."""
+    """What it compares SR with: ``reference`` (HR), ``lq``, ``pair`` (both of them), ``nothing`` (SR alone), or ground
+    truth: ``text``, ``instances``, ``labels``."""
     aggregate: Literal["mean", "median"] = "mean"
     """Median: of the HF ratio of version 4 alone; every metric is averaged now."""
     combined: bool = False

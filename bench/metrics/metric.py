@@ -86,7 +86,7 @@ class Metric:
 
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
-        given = {"lq", "nothing", "reference" if reference else ""}
+        given = {"lq", "nothing", *(("reference", "pair") if reference else ())}
         defined = not self.lq_rules or lq_rule in self.lq_rules
         return defined and (self.card.needs in given or self.card.needs in truths)
 

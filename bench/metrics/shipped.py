@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import (
     deep_features,
-    faithfulness,
     fidelity,
     frechet,
     lattice,
@@ -14,6 +13,7 @@ from . import (
     spectral,
     structural,
 )
+from .faithfulness import low_resolution, ring_correlation
 from .metric import Metric
 
 
@@ -33,6 +33,7 @@ def shipped_metrics() -> dict[str, Metric]:
         frechet,
         spectral,
         lattice,
-        faithfulness,
+        ring_correlation,
+        low_resolution,
     )
     return {metric.id: metric for room in rooms for metric in room.METRICS}

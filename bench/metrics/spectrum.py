@@ -17,7 +17,14 @@ ROUNDING = (1 / 255) ** 2 / 12
 
 
 def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = True) -> Plane:
-    """``|FFT|^2`` (orthonormal) of a plane ``[H, W]``, shifted so that frequency 0 is at ``[H // 2, W // 2]``.
+    """``|FFT|^2`` of a plane ``[H, W]``; see ``spectrum`` for its arguments and what it raises."""
+    values = spectrum(plane, remove_mean=remove_mean, window=window)
+    power: Plane = values.real**2 + values.imag**2
+    return power
+
+
+def spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = True) -> NDArray[np.complex128]:
+    """FFT (orthonormal) of a plane ``[H, W]``, shifted so that frequency 0 is at ``[H // 2, W // 2]``.
 
     Args:
         remove_mean: subtract the mean first, so that only structure counts.
@@ -34,9 +41,7 @@ def power_spectrum(plane: Plane, *, remove_mean: bool = True, window: bool = Tru
     if window:
         hann = np.outer(_hann(height), _hann(width))
         values = values * (hann / np.sqrt(np.mean(hann**2)))
-    spectrum = np.fft.fftshift(np.fft.fft2(values, norm="ortho"))
-    power: Plane = spectrum.real**2 + spectrum.imag**2
-    return power
+    return np.fft.fftshift(np.fft.fft2(values, norm="ortho"))
 
 
 def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -46,10 +51,15 @@ def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float6
         Frequencies relative to Nyquist ``[R]``, up to about 1.41 where a checkerboard has its own, and mean powers
         ``[R]``.
     """
-    rings, counts = _rings(*power.shape)
-    sums = np.bincount(rings.ravel(), weights=power.ravel(), minlength=counts.size)
+    counts = _rings(*power.shape)[1]
     filled = counts > 0
-    return np.flatnonzero(filled) / (min(power.shape) // 2), sums[filled] / counts[filled]
+    return np.flatnonzero(filled) / (min(power.shape) // 2), ring_sums(power)[filled] / counts[filled]
+
+
+def ring_sums(values: Plane) -> NDArray[np.float64]:
+    """Sums of a shifted plane over rings of one frequency step of the shorter side, from frequency 0 on ``[R]``."""
+    rings, counts = _rings(*values.shape)
+    return np.bincount(rings.ravel(), weights=values.ravel(), minlength=counts.size)
 
 
 def high_frequency_power(power: Plane) -> float:

@@ -119,7 +119,9 @@ def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str |
         implementation: that of the metric, where its weights are missing; None: as it is here.
     """
     assert task.sr is not None
-    compared: dict[str, str | None] = {"reference": task.reference, "lq": task.lq, "nothing": None}
+    compared: dict[str, str | None] = {
+        "reference": task.reference, "lq": task.lq, "pair": f"{task.reference} {task.lq}", "nothing": None,
+    }  # fmt: skip
     if metric.card.needs not in compared:
         compared |= {source.kind: source.digest() for source in task.truths}
     return score_key(

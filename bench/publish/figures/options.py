@@ -51,6 +51,12 @@ class SpectrumOptions(FigureOptions):
     kind: Literal["spectrum"]
 
 
+class FrcOptions(FigureOptions):
+    """Fourier ring correlation of each method with HR, and its radial error, with their intervals over images."""
+
+    kind: Literal["frc"]
+
+
 class Spectrum2dOptions(FigureOptions):
     """Two-dimensional log spectra of one image: HR and every method."""
 
@@ -133,6 +139,7 @@ class TrainingOptions(FigureOptions):
 
 KINDS: dict[str, type[FigureOptions]] = {
     "spectrum": SpectrumOptions,
+    "frc": FrcOptions,
     "spectrum2d": Spectrum2dOptions,
     "curves": CurvesOptions,
     "crops": CropsOptions,

@@ -1,19 +1,21 @@
-"""Spectral figures from the profiles that the metric ``lsd`` stored."""
+"""Spectral figures from what the metrics ``lsd`` and ``frc`` stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ....reports.figures.rings import Rings, RingStatistics, rings_figure
 from ....reports.figures.spectrum import Profile, Spectra, spectrum_figure
-from ...analysis.spectra import FREQUENCIES, log_profiles
+from ...analysis.spectra import FREQUENCIES, log_profiles, ring_curves
 from ...analysis.statistics import intervals
+from ...metrics.faithfulness.ring_correlation import THRESHOLD
 from ...store.images import StoreError
 from .data import FigureData
-from .options import SpectrumOptions
+from .options import FrcOptions, SpectrumOptions
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +44,32 @@ def spectrum(data: FigureData, options: SpectrumOptions) -> Iterator[tuple[str, 
         )
         figure = spectrum_figure(spectra, data.line_styles, options.columns, options.height)
         yield f"spectrum-{part.dataset}-{part.protocol}", figure
+
+
+def frc(data: FigureData, options: FrcOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each dataset and protocol."""
+    stored = ring_curves(data.store)
+    if not stored:
+        raise StoreError(f"{data.store.root}: has no ring correlations; run the metric 'frc' first")
+    for part in data.parts(options):
+        curves = stored.get((part.protocol, part.dataset))
+        names = [] if curves is None else [name for name in part.methods if name in curves.methods]
+        if curves is None or not names:
+            continue
+        rings = Rings(
+            title=part.title,
+            frequencies=FREQUENCIES / 2,
+            lq_nyquist=0.5 / curves.scale,
+            threshold=THRESHOLD,
+            methods={name: _ring_statistics(list(curves.methods[name].values())) for name in names},
+        )
+        figure = rings_figure(rings, data.line_styles, options.columns, options.height)
+        yield f"frc-{part.dataset}-{part.protocol}", figure
+
+
+def _ring_statistics(images: Sequence[tuple[Floats, Floats]]) -> RingStatistics:
+    correlation, error = (np.stack(curves) for curves in zip(*images, strict=True))
+    return RingStatistics(*_mean_and_interval(correlation), *_mean_and_interval(error))
 
 
 def _stacked(images: dict[str, tuple[Floats, Floats]]) -> tuple[Floats, Floats]:

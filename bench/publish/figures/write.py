@@ -21,7 +21,7 @@ from .curves import curves
 from .data import FigureData
 from .options import KINDS, FigureOptions, TrainingOptions, anchored, parse_options
 from .pictures import crops, spectrum2d
-from .spectra import spectrum
+from .spectra import frc, spectrum
 from .trainings import training
 
 SUFFIXES = ("pdf", "png")
@@ -30,6 +30,7 @@ Maker = Callable[[Any, Any], Iterator[tuple[str, Figure]]]
 
 MAKERS: dict[str, Maker] = {
     "spectrum": spectrum,
+    "frc": frc,
     "spectrum2d": spectrum2d,
     "curves": curves,
     "crops": crops,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from asasr_bench.bench.metrics.faithfulness import lr_consistency
+from asasr_bench.bench.metrics.faithfulness.low_resolution import lr_consistency
 from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.spectral import (
     high_frequency_ratio,

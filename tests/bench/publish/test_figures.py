@@ -12,13 +12,15 @@ from asasr_bench.bench.publish.figures.curves import curves, groups
 from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, parse_options
 from asasr_bench.bench.publish.figures.pictures import crops
-from asasr_bench.bench.publish.figures.spectra import spectrum
+from asasr_bench.bench.publish.figures.spectra import frc, spectrum
 from asasr_bench.bench.publish.figures.trainings import read_log
 from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.figures.crops import most_different_box
 from asasr_bench.reports.figures.training import running_mean
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 
 def test_methods_of_one_model_are_joined_in_the_order_of_their_setting() -> None:
@@ -57,7 +59,8 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_every_kind_gives_the_same_bytes_again(store: Path, log: Path, tmp_path: Path, kind: str) -> None:
+def test_every_kind_gives_the_same_bytes_again(make_store, log: Path, tmp_path: Path, kind: str) -> None:
+    store = make_store(tmp_path / "store", metrics=("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc"))
     needed = {"training": {"logs": {"a": str(log)}}, "sensitivity": {"values": {"net-2": 2, "net-4": 4}}}
     first = write_figures(store, [kind], tmp_path / "a", needed.get(kind))
     second = write_figures(store, [kind], tmp_path / "b", needed.get(kind))
@@ -65,6 +68,30 @@ def test_every_kind_gives_the_same_bytes_again(store: Path, log: Path, tmp_path:
     assert [path.suffix for path in first] == [".pdf", ".png"] * (len(first) // 2)
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_ring_curves_are_the_means_of_what_frc_stored(make_store, tmp_path: Path) -> None:
+    """Of 48x48 pixels the 24 rings end at Nyquist; .5 / 4 cycles a pixel is LQ's."""
+    with open_store(make_store(tmp_path / "store", metrics=("frc",))) as opened:
+        ((stem, figure),) = frc(FigureData(opened), parse_options({"kind": "frc"}, "t"))
+        payloads = [payload for place, payload in opened.payloads("frc") if place.method == "net-2"]
+    assert stem == "frc-D-asasr"
+    correlation, error = figure.axes
+    for axes, stored in zip((correlation, error), np.mean(payloads, axis=0), strict=True):
+        (line,) = (line for line in axes.lines if line.get_color() == line_of(correlation, "net-2").get_color())
+        assert line.get_xdata()[-1] == 0.5
+        assert line.get_ydata()[-1] == pytest.approx(stored[23], abs=1e-5)
+        assert np.interp(6 / 48, line.get_xdata(), line.get_ydata()) == pytest.approx(stored[5], abs=0.02)
+    assert any(list(line.get_xdata()) == [0.125, 0.125] for line in correlation.lines)
+
+
+def line_of(axes: Axes, label: str) -> Line2D:
+    return next(line for line in axes.lines if line.get_label() == label)
+
+
+def test_a_store_without_ring_correlations_is_told(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="has no ring correlations; run the metric 'frc' first"):
+        write_figures(store, ["frc"], tmp_path)
 
 
 def test_a_list_draws_all_figures_by_one_command(store: Path, tmp_path: Path, command) -> None:

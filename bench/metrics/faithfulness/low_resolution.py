@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...datasets.imresize import imresize
-from ...datasets.lq import MATLAB_BICUBIC
-from .card import MetricCard
-from .metric import Metric, per_image
-from .metric_input import MetricInput
-from .similarity import psnr
+from ....datasets.imresize import imresize
+from ....datasets.lq import MATLAB_BICUBIC
+from ..card import MetricCard
+from ..metric import Metric, per_image
+from ..metric_input import MetricInput
+from ..similarity import psnr
 
 VERSION = "1"
 
