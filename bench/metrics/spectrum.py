@@ -59,7 +59,7 @@ def radial_profile(power: Plane) -> tuple[NDArray[np.float64], NDArray[np.float6
 def ring_sums(values: Plane) -> NDArray[np.float64]:
     """Sums of a shifted plane over rings of one frequency step of the shorter side, from frequency 0 on ``[R]``."""
     rings, counts = _rings(*values.shape)
-    return np.bincount(rings.ravel(), weights=values.ravel(), minlength=counts.size)
+    return np.asarray(np.bincount(rings.ravel(), weights=values.ravel(), minlength=counts.size), dtype=np.float64)
 
 
 def high_frequency_power(power: Plane) -> float:

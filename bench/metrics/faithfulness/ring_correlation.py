@@ -111,7 +111,7 @@ def above_lq(image: MetricInput, rings: Rings) -> NDArray[np.bool_]:
     """
     assert image.lq is not None
     scale = image.sr.shape[0] / image.lq.shape[0]
-    inside = (rings.frequencies > _NYQUIST / scale) & np.isfinite(rings.correlation)
+    inside: NDArray[np.bool_] = (rings.frequencies > _NYQUIST / scale) & np.isfinite(rings.correlation)
     if not inside.any():
         raise ValueError(f"no frequency is above LQ's Nyquist at scale {scale:g} with an image of {image.sr.shape[1]}"
                          f"x{image.sr.shape[0]} pixels")  # fmt: skip
