@@ -6,10 +6,15 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST = 200
+_NEAREST = 3
+"""Names that a hint offers."""
+_LISTED = 12
+"""Names that are listed where none is near."""
 
 
 def did_you_mean(name: str, known: Iterable[str], listing: str = "") -> str:
-    """What follows a name that nobody knows: ``; did you mean 'x'?``, or all known names where none is near.
+    """What follows a name that nobody knows: ``; did you mean 'x'?`` with at most three, or, where none is near, where
+    to find one.
 
     Args:
         name: as it was given; of ``WHAT:DETAIL`` the first part may be what is near.
@@ -17,12 +22,17 @@ def did_you_mean(name: str, known: Iterable[str], listing: str = "") -> str:
         listing: the command that lists them, named in place of many names.
     """
     ids = {id.lower(): id for id in known}
-    whole = difflib.get_close_matches(name.lower(), ids, n=2, cutoff=0.5)
-    nearest = whole or difflib.get_close_matches(name.partition(":")[0].lower(), ids, n=2, cutoff=0.5)
+    whole = difflib.get_close_matches(name.lower(), ids, n=_NEAREST, cutoff=0.5)
+    nearest = whole or difflib.get_close_matches(name.partition(":")[0].lower(), ids, n=_NEAREST, cutoff=0.5)
     see = f" see '{listing}'" if listing else ""
     if nearest:
-        return f"; did you mean {' or '.join(repr(ids[match]) for match in nearest)}?{see}"
-    return f";{see}" if listing else f"; known: {', '.join(ids.values()) or 'none'}"
+        *others, last = (repr(ids[match]) for match in nearest)
+        return f"; did you mean {', '.join(others)}{' or ' * bool(others)}{last}?{see}"
+    if listing:
+        return f";{see}"
+    names = list(ids.values())
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"; known: {', '.join(names[:_LISTED]) or 'none'}{more}"
 
 
 def name_problem(name: str, *, file: bool = False) -> str:

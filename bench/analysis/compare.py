@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...datasets.errors import BenchError
+from ...datasets.names import did_you_mean
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
@@ -63,11 +64,11 @@ def compare_methods(
         raise ComparisonError(f"'{first}' is compared with itself; name two methods")
     for name in (first, second):
         if name not in set(scores["method"]):
-            known = ", ".join(sorted(scores["method"].unique())) or "none"
-            raise ComparisonError(f"{root}: has no scores of '{name}' (methods with scores: {known})")
+            known = sorted(map(str, scores["method"].unique()))
+            raise ComparisonError(f"{root}: has no scores of '{name}'{did_you_mean(name, known)}")
     ids = [stored_id(id, known_metrics) for id in metrics or known_metrics]
     if absent := [id for id in ids if id not in known_metrics]:
-        raise ComparisonError(f"{root}: has no values of metric '{absent[0]}' (it has: {', '.join(known_metrics)})")
+        raise ComparisonError(f"{root}: has no values of metric '{absent[0]}'{did_you_mean(absent[0], known_metrics)}")
     wanted = scores[scores["metric"].isin(ids)]
     if datasets:
         wanted = wanted[wanted["dataset"].isin(datasets)]

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...datasets.names import did_you_mean
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
@@ -100,7 +101,7 @@ def compare_curves(
     chosen = [stored_id(id, known) for id in metrics or known]
     for id in (distortion, *chosen):
         if id not in known:
-            raise ComparisonError(f"{root}: has no scores of '{id}' (it has: {', '.join(known)})")
+            raise ComparisonError(f"{root}: has no scores of '{id}'{did_you_mean(id, known)}")
     if known[distortion].of_set is not None:
         raise ComparisonError(f"'{distortion}' is a value of whole sets; curves are made equal in a metric of images")
     wanted = [id for id in known if id in chosen and id != distortion]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.card import card_ids, load_card
-from ...methods.reference import name_of
 from ...reports.board import (
     COST_COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -28,6 +26,7 @@ from ..store.records import StoredMethod, StoredRun
 from ..store.store import Store
 from .confidence_set import can_tell
 from .contests import Contest, contests
+from .order import datasets_in_order, in_order_of_datasets, methods_in_order, metrics_in_order
 from .published import with_published
 from .ranks import average_ranks
 
@@ -37,16 +36,15 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
 
     ``published`` adds what others published for the same datasets under the same protocols.
     """
-    scores = name_scales(store.scores())
-    outputs = name_scales(store.outputs())
+    scores, outputs = scores_of(store), outputs_of(store)
     methods = _methods(store, outputs)
-    known = list(metrics_of(scores["metric"].unique(), store.metrics()).values())
+    known = metrics_in_order(metrics_of(scores["metric"].unique(), store.metrics()), store)
     scores, infinite = leave_out_infinite(scores)
     played = _contests(store, scores, known, _ceilings(methods))
     ranking = average_ranks(played)
     board = Board(
         title=title,
-        scores=_values(played, methods, known, infinite),
+        scores=_values(played, methods, known, datasets_in_order(scores, store), infinite),
         rules=_rules(outputs),
         untested=_untested(scores),
         methods=methods,
@@ -66,6 +64,16 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         left_out=left_out(store, set(scores["dataset"])),
     )
     return with_published(board, outputs, store.input_of) if published else board
+
+
+def scores_of(store: Store) -> pd.DataFrame:
+    """Every cell, with the names that tables give to datasets, in their order; ``set`` has the store's names."""
+    return in_order_of_datasets(name_scales(store.scores()), store)
+
+
+def outputs_of(store: Store) -> pd.DataFrame:
+    """Every output, as ``scores_of`` gives cells."""
+    return in_order_of_datasets(name_scales(store.outputs()), store)
 
 
 def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
@@ -117,9 +125,13 @@ def _contests(store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], cei
 
 
 def _values(
-    played: Iterable[Contest], methods: pd.DataFrame, metrics: Sequence[Metric], infinite: Counter[tuple[str, ...]]
+    played: Iterable[Contest],
+    methods: pd.DataFrame,
+    metrics: Sequence[Metric],
+    datasets: Sequence[str],
+    infinite: Counter[tuple[str, ...]],
 ) -> pd.DataFrame:
-    """One row per dataset, method, metric and protocol."""
+    """One row per dataset, method, metric and protocol, in the order of methods, metrics and datasets."""
     rows: list[tuple[object, ...]] = []
     for contest in played:
         place, tied = (contest.protocol, contest.dataset, contest.metric.id), contest.tied
@@ -132,7 +144,8 @@ def _values(
         ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=SCORE_COLUMNS)
     ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
-             "metric": {metric.id: rank for rank, metric in enumerate(metrics)}}  # fmt: skip
+             "metric": {metric.id: rank for rank, metric in enumerate(metrics)},
+             "dataset": {name: rank for rank, name in enumerate(datasets)}}  # fmt: skip
     return frame.sort_values(
         ["protocol", "dataset", "method", "metric"],
         key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,
@@ -170,7 +183,7 @@ def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     """Family, parameters and steps of every method, in the order of tables."""
     cards = store.methods()
     rows = []
-    for name in in_order(outputs["method"].unique(), store):
+    for name in methods_in_order(outputs["method"].unique(), store):
         card = cards.get(name) or StoredMethod(name, weights="", identity="")
         rows.append((name, card.family, card.parameters, card.steps, without_folders(card.incomplete)))
     frame = pd.DataFrame(rows, columns=METHOD_COLUMNS)
@@ -185,17 +198,6 @@ def _costs(outputs: pd.DataFrame) -> pd.DataFrame:
         for place, part in groups
     ]
     return pd.DataFrame(rows, columns=COST_COLUMNS)
-
-
-def in_order(names: Iterable[str], store: Store) -> list[str]:
-    """As the specs list them, the latest first; then what they do not name, numbers in it by their value."""
-    listed = [reference for run in reversed(store.runs()) for reference in run.spec.methods]
-    places = {name: place for place, name in reversed(list(enumerate(map(name_of, listed))))}
-    return sorted(names, key=lambda name: (places.get(name, len(listed)), _natural(name)))
-
-
-def _natural(name: str) -> list[tuple[str, int]]:
-    return [(text, int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:

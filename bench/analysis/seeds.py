@@ -15,6 +15,7 @@ import pandas as pd
 
 from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
+from ...datasets.names import did_you_mean
 from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.images import Objects
@@ -103,7 +104,7 @@ def _chosen(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) 
     ids = [stored_id(id, known) for id in wanted or known]
     for id in ids:
         if id not in known:
-            raise StabilityError(f"{root}: has no values of metric '{id}' (it has: {', '.join(known)})")
+            raise StabilityError(f"{root}: has no values of metric '{id}'{did_you_mean(id, known)}")
     return {id: known[id] for id in ids}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..metrics.spectrum import FLOOR
 from ..store.store import Store
-from .leaderboard import name_scales
+from .leaderboard import outputs_of
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def _images(store: Store) -> Iterator[tuple[tuple[str, str], str, str, Floats, F
 
 def _payloads(store: Store, metric: str) -> Iterator[tuple[tuple[str, str], int, str, str, list[NDArray[Any]]]]:
     """Protocol and dataset, scale, method, image, what the metric stored for each seed."""
-    outputs = name_scales(store.outputs())
+    outputs = outputs_of(store)
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
         (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)

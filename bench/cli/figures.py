@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .assignments import assignments, separated
+from .chosen import NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out_of
 
 
@@ -22,7 +23,12 @@ def figures(
     from_list: Annotated[Path | None, typer.Option("--list", help="YAML list of all figures of a paper.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files; default STORE/figures.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="Methods to draw, in this order. Repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metrics to draw, in this order, where the kind has any. Repeatable.")
+    ] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="Datasets to draw. Repeatable.")] = None,
+    order: OrderOption = Order.TABLES,
+    name: NameOption = None,
     columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or both columns of a paper.")] = 1,
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
@@ -30,8 +36,11 @@ def figures(
     from ..publish.figures import write_figure_list, write_figures
     from ..publish.formats import FormatError
 
+    chosen = selection(None, None, None, order, name)
     if from_list is not None:
-        paths = write_figure_list(from_list, store, out)
+        if method or metric or dataset:
+            raise FormatError("figures: --list says itself which methods, metrics and datasets its figures show")
+        paths = write_figure_list(from_list, store, out, chosen)
     else:
         folder = out or (store / "figures" if store else None)
         if folder is None:
@@ -39,7 +48,7 @@ def figures(
         options = {**assignments(override, "--set"), "columns": columns}
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
-        paths = write_figures(store, separated(kind), folder, options)
+        paths = write_figures(store, separated(kind), folder, options, metrics=metric or (), selection=chosen)
     for path in paths:
         say(path)
     if store is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .assignments import separated
+from .chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out, say_left_out_of
 
 StoreArgument = Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")]
@@ -33,10 +34,16 @@ def report(
     template: Annotated[
         Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
     ] = None,
+    method: MethodOption = None,
+    metric: MetricOption = None,
+    dataset: DatasetOption = None,
+    order: OrderOption = Order.TABLES,
+    name: NameOption = None,
 ) -> None:
     """Write the leaderboard: Markdown, CSV, LaTeX, one HTML page."""
     from ..publish.leaderboards import write_reports
 
+    chosen = selection(method, metric, dataset, order, name)
     for path in write_reports(
         store,
         out or store / "report",
@@ -44,23 +51,30 @@ def report(
         title=title,
         published=published,
         template=template,
+        selection=chosen,
         tell=partial(say, err=True),
     ):
         say(path)
-    say_left_out_of(store)
+    say_left_out_of(store, chosen)
 
 
 def export(
     store: StoreArgument,
     per_image: Annotated[Path, typer.Option(help="CSV file to write.")],
+    method: MethodOption = None,
+    metric: MetricOption = None,
+    dataset: DatasetOption = None,
+    order: OrderOption = Order.TABLES,
+    name: NameOption = None,
 ) -> None:
     """Write every value of every image. Cells without a value have an empty one."""
     from ...datasets.images import write_atomically
     from ...reports.tables import csv_text
+    from ..analysis.order import rows_in_order
     from ..store.store import open_store
 
-    with open_store(store) as opened:
-        scores, left_out = opened.scores(), opened.left_out()
+    with open_store(store, selection=selection(method, metric, dataset, order, name)) as opened:
+        scores, left_out = rows_in_order(opened.scores(), opened), opened.left_out()
     columns = ["dataset", "image", "method", "seed", "metric", "protocol", "value"]
     write_atomically(per_image, csv_text(scores[columns]).encode())
     say(f"{len(scores)} values in {per_image}")

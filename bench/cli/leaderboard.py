@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .assignments import separated
+from .chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out_of
 
 
@@ -32,6 +33,11 @@ def leaderboard(
     template: Annotated[
         Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
     ] = None,
+    method: MethodOption = None,
+    metric: MetricOption = None,
+    dataset: DatasetOption = None,
+    order: OrderOption = Order.TABLES,
+    name: NameOption = None,
 ) -> None:
     """Write leaderboards with average ranks. Each protocol has its own; an index links them."""
     from ..publish.leaderboards import write_leaderboards
@@ -44,6 +50,7 @@ def leaderboard(
         images=images,
         published=published,
         template=template,
+        selection=selection(method, metric, dataset, order, name),
         tell=partial(say, err=True),
     ):
         say(path)

@@ -34,7 +34,7 @@ def status(
     from rich.table import Table
 
     from ...reports.terminal import escape
-    from ..analysis.leaderboard import in_order
+    from ..analysis.order import methods_in_order
     from ..execute.status_file import read_progress
     from ..store.store import open_store
 
@@ -45,7 +45,7 @@ def status(
             return
         runs, counts, problems = opened.runs(), opened.counts(), opened.problems()
         left_out = opened.left_out()
-        methods = in_order({method for _, _, method in counts}, opened)
+        methods = methods_in_order({method for _, _, method in counts}, opened)
     progress = read_progress(store)
     if progress is not None:
         _tell_progress(console, progress)

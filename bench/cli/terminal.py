@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..store.records import LeftOut
+    from ..store.selection import Selection
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -28,11 +29,12 @@ def say_left_out(left_out: Iterable[LeftOut]) -> None:
         say(f"left out: {one}", err=True)
 
 
-def say_left_out_of(store: Path) -> None:
-    """The same of a store that is not open."""
+def say_left_out_of(store: Path, chosen: Selection | None = None) -> None:
+    """The same of a store that is not open, or of what is chosen of it."""
+    from ..store.selection import EVERYTHING
     from ..store.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, selection=chosen or EVERYTHING) as opened:
         say_left_out(opened.left_out())
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...datasets.images import to_uint8, write_png
 from ...reports.board import Board, Example, Shown
-from ..analysis.leaderboard import name_scales
+from ..analysis.leaderboard import outputs_of, scores_of
 from ..store.images import Pixels, StoreError
 from ..store.merge import link_or_copy
 from ..store.store import Store
@@ -32,7 +32,7 @@ class Gallery:
 
 def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
     """The first images of every dataset, those that most methods restored before the others; of seeds the first."""
-    outputs = name_scales(store.outputs())
+    outputs = outputs_of(store)
     outputs = outputs[(outputs["status"] == "done") & outputs["method"].isin(board.methods["method"])]
     outputs = outputs.drop_duplicates(["protocol", "dataset", "image", "method"])
     chosen = {
@@ -56,7 +56,7 @@ def _values(
     store: Store, board: Board, chosen: Mapping[tuple[str, str, str], object]
 ) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
     """Values of each image, averaged over seeds; metrics in the order of the tables."""
-    scores = name_scales(store.scores())
+    scores = scores_of(store)
     places = pd.MultiIndex.from_frame(scores[["protocol", "dataset", "image"]])
     scores = scores[places.isin(list(chosen)) & scores["value"].notna()]
     means = scores.groupby(["protocol", "dataset", "image", "method", "metric"], sort=False)["value"].mean()

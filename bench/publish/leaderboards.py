@@ -18,6 +18,7 @@ from ..analysis.leaderboard import left_out, load_board
 from ..analysis.spectra import FREQUENCIES, mean_log_ratios
 from ..store.images import StoreError
 from ..store.merge import merge_stores
+from ..store.selection import EVERYTHING, Selection
 from ..store.store import Store, open_store
 from .formats import FORMATS, TableFormats, table_formats
 from .gallery import Gallery, examples
@@ -45,6 +46,7 @@ def write_reports(
     title: str | None = None,
     published: bool = False,
     template: Path | None = None,
+    selection: Selection = EVERYTHING,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Write ``leaderboard.{md,csv,tex,html}`` of all protocols of a store.
@@ -56,6 +58,7 @@ def write_reports(
         title: of tables and page; default: the store's name.
         published: add what others published for the same datasets under the same protocols.
         template: file or folder of templates that take the place of the shipped ones.
+        selection: what is shown of the store, in which order and under which names.
         tell: is told which datasets have nothing published, and why.
 
     Returns:
@@ -66,7 +69,7 @@ def write_reports(
         StoreError: no store there.
     """
     checked = table_formats(formats, template)
-    with open_store(root) as store:
+    with open_store(root, selection=selection) as store:
         board = load_board(store, title=title or root.resolve().name, published=published)
         for note in board.unpublished:
             tell(f"no published values beside {note}")
@@ -87,6 +90,7 @@ def write_leaderboards(
     images: int = IMAGES,
     published: bool = False,
     template: Path | None = None,
+    selection: Selection = EVERYTHING,
     tell: Callable[[str], None] = lambda text: None,
 ) -> list[Path]:
     """Write ``PROTOCOL.{md,csv,tex,html}`` for each protocol of one or several stores, and ``index.html``.
@@ -101,6 +105,7 @@ def write_leaderboards(
         images: of each dataset in a page's gallery.
         published: add what others published for the same datasets under the same protocols.
         template: file or folder of templates that take the place of the shipped ones.
+        selection: what is shown of the store, in which order and under which names.
         tell: is told which datasets have nothing published, and why.
 
     Returns:
@@ -118,25 +123,30 @@ def write_leaderboards(
             out.mkdir(parents=True, exist_ok=True)
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out, prefix=".merged-")))
             merge_stores(roots, root)
-        store = stack.enter_context(open_store(root))
+        store = stack.enter_context(open_store(root, selection=selection))
         board = load_board(
             store, title=title or " + ".join(place.resolve().name for place in roots), published=published
         )
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
         if len(roots) > 1:  # merging takes along what is current alone
-            board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"])))
+            board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"]), selection))
         for note in board.unpublished:
             tell(f"no published values beside {note}")
         return _write_by_protocol(store, board, out, checked, images)
 
 
-def _left_out(roots: Sequence[Path], datasets: set[str]) -> pd.DataFrame:
-    """What is out of date in each of several stores."""
+def _left_out(roots: Sequence[Path], datasets: set[str], selection: Selection) -> pd.DataFrame:
+    """What is out of date in each of several stores; of what is chosen each has its part."""
     frames = []
     for root in roots:
         with open_store(root) as store:
             frame = left_out(store, datasets)
+        if selection.methods:
+            frame = frame[frame["method"].isin(selection.methods)]
+        if selection.metrics:
+            frame = frame[frame["metric"].isin(("", *selection.metrics))]
+        frame = frame.assign(method=frame["method"].map(selection.shown))
         frames.append(frame.assign(reason=frame["reason"] + f" (in {root.resolve().name})"))
     return pd.concat(frames, ignore_index=True)
 

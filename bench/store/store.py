@@ -36,6 +36,7 @@ from .records import (
     StoredRun,
     StoredSpec,
 )
+from .selection import EVERYTHING, Selection, narrow
 from .stored_values import DamagedRowError, from_text, metric_card, payload
 from .write_rows import insert_metric, insert_output, insert_set
 
@@ -53,8 +54,11 @@ _CELLS = "SELECT output, metric, value, status, message FROM current_cells"
 class Store:
     """An open store. Use ``open_store``; one process writes, any number read."""
 
-    def __init__(self, root: Path, connection: sqlite3.Connection, lock: int | None) -> None:
+    def __init__(
+        self, root: Path, connection: sqlite3.Connection, lock: int | None, selection: Selection = EVERYTHING
+    ) -> None:
         self.root = root
+        self.selection = selection
         self.objects = Objects(root / "objects")
         self._connection = connection
         self._lock = lock
@@ -371,14 +375,20 @@ class Store:
             ) from error
 
 
-def open_store(root: Path | str, *, write: bool = False) -> Store:
+def open_store(root: Path | str, *, write: bool = False, selection: Selection = EVERYTHING) -> Store:
     """Open a store folder for reading, or for writing (made if missing).
 
     A store of version 4 is upgraded where it is opened for writing, with a copy of its database beside it; readers of
     one see it upgraded and write nothing.
 
+    Args:
+        root: the folder.
+        write: open it for the one writer.
+        selection: what a reader is shown of it; a writer has all of it.
+
     Raises:
-        StoreError: there is no store, it is not writable, another process is writing, or another version made it.
+        StoreError: there is no store, it is not writable, another process is writing, another version made it, or it
+            lacks something that is chosen.
     """
     root = Path(root)
     database = root / DATABASE
@@ -390,6 +400,8 @@ def open_store(root: Path | str, *, write: bool = False) -> Store:
             root.mkdir(parents=True, exist_ok=True)
             lock = acquire_lock(root)
         connection = open_to_write(database) if write else open_to_read(database)
+        if not write:
+            narrow(connection, selection, root)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
@@ -398,4 +410,4 @@ def open_store(root: Path | str, *, write: bool = False) -> Store:
         if isinstance(error, OSError | sqlite3.Error):
             raise StoreError(f"{root}: cannot open the store ({error}); check the folder's rights and space") from error
         raise
-    return Store(root, connection, lock)
+    return Store(root, connection, lock, selection)

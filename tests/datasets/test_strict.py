@@ -75,12 +75,14 @@ def test_many_problems_are_counted() -> None:
         ("psnr", ["psnr_y", "ssim_y"], "", "; did you mean 'psnr_y'?"),
         ("PSNR_Y", ["psnr_y"], "asasr-bench list metrics", "; did you mean 'psnr_y'? see 'asasr-bench list metrics'"),
         ("miuo:camvid", ["miou", "ap"], "", "; did you mean 'miou'?"),
+        ("Set6", ["Set5", "Set14", "Sets", "Set8"], "", "; did you mean 'Sets', 'Set8' or 'Set5'?"),
         ("zzz", ["psnr_y", "ssim_y"], "", "; known: psnr_y, ssim_y"),
+        ("zzz", list("abcdefghijklmn"), "", "; known: a, b, c, d, e, f, g, h, i, j, k, l and 2 more"),
         ("zzz", ["psnr_y"], "asasr-bench list metrics", "; see 'asasr-bench list metrics'"),
         ("zzz", [], "", "; known: none"),
     ],
 )
-def test_a_near_name_or_all(name: str, known: list[str], listing: str, said: str) -> None:
+def test_near_names_or_where_to_find_one(name: str, known: list[str], listing: str, said: str) -> None:
     assert did_you_mean(name, known, listing) == said
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from ....datasets.names import did_you_mean
 from ....methods.reference import name_of
 from ....reports.board import Board, images_text
 from ....reports.column import ARROWS
 from ....reports.figures.curves import AxisLabel
 from ....reports.palette import LineStyle, line_styles
-from ...analysis.leaderboard import load_board, name_scales
+from ...analysis.leaderboard import load_board, outputs_of, scores_of
+from ...analysis.order import metrics_in_order
 from ...metrics.metric import Metric
 from ...metrics.registry import metrics_of, stored_id
 from ...store.images import StoreError
@@ -73,17 +75,18 @@ class FigureData:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics of the store by id, in the order of tables."""
-        return metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
+        found = metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
+        return {metric.id: metric for metric in metrics_in_order(found, self.store)}
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Every cell, datasets named as in tables."""
-        return name_scales(self.store.scores())
+        return scores_of(self.store)
 
     @cached_property
     def outputs(self) -> pd.DataFrame:
         """Every output, datasets named as in tables."""
-        return name_scales(self.store.outputs())
+        return outputs_of(self.store)
 
     @cached_property
     def line_styles(self) -> dict[str, LineStyle]:
@@ -102,7 +105,7 @@ class FigureData:
         for run in self.store.runs():
             for reference in run.spec.methods:
                 if isinstance(reference, dict):
-                    found[name_of(reference)] = reference
+                    found[self.store.selection.shown(name_of(reference))] = reference
         return found
 
     def parts(self, options: FigureOptions) -> Iterator[Part]:
@@ -111,6 +114,7 @@ class FigureData:
         Raises:
             StoreError: a dataset, protocol or method that the store does not have.
         """
+        options = self._shown(options)
         self._check(options)
         scores = self.board.scores
         for (protocol, dataset), rows in scores.groupby(["protocol", "dataset"], sort=False):
@@ -123,6 +127,10 @@ class FigureData:
             yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()),
                        self.board.whole.get((str(protocol), str(dataset)), 0))  # fmt: skip
 
+    def _shown(self, options: FigureOptions) -> FigureOptions:
+        """The same with methods under the names that readers see; they may be given under the store's."""
+        return options.model_copy(update={"methods": tuple(map(self.store.selection.shown, options.methods))})
+
     def _check(self, options: FigureOptions) -> None:
         scores = self.board.scores
         protocols = (options.protocol,) if options.protocol else ()
@@ -130,7 +138,7 @@ class FigureData:
             known = [str(one) for one in scores[word].unique()]
             for one in wanted:
                 if one not in known:
-                    raise StoreError(f"{self.store.root}: has no scores of {word} '{one}' (it has: {', '.join(known)})")
+                    raise StoreError(f"{self.store.root}: has no scores of {word} '{one}'{did_you_mean(one, known)}")
 
     def metric(self, id: str) -> Metric:
         """A metric that the store has values of.
@@ -140,7 +148,7 @@ class FigureData:
         """
         found = self.metrics.get(stored_id(id, self.metrics))
         if found is None:
-            raise StoreError(f"{self.store.root}: has no values of metric '{id}' (it has: {', '.join(self.metrics)})")
+            raise StoreError(f"{self.store.root}: has no values of metric '{id}'{did_you_mean(id, self.metrics)}")
         return found
 
 

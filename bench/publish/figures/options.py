@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -164,6 +165,25 @@ def parse_options(given: Any, origin: str) -> FigureOptions:
     if kind not in KINDS:
         raise FormatError(f"{origin}: unknown figure '{kind}'{did_you_mean(kind, KINDS)}")
     return validated(KINDS[kind], given, f"{origin}: figure '{kind}'", FormatError)
+
+
+def of_metrics(kind: str, metrics: Sequence[str]) -> dict[str, Any]:
+    """The key of a kind that says which metrics it shows, with these as its value; nothing without any.
+
+    Raises:
+        FormatError: the kind shows no metrics that can be chosen, or one alone.
+    """
+    fields = KINDS[kind].model_fields if kind in KINDS and metrics else {}
+    if not fields:
+        return {}
+    key = next((key for key in ("metrics", "y") if key in fields), None)
+    if key is None or kind == "training":
+        raise FormatError(f"figure '{kind}': shows no metrics that can be chosen; leave --metric away")
+    if fields[key].annotation is not str:
+        return {key: list(metrics)}
+    if len(metrics) > 1:
+        raise FormatError(f"figure '{kind}': shows one metric, not {len(metrics)}")
+    return {key: metrics[0]}
 
 
 def anchored(options: FigureOptions, base: Path) -> FigureOptions:

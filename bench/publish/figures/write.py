@@ -14,12 +14,13 @@ from ....datasets.names import did_you_mean
 from ....datasets.strict import read_file, read_yaml
 from ....reports.figures.style import render
 from ...store.images import StoreError
+from ...store.selection import EVERYTHING, Selection
 from ...store.store import open_store
 from ..formats import FormatError
 from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .data import FigureData
-from .options import KINDS, FigureOptions, TrainingOptions, anchored, parse_options
+from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, parse_options
 from .pictures import crops, spectrum2d
 from .spectra import frc, spectrum
 from .trainings import training
@@ -45,24 +46,42 @@ MAKERS: dict[str, Maker] = {
 
 
 def write_figures(
-    root: Path | None, kinds: Sequence[str], out: Path, options: Mapping[str, Any] | None = None
+    root: Path | None,
+    kinds: Sequence[str],
+    out: Path,
+    options: Mapping[str, Any] | None = None,
+    *,
+    metrics: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
 ) -> list[Path]:
     """Draw figures of some kinds from one store, all with the same options, and return the files.
+
+    Args:
+        root: folder of the store; None for kinds that need none.
+        kinds: of ``KINDS``.
+        out: folder for the files.
+        options: keys of the kinds.
+        metrics: to draw, in this order; empty: what suits each kind.
+        selection: what is drawn of the store, and under which names.
 
     Raises:
         FormatError: a kind or option that does not exist.
         StoreError: no store there, or none of what a figure shows.
     """
-    store = {} if root is None else {"store": str(root)}
-    return _write([parse_options({**(options or {}), **store, "kind": kind}, "figures") for kind in kinds], out)
+    shared = {**(options or {}), **({} if root is None else {"store": str(root)})}
+    entries = [parse_options({**shared, **of_metrics(kind, metrics), "kind": kind}, "figures") for kind in kinds]
+    return _write(entries, out, selection)
 
 
-def write_figure_list(path: Path, root: Path | None = None, out: Path | None = None) -> list[Path]:
+def write_figure_list(
+    path: Path, root: Path | None = None, out: Path | None = None, selection: Selection = EVERYTHING
+) -> list[Path]:
     """Draw all figures of a YAML list: keys ``store``, ``out`` and ``figures``; paths start from the list's folder.
 
     Args:
         root: store, instead of the list's.
         out: folder for the files, instead of the list's.
+        selection: what is drawn of the stores, and under which names.
 
     Raises:
         FormatError: no such list, or an entry that cannot be used.
@@ -83,10 +102,10 @@ def write_figure_list(path: Path, root: Path | None = None, out: Path | None = N
         if root is not None:
             entry = entry.model_copy(update={"store": str(root)})
         entries.append(entry)
-    return _write(entries, out or path.parent / str(content.get("out", "figures")))
+    return _write(entries, out or path.parent / str(content.get("out", "figures")), selection)
 
 
-def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
+def _write(entries: Sequence[FigureOptions], out: Path, selection: Selection = EVERYTHING) -> list[Path]:
     paths: list[Path] = []
     with ExitStack() as stack:
         stores: dict[str, FigureData] = {}
@@ -96,7 +115,7 @@ def _write(entries: Sequence[FigureOptions], out: Path) -> list[Path]:
                 if entry.store is None:
                     raise FormatError(f"figure '{entry.kind}': names no store; give STORE or the key 'store'")
                 if entry.store not in stores:
-                    stores[entry.store] = FigureData(stack.enter_context(open_store(entry.store)))
+                    stores[entry.store] = FigureData(stack.enter_context(open_store(entry.store, selection=selection)))
                 data = stores[entry.store]
             _write_one(data, entry, out, paths)
     return paths

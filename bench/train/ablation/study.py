@@ -12,7 +12,7 @@ import pandas as pd
 from ....datasets.images import write_atomically
 from ....reports.ablation import effects_markdown, gaps_markdown
 from ....reports.tables import csv_text
-from ...analysis.leaderboard import name_scales
+from ...analysis.leaderboard import scores_of
 from ...execute.executors.executor import never
 from ...execute.prepare_inputs import Progress
 from ...execute.run import Summary, run
@@ -118,7 +118,7 @@ def report_ablation(spec: AblationSpec, arms: list[Arm], experiment: Spec, out: 
     """Tables, effects and figures of the arms that are measured; the same store gives the same bytes."""
     store, report = out / "store", out / "report"
     with open_store(store) as opened:
-        scores = name_scales(opened.scores())
+        scores = scores_of(opened)
         metrics = metrics_of(scores["metric"].unique(), opened.metrics())
     digits = {id: metric.card.digits for id, metric in metrics.items()}
     there = set(scores["method"])

@@ -1,0 +1,62 @@
+"""Options that choose, order and rename what is shown of a store; the same for every command that shows one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .assignments import AssignmentError
+
+if TYPE_CHECKING:
+    from ..store.selection import Selection
+
+
+class Order(StrEnum):
+    """Order of rows, columns and tables."""
+
+    TABLES = "tables"
+    AS_GIVEN = "as-given"
+
+
+MethodOption = Annotated[list[str] | None, typer.Option("--method", help="Method to show. Repeatable; default: all.")]
+MetricOption = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show. Repeatable; default: all.")]
+DatasetOption = Annotated[
+    list[str] | None, typer.Option("--dataset", help="Dataset to show. Repeatable; default: all.")
+]
+OrderOption = Annotated[
+    Order,
+    typer.Option(
+        "--order",
+        help="'as-given': as these options name methods, metrics and datasets, then as the specs do;"
+        " 'tables': methods as the specs do, metrics as 'list metrics' does, datasets by name.",
+    ),
+]
+NameOption = Annotated[
+    list[str] | None, typer.Option("--name", metavar="METHOD=NAME", help="What to call a method. Repeatable.")
+]
+
+
+def selection(
+    methods: Sequence[str] | None,
+    metrics: Sequence[str] | None,
+    datasets: Sequence[str] | None,
+    order: Order,
+    names: Iterable[str] | None,
+) -> Selection:
+    """What the options choose of a store.
+
+    Raises:
+        AssignmentError: a name that is not METHOD=NAME.
+    """
+    from ..store.selection import Selection
+
+    called = {}
+    for text in names or ():
+        method, equals, name = text.rpartition("=")
+        if not equals or not method or not name:
+            raise AssignmentError(f"--name {text}: write METHOD=NAME, such as --name mine=Ours")
+        called[method] = name
+    return Selection(tuple(methods or ()), tuple(metrics or ()), tuple(datasets or ()), order == Order.AS_GIVEN, called)
