@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from .exit_codes import INCOMPLETE
-from .progress import stage_progress
 from .run import given
-from .stopping import Terminated, graceful
+from .running.progress import stage_progress
+from .running.stopping import Terminated, graceful
 from .terminal import say
 
 

@@ -9,7 +9,7 @@ import typer
 
 from . import catalogue
 from .exit_codes import INCOMPLETE
-from .progress import download_progress
+from .running.progress import download_progress
 from .terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check datasets; prepare LQ images.")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .assignments import assignments, separated
-from .chosen import NameOption, Order, OrderOption, selection
+from .options.assignments import assignments, separated
+from .options.chosen import NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out_of
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .assignments import separated
-from .chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
+from .options.assignments import separated
+from .options.chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out_of
 
 

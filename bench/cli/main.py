@@ -34,7 +34,7 @@ from . import (
     weights,
 )
 from .exit_codes import INTERNAL, INTERRUPTED, TERMINATED, UNREAD
-from .stopping import Terminated
+from .running.stopping import Terminated
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Errors of writing to an open file, which name none."""

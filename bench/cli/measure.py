@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .assignments import separated
+from .options.assignments import separated
 from .terminal import plain_console
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .assignments import assignments
 from .exit_codes import INCOMPLETE
-from .progress import stage_progress
-from .stopping import Terminated, graceful
+from .options.assignments import assignments
+from .running.progress import stage_progress
+from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run(
     from ..execute.run import run as execute
     from ..execute.threads import cores
     from ..spec import SpecError, load_spec
-    from .logs import logging_to
+    from .running.logs import logging_to
 
     overrides = given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench.cli import progress
-from asasr_bench.bench.cli.progress import Lines, stage_progress, training_progress
+from asasr_bench.bench.cli.running.progress import Lines, stage_progress, training_progress
 from asasr_bench.datasets.images import write_png
 
 

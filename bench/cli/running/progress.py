@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..execute.prepare_inputs import Progress
+    from ...execute.prepare_inputs import Progress
 
 EVERY = 30.0
 """Seconds between two lines."""

@@ -11,7 +11,7 @@ import typer
 from .assignments import AssignmentError
 
 if TYPE_CHECKING:
-    from ..store.selection import Selection
+    from ...store.selection import Selection
 
 
 class Order(StrEnum):
@@ -51,7 +51,7 @@ def selection(
     Raises:
         AssignmentError: a name that is not METHOD=NAME.
     """
-    from ..store.selection import Selection
+    from ...store.selection import Selection
 
     called = {}
     for text in names or ():

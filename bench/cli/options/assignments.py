@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...datasets.errors import UsageError
+from ....datasets.errors import UsageError
 
 
 class AssignmentError(UsageError, ValueError):
@@ -21,7 +21,7 @@ def assignments(texts: Iterable[str] | None, option: str) -> dict[str, Any]:
     Raises:
         AssignmentError: no ``=``, or a value that is not YAML.
     """
-    from ...datasets.strict import read_yaml
+    from ....datasets.strict import read_yaml
 
     values: dict[str, Any] = {}
     for text in texts or ():
