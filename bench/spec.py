@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -81,6 +83,10 @@ class Spec(Strict):
     lq_rule: str | None = None
     """How LQ is made where a dataset has HR alone: ``matlab-bicubic`` (default unless the dataset's card says
     otherwise), or ``degradation:PRESET[:SEED]``."""
+    clusters: dict[str, str | dict[str, str]] = Field(default_factory=dict)
+    """Images that are no independent samples (crops of a photo, frames of a film), by dataset: a regular expression for
+    their names whose first group names the cluster, a CSV file with the columns image and cluster, or a mapping of the
+    same. Intervals, tests and ranks count clusters; no value depends on it."""
     crop: Annotated[int, Field(ge=16)] | None = None
     """Side of a centre crop of every HR image, for methods made for small images; the tables name it."""
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
@@ -115,6 +121,11 @@ class Spec(Strict):
         if self.crop is not None and self.crop % self.scale:
             raise ValueError(f"a crop of {self.crop} pixels is no multiple of the scale {self.scale}")
         return self
+
+    @field_validator("clusters")
+    @classmethod
+    def _are_rules(cls, rules: dict[str, str | dict[str, str]]) -> dict[str, str | dict[str, str]]:
+        return {dataset: cluster_rule(rule, dataset) for dataset, rule in rules.items()}
 
     @field_validator("name")
     @classmethod
@@ -196,6 +207,26 @@ def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[
     return overrides
 
 
+def cluster_rule(rule: str | dict[str, str], dataset: str) -> str | dict[str, str]:
+    """A rule of clusters as readers take it: a CSV file becomes the mapping that it holds.
+
+    Raises:
+        ValueError: no such file, no such columns, or no regular expression.
+    """
+    if isinstance(rule, dict):
+        return rule
+    if rule.lower().endswith(".csv"):
+        lines = list(csv.DictReader(io.StringIO(read_file(Path(rule), SpecError), newline="")))
+        if not lines or not {"image", "cluster"} <= lines[0].keys():
+            raise ValueError(f"{rule}: clusters are a CSV file with the columns image and cluster")
+        return {str(line["image"]): str(line["cluster"]) for line in lines}
+    try:
+        re.compile(rule)
+    except re.error as error:
+        raise ValueError(f"the clusters of {dataset}: '{rule}' is no regular expression ({error})") from None
+    return rule
+
+
 _FOLDER_KEYS = ("hr", "lq", "text", "instances", "labels")
 
 
@@ -218,6 +249,11 @@ def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:
         placed = {k: str(base / v) if k in _FOLDER_KEYS and isinstance(v, str) else v for k, v in entry.items()}
         return anchored_reference(placed, base)
 
+    def beside(rule: Any) -> Any:
+        return str(base / rule) if isinstance(rule, str) and rule.lower().endswith(".csv") else rule
+
+    if isinstance(document.get("clusters"), dict):
+        document = {**document, "clusters": {name: beside(rule) for name, rule in document["clusters"].items()}}
     return {
         key: [anchor(entry, key) for entry in value]
         if key in ("datasets", "methods", "metrics") and isinstance(value, list)

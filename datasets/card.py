@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -33,6 +34,14 @@ def _folder_name(id: str) -> str:
     if problem:
         raise ValueError(f"'{id}' {problem}")
     return id
+
+
+def _expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"'{text}' is no regular expression ({error})") from None
+    return text
 
 
 Place = Annotated[str, AfterValidator(_inside)]
@@ -87,6 +96,9 @@ class DatasetCard(Strict):
     """Labels that are no class."""
     zero_is_void: bool = False
     """Label 0 is no class, and class n is stored as n + 1."""
+    clusters: Annotated[str, AfterValidator(_expression)] | None = None
+    """Where images are no independent samples, such as frames of one film: a regular expression, matched from the
+    beginning of their names, whose first group (or all of it) names their cluster. '': all are one cluster."""
     builder: str | None = None
     """``module:function`` of this package that makes the set; nothing to download."""
     sources: Annotated[tuple[Source, ...], Field(strict=False)] = ()

@@ -73,6 +73,8 @@ class Board:
     memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices."""
     whole: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Images of the whole set, by protocol and dataset: as its card says, else those that the store has outputs of."""
+    clusters: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Clusters of images, by protocol and dataset, where images are no independent samples."""
     published: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PUBLISHED_COLUMNS))
     """What others published for the same datasets under the same protocols: dataset, protocol, method, metric, value,
     source (key of ``sources``), disputed (another source says something else)."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from .board import Board, images_text
 from .column import Column
-from .notes import devices, left_out, of_statistics, records, row_notes
+from .notes import clusters, devices, left_out, of_statistics, records, row_notes
 
 Mark = Literal["best", "second", ""]
 
@@ -137,7 +137,7 @@ def grids(board: Board) -> Iterator[Grid]:
         lq = _origin(board.rules.get(place, ""))
         whole, tested = board.whole.get(place, images), place not in board.untested
         yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources,
-                   (*left_out(board, *place), *devices(board, *place)))  # fmt: skip
+                   (*clusters(board, place, images), *left_out(board, *place), *devices(board, *place)))  # fmt: skip
 
 
 def _published(

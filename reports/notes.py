@@ -56,6 +56,15 @@ def problems(board: Board) -> Iterator[Problem]:
             yield Problem("left out", int(row["count"]), place, str(row["reason"]))
 
 
+def clusters(board: Board, place: tuple[str, str], images: int) -> Iterator[str]:
+    """A sentence where images are no independent samples; ``place``: protocol and dataset."""
+    count = board.clusters.get(place)
+    if count is not None and count < images:
+        few = "" if count >= FEWEST_INTERVAL else f"; fewer than {FEWEST_INTERVAL} have no interval"
+        told = "1 cluster" if count == 1 else f"{count} clusters"
+        yield f"The {images} images are {told} that belong together: intervals, marks and ranks count these{few}."
+
+
 def left_out(board: Board, protocol: str, dataset: str) -> Iterator[str]:
     """What a table leaves out, because it is out of date, in sentences."""
     titles = dict(zip(board.metrics["metric"], board.metrics["title"], strict=True))

@@ -11,6 +11,7 @@ import pandas as pd
 from ..metrics.card import Floats
 from ..metrics.metric import Metric, Payload
 from ..store.records import Place
+from .clusters import Clusters
 from .confidence_set import can_tell, tied_with_best
 from .per_image import per_image, places_of
 from .sets import SetValue, combine
@@ -52,8 +53,8 @@ class Contest:
     values: Floats
     """Of the compared methods over these images ``[methods]``."""
     units: Floats
-    """Of each image ``[images, methods]``, or of each group of images in a large set: its value, or its pseudo-value
-    where the metric is one of sets; their means are ``values``."""
+    """Of each image ``[images, methods]``, or of each cluster, or group of images in a large set: its value, or its
+    pseudo-value where the metric is one of sets or images are in clusters; their means are ``values``."""
 
     @property
     def tied(self) -> frozenset[str]:
@@ -69,7 +70,7 @@ class Contest:
 
 def contests(
     scores: pd.DataFrame, metrics: Mapping[str, Metric], payloads: Mapping[str, Mapping[Place, Payload]],
-    ceilings: Container[str],
+    ceilings: Container[str], clusters: Clusters = Clusters(),  # noqa: B008 - frozen
 ) -> Iterator[Contest]:  # fmt: skip
     """The contest of every protocol, dataset and metric.
 
@@ -77,19 +78,22 @@ def contests(
         scores: cells, with the names of datasets as in tables and those of the store as ``set``.
         payloads: of every metric of sets, by its id.
         ceilings: methods that compete with nobody, such as HR itself.
+        clusters: of images that are no independent samples.
     """
     for (protocol, dataset, id), group in scores.groupby(["protocol", "dataset", "metric"], sort=False):
         metric = metrics[str(id)]
         if metric.of_set is None:
-            yield _of_images(str(protocol), str(dataset), metric, group, ceilings)
+            yield _of_images(str(protocol), str(dataset), metric, group, ceilings, clusters)
         else:
-            yield _of_sets(str(protocol), str(dataset), metric, group, payloads[metric.id], ceilings)
+            yield _of_sets(str(protocol), str(dataset), metric, group, payloads[metric.id], ceilings, clusters)
 
 
-def _of_images(protocol: str, dataset: str, metric: Metric, group: pd.DataFrame, ceilings: Container[str]) -> Contest:
-    table = per_image(group, metric)
+def _of_images(
+    protocol: str, dataset: str, metric: Metric, group: pd.DataFrame, ceilings: Container[str], clusters: Clusters
+) -> Contest:
+    table, stored = per_image(group, metric), str(group["set"].iloc[0]) if "set" in group else dataset
     values = {str(name): table[name].dropna() for name in table}
-    bounds = _intervals({name: own.to_numpy() for name, own in values.items()})
+    bounds = _intervals({name: clusters.units(stored, list(own.index), own.to_numpy()) for name, own in values.items()})
     entries = [
         Entry(name, float(own.to_numpy().mean()) if own.size else float("nan"), *bounds[name], own.size)
         for name, own in values.items()
@@ -97,20 +101,22 @@ def _of_images(protocol: str, dataset: str, metric: Metric, group: pd.DataFrame,
     methods, left_out, images = in_common(
         {name: frozenset(own.index) for name, own in values.items() if name not in ceilings}
     )
-    units = table.loc[sorted(images), list(methods)].to_numpy(dtype=np.float64)
-    means = units.mean(0) if len(units) else np.full(len(methods), np.nan)
+    shared = table.loc[sorted(images), list(methods)].to_numpy(dtype=np.float64)
+    means = shared.mean(0) if len(shared) else np.full(len(methods), np.nan)
+    units = clusters.units(stored, sorted(images), shared)
     return Contest(protocol, dataset, metric, tuple(entries), methods, left_out, len(images), means, units)
 
 
 def _of_sets(
     protocol: str, dataset: str, metric: Metric, group: pd.DataFrame, payloads: Mapping[Place, Payload],
-    ceilings: Container[str],
+    ceilings: Container[str], clusters: Clusters,
 ) -> Contest:  # fmt: skip
+    groups = clusters.of(str(group["set"].iloc[0]), group["image"].unique())
     stored: dict[str, dict[tuple[str, int], Payload]] = {}
     for name, part in group.groupby("method", sort=False):
         places = places_of(part, dataset="set")
         stored[str(name)] = {(place.image, place.seed): payloads[place] for place in places if place in payloads}
-    own = {name: combine(metric, found) for name, found in stored.items()}
+    own = {name: combine(metric, found, groups) for name, found in stored.items()}
     bounds = _intervals({name: one.pseudo for name, one in own.items()})
     entries = [Entry(name, one.value, *bounds[name], len(one.images)) for name, one in own.items()]
     methods, left_out, images = in_common({name: one.images for name, one in own.items() if name not in ceilings})
@@ -118,7 +124,8 @@ def _of_sets(
     def shared(name: str) -> SetValue:
         if own[name].images == images:
             return own[name]
-        return combine(metric, {place: payload for place, payload in stored[name].items() if place[0] in images})
+        inside = {place: payload for place, payload in stored[name].items() if place[0] in images}
+        return combine(metric, inside, groups)
 
     parts = [shared(name) for name in methods]
     units = np.stack([part.pseudo for part in parts], axis=1) if parts else np.empty((0, 0))

@@ -20,6 +20,7 @@ from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of, stored_id
 from ..store.records import Place
 from ..store.store import open_store
+from .clusters import Clusters, clusters_of
 from .compare import ComparisonError, better_of
 from .per_image import per_image, places_of
 from .sets import combine, paired_sets
@@ -95,6 +96,7 @@ def compare_curves(
         known = metrics_of(scores["metric"].unique(), store.metrics())
         distortion = stored_id(distortion, known)
         payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
+        clusters = clusters_of(store)
     for name in (first, second):
         if len(_points(scores, name)) < 2:
             raise ComparisonError(f"{root}: has no curve '{name}': no two methods named {name}-NUMBER with scores")
@@ -119,10 +121,11 @@ def compare_curves(
             if id not in tables or distortion not in tables:
                 continue
             if known[id].of_set is None:
-                results = _compare(tables, names, first, second, known[id], distortion)
+                results = _compare(tables, names, first, second, known[id], distortion, str(dataset), clusters)
             else:
                 rows = part[part["metric"] == id]
-                results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id])
+                groups = clusters.of(str(dataset), rows["image"].unique())
+                results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id], groups)
             found += [(str(dataset), str(protocol), known[id], *each) for each in results]
     adjusted = holm([np.nan if result is None else result.p for *_, result in found])
     return [
@@ -136,15 +139,15 @@ def compare_curves(
 
 def _compare(
     tables: Mapping[str, pd.DataFrame], names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
-    distortion: str,
+    distortion: str, dataset: str, clusters: Clusters,
 ) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
     """Each point of the first curve with its mean distortion and the result."""
     both = [*names[first], *names[second]]
     images = set.intersection(*(set(tables[id].reindex(columns=both).dropna().index) for id in (metric.id, distortion)))
     chosen = sorted(images)
-    if len(chosen) < 2:
+    if clusters.count(dataset, chosen) < 2:
         return []
-    values = {name: tables[metric.id].loc[chosen, name].to_numpy() for name in both}
+    values = {name: clusters.units(dataset, chosen, tables[metric.id].loc[chosen, name].to_numpy()) for name in both}
     means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in both}
     rows: list[tuple[str, float, Paired | None]] = []
     for point in names[first]:
@@ -156,7 +159,7 @@ def _compare(
 
 def _compare_sets(
     scores: pd.DataFrame, payloads: Mapping[Place, Payload], distortions: pd.DataFrame,
-    names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
+    names: Mapping[str, list[str]], first: str, second: str, metric: Metric, groups: Mapping[str, str] | None,
 ) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
     """The same for a metric of sets, on the images that all points have."""
     both = [*names[first], *names[second]]
@@ -167,7 +170,7 @@ def _compare_sets(
     for place in places_of(rows[rows["image"].isin(shared)]):
         if place in payloads:
             parts[place.method][place.image, place.seed] = payloads[place]
-    sets = {name: combine(metric, part) for name, part in parts.items()}
+    sets = {name: combine(metric, part, groups) for name, part in parts.items()}
     if len({one.images for one in sets.values()}) > 1 or any(
         one.pseudo.size < 2 or np.isnan(one.pseudo).any() for one in sets.values()
     ):

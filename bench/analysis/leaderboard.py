@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from ..metrics.metric import Metric
 from ..metrics.registry import metrics_of
 from ..store.records import StoredMethod, StoredRun
 from ..store.store import Store
+from .clusters import Clusters, clusters_of
 from .confidence_set import can_tell
 from .contests import Contest, contests
 from .order import datasets_in_order, in_order_of_datasets, methods_in_order, metrics_in_order
@@ -37,16 +38,18 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     ``published`` adds what others published for the same datasets under the same protocols.
     """
     scores, outputs = scores_of(store), outputs_of(store)
-    methods = _methods(store, outputs)
+    methods = methods_of(store, outputs)
     known = metrics_in_order(metrics_of(scores["metric"].unique(), store.metrics()), store)
     scores, infinite = leave_out_infinite(scores)
-    played = _contests(store, scores, known, _ceilings(methods))
+    clusters = clusters_of(store)
+    played = contests_of(store, scores, known, ceilings(methods), clusters)
     ranking = average_ranks(played)
     board = Board(
         title=title,
         scores=_values(played, methods, known, datasets_in_order(scores, store), infinite),
         rules=_rules(outputs),
-        untested=_untested(scores),
+        untested=_untested(scores, clusters),
+        clusters=_cluster_counts(scores, clusters),
         methods=methods,
         problems=_problems(scores, outputs),
         metrics=pd.DataFrame(
@@ -114,14 +117,17 @@ def left_out(store: Store, named: Container[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS)
 
 
-def _ceilings(methods: pd.DataFrame) -> set[str]:
+def ceilings(methods: pd.DataFrame) -> set[str]:
     """HR itself, which shows what a task could reach and competes with nobody."""
     return set(methods["method"][methods["family"] == "reference"])
 
 
-def _contests(store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str]) -> list[Contest]:
+def contests_of(
+    store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str], clusters: Clusters
+) -> list[Contest]:
+    """The contests of a store; see ``contests``."""
     payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.of_set is not None}
-    return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings))
+    return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings, clusters))
 
 
 def _values(
@@ -171,15 +177,24 @@ def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
     return whole
 
 
-def _untested(scores: pd.DataFrame) -> frozenset[tuple[str, str]]:
-    """Protocols and datasets with too few images for a test."""
+def _untested(scores: pd.DataFrame, clusters: Clusters) -> frozenset[tuple[str, str]]:
+    """Protocols and datasets with too few images, or clusters of them, for a test."""
+    return frozenset(place for place, count in _units(scores, clusters) if not can_tell(count))
+
+
+def _cluster_counts(scores: pd.DataFrame, clusters: Clusters) -> dict[tuple[str, str], int]:
+    """Clusters of the datasets that have some, by protocol and dataset."""
+    return dict(_units(scores[scores["set"].isin(list(clusters.rules))], clusters))
+
+
+def _units(scores: pd.DataFrame, clusters: Clusters) -> Iterator[tuple[tuple[str, str], int]]:
     groups = scores[scores["status"] == "done"].groupby(["protocol", "dataset"], sort=False)
-    return frozenset(
-        (str(protocol), str(dataset)) for (protocol, dataset), part in groups if not can_tell(part["image"].nunique())
-    )
+    for (protocol, dataset), part in groups:
+        images = [str(name) for name in part["image"].unique()]
+        yield (str(protocol), str(dataset)), clusters.count(str(part["set"].iloc[0]), images)
 
 
-def _methods(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
+def methods_of(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     """Family, parameters and steps of every method, in the order of tables."""
     cards = store.methods()
     rows = []

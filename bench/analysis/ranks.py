@@ -40,8 +40,8 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class _Ranked:
-    """One dataset."""
+class Ranked:
+    """The methods of one dataset, or of all together."""
 
     methods: tuple[str, ...]
     point: Floats
@@ -60,25 +60,34 @@ def average_ranks(contests: Sequence[Contest]) -> Ranking:
     the rank itself, since resampling pulls ranks to the middle. A metric with fewer than five images or infinite values
     keeps its rank in it; where all do, ``low`` and ``high`` are NaN.
     """
-    rows: list[tuple[object, ...]] = []
+    rows = [row for place in ranked_datasets(contests) for row in rows_of(*place)]
     notes: dict[str, tuple[str, ...]] = {}
+    for protocol, dataset, here in _places(contests):
+        notes[protocol] = (*notes.get(protocol, ()), *_left_out(dataset, here, *_that_all_have(here)))
+    return Ranking(pd.DataFrame(rows, columns=RANK_COLUMNS), notes)
+
+
+def ranked_datasets(contests: Sequence[Contest]) -> Iterator[tuple[str, str, Ranked]]:
+    """Protocol, dataset and its ranks; after the datasets of a protocol '' for all of them, where there are several."""
+    parts: dict[str, dict[str, Ranked]] = {}
+    for protocol, dataset, here in _places(contests):
+        methods, chosen = _that_all_have(here)
+        parts.setdefault(protocol, {})
+        if chosen:
+            parts[protocol][dataset] = _of_dataset(methods, chosen)
+    for protocol, by_dataset in parts.items():
+        yield from ((protocol, dataset, part) for dataset, part in by_dataset.items())
+        if len(by_dataset) > 1:
+            yield protocol, "", _overall(list(by_dataset.values()))
+
+
+def _places(contests: Sequence[Contest]) -> Iterator[tuple[str, str, list[Contest]]]:
+    """The contests of each protocol and dataset that rank methods."""
     ranking = [contest for contest in contests if contest.metric.card.direction != "none"]
     for protocol in dict.fromkeys(contest.protocol for contest in ranking):
         ours = [contest for contest in ranking if contest.protocol == protocol]
-        parts: dict[str, _Ranked] = {}
-        said: list[str] = []
         for dataset in dict.fromkeys(contest.dataset for contest in ours):
-            here = [contest for contest in ours if contest.dataset == dataset]
-            methods, chosen = _that_all_have(here)
-            said += _left_out(dataset, here, methods, chosen)
-            if chosen:
-                parts[dataset] = _of_dataset(methods, chosen)
-        for dataset, part in parts.items():
-            rows += _rows(protocol, dataset, part)
-        if len(parts) > 1:
-            rows += _rows(protocol, "", _overall(list(parts.values())))
-        notes[protocol] = tuple(said)
-    return Ranking(pd.DataFrame(rows, columns=RANK_COLUMNS), notes)
+            yield protocol, dataset, [contest for contest in ours if contest.dataset == dataset]
 
 
 def _that_all_have(contests: Sequence[Contest]) -> tuple[tuple[str, ...], list[Contest]]:
@@ -107,7 +116,7 @@ def _left_out(
             yield f"{dataset}: {name} is not ranked; it has {count} of {len(some)} metrics on images enough."
 
 
-def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> _Ranked:
+def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> Ranked:
     points, drawn = [], []
     for contest in contests:
         columns = [contest.methods.index(name) for name in methods]
@@ -117,25 +126,27 @@ def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> _Ranke
         enough = len(units) >= FEWEST and bool(np.isfinite(units).all())
         drawn.append(ranks(resampled(units, _RESAMPLES), contest.metric) if enough else None)
     if all(one is None for one in drawn):
-        return _Ranked(methods, np.mean(points, axis=0), None)
+        return Ranked(methods, np.mean(points, axis=0), None)
     draws = [point[None] if one is None else one for point, one in zip(points, drawn, strict=True)]
-    return _Ranked(methods, np.mean(points, axis=0), np.mean(np.broadcast_arrays(*draws), axis=0))
+    return Ranked(methods, np.mean(points, axis=0), np.mean(np.broadcast_arrays(*draws), axis=0))
 
 
-def _overall(parts: Sequence[_Ranked]) -> _Ranked:
+def _overall(parts: Sequence[Ranked]) -> Ranked:
     everywhere = tuple(name for name in parts[0].methods if all(name in part.methods for part in parts))
     places = [[part.methods.index(name) for name in everywhere] for part in parts]
     point = np.mean([part.point[place] for part, place in zip(parts, places, strict=True)], axis=0)
     if any(part.draws is None for part in parts):
-        return _Ranked(everywhere, point, None)
+        return Ranked(everywhere, point, None)
     draws = [part.draws[:, place] for part, place in zip(parts, places, strict=True) if part.draws is not None]
-    return _Ranked(everywhere, point, np.mean(draws, axis=0))
+    return Ranked(everywhere, point, np.mean(draws, axis=0))
 
 
-def _rows(protocol: str, dataset: str, part: _Ranked) -> Iterator[tuple[object, ...]]:
+def rows_of(protocol: str, dataset: str, part: Ranked) -> Iterator[tuple[str, str, str, float, float, float]]:
+    """The rows of ``RANK_COLUMNS``."""
     low = high = np.full(len(part.methods), np.nan)
     if part.draws is not None and part.methods:
         low, high = np.quantile(part.draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         low, high = np.minimum(low, part.point), np.maximum(high, part.point)
     for name, *numbers in zip(part.methods, part.point, low, high, strict=True):
-        yield (protocol, dataset, name, *map(float, numbers))
+        rank, *bounds = map(float, numbers)
+        yield protocol, dataset, name, rank, bounds[0], bounds[1]

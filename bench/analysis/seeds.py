@@ -21,6 +21,7 @@ from ..metrics.registry import metrics_of, stored_id
 from ..store.images import Objects
 from ..store.records import Place
 from ..store.store import open_store
+from .clusters import Clusters, clusters_of
 from .per_image import places_of
 from .sets import combine, pseudo_values
 from .statistics import interval
@@ -68,9 +69,9 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
     """
     with open_store(root) as store:
         scores, outputs = store.scores(), store.outputs()
-        objects = store.objects
+        objects, clusters = store.objects, clusters_of(store)
         scores = scores[scores["status"] == "done"]
-        known = _chosen(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
+        known = chosen_metrics(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
         payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
     rows = []
     for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):
@@ -84,13 +85,14 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
                 continue
             metric = known[str(id)]
             if metric.of_set is None:
-                deviation = _of_images(_by_seed(part))
+                deviation = _of_images(*_by_seed(part), str(dataset), clusters)
             else:
-                deviation = _of_sets(part, metric, payloads[metric.id])
+                groups = clusters.of(str(dataset), table.index)
+                deviation = _of_sets(part, metric, payloads[metric.id], groups)
             found.append((metric.id, f"G-STD {metric.card.title}", metric.card.digits + 1, deviation))
         if pixels:
             levels = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
-            found.append((PIXELS, PIXELS, 3, _of_images(levels)))
+            found.append((PIXELS, PIXELS, 3, _of_images(levels, list(table.index), str(dataset), clusters)))
         for id, title, digits, one in found:
             if one is not None:
                 rows.append(Stability(str(dataset), str(protocol), str(method), id, one.value, one.low, one.high,
@@ -100,7 +102,12 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
     return rows
 
 
-def _chosen(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
+def chosen_metrics(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
+    """The wanted metrics of a store by id, or all.
+
+    Raises:
+        StabilityError: the store has not one of them.
+    """
     ids = [stored_id(id, known) for id in wanted or known]
     for id in ids:
         if id not in known:
@@ -118,20 +125,23 @@ class Deviation:
     images: int
 
 
-def _of_images(deviations: np.ndarray) -> Deviation | None:
+def _of_images(deviations: np.ndarray, images: list[str], dataset: str, clusters: Clusters) -> Deviation | None:
     if not deviations.size:
         return None
-    return Deviation(float(deviations.mean()), *interval(deviations), deviations.size)
+    bounds = interval(clusters.units(dataset, images, deviations))
+    return Deviation(float(deviations.mean()), *bounds, deviations.size)
 
 
-def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Deviation | None:
+def _of_sets(
+    scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload], groups: Mapping[str, str] | None
+) -> Deviation | None:
     """Deviation of the set's value over seeds, on the images that have all of them."""
     table = scores.pivot(index="image", columns="seed", values="status").dropna()
     by_seed: dict[int, dict[tuple[str, int], Payload]] = {}
     for place in places_of(scores[scores["image"].isin(table.index)]):
         if place in payloads:
             by_seed.setdefault(place.seed, {})[place.image, place.seed] = payloads[place]
-    sets = [combine(metric, one) for one in by_seed.values()]
+    sets = [combine(metric, one, groups) for one in by_seed.values()]
     if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
         return None
     value = float(np.std([one.value for one in sets]))
@@ -144,11 +154,11 @@ def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payl
     return Deviation(value, float(np.maximum(0.0, low)), high, len(sets[0].images))
 
 
-def _by_seed(scores: pd.DataFrame) -> np.ndarray:
-    """Deviation over seeds of every image that has a finite value for each."""
-    table = scores.pivot(index="image", columns="seed", values="value").to_numpy()
-    complete = table[np.isfinite(table).all(axis=1)]
-    return complete.std(axis=1) if complete.size else np.empty(0)
+def _by_seed(scores: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Deviation over seeds of every image that has a finite value for each, and these images."""
+    table = scores.pivot(index="image", columns="seed", values="value")
+    complete = table[np.isfinite(table.to_numpy()).all(axis=1)]
+    return complete.to_numpy().std(axis=1) if complete.size else np.empty(0), list(complete.index)
 
 
 def _pixel_deviation(objects: Objects, digests: Sequence[str]) -> float:

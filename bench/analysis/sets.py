@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..metrics.card import Floats
 from ..metrics.metric import Metric, Payload, SetMetric
@@ -30,10 +31,15 @@ class SetValue:
     images: frozenset[str]
 
 
-def combine(metric: Metric, payloads: Payloads) -> SetValue:
+def combine(metric: Metric, payloads: Payloads, clusters: Mapping[str, str] | None = None) -> SetValue:
     """The value of a set.
 
     With several seeds it is the mean over seeds of the sets that each seed gives, on the images that all have.
+
+    Args:
+        metric: one of sets.
+        payloads: what it stored.
+        clusters: by image, where images are no independent samples; then each cluster has a pseudo-value.
     """
     assert metric.of_set is not None
     if not payloads:
@@ -44,7 +50,13 @@ def combine(metric: Metric, payloads: Payloads) -> SetValue:
     value = float(np.mean([metric.of_set.combine(one) for one in by_seed])) if shared else float("nan")
     if len(shared) < 2:
         return SetValue(value, np.empty(0), frozenset(shared))
-    without = np.mean([_without_each(metric.of_set, one) for one in by_seed], axis=0)
+    groups = np.arange(len(shared))
+    if clusters is not None:
+        groups = np.unique([clusters[image] for image in shared], return_inverse=True)[1]
+        if groups.max() == 0:
+            return SetValue(value, np.array([value]), frozenset(shared))
+    kept = without_groups(groups)
+    without = np.mean([_without_each(metric.of_set, one, kept) for one in by_seed], axis=0)
     return SetValue(value, pseudo_values(value, without), frozenset(shared))
 
 
@@ -64,13 +76,21 @@ def paired_sets(first: Floats, second: Floats, images: int, *, wins: float = flo
 
 def left_out(count: int) -> Floats:
     """Sets that lack one image, or one group of images, each: 1 where an image stays, ``[groups, count]``."""
-    groups = np.arange(count) % MOST_LEFT_OUT
-    stays: Floats = (groups != np.arange(groups.max() + 1)[:, None]).astype(np.float64)
+    return without_groups(np.arange(count))
+
+
+def without_groups(groups: NDArray[np.intp]) -> Floats:
+    """Sets that lack one group each, or some together where there are many: 1 where an image stays.
+
+    Args:
+        groups: number of each image's group, from 0.
+    """
+    parts = groups % MOST_LEFT_OUT
+    stays: Floats = (parts != np.arange(parts.max() + 1)[:, None]).astype(np.float64)
     return stays
 
 
-def _without_each(metric: SetMetric, payloads: Sequence[Payload]) -> Floats:
-    kept = left_out(len(payloads))
+def _without_each(metric: SetMetric, payloads: Sequence[Payload], kept: Floats) -> Floats:
     if metric.resample is not None:
         return metric.resample(payloads, kept)
     values = [metric.combine([payload for payload, stays in zip(payloads, row, strict=True) if stays]) for row in kept]

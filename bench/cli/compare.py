@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import inf, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -40,6 +41,20 @@ def compare(
             help="Compare two curves, NAME for the methods NAME-2, NAME-8, ..., where this metric's means are equal.",
         ),
     ] = None,
+    power: Annotated[
+        bool, typer.Option("--power", help="Tell the smallest difference that so many images can show.")
+    ] = False,
+    equivalent: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC=MARGIN", help="Test whether they differ by less than a margin. Repeatable."),
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATASET=RULE",
+            help="Images that belong together (crops, frames): expression or CSV file; docs/metrics.md. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Compare two methods image by image.
 
@@ -52,11 +67,13 @@ def compare(
     from ...reports.terminal import escape
     from ..analysis.compare import compare_methods
 
-    rows = compare_methods(store, first, second, metrics=metric, datasets=dataset)
+    rows = compare_methods(
+        store, first, second, metrics=metric, datasets=dataset, margins=_margins(equivalent), clusters=_rules(cluster)
+    )
     for place, part in _by_place(rows):
-        table = _table(
-            f"{first} minus {second}: {place}, {part[0].result.n} images", ("metric", *_RESULT, "d", "wins", "better")
-        )
+        images, units = part[0].result.n, part[0].units
+        size = f"{images} images" if units >= images else f"{images} images in {units} clusters"
+        table = _table(f"{first} minus {second}: {place}, {size}", ("metric", *_RESULT, "d", "wins", "better"))
         for row in part:
             one = row.result
             table.add_row(
@@ -64,6 +81,64 @@ def compare(
                 f"{100 * row.wins:.0f} %", escape(row.better),
             )  # fmt: skip
         _print(table)
+        if power:
+            _print_power(part, "images" if units >= images else "clusters")
+        if equivalent:
+            _print_equivalence(part)
+
+
+def _margins(texts: list[str] | None) -> dict[str, float]:
+    from .options.assignments import AssignmentError, assignments
+
+    margins = assignments(texts, "--equivalent")
+    for id, margin in margins.items():
+        if not isinstance(margin, int | float) or isinstance(margin, bool) or not 0 < margin < inf:
+            raise AssignmentError(f"--equivalent {id}: a margin is a number above 0, not '{margin}'")
+    return margins
+
+
+def _rules(texts: list[str] | None) -> dict[str, str | dict[str, str]]:
+    if not texts:
+        return {}
+    from ..spec import cluster_rule
+    from .options.assignments import AssignmentError
+
+    rules: dict[str, str | dict[str, str]] = {}
+    for text in texts:
+        dataset, equals, rule = text.partition("=")
+        if not equals:
+            raise AssignmentError(f"--cluster {text}: write DATASET=RULE")
+        try:
+            rules[dataset] = cluster_rule(rule, dataset)
+        except ValueError as error:
+            raise AssignmentError(f"--cluster {text}: {error}") from None
+    return rules
+
+
+def _print_power(rows: Sequence[Comparison], units: str) -> None:
+    table = _table(
+        "What this set can show (two-sided 5 %, power 80 %, one test)",
+        ("metric", "difference", "smallest difference", f"{units} needed"),
+    )
+    for row in rows:
+        needed = "no number" if row.needed == inf else f"{row.needed:.0f}"
+        table.add_row(row.metric, f"{row.result.difference:+z.{row.digits}f}", f"{row.smallest:.{row.digits}f}", needed)
+    _print(table)
+
+
+def _print_equivalence(rows: Sequence[Comparison]) -> None:
+    from ...reports.grid import between
+
+    table = _table(
+        "Two one-sided tests at 5 %, one by one", ("metric", "margin", "90 % interval", "p", "within the margin")
+    )
+    for row in rows:
+        one = row.equivalence
+        if one is not None:
+            answer = "yes" if one.equivalent else "not shown"
+            interval = between(one.low, one.high, row.digits, "+")
+            table.add_row(row.metric, f"{one.margin:g}", interval, f"{one.p:.4f}", answer)
+    _print(table)
 
 
 def _compare_curves(
@@ -110,7 +185,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
         if name == "better":  # a method's name may be long; numbers are never cut for it
             table.add_column(name, overflow="fold", min_width=12)
         else:
-            table.add_column(name, justify="left" if name in ("metric", "point") else "right", no_wrap=True)
+            table.add_column(name, justify="left" if name in ("metric", "point", "method") else "right", no_wrap=True)
     return table
 
 
@@ -124,12 +199,26 @@ def _print(table: Table) -> None:
 def stability(
     store: Annotated[Path, typer.Argument(help="Folder of results of a run with several seeds.")],
     metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable; default: all.")] = None,
+    best_of: Annotated[
+        bool, typer.Option("--best-of", help="Tell the expected best, mean and worst of M samples instead.")
+    ] = False,
+    ranks: Annotated[
+        bool, typer.Option("--ranks", help="Tell how often ranks survive other images; needs no seeds.")
+    ] = False,
 ) -> None:
     """Tell how much metrics and pixels vary over seeds.
 
     Deviation of every metric (G-STD) and of every pixel in levels of 255 (L-STD), mean over images.
     """
     from ...reports.grid import between
+
+    if best_of or ranks:
+        if best_of:
+            _print_best_of(store, metric)
+        if ranks:
+            _print_ranks(store, metric)
+        say_left_out_of(store)
+        return
     from ..analysis.seeds import stability as measure
     from .catalogue import print_table
 
@@ -140,3 +229,38 @@ def stability(
                      str(row.images)))  # fmt: skip
     print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)
     say_left_out_of(store)
+
+
+def _print_best_of(store: Path, metric: list[str] | None) -> None:
+    from ...reports.grid import between
+    from ..analysis.best_of_seeds import best_of_seeds
+    from .catalogue import print_table
+
+    rows = []
+    for row in best_of_seeds(store, metrics=metric):
+        values = [f"{value:.{row.digits}f}" for value in (row.best, row.mean, row.worst)]
+        place = row.dataset, row.method, row.title, str(row.samples)
+        bounds = between(*row.best_interval, row.digits)
+        rows.append((*place, values[0], bounds, *values[1:], str(row.seeds), str(row.images)))
+    headings = ("dataset", "method", "metric", "M", "Best@M", "95 % interval", "Mean@M", "Worst@M", "seeds", "images")
+    print_table(headings, rows)
+
+
+def _print_ranks(store: Path, metric: list[str] | None) -> None:
+    from ...reports.grid import between
+    from ...reports.terminal import escape
+    from ..analysis.rank_stability import rank_stability
+
+    for one in rank_stability(store, metrics=metric):
+        place = f"{one.dataset or 'all datasets'}, {one.protocol}"
+        table = _table(
+            f"{place}: the order stays in {100 * one.same_order:.0f} % of resampled sets, Kendall's tau"
+            f" {one.kendall:.2f}",
+            ("method", "average rank", "95 % interval", "best in", "ahead of the next in"),
+        )
+        for name, rank, low, high, first, ahead in zip(
+            one.methods, one.rank, one.low, one.high, one.first, one.ahead, strict=True
+        ):
+            stays = "" if isnan(ahead) else f"{100 * ahead:.0f} %"
+            table.add_row(escape(name), f"{rank:.2f}", between(low, high, 2), f"{100 * first:.0f} %", stays)
+        _print(table)

@@ -1,0 +1,114 @@
+"""Best, mean and worst of M samples of a seeded method: what a user who draws M times and picks one can expect.
+
+Best@M, Mean@M and Worst@M of DP2O-SR (Wu et al., 2025). With S seeds stored, M below S is no single draw: the expected
+best of all subsets of M seeds follows from the order of the S values, without chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+
+import numpy as np
+
+from ..metrics.metric import Metric
+from ..metrics.registry import metrics_of
+from ..store.store import open_store
+from .clusters import Clusters, clusters_of
+from .seeds import StabilityError, chosen_metrics
+from .statistics import Floats, interval
+
+_PLACE = ["protocol", "scale", "dataset", "method", "metric"]
+
+
+@dataclass(frozen=True)
+class BestOfSeeds:
+    """One metric of one method on one dataset, of M samples an image."""
+
+    dataset: str
+    protocol: str
+    method: str
+    metric: str
+    title: str
+    digits: int
+    samples: int
+    """M."""
+    best: float
+    """Mean over images of the expected best of M samples, by the metric's direction."""
+    best_interval: tuple[float, float]
+    """95 % interval over images."""
+    mean: float
+    worst: float
+    worst_interval: tuple[float, float]
+    seeds: int
+    """S, those that all images have."""
+    images: int
+
+
+def best_of_seeds(root: Path, *, metrics: Sequence[str] | None = None) -> list[BestOfSeeds]:
+    """Best@M, Mean@M and Worst@M of every seeded method, for M = 1, 2, 4, ... and all seeds.
+
+    On the images that have a finite value for every seed. Metrics without a direction and metrics of sets (an
+    image has no value of theirs) have none.
+
+    Args:
+        root: folder of the store.
+        metrics: ids; default: all that the store has.
+
+    Raises:
+        StabilityError: no method has an image with two seeds, or the store has not such a metric.
+        StoreError: no store there.
+    """
+    with open_store(root) as store:
+        scores = store.scores()
+        scores = scores[scores["status"] == "done"]
+        known = chosen_metrics(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
+        clusters = clusters_of(store)
+    rows: list[BestOfSeeds] = []
+    for (protocol, _, dataset, method, id), group in scores.groupby(_PLACE, sort=False):
+        metric = known.get(str(id))
+        if metric is None or metric.of_set is not None or metric.card.direction == "none":
+            continue
+        table = group.pivot(index="image", columns="seed", values="value")
+        table = table[np.isfinite(table.to_numpy()).all(axis=1)]
+        if table.shape[1] > 1 and len(table):
+            place = str(dataset), str(protocol), str(method)
+            rows += _rows(place, metric, table.to_numpy(), [str(name) for name in table.index], clusters)
+    if not rows:
+        raise StabilityError(
+            f"{root}: no method has an image with values of two seeds (in a metric of images that has a direction);"
+            " run with --seed 0 --seed 1 ..."
+        )
+    return rows
+
+
+def _rows(
+    place: tuple[str, str, str], metric: Metric, values: Floats, images: list[str], clusters: Clusters
+) -> Iterator[BestOfSeeds]:
+    seeds = values.shape[1]
+    compared = metric.card.compared(values)
+    for samples in [2**power for power in range(seeds.bit_length()) if 2**power < seeds] + [seeds]:
+        best, worst = expected_extremes(compared, samples, higher=metric.card.direction == "higher")
+        bounds = [interval(clusters.units(place[0], images, one)) for one in (best, worst)]
+        yield BestOfSeeds(
+            *place, metric.id, metric.card.title, metric.card.digits, samples, float(best.mean()), bounds[0],
+            float(compared.mean()), float(worst.mean()), bounds[1], seeds, len(images),
+        )  # fmt: skip
+
+
+def expected_extremes(values: Floats, samples: int, *, higher: bool) -> tuple[Floats, Floats]:
+    """Expected best and worst of ``samples`` values drawn without replacement, of each image.
+
+    Args:
+        values: ``[images, seeds]``.
+        samples: from 1 to the number of seeds.
+        higher: whether the greater value is better.
+    """
+    seeds = values.shape[1]
+    # The k-th smallest is the smallest of a subset when the others come from those above it.
+    weights = np.array([comb(seeds - 1 - place, samples - 1) for place in range(seeds)]) / comb(seeds, samples)
+    ordered = np.sort(values, axis=1)
+    least, greatest = ordered @ weights, ordered[:, ::-1] @ weights
+    return (greatest, least) if higher else (least, greatest)

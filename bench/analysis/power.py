@@ -1,0 +1,74 @@
+"""What a set of images can tell: the smallest difference that a test finds, and how many images it needs.
+
+Of the two-sided paired t-test: its power follows from the noncentral t distribution. The sign-flip test of ``compare``
+has the same power but for skewed differences.
+"""
+
+from __future__ import annotations
+
+from math import inf, nan, sqrt
+
+from scipy import optimize, special
+
+from .statistics import SIGNIFICANT
+
+POWER = 0.8
+FEWEST = 3
+"""Images with which the power is told: of two, the spread says nothing."""
+_MOST_IMAGES = 10**7
+_CERTAIN = 35.0
+"""Noncentrality beyond which the power is 1 to the last digit from three images on; the library's series ends at 37."""
+_ONE_SIDED = 8.0
+"""Noncentrality beyond which the test errs to the other side in less than 1e-15; the library has NaN for some such."""
+
+
+def power_of_test(effect: float, units: int, *, level: float = SIGNIFICANT) -> float:
+    """How often a two-sided paired t-test finds a true effect.
+
+    Args:
+        effect: true mean of the differences over their standard deviation.
+        units: images, or clusters of images; three or more.
+        level: of the test.
+    """
+    freedom, shift = units - 1, abs(effect) * sqrt(units)
+    critical = float(special.stdtrit(freedom, 1 - level / 2))
+    if shift > _CERTAIN:
+        return 1.0
+    opposite = float(special.nctdtr(freedom, shift, -critical)) if shift < _ONE_SIDED else 0.0
+    return float(1 - special.nctdtr(freedom, shift, critical)) + opposite
+
+
+def smallest_difference(spread: float, units: int, *, power: float = POWER) -> float:
+    """The true mean difference that the test finds in a share ``power`` of cases.
+
+    Args:
+        spread: standard deviation of the differences of images.
+        units: images, or clusters of images; NaN below three.
+        power: share of cases.
+    """
+    if units < FEWEST or not spread >= 0:
+        return nan
+    return spread * _effect(units, power)
+
+
+def units_needed(difference: float, spread: float, *, power: float = POWER) -> float:
+    """The fewest images (or clusters) with which the test finds this true difference in a share ``power`` of cases.
+
+    Infinite where there is no difference, or where ten million are too few.
+    """
+    if spread == 0 or difference == 0:
+        return inf if difference == 0 else FEWEST
+    effect = abs(difference) / spread
+    if power_of_test(effect, _MOST_IMAGES) < power:
+        return inf
+    low, high = 2, _MOST_IMAGES
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power_of_test(effect, middle) >= power else (middle, high)
+    return max(FEWEST, high)
+
+
+def _effect(units: int, power: float) -> float:
+    """The effect that is found in this share of cases; the power grows with it."""
+    most = (_CERTAIN + 1) / sqrt(units)
+    return float(optimize.brentq(lambda effect: power_of_test(effect, units) - power, 0, most, xtol=1e-10))
