@@ -15,6 +15,7 @@ from .contests import Contest
 from .leaderboard import ceilings, contests_of, leave_out_infinite, methods_of, outputs_of, scores_of
 from .ranks import Ranked, ranked_datasets, rows_of
 from .seeds import StabilityError, chosen_metrics
+from .statistics import Floats
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def stability_of(contests: Sequence[Contest]) -> Iterator[RankStability]:
             yield _of(protocol, dataset, part, part.draws)
 
 
-def _of(protocol: str, dataset: str, part: Ranked, draws: np.ndarray) -> RankStability:
+def _of(protocol: str, dataset: str, part: Ranked, draws: Floats) -> RankStability:
     order = np.argsort(part.point, kind="stable")
     methods, point, draws = [part.methods[place] for place in order], part.point[order], draws[:, order]
     bounds = {name: (low, high) for _, _, name, _, low, high in rows_of(protocol, dataset, part)}
@@ -88,5 +89,7 @@ def _of(protocol: str, dataset: str, part: Ranked, draws: np.ndarray) -> RankSta
     )  # fmt: skip
 
 
-def _before(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return (one < other) + 0.5 * (one == other)
+def _before(one: Floats, other: Floats) -> Floats:
+    """1 where a rank is the better of two, a half where both are equal."""
+    halves: Floats = (one < other) + 0.5 * (one == other)
+    return halves
