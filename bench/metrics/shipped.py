@@ -13,7 +13,7 @@ from . import (
     spectral,
     structural,
 )
-from .faithfulness import low_resolution, ring_correlation
+from .faithfulness import artifact_maps, low_resolution, ring_correlation
 from .metric import Metric
 
 
@@ -34,6 +34,7 @@ def shipped_metrics() -> dict[str, Metric]:
         spectral,
         lattice,
         ring_correlation,
+        artifact_maps,
         low_resolution,
     )
     return {metric.id: metric for room in rooms for metric in room.METRICS}

@@ -150,11 +150,11 @@ def _ssim_terms(a: Plane, b: Plane, data_range: float) -> tuple[Plane, Plane]:
     centre = float(a.mean())
     x, y = a - centre, b - centre
     # SSIM needs var(x) + var(y), never each alone: four filtered planes do instead of five.
-    mean_x, mean_y = _window_mean(x), _window_mean(y)
+    mean_x, mean_y = window_mean(x), window_mean(y)
     squares = mean_x**2 + mean_y**2
     product = mean_x * mean_y
-    variances = _window_mean(x * x + y * y) - squares
-    covariance = _window_mean(x * y) - product
+    variances = window_mean(x * x + y * y) - squares
+    covariance = window_mean(x * y) - product
     mean_x += centre
     mean_y += centre
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
@@ -162,7 +162,7 @@ def _ssim_terms(a: Plane, b: Plane, data_range: float) -> tuple[Plane, Plane]:
     return luminance, contrast
 
 
-def _window_mean(plane: Plane) -> Plane:
+def window_mean(plane: Plane) -> Plane:
     """Gaussian-weighted local mean over the valid region: ``[H, W]`` to ``[H - 10, W - 10]``."""
     from scipy.ndimage import correlate1d  # half a second to import, and planning and reporting do without
 

@@ -82,6 +82,17 @@ class CropsOptions(FigureOptions):
     """Crops in a row, instead of what suits the width."""
 
 
+class ArtifactsOptions(FigureOptions):
+    """Where each method has artifacts in one image: LDL's map and DeSRA's areas over its pixels."""
+
+    kind: Literal["artifacts"]
+    images: Texts = ()
+    """One figure for each; empty: the first."""
+    stable: str = ""
+    """A method of fewer artifacts, such as a network trained for PSNR: DeSRA compares with it instead of with HR, and
+    LDL's map is 0 where a method is nearer to HR than it is."""
+
+
 class SensitivityOptions(FigureOptions):
     """Values over one parameter of the methods."""
 
@@ -144,6 +155,7 @@ KINDS: dict[str, type[FigureOptions]] = {
     "spectrum2d": Spectrum2dOptions,
     "curves": CurvesOptions,
     "crops": CropsOptions,
+    "artifacts": ArtifactsOptions,
     "sensitivity": SensitivityOptions,
     "bars": BarsOptions,
     "cost": CostOptions,

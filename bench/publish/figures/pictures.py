@@ -10,17 +10,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ....datasets.images import to_uint8
+from ....reports.figures.artifacts import MarkedVersion, artifacts_figure
 from ....reports.figures.crops import Box, Version, crops_figure, most_different_box
 from ....reports.figures.spectrum import spectra_2d_figure
 from ....reports.grid import number
+from ....reports.heat import area_layer, heat_layer
 from ...metrics.metric import Metric
 from ...metrics.metric_input import MetricInput
 from ...metrics.spectrum import power_spectrum
 from ...protocols import recorded_protocol
 from ...store.images import StoreError
+from ..artifact_layers import maps_of, shared_top
 from ..gallery import choose_lq
 from .data import FigureData, Part
-from .options import CropsOptions, Spectrum2dOptions
+from .options import ArtifactsOptions, CropsOptions, Spectrum2dOptions
 
 Pixels = NDArray[np.uint8]
 _VALUES = 2
@@ -84,7 +87,39 @@ def spectrum2d(data: FigureData, options: Spectrum2dOptions) -> Iterator[tuple[s
         )
 
 
-def _pictures(data: FigureData, options: CropsOptions | Spectrum2dOptions) -> Iterator[tuple[Part, Picture]]:
+def artifacts(data: FigureData, options: ArtifactsOptions) -> Iterator[tuple[str, Figure]]:
+    """One figure for each image."""
+    for part, picture in _pictures(data, options):
+        if picture.hr is None:
+            raise StoreError(f"{data.store.root}: image '{picture.image}' has no HR, and artifact maps compare with it")
+        if options.stable and options.stable not in picture.restored:
+            known = ", ".join(picture.restored)
+            raise StoreError(
+                f"{data.store.root}: artifacts: no method '{options.stable}' restored image '{picture.image}' (it has:"
+                f" {known})"
+            )
+        stable = picture.restored.get(options.stable)
+        maps = {
+            name: maps_of(sr, picture.hr, stable) for name, sr in picture.restored.items() if name != options.stable
+        }
+        top = shared_top(maps)
+        versions = [
+            MarkedVersion(
+                name, picture.restored[name], heat_layer(each.ldl, top), area_layer(each.areas, each.excess),
+                float(each.areas.mean()),
+            )
+            for name, each in maps.items()
+        ]  # fmt: skip
+        title = f"{part.dataset}: {picture.image}" + (f", against {options.stable}" if options.stable else "")
+        yield (
+            f"artifacts-{part.dataset}-{picture.image}-{part.protocol}",
+            artifacts_figure(picture.hr, versions, title, options.columns, options.height),
+        )
+
+
+def _pictures(
+    data: FigureData, options: CropsOptions | Spectrum2dOptions | ArtifactsOptions
+) -> Iterator[tuple[Part, Picture]]:
     found: set[str] = set()
     for part in data.parts(options):
         outputs = data.outputs

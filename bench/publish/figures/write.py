@@ -21,7 +21,7 @@ from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .data import FigureData
 from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, parse_options
-from .pictures import crops, spectrum2d
+from .pictures import artifacts, crops, spectrum2d
 from .spectra import frc, spectrum
 from .trainings import training
 
@@ -35,6 +35,7 @@ MAKERS: dict[str, Maker] = {
     "spectrum2d": spectrum2d,
     "curves": curves,
     "crops": crops,
+    "artifacts": artifacts,
     "sensitivity": sensitivity,
     "bars": bars,
     "cost": cost,

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asasr_bench.bench.publish.artifact_layers import artifact_layers
 from asasr_bench.bench.publish.figures import write_figure_list, write_figures
 from asasr_bench.bench.publish.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.publish.figures.curves import curves, groups
 from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, parse_options
-from asasr_bench.bench.publish.figures.pictures import crops
+from asasr_bench.bench.publish.figures.pictures import artifacts, crops
 from asasr_bench.bench.publish.figures.spectra import frc, spectrum
 from asasr_bench.bench.publish.figures.trainings import read_log
 from asasr_bench.bench.publish.formats import FormatError
@@ -171,6 +172,34 @@ def test_crops_show_every_version_and_mark_the_best(store: Path) -> None:
     data, options = opened_options(store, kind="crops", boxes=[[40, 0, 16, 16]])
     with pytest.raises(StoreError, match="leaves image 'image0' of 48x48"):
         list(crops(data, options))
+
+
+def test_artifacts_are_drawn_over_each_method(store: Path) -> None:
+    data, options = opened_options(store, kind="artifacts", images=["image1"])
+    ((stem, figure),) = artifacts(data, options)
+    assert stem == "artifacts-D-image1-asasr"
+    titles = [axes.get_title(loc="center") for axes in figure.axes]
+    assert titles[:4] == ["HR", "bicubic", "net-2", "net-4"]
+    assert titles[5:8] == ["LDL"] * 3
+    assert titles[9:] == ["DeSRA 0.0 %"] * 3  # 48x48 pixels are no area of 4,000
+    data, options = opened_options(store, kind="artifacts", stable="bicubic")
+    ((_, figure),) = artifacts(data, options)
+    assert [axes.get_title(loc="center") for axes in figure.axes][:3] == ["HR", "net-2", "net-4"]
+    data, options = opened_options(store, kind="artifacts", stable="net")
+    with pytest.raises(StoreError, match=r"no method 'net' restored image 'image0' \(it has: bicubic, net-2, net-4\)"):
+        list(artifacts(data, options))
+
+
+def test_layers_lie_where_an_image_differs() -> None:
+    hr = np.full((96, 96, 3), 120, np.uint8)
+    sr = hr.copy()
+    sr[:, :90] = np.random.default_rng(0).integers(60, 180, (96, 90, 3))
+    layers = artifact_layers(sr, hr)
+    assert set(layers) == {"LDL", "DeSRA"}
+    for layer in layers.values():
+        assert layer.shape == (96, 96, 4)
+        assert layer[10:80, 10:80, 3].mean() > 50
+    assert not artifact_layers(hr[..., 0], hr[..., 0])["LDL"][..., 3].any()
 
 
 def test_the_most_different_box_is_where_versions_differ(rng: np.random.Generator) -> None:

@@ -1,0 +1,43 @@
+"""Artifact maps of a restored image as layers over it, for pages and figures.
+
+A page asks for the layers of an image and lays them over SR::
+
+    for name, layer in artifact_layers(sr, hr).items():  # "LDL" and "DeSRA": uint8 [H, W, 4], mostly clear
+        show(name, layer)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...datasets.images import as_rgb
+from ...reports.heat import Layer, area_layer, heat_layer
+from ..metrics.faithfulness.artifact_maps import ArtifactMaps, artifact_maps
+from ..store.images import Pixels
+
+_TOP = 99.5
+"""Percentile of LDL's maps at which their layers are as opaque as they get."""
+
+
+def artifact_layers(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> dict[str, Layer]:
+    """The layers of one image by name.
+
+    Args:
+        sr: uint8 ``[H, W]`` or ``[H, W, 3]``, as all of them and of one size.
+        hr: the truth.
+        stable: see ``artifact_maps``.
+    """
+    maps = maps_of(sr, hr, stable)
+    return {"LDL": heat_layer(maps.ldl, shared_top({"": maps})), "DeSRA": area_layer(maps.areas, maps.excess)}
+
+
+def maps_of(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> ArtifactMaps:
+    """``artifact_maps`` of images that may be grey."""
+    return artifact_maps(as_rgb(sr), as_rgb(hr), None if stable is None else as_rgb(stable))
+
+
+def shared_top(maps: Mapping[str, ArtifactMaps]) -> float:
+    """The value of LDL's maps that is as opaque as it gets in all of them, so that methods compare."""
+    return float(np.percentile(np.stack([each.ldl for each in maps.values()]), _TOP))
