@@ -111,9 +111,9 @@ def _copy(source: Store, target: sqlite3.Connection) -> None:
         changed = ("lq_rule", "lq", "reference", "restoration", "wanted", "message", "detail", "status")
         (new,) = target.execute(
             f"INSERT INTO outputs ({_PLACE}, restoration, wanted, lq_rule, lq, reference, status, message, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             f" ON CONFLICT ({_PLACE}) DO UPDATE SET {_done_wins(changed)} RETURNING id",
-            rest,
+            [*rest[:7], *rest[6:]],
         ).fetchone()
         target.executemany(
             f"INSERT INTO cells (output, metric, score, status, message, detail) VALUES ({new}, ?, ?, ?, ?, ?)"

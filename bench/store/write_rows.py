@@ -110,9 +110,11 @@ def insert_set(database: sqlite3.Connection, protocol: str, scale: int, images: 
         )  # fmt: skip
     for dataset in datasets:
         database.execute(
-            "DELETE FROM sets AS old WHERE protocol = ?1 AND scale = ?2 AND dataset = ?3 AND run != ?4 AND NOT EXISTS ("
-            "SELECT 1 FROM sets new WHERE new.protocol = ?1 AND new.scale = ?2 AND new.dataset = ?3"
-            " AND new.image = old.image AND new.run = ?4 AND new.reference IS NOT NULL"
+            "DELETE FROM sets AS old"
+            " WHERE protocol = :protocol AND scale = :scale AND dataset = :dataset AND run != :run"
+            " AND NOT EXISTS (SELECT 1 FROM sets new"
+            " WHERE new.protocol = :protocol AND new.scale = :scale AND new.dataset = :dataset"
+            " AND new.image = old.image AND new.run = :run AND new.reference IS NOT NULL"
             " AND new.reference = old.reference AND new.lq_rule = old.lq_rule AND new.lq_rule NOT LIKE 'files%')",
-            (protocol, scale, dataset, run),
+            {"protocol": protocol, "scale": scale, "dataset": dataset, "run": run},
         )
