@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.card import card_ids, load_card
+from ...methods.published.values import imported_tables
 from ...reports.board import (
     COST_COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -35,7 +36,8 @@ from .ranks import average_ranks
 def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     """Means over images with confidence intervals, per dataset, protocol, method and metric.
 
-    ``published`` adds what others published for the same datasets under the same protocols.
+    ``published`` adds what others published for the same datasets under the same protocols, and what was imported into
+    the store's folder.
     """
     scores, outputs = scores_of(store), outputs_of(store)
     methods = methods_of(store, outputs)
@@ -66,7 +68,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         rank_notes=ranking.notes,
         left_out=left_out(store, set(scores["dataset"])),
     )
-    return with_published(board, outputs, store.input_of) if published else board
+    return with_published(board, outputs, store.input_of, imported_tables(store.root)) if published else board
 
 
 def scores_of(store: Store) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
@@ -10,11 +10,22 @@ import pandas as pd
 
 from ...datasets.card import card_ids, listed_files, load_card
 from ...datasets.lq import LQ_FILES, rule_version
-from ...methods.published.values import PublishedValue, published_tables, published_values
+from ...methods.published.values import (
+    PublishedTable,
+    PublishedValue,
+    published_tables,
+    published_values,
+    values_of,
+)
 from ...reports.board import PUBLISHED_COLUMNS, Board
 from ..store.keys import input_key
 
-_KINDS = {"print": "", "log": "", "quoted": ", not checked against the paper"}
+_KINDS = {
+    "print": "",
+    "log": "",
+    "quoted": ", not checked against the paper",
+    "imported": ", a claim of whoever wrote that file",
+}
 Pixels = tuple[str, str | None]
 """Digests of an image's LQ and HR pixels."""
 InputOf = Callable[[str], Pixels | None]
@@ -33,7 +44,9 @@ class _Set:
     images: dict[str, frozenset[Pixels]]
 
 
-def with_published(board: Board, outputs: pd.DataFrame, input_of: InputOf) -> Board:
+def with_published(
+    board: Board, outputs: pd.DataFrame, input_of: InputOf, imported: Mapping[str, PublishedTable]
+) -> Board:
     """The board with the published values that may stand beside its own, and why others may not.
 
     A set matches by the name of its card, protocol, scale, origin of LQ and number of images, and its pictures are
@@ -42,14 +55,16 @@ def with_published(board: Board, outputs: pd.DataFrame, input_of: InputOf) -> Bo
     Args:
         outputs: the store's outputs under the board's names of datasets.
         input_of: the store's.
+        imported: tables of others that were imported beside the store, by id.
     """
+    claimed = (*published_values(), *values_of(imported))
     rows: list[tuple[object, ...]] = []
     notes: list[str] = []
     unchecked: dict[str, list[str]] = {}
     for one in _sets(outputs):
         candidates = [
             value
-            for value in published_values()
+            for value in claimed
             if value.protocol == one.protocol and one.dataset in (value.dataset, f"{value.dataset} x{value.scale}")
         ]
         problems = {claim: _problem(one, claim, input_of) for claim in dict.fromkeys(map(_claim, candidates))}
@@ -69,7 +84,7 @@ def with_published(board: Board, outputs: pd.DataFrame, input_of: InputOf) -> Bo
         id: f"{table.source}{_KINDS[table.kind]}"
         + (f"; {', '.join(unchecked[id])}: same name and number of images, pictures not compared"
            if id in unchecked else "")
-        for id, table in published_tables().items()
+        for id, table in {**published_tables(), **imported}.items()
     }  # fmt: skip
     published = pd.DataFrame(rows, columns=PUBLISHED_COLUMNS)
     return replace(board, published=published, sources=sources, unpublished=tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...datasets.errors import BenchError, UsageError
 
 GATE_FAILED = 1
-"""``check``, ``doctor --golden``: a value is not what the baseline or the record says."""
+"""``check``, ``doctor --golden``, ``reproduce --run``: a value is not what the baseline, record or results say."""
 USAGE = UsageError.exit_code
 INCOMPLETE = BenchError.exit_code
 """Data, weights or an engine are missing or damaged, or cells of a run have no value."""

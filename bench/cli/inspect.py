@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options.assignments import separated
+from .options.assignments import assignments, separated
 from .options.chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out, say_left_out_of
+
+if TYPE_CHECKING:
+    from ..store.selection import Selection
 
 StoreArgument = Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")]
 
@@ -60,20 +63,52 @@ def report(
 
 def export(
     store: StoreArgument,
-    per_image: Annotated[Path, typer.Option(help="CSV file to write.")],
+    per_image: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Of json, parquet, eee (Every Eval Ever), hf (Hub), model-card; needs --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File for json and parquet, else a folder.")] = None,
+    organization: Annotated[str, typer.Option(help="Who evaluated, for eee.")] = "unknown",
+    relationship: Annotated[
+        str, typer.Option(help="To the methods' authors, for eee: first_party, third_party, collaborative, other.")
+    ] = "other",
+    hub: Annotated[
+        list[str] | None, typer.Option(help="DATASET=ORGANISATION/NAME: its id on the Hub, for hf. Repeatable.")
+    ] = None,
     method: MethodOption = None,
     metric: MetricOption = None,
     dataset: DatasetOption = None,
     order: OrderOption = Order.TABLES,
     name: NameOption = None,
 ) -> None:
-    """Write every value of every image. Cells without a value have an empty one."""
+    """Write every value of every image, or all results in a format that others read. Nothing is sent."""
+    from ..exchange.export_results import ExportError, ExportOptions, export_results
+
+    chosen = selection(method, metric, dataset, order, name)
+    if per_image is None and format is None:
+        raise ExportError("nothing to write: give --per-image FILE, or --format json --out FILE")
+    if (format is None) != (out is None):
+        raise ExportError("--format and --out go together")
+    if per_image is not None:
+        _export_values(store, per_image, chosen)
+    if format is not None and out is not None:
+        from ..exchange.every_eval_ever import Evaluator
+
+        ids = {str(name): str(id) for name, id in assignments(hub, "--hub").items()}
+        options = ExportOptions(Evaluator(organization, relationship), ids, chosen)
+        for path in export_results(store, format, out, options):
+            say(path)
+        say_left_out_of(store)
+
+
+def _export_values(store: Path, per_image: Path, chosen: Selection) -> None:
+    """Values of images as CSV. Cells without a value have an empty one."""
     from ...datasets.images import write_atomically
     from ...reports.tables import csv_text
     from ..analysis.order import rows_in_order
     from ..store.store import open_store
 
-    with open_store(store, selection=selection(method, metric, dataset, order, name)) as opened:
+    with open_store(store, selection=chosen) as opened:
         scores, left_out = rows_in_order(opened.scores(), opened), opened.left_out()
     columns = ["dataset", "image", "method", "seed", "metric", "protocol", "value"]
     write_atomically(per_image, csv_text(scores[columns]).encode())

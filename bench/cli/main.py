@@ -22,6 +22,7 @@ from . import (
     compare,
     data,
     drift,
+    exchange,
     figures,
     init,
     inspect,
@@ -49,7 +50,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, catalogue, restore,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, catalogue, restore, exchange,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")

@@ -31,7 +31,12 @@ class Gallery:
 
 
 def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
-    """The first images of every dataset, those that most methods restored before the others; of seeds the first."""
+    """The first images of every dataset, those that most methods restored before the others; of seeds the first.
+
+    None of a store that was imported: it has no pixels.
+    """
+    if not store.objects.root.is_dir():
+        return []
     outputs = outputs_of(store)
     outputs = outputs[(outputs["status"] == "done") & outputs["method"].isin(board.methods["method"])]
     outputs = outputs.drop_duplicates(["protocol", "dataset", "image", "method"])

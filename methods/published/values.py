@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -47,8 +49,9 @@ class PublishedTable(Strict):
     """What one source says."""
 
     source: str
-    kind: Literal["print", "log", "quoted"]
-    """``print``: the authors' table; ``log``: output of their program; ``quoted``: somebody else's copy of a table."""
+    kind: Literal["print", "log", "quoted", "imported"]
+    """``print``: the authors' table; ``log``: output of their program; ``quoted``: somebody else's copy of a table;
+    ``imported``: a file of results that somebody wrote."""
     protocol: str
     """Ours where the source measured the same way (``S`` stands for the scale); others are names without code."""
     conventions: str = ""
@@ -89,34 +92,56 @@ class PublishedValue:
         return abs(self.value - other.value) > 0.5 * 10.0**-coarser + 1e-9
 
 
+FOLDER = "published"
+"""Of a store's folder: tables that were imported beside its results."""
+
+
 @lru_cache(maxsize=1)
 def published_tables() -> Mapping[str, PublishedTable]:
-    """All tables by id.
+    """All tables of the package by id.
 
     Raises:
         PublishedError: a file that is no whole table.
     """
+    return _tables(files(__package__))
+
+
+def imported_tables(root: Path) -> Mapping[str, PublishedTable]:
+    """Tables that were imported into a store's folder, by id; none where nothing was.
+
+    Raises:
+        PublishedError: a file that is no whole table.
+    """
+    folder = root / FOLDER
+    return _tables(folder) if folder.is_dir() else {}
+
+
+@lru_cache(maxsize=1)
+def published_values() -> tuple[PublishedValue, ...]:
+    """Every value of every table of the package, in their order."""
+    return values_of(published_tables())
+
+
+def values_of(tables: Mapping[str, PublishedTable]) -> tuple[PublishedValue, ...]:
+    """Every value of tables, in their order."""
+    return tuple(
+        PublishedValue(
+            id, table.protocol.replace("xS", f"x{one.scale}"), one.dataset, one.part, one.scale, one.lq, one.images,
+            method, metric, value, decimals,
+        )
+        for id, table in tables.items()
+        for one in table.sets
+        for method, values in one.rows.items()
+        for (metric, decimals), value in zip(one.metrics.items(), values, strict=True)
+        if value is not None
+    )  # fmt: skip
+
+
+def _tables(folder: Traversable) -> dict[str, PublishedTable]:
     tables = {}
-    folder = files(__package__)
     for file in sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name):
         id = file.name.removesuffix(".yaml")
         origin = f"published table '{id}'"
         content = read_yaml(file.read_text(encoding="utf-8"), origin, PublishedError)
         tables[id] = validated(PublishedTable, content, origin, PublishedError)
     return tables
-
-
-@lru_cache(maxsize=1)
-def published_values() -> tuple[PublishedValue, ...]:
-    """Every value of every table, in their order."""
-    return tuple(
-        PublishedValue(
-            id, table.protocol.replace("xS", f"x{one.scale}"), one.dataset, one.part, one.scale, one.lq, one.images,
-            method, metric, value, decimals,
-        )
-        for id, table in published_tables().items()
-        for one in table.sets
-        for method, values in one.rows.items()
-        for (metric, decimals), value in zip(one.metrics.items(), values, strict=True)
-        if value is not None
-    )  # fmt: skip

@@ -18,7 +18,7 @@ SIGNALS = {"_Interrupted", "_Leaving", "Terminated", "TrainingStopped"}
 CAUGHT = {"TableTemplateError"}
 """Of ``reports``, which imports no other folder; ``publish`` gives it the file's name as a ``FormatError``."""
 USAGE = {
-    "AssignmentError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
+    "AssignmentError", "ExportError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
     "ProtocolError", "RunningError", "SpecError", "TrainingConfigError", "UnknownMethodError", "UsageError",
 }  # fmt: skip
 

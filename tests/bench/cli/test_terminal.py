@@ -48,6 +48,11 @@ def test_commands_spell_out_what_a_store_would_do_to_a_terminal(
         ("compare", NAMES[0], NAMES[1], "--store", hostile), ("compare", "none", NAMES[1], "--store", hostile),
         ("export", hostile, "--per-image", "x.csv"), ("leaderboard", hostile, "--out", "l"),
         ("baseline", hostile, "--out", "b.json"), ("stability", hostile), ("history", hostile, hostile),
+        ("export", hostile, "--format", "json", "--out", "x.json"), ("reproduce", hostile),
+        ("export", hostile, "--format", "eee", "--out", "eee"), ("export", hostile, "--format", "hf", "--out", "hf"),
+        ("export", hostile, "--format", "model-card", "--out", "l/cards"), ("import", "x.json", "--out", "i"),
+        ("import", "eee", "--out", "j"), ("import", "l/cards", "--out", "i"), ("import", "hf", "--out", "i"),
+        ("report", "i", "--published", "--out", "r"),
     ]  # fmt: skip
     for command in commands:
         told = session(*command)

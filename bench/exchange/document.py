@@ -1,0 +1,191 @@
+"""The document of a store's results: everything that tables are made of, without pixels. Its JSON schema is its page.
+
+What is out of date in a store is not in its document, and no text of it has a folder of the machine.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ...datasets.errors import BenchError
+from ...datasets.strict import Strict
+
+FORMAT: Literal["asasr-bench results"] = "asasr-bench results"
+VERSION: Literal[1] = 1
+
+Status = Literal["done", "failed", "unavailable"]
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Value = Number | Literal["Infinity", "-Infinity"] | None
+"""JSON has no infinite numbers; null: there is none, or it is defined for sets alone."""
+Items = Field(default=(), strict=False)
+
+
+class ExchangeError(BenchError, ValueError):
+    """A file of results that cannot be written or read; the message names it, the cause and the remedy."""
+
+
+class TableRow(Strict):
+    """One value of the leaderboard, as CSV tables have it; for readers, an import makes it anew."""
+
+    dataset: str
+    method: str
+    metric: str
+    protocol: str
+    value: Value
+    """Over all images that the method has."""
+    ci_low: Value
+    """95 % interval of the value."""
+    ci_high: Value
+    n: int
+    """Images that the method has."""
+    set_images: int
+    """Images of the whole set."""
+    direction: str
+    """higher, lower, zero (nearest to 0 is best) or none."""
+
+
+class Run(Strict):
+    """One run."""
+
+    id: int
+    """By which outputs and cells name it."""
+    started: str
+    """ISO 8601, UTC."""
+    finished: str | None
+    spec: dict[str, Any]
+    """The spec as it ran; ``asasr-bench run`` takes it."""
+    provenance: dict[str, Any]
+    """Command, commit, packages, platform, device."""
+
+
+class Method(Strict):
+    """What stands behind a method's name."""
+
+    name: str
+    weights: str
+    """SHA-256 of its weight files; '' if it has none."""
+    identity: str
+    """SHA-256 of what determines its pixels beside the image; '': not known."""
+    card: dict[str, Any]
+
+
+class MetricEntry(Strict):
+    """What is known of a metric without its code."""
+
+    id: str
+    version: str
+    """Of the implementation and its weights."""
+    card: dict[str, Any]
+    """title, unit, digits, direction, range, needs and what else a table needs."""
+
+
+class PlannedImage(Strict):
+    """One image of a dataset as the latest run planned it."""
+
+    protocol: str
+    scale: int
+    dataset: str
+    image: str
+    luma: int
+    """1: LQ is a float Y plane."""
+    lq_rule: str
+    lq: str
+    """SHA-256 of the LQ pixels; '': the files cannot be read."""
+    reference: str | None
+    """SHA-256 of the HR pixels."""
+    run: int
+
+
+class Input(Strict):
+    """What the files of one image gave."""
+
+    key: str
+    """Digest of the files' digests and the rule."""
+    lq: str
+    reference: str | None
+
+
+class Restoration(Strict):
+    """One SR image and what it took."""
+
+    key: str
+    """Digest of LQ, method, settings, scale and seed."""
+    sr: str
+    """SHA-256 of the SR pixels."""
+    seconds: Number | None
+    memory: int | None
+    """Bytes at the peak, above the loaded model."""
+    device: str
+    run: int
+
+
+class PayloadEntry(Strict):
+    """What values of sets and figures need beside an image's value."""
+
+    dtype: str
+    """NumPy's, little-endian, such as <f4."""
+    shape: Annotated[tuple[int, ...], Field(strict=False)]
+    content: str
+    """Row by row, zlib, base64."""
+
+
+class Cell(Strict):
+    """One metric of one output."""
+
+    metric: str
+    status: Status
+    value: Value = None
+    key: str | None = None
+    """Digest of SR, reference, metric with version and weights, and protocol."""
+    run: int | None = None
+    """The run that measured it."""
+    message: str = ""
+    payload: PayloadEntry | None = None
+
+
+class Output(Strict):
+    """One image restored by one method."""
+
+    protocol: str
+    scale: int
+    dataset: str
+    image: str
+    method: str
+    seed: int
+    """0 for deterministic methods."""
+    status: Status
+    lq_rule: str
+    """How LQ was made; ``files``: it was given."""
+    lq: str | None
+    """SHA-256 of the LQ pixels."""
+    reference: str | None
+    """SHA-256 of the HR pixels."""
+    restoration: Restoration | None = None
+    message: str = ""
+    cells: Annotated[tuple[Cell, ...], Items] = ()
+
+
+class Document(Strict):
+    """Results of a store."""
+
+    format: Literal["asasr-bench results"] = FORMAT
+    version: Literal[1] = VERSION
+    program: str
+    """Version of asasr-bench that wrote it."""
+    exported: str
+    """ISO 8601, UTC."""
+    title: str = ""
+    table: Annotated[tuple[TableRow, ...], Items] = ()
+    runs: Annotated[tuple[Run, ...], Items] = ()
+    methods: Annotated[tuple[Method, ...], Items] = ()
+    metrics: Annotated[tuple[MetricEntry, ...], Items] = ()
+    sets: Annotated[tuple[PlannedImage, ...], Items] = ()
+    inputs: Annotated[tuple[Input, ...], Items] = ()
+    outputs: Annotated[tuple[Output, ...], Items] = ()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of the document, as ``docs/results.schema.json`` has it."""
+    return Document.model_json_schema()
