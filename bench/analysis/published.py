@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -45,7 +46,10 @@ class _Set:
 
 
 def with_published(
-    board: Board, outputs: pd.DataFrame, input_of: InputOf, imported: Mapping[str, PublishedTable]
+    board: Board,
+    outputs: pd.DataFrame,
+    input_of: InputOf,
+    imported: Mapping[str, PublishedTable] = MappingProxyType({}),
 ) -> Board:
     """The board with the published values that may stand beside its own, and why others may not.
 
