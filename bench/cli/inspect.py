@@ -98,7 +98,7 @@ def export(
         options = ExportOptions(Evaluator(organization, relationship), ids, chosen)
         for path in export_results(store, format, out, options):
             say(path)
-        say_left_out_of(store)
+        say_left_out_of(store, chosen)
 
 
 def _export_values(store: Path, per_image: Path, chosen: Selection) -> None:

@@ -332,6 +332,12 @@ def test_the_command_line(store: Path, session: Any, tmp_path: Path) -> None:
     report = session("report", "again", "--published", "--format", "md", "--out", "page")
     assert report.status == 0
     assert session("merge", "again", store, "--out", "both").status == 0
+    chosen = ("--method", "net-2", "--metric", "psnr_y", "--name", "net-2=Ours")
+    assert session("export", store, "--format", "json", "--out", "part.json", *chosen).status == 0
+    part = read_document(tmp_path / "part.json")
+    assert {(row.method, row.metric) for row in part.table} == {("Ours", "psnr_y")}
+    assert [entry.id for entry in part.metrics] in ([], ["psnr_y"])
+    assert session("import", "part.json", "--out", "part").out.startswith("6 outputs in part")
 
 
 def test_reproduce_prints_and_runs_the_commands(session: Any, tmp_path: Path) -> None:
