@@ -108,7 +108,7 @@ def read_model_card(path: Path) -> list[Claim]:
         data = ModelCard(read_file(path, ExchangeError)).data
     except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise ExchangeError(f"{path}: cannot be read as a model card ({error})") from None
-    results = data.eval_results or []
+    results = getattr(data, "eval_results", None) or []  # a model's; a card without metadata has none
     if not results:
         raise ExchangeError(f"{path}: this model card has no results ('model-index')")
     claims = []
@@ -118,7 +118,7 @@ def read_model_card(path: Path) -> list[Claim]:
             raise ExchangeError(f"{path}: the value of {result.metric_type} is no number ({result.metric_value!r:.40})")
         claims.append(
             Claim(
-                method=str(data.model_name or path.stem), dataset=result.dataset_name, metric=result.metric_type,
+                method=str(data.get("model_name") or path.stem), dataset=result.dataset_name, metric=result.metric_type,
                 value=float(result.metric_value), protocol=str(result.dataset_config or ""),
                 scale=_int(told.get("scale")), lq=str(told.get("lq", "")), images=_int(told.get("images")),
             )

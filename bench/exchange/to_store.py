@@ -64,7 +64,7 @@ def write_store(document: Document, root: Path, origin: object) -> int:
         _add_sets(document, store, numbers)
         for run_id, outputs in rows:
             for start in range(0, len(outputs), _ROWS):
-                store.commit(outputs[start : start + _ROWS], numbers.get(run_id, 0))
+                store.commit(outputs[start : start + _ROWS], 0 if run_id is None else numbers[run_id])
     return len(document.outputs)
 
 
