@@ -30,9 +30,10 @@ def figures(
     order: OrderOption = Order.TABLES,
     name: NameOption = None,
     columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or both columns of a paper.")] = 1,
+    formats: Annotated[str, typer.Option("--format", help="Of pdf, png, svg; separated by commas.")] = "pdf,png",
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
-    """Draw figures as PDF and PNG. The same store gives the same bytes."""
+    """Draw figures for a paper as PDF, PNG or SVG. The same store gives the same bytes."""
     from ..publish.figures import write_figure_list, write_figures
     from ..publish.formats import FormatError
 
@@ -45,7 +46,7 @@ def figures(
         folder = out or (store / "figures" if store else None)
         if folder is None:
             raise FormatError("figures: give the folder of a store, --list FILE, or --out for figures without a store")
-        options = {**assignments(override, "--set"), "columns": columns}
+        options = {**assignments(override, "--set"), "columns": columns, "formats": separated(formats)}
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
         paths = write_figures(store, separated(kind), folder, options, metrics=metric or (), selection=chosen)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..palette import LineStyle
 from .curves import AxisLabel
-from .style import Width, new_figure, paper, tidy
+from .style import Paper, tidy
 
 
 @dataclass(frozen=True)
@@ -31,43 +31,48 @@ def bars_figure(
     panels: Sequence[tuple[AxisLabel, Sequence[Bar]]],
     title: str,
     styles: Mapping[str, LineStyle],
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
 ) -> Figure:
-    """Panels below each other, or side by side on two columns; the axis is cut to the values, as its ticks say."""
-    rows = -(-len(panels) // (2 if width == 1 else 4))
+    """Panels below each other, or side by side on two columns; a broken axis is cut to the values, as its ticks say.
+
+    Values stand in a column of their own at the right, where no bar and no interval reaches.
+    """
+    most = 2 if paper.columns == 1 else 4
+    rows = -(-len(panels) // most)
     columns = -(-len(panels) // rows)
     names = max(len(bars) for _, bars in panels)
-    with paper():
-        figure = new_figure(width, height or rows * (0.7 + 0.2 * names) + 0.3)
+    with paper.drawing():
+        figure = paper.figure(rows * (0.55 + 0.0225 * paper.size * names) + 0.1)
         places = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
         for axes, (label, bars) in zip(places, panels, strict=False):
-            _draw(axes, label, bars, styles)
+            _draw(axes, label, bars, styles, paper)
         for axes in places[len(panels) :]:
             axes.set_visible(False)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
+        paper.title(figure, title)
     return figure
 
 
-def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], styles: Mapping[str, LineStyle]) -> None:
+def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], styles: Mapping[str, LineStyle], paper: Paper) -> None:
     places = range(len(bars))
     axes.barh(places, [bar.value for bar in bars], color=[styles[bar.name].colour for bar in bars], height=0.7)
+    ends = [end for bar in bars for end in (bar.value, bar.low, bar.high) if isfinite(end)]
+    low, high = min(ends), max(ends)
+    room = (high - low or abs(high) or 1) * 0.3
+    left = min(0, low) if low < room else low - room
+    axes.set_xlim(left, high + 0.03 * (high - left))
     for place, bar in zip(places, bars, strict=True):
         if isfinite(bar.low) and isfinite(bar.high):
             axes.plot([bar.low, bar.high], [place, place], color="black", linewidth=0.9)
         axes.annotate(
-            bar.text, (1, place), xycoords=("axes fraction", "data"), xytext=(1, 0), textcoords="offset points",
-            ha="right", va="center", fontsize=6.5, weight="bold" if bar.best else "normal",
+            paper.text(bar.text), (1, place), xycoords=("axes fraction", "data"), xytext=(2, 0),
+            textcoords="offset points", ha="left", va="center", fontsize=paper.small,
+            weight="bold" if bar.best else "normal",
         )  # fmt: skip
-    ends = [end for bar in bars for end in (bar.value, bar.low, bar.high) if isfinite(end)]
-    low, high = min(ends), max(ends)
-    room = (high - low or abs(high) or 1) * 0.3
-    digits = max(len(bar.text) for bar in bars)
-    axes.set_xlim(min(0, low) if low < room else low - room, high + 0.4 * digits * room)  # room for the numbers
     if label.ideal is not None:
         axes.axvline(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-    axes.set_yticks(list(places), [bar.name for bar in bars])
+    axes.set_yticks(list(places), [paper.text(bar.name) for bar in bars])
     axes.invert_yaxis() if not axes.yaxis_inverted() else None
-    axes.set_xlabel(label.text)
+    axes.set_xlabel(paper.text(label.text))
+    axes.locator_params(axis="x", nbins=4)
     tidy(axes)
     axes.grid(visible=False, axis="y")

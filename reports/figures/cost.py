@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from ..palette import LineStyle
-from .curves import AxisLabel
-from .style import Width, new_figure, paper, tidy
+from .curves import AxisLabel, ideals
+from .labels import PointLabel, place_labels
+from .style import Paper, tidy
 
 
 @dataclass(frozen=True)
@@ -27,28 +28,29 @@ def cost_figure(
     value: AxisLabel,
     title: str,
     styles: Mapping[str, LineStyle],
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
 ) -> Figure:
-    """Cost on a logarithmic axis; every point carries its name."""
-    with paper():
-        figure = new_figure(width, height or 2.5)
+    """Cost on a logarithmic axis; every point carries its name, all of them in a legend where some have no room."""
+    with paper.drawing():
+        figure = paper.figure(2.5)
         axes = figure.subplots()
-        middle = sorted(point.cost for point in points)[len(points) // 2]
         for point in points:
             style = styles[point.name]
-            axes.plot(point.cost, point.value, marker=style.marker, color=style.colour, linestyle="none")
-            right = point.cost <= middle
-            axes.annotate(
-                point.name, (point.cost, point.value), xytext=(4 if right else -4, 3), textcoords="offset points",
-                fontsize=6.5, color=style.colour, ha="left" if right else "right",
-            )  # fmt: skip
+            axes.plot(point.cost, point.value, marker=style.marker, color=style.colour, linestyle="none",
+                      label=paper.text(point.name), clip_on=False)  # fmt: skip
         axes.set_xscale("log")
-        if value.ideal is not None:
-            axes.axhline(value.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.set_xlabel(cost)
-        axes.set_ylabel(value.text)
+        ideals(axes, y=value)
+        axes.set_xlabel(paper.text(cost))
+        axes.set_ylabel(paper.text(value.text))
         axes.margins(0.15)
-        axes.set_title(title)
+        paper.title(figure, title)
         tidy(axes)
+        labels = [PointLabel(paper.text(point.name), point.cost, point.value, styles[point.name].colour)
+                  for point in points]  # fmt: skip
+        if place_labels(figure, axes, labels, paper.small):
+            for text in list(axes.texts):
+                text.remove()
+            for leader in axes.lines[len(points) :]:
+                leader.remove()
+            paper.legend_below(figure, *axes.get_legend_handles_labels())
     return figure

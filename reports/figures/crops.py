@@ -12,14 +12,18 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from ..palette import COLOURS
-from .style import INCHES, Width, paper
+from .style import TALLEST, Paper
 
 Pixels = NDArray[np.uint8]
 _BOXES = (COLOURS[1], COLOURS[5], COLOURS[2], COLOURS[4])
-
-
-_GAP, _LINE = 0.05, 0.11
-"""Inches between crops, and of one line of text."""
+_FRAME = 1.4
+"""Points of the frames around crops."""
+_GAP, _EDGE = 0.05, 0.01
+"""Inches between crops, and around everything, so that no frame is cut in half."""
+_LEAST_WHOLE, _LEAST_SIDE = 0.9, 0.3
+"""Inches that the whole image is high, and a crop is wide, at least."""
+_READABLE = 5.0
+"""Points below which a name goes on two lines instead."""
 
 
 @dataclass(frozen=True)
@@ -47,50 +51,130 @@ def crops_figure(
     versions: Sequence[Version],
     boxes: Sequence[Box],
     title: str,
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
     columns: int | None = None,
 ) -> Figure:
     """HR with its boxes at the left, above everything on one column; crops of all versions, LQ's enlarged by nearest.
 
     Args:
         whole: HR, or the version that stands for it.
-        height: in inches; scales what is drawn to fit, where it is less than what the width asks for.
-        columns: crops in a row; default: what suits the width.
+        versions: in the order of reading.
+        boxes: each with a colour of its own.
+        title: what the image is, written below it.
+        paper: where it has no height, the figure is at most ``TALLEST`` inches high.
+        columns: crops in a row; default: as large as fits, with few empty places.
     """
-    columns = columns or min(len(versions), 3 if width == 1 else 4)
-    rows = -(-len(versions) // columns)
-    inches, ratio = INCHES[width], whole.shape[0] / whole.shape[1]
-    wide = width == 2
-    whole_width = 0.3 * inches if wide else inches
-    left, top = (whole_width + _GAP, 0.0) if wide else (0.0, whole_width * ratio + _LINE + _GAP)
-    side = (inches - left - _GAP * (columns - 1)) / columns
-    lines = 1 + max(len(version.captions) for version in versions)
-    heights = [side * box.height / box.width for box in boxes]
-    strides = [tall + _LINE * (lines if number == len(boxes) - 1 else 1) + _GAP for number, tall in enumerate(heights)]
-    total = max(top + rows * sum(strides), whole_width * ratio + _LINE)
-    with paper():
-        figure = Figure(figsize=(inches, min(height or total, total)))
-        page = _Page(figure, inches, total)
-        axes = page.axes(0, _LINE, whole_width, whole_width * ratio)
+    texts = 1 + max(len(version.captions) for version in versions)
+    ratios = [box.height / box.width for box in boxes]
+    grid = _arrange(len(versions), ratios, whole.shape[0] / whole.shape[1], texts, paper, columns)
+    with paper.drawing():
+        names = [_name_lines(version.name, grid.side, paper) for version in versions]
+        if any(len(lines) > 1 for lines in names):
+            grid = _arrange(len(versions), ratios, whole.shape[0] / whole.shape[1], texts + 1, paper, columns)
+        named = max(map(len, names))
+        figure = Figure(figsize=(paper.width, grid.total))
+        page = _Page(figure, paper.width, grid.total, paper)
+        axes = page.axes(*grid.whole)
         _show(axes, whole)
-        page.text(0, _LINE / 2, title, "left")
+        page.text(grid.whole[0] + grid.whole[2] / 2, grid.whole[1] + grid.whole[3] + 0.55 * grid.line, title,
+                  max(grid.whole[2], 0.0 if paper.columns == 2 else paper.width - 2 * _EDGE))  # fmt: skip
         for box, colour in zip(boxes, _BOXES, strict=False):
             axes.add_patch(Rectangle((box.left - 0.5, box.top - 0.5), box.width, box.height, fill=False,
-                                     edgecolor=colour, linewidth=1.4))  # fmt: skip
+                                     edgecolor=colour, linewidth=_FRAME))  # fmt: skip
         for place, version in enumerate(versions):
-            x, y = left + place % columns * (side + _GAP), top + place // columns * sum(strides)
-            for number, (box, colour) in enumerate(zip(boxes, _BOXES, strict=False)):
-                panel = page.axes(x, y, side, heights[number])
+            x, y = grid.place(place)
+            for ratio, box, colour in zip(ratios, boxes, _BOXES, strict=False):
+                panel = page.axes(x, y, grid.side, grid.side * ratio)
                 _show(panel, _cut(version.pixels, box, whole.shape[:2]))
-                panel.spines[:].set(visible=True, color=colour, linewidth=1.4)
-                below = y + heights[number] + 0.55 * _LINE
-                page.text(x + side / 2, below, version.name, "center")
-                if number == len(boxes) - 1:
-                    for line, (text, best) in enumerate(version.captions, start=1):
-                        page.text(x + side / 2, below + line * _LINE, text, "center", bold=best)
-                y += strides[number]
+                panel.spines[:].set(visible=True, color=colour, linewidth=_FRAME)
+                y += grid.side * ratio + _GAP
+            lines = [(text, False) for text in names[place]] + [("", False)] * (named - len(names[place]))
+            for line, (text, best) in enumerate([*lines, *version.captions]):
+                page.text(x + grid.side / 2, y - _GAP + (line + 0.65) * grid.line, text, grid.side, bold=best)
     return figure
+
+
+@dataclass(frozen=True)
+class _Arrangement:
+    """Where the whole image and the crops go, in inches from the upper left corner."""
+
+    whole: tuple[float, float, float, float]
+    """Left, top, width and height."""
+    left: float
+    """Of the first crop."""
+    top: float
+    side: float
+    """Width of a crop."""
+    columns: int
+    stride: float
+    """From one row of versions to the next."""
+    total: float
+    """Height of the figure."""
+    line: float
+    """Height of a line of text."""
+
+    def place(self, number: int) -> tuple[float, float]:
+        """Left and top of a version."""
+        return (
+            self.left + number % self.columns * (self.side + _GAP),
+            self.top + number // self.columns * self.stride,
+        )
+
+
+def _arrange(
+    count: int, ratios: Sequence[float], whole: float, texts: int, paper: Paper, columns: int | None
+) -> _Arrangement:
+    """The largest crops that fit, with few empty places; smaller than their column where none fits.
+
+    Args:
+        ratios: height over width of each box.
+        whole: the same of the whole image.
+        texts: lines below each version.
+    """
+    limit = paper.height or TALLEST[paper.columns]
+    tried = [_with_columns(count, ratios, whole, texts, paper, number)
+             for number in ([columns] if columns else range(1, count + 1))]  # fmt: skip
+    fitting = [one for one in tried if one.total <= limit + 1e-9]
+    return max(fitting or tried, key=lambda one: one.side * count / (one.columns * -(-count // one.columns)))
+
+
+def _with_columns(
+    count: int, ratios: Sequence[float], whole: float, texts: int, paper: Paper, columns: int
+) -> _Arrangement:
+    limit, line = paper.height or TALLEST[paper.columns], 1.25 * paper.small / 72
+    inner, rows = paper.width - 2 * _EDGE, -(-count // columns)
+    fixed = rows * (line * texts + _GAP * len(ratios)) + 2 * _EDGE
+    if paper.columns == 2:
+        beside = min(0.3 * inner, (limit - line - 2 * _EDGE) / whole)
+        left, room = _EDGE + beside + _GAP, limit - fixed
+    else:
+        beside = min(inner, max(_LEAST_WHOLE, 0.3 * limit) / whole)
+        left, room = _EDGE, limit - fixed - beside * whole - line - _GAP
+    most = (paper.width - _EDGE - left - _GAP * (columns - 1)) / columns
+    side = min(most, max(_LEAST_SIDE, room / (rows * sum(ratios))))
+    block = rows * (side * sum(ratios) + line * texts + _GAP * len(ratios))
+    unfilled = (most - side) * columns
+    if paper.columns == 2:
+        wider = min(unfilled, max(0.0, (limit - line - 2 * _EDGE) / whole - beside))
+        beside, left = beside + wider, left + (unfilled + wider) / 2
+        total = max(block, beside * whole + line) + 2 * _EDGE
+        return _Arrangement(
+            (_EDGE, _EDGE, beside, beside * whole), left, _EDGE, side, columns, block / rows, total, line
+        )
+    left += unfilled / 2
+    beside = min(inner, max(beside, (limit - block - line - _GAP - 2 * _EDGE) / whole))
+    top = _EDGE + beside * whole + line + _GAP
+    place = ((paper.width - beside) / 2, _EDGE, beside, beside * whole)
+    return _Arrangement(place, left, top, side, columns, block / rows, top + block + _EDGE, line)
+
+
+def _name_lines(name: str, width: float, paper: Paper) -> tuple[str, ...]:
+    """A name on one line, or on two, broken near the middle where it has a sign for it, where one would be tiny."""
+    if paper.fitting(name, width) >= _READABLE:
+        return (name,)
+    breaks = [place + 1 for place, sign in enumerate(name[:-1]) if sign in "-_ @:/.+"] or [-(-len(name) // 2)]
+    middle = min(breaks, key=lambda place: abs(place - len(name) / 2))
+    return (name[:middle].rstrip(), name[middle:])
 
 
 @dataclass(frozen=True)
@@ -100,6 +184,7 @@ class _Page:
     figure: Figure
     width: float
     height: float
+    paper: Paper
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         bottom = self.height - top - height
@@ -107,9 +192,11 @@ class _Page:
             (left / self.width, bottom / self.height, width / self.width, height / self.height)
         )  # fmt: skip
 
-    def text(self, x: float, y: float, text: str, align: str, *, bold: bool = False) -> None:
-        self.figure.text(x / self.width, 1 - y / self.height, text, ha=align, va="center", fontsize=6,
-                         weight="bold" if bold else "normal")  # fmt: skip
+    def text(self, x: float, y: float, text: str, room: float, *, bold: bool = False) -> None:
+        """One line in the middle of ``x``, at most ``room`` inches wide."""
+        size = self.paper.fitting(text, room, bold=bold)
+        self.figure.text(x / self.width, 1 - y / self.height, self.paper.text(text), ha="center", va="center",
+                         fontsize=size, weight="bold" if bold else "normal")  # fmt: skip
 
 
 def _show(axes: Axes, pixels: Pixels) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from ..palette import LineStyle
-from .style import Width, new_figure, paper, tidy
+from .labels import PointLabel, place_labels
+from .style import Paper, tidy
 
 
 @dataclass(frozen=True)
@@ -39,53 +39,45 @@ def curves_figure(
     y: Sequence[AxisLabel],
     title: str,
     styles: Mapping[str, LineStyle],
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
     legend: bool = True,
 ) -> Figure:
     """One panel for each ``y``; panels stand side by side on two columns, else below each other."""
-    rows, columns = (1, len(y)) if width == 2 else (len(y), 1)
-    with paper():
-        figure = new_figure(width, height or 2.5 * rows + 0.35)
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    rows, columns = (1, len(y)) if paper.columns == 2 else (len(y), 1)
+    with paper.drawing():
+        figure = paper.figure(1.95 * rows + 0.35)
+        panels = figure.subplots(rows, columns, squeeze=False, sharex=columns == 1).ravel()
         for number, (panel, label) in enumerate(zip(panels, y, strict=True)):
             for curve in curves:
-                _draw(panel, curve, number, styles[curve.name])
-            panel.set_xlabel(x.text)
-            panel.set_ylabel(label.text)
-            if label.ideal is not None:
-                panel.axhline(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-            if x.ideal is not None:
-                panel.axvline(x.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+                _draw(panel, curve, number, styles[curve.name], paper.text(curve.name))
+            if columns > 1 or number == rows - 1:
+                panel.set_xlabel(paper.text(x.text))
+            panel.set_ylabel(paper.text(label.text))
+            ideals(panel, x, label)
             panel.margins(0.09)
             tidy(panel)
         if legend:
-            handles, names = panels[0].get_legend_handles_labels()
-            figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 3 if width == 1 else 6))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
-        _label(figure, list(panels), curves, styles)
+            paper.legend_below(figure, *panels[0].get_legend_handles_labels())
+        paper.title(figure, title)
+        for number, panel in enumerate(panels):
+            settings = [
+                PointLabel(paper.text(text), *place, styles[curve.name].colour)
+                for curve in curves
+                for text, *place in zip(curve.labels, curve.x, curve.y[number], strict=True)
+                if text
+            ]
+            place_labels(figure, panel, settings, 0.9 * paper.small, needed=False)
     return figure
 
 
-def _draw(panel: Axes, curve: Curve, number: int, style: LineStyle) -> None:
+def ideals(axes: Axes, x: AxisLabel | None = None, y: AxisLabel | None = None) -> None:
+    """A dotted line at the ideal value of an axis, where it has one."""
+    for label, line in ((x, axes.axvline), (y, axes.axhline)):
+        if label is not None and label.ideal is not None:
+            line(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+
+
+def _draw(panel: Axes, curve: Curve, number: int, style: LineStyle, name: str) -> None:
     values = curve.y[number]
     line = style.plot_kwargs if len(values) > 1 else {"color": style.colour, "linestyle": "none"}
-    panel.plot(curve.x, values, marker=style.marker, label=curve.name, **line)
-
-
-def _label(figure: Figure, panels: Sequence[Axes], curves: Sequence[Curve], styles: Mapping[str, LineStyle]) -> None:
-    """Settings beside their points, but for those that would lie upon another."""
-    figure.draw_without_rendering()  # lays out, so that places of points are known
-    for number, panel in enumerate(panels):
-        taken: list[Bbox] = []
-        for curve in curves:
-            for label, place in zip(curve.labels, zip(curve.x, curve.y[number], strict=True), strict=True):
-                if not label:
-                    continue
-                text = panel.annotate(label, place, xytext=(3, 3), textcoords="offset points", fontsize=6,
-                                      color=styles[curve.name].colour)  # fmt: skip
-                box = text.get_window_extent()
-                if any(box.overlaps(other) for other in taken):
-                    text.remove()
-                else:
-                    taken.append(box)
+    panel.plot(curve.x, values, marker=style.marker, label=name, clip_on=False, **line)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..palette import line_styles
-from .style import new_figure, paper, tidy
+from .style import Paper, tidy
 
 _HEIGHT = 2.4
 
@@ -30,8 +30,9 @@ def families_figure(
         families: in order of their line styles; the first is what the others are compared with.
         titles: of metrics, as axes name them.
     """
-    with paper():
-        figure = new_figure(2, 0.35 + 1.75 * len(ys))
+    paper = Paper(2)
+    with paper.drawing():
+        figure = paper.figure(0.35 + 1.75 * len(ys))
         panels = figure.subplots(len(ys), len(sets), squeeze=False)
         styles = line_styles(families)
         for axes_of_metric, y in zip(panels, ys, strict=True):
@@ -62,8 +63,9 @@ def _around(values: pd.Series) -> tuple[float, float]:
 
 def directions_figure(cosines: pd.DataFrame) -> Figure:
     """Mean cosine over s, a line for each sigma: the learned adversary in a panel for each teacher, LQ in the last."""
-    with paper():
-        figure = new_figure(2, _HEIGHT)
+    paper = Paper(2)
+    with paper.drawing():
+        figure = paper.figure(_HEIGHT)
         panels = [(teacher, "adversary") for teacher in dict.fromkeys(cosines["teacher"])]
         panels.append((panels[0][0], "lq"))
         axes_of = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]

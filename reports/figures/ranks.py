@@ -11,7 +11,7 @@ from matplotlib.projections.polar import PolarAxes
 from numpy.typing import NDArray
 
 from ..palette import LineStyle
-from .style import GRID, Width, new_figure, paper
+from .style import GRID, Paper
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class RankTable:
     ranks: NDArray[np.float64]
 
 
-def ranks_figure(table: RankTable, title: str, width: Width, height: float | None = None) -> Figure:
+def ranks_figure(table: RankTable, title: str, paper: Paper) -> Figure:
     """Methods from the best mean rank down, which stands in the last column."""
     mean = np.nanmean(table.ranks, axis=1)
     order = np.argsort(mean, kind="stable")
     values = np.column_stack([table.ranks, mean])[order]
-    with paper():
-        figure = new_figure(width, height or 1.1 + 0.2 * len(order))
+    with paper.drawing():
+        figure = paper.figure(1.0 + 0.0225 * paper.size * len(order))
         axes = figure.subplots()
         last = max(len(order), 2)
         axes.imshow(values, cmap="cividis_r", vmin=1, vmax=last, aspect="auto")
@@ -37,16 +37,16 @@ def ranks_figure(table: RankTable, title: str, width: Width, height: float | Non
             if np.isfinite(value):
                 axes.text(
                     column, row, f"{value:.1f}" if column == values.shape[1] - 1 else f"{value:g}", ha="center",
-                    va="center", fontsize=6.5, color="black" if value < (1 + last) / 2 else "white",
+                    va="center", fontsize=paper.small, color="black" if value < (1 + last) / 2 else "white",
                     weight="bold" if value == np.nanmin(values[:, column]) else "normal",
                 )  # fmt: skip
         axes.axvline(values.shape[1] - 1.5, color="white", linewidth=2)
-        axes.set_xticks(range(values.shape[1]), [*table.columns, "mean"], rotation=40, ha="right",
+        axes.set_xticks(range(values.shape[1]), [*map(paper.text, table.columns), "mean"], rotation=40, ha="right",
                         rotation_mode="anchor")  # fmt: skip
-        axes.set_yticks(range(len(order)), [table.methods[place] for place in order])
+        axes.set_yticks(range(len(order)), [paper.text(table.methods[place]) for place in order])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        axes.set_title(title)
+        paper.title(figure, title)
     return figure
 
 
@@ -63,14 +63,13 @@ def radar_figure(
     axes_titles: Sequence[str],
     title: str,
     styles: Mapping[str, LineStyle],
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
 ) -> Figure:
     """Metrics around a circle, the best method of each at the rim, the worst at the inner ring."""
     angles = np.linspace(0, 2 * np.pi, len(axes_titles), endpoint=False)
     closed = np.append(angles, angles[:1])
-    with paper():
-        figure = new_figure(width, height or 3.4)
+    with paper.drawing():
+        figure = paper.figure(3.2)
         axes = figure.add_subplot(projection="polar")
         assert isinstance(axes, PolarAxes)
         axes.set_theta_offset(np.pi / 2)
@@ -78,16 +77,17 @@ def radar_figure(
         for shape in shapes:
             values = 0.15 + 0.85 * np.append(shape.scores, shape.scores[:1])
             style = styles[shape.name]
-            axes.plot(closed, values, marker=style.marker, markersize=3, label=shape.name, **style.plot_kwargs)
+            axes.plot(closed, values, marker=style.marker, markersize=3, label=paper.text(shape.name), clip_on=False,
+                      **style.plot_kwargs)  # fmt: skip
             axes.fill(closed, values, color=style.colour, alpha=0.06)
-        axes.set_ylim(0, 1.02)
-        axes.set_yticks([0.15, 0.575, 1.0], ["", "", ""])
-        axes.set_xticks(angles, list(axes_titles))
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0.15, 0.575], ["", ""])  # the rim is a ring already
+        axes.set_xticks(angles, [paper.text(title) for title in axes_titles])
         for angle, label in zip(angles, axes.get_xticklabels(), strict=True):
             side = float(np.sin(angle))  # clockwise from the top
             label.set_horizontalalignment("center" if abs(side) < 0.1 else "left" if side > 0 else "right")
         axes.grid(color=GRID, linewidth=0.6)
         axes.spines["polar"].set_color(GRID)
-        figure.legend(loc="outside lower center", ncols=min(len(shapes), 3 if width == 1 else 6))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
+        paper.legend_below(figure, *axes.get_legend_handles_labels())
+        paper.title(figure, title)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..palette import LineStyle
-from .style import Width, new_figure, paper, tidy
+from .style import Paper, tidy
 
 Floats = NDArray[np.float64]
 
@@ -44,17 +44,17 @@ class Rings:
     methods: Mapping[str, RingStatistics]
 
 
-def rings_figure(rings: Rings, styles: Mapping[str, LineStyle], width: Width, height: float | None = None) -> Figure:
+def rings_figure(rings: Rings, styles: Mapping[str, LineStyle], paper: Paper) -> Figure:
     """Correlation over frequency, and the error over HR in dB, with intervals: stacked, or side by side."""
-    wide = width == 2
-    with paper():
-        figure = new_figure(width, height or (2.6 if wide else 4.2))
+    wide = paper.columns == 2
+    with paper.drawing():
+        figure = paper.figure(2.4 if wide else 3.9)
         correlation, error = figure.subplots(1, 2) if wide else figure.subplots(2, 1, sharex=True)
         correlation.axhline(rings.threshold, color="black", linewidth=0.8, linestyle="--")
         error.axhline(0, color="black", linewidth=0.8, linestyle="--")
         for name, values in rings.methods.items():
             style, colour = styles[name].plot_kwargs, styles[name].colour
-            correlation.plot(rings.frequencies, values.correlation, label=name, **style)
+            correlation.plot(rings.frequencies, values.correlation, label=paper.text(name), **style)
             correlation.fill_between(rings.frequencies, values.low, values.high, color=colour, alpha=0.18, linewidth=0)
             error.plot(rings.frequencies, values.error, **style)
             error.fill_between(
@@ -67,10 +67,9 @@ def rings_figure(rings: Rings, styles: Mapping[str, LineStyle], width: Width, he
             axes.set_xlim(0, 0.5)
             axes.axvline(rings.lq_nyquist, color="black", linewidth=0.8, linestyle=":")
         correlation.annotate("LQ's Nyquist", (rings.lq_nyquist, 1), xycoords=("data", "axes fraction"), xytext=(3, -7),
-                             textcoords="offset points", fontsize=6)  # fmt: skip
+                             textcoords="offset points", fontsize=0.9 * paper.small)  # fmt: skip
         for axes in (correlation, error) if wide else (error,):
             axes.set_xlabel("frequency [cycles per pixel]")
-        handles, names = correlation.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7 if wide else 3))
-        figure.suptitle(rings.title, x=0.01, ha="left", fontsize=8)
+        paper.legend_below(figure, *correlation.get_legend_handles_labels())
+        paper.title(figure, rings.title)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..palette import LineStyle
-from .style import FLOOR, INCHES, Width, new_figure, paper, tidy
+from .style import FLOOR, Paper, tidy
 
 Floats = NDArray[np.float64]
 
@@ -42,13 +42,11 @@ class Spectra:
     methods: Mapping[str, Profile]
 
 
-def spectrum_figure(
-    spectra: Spectra, styles: Mapping[str, LineStyle], width: Width, height: float | None = None
-) -> Figure:
+def spectrum_figure(spectra: Spectra, styles: Mapping[str, LineStyle], paper: Paper) -> Figure:
     """Power over frequency with its interval, and each method's ratio to HR in dB: stacked, or side by side."""
-    wide = width == 2
-    with paper():
-        figure = new_figure(width, height or (2.6 if wide else 4.2))
+    wide = paper.columns == 2
+    with paper.drawing():
+        figure = paper.figure(2.4 if wide else 3.9)
         if wide:
             power, ratio = figure.subplots(1, 2)
         else:
@@ -62,7 +60,7 @@ def spectrum_figure(
         ratio.axhline(0, color="black", linewidth=1.8, zorder=3)
         for name, one in spectra.methods.items():
             style, colour = styles[name].plot_kwargs, styles[name].colour
-            power.plot(frequencies, one.power[inner] + FLOOR, label=name, **style)
+            power.plot(frequencies, one.power[inner] + FLOOR, label=paper.text(name), **style)
             power.fill_between(frequencies, one.low[inner] + FLOOR, one.high[inner] + FLOOR, color=colour, alpha=0.12,
                                linewidth=0)  # fmt: skip
             ratio.plot(frequencies, one.ratio[inner], **style)
@@ -76,32 +74,34 @@ def spectrum_figure(
             axes.set_xlim(frequencies[0], 1)
         for axes in (power, ratio) if wide else (ratio,):
             axes.set_xlabel("frequency / Nyquist")
-        handles, names = power.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 7 if wide else 3))
-        figure.suptitle(spectra.title, x=0.01, ha="left", fontsize=8)
+        paper.legend_below(figure, *power.get_legend_handles_labels())
+        paper.title(figure, spectra.title)
     return figure
 
 
-def spectra_2d_figure(powers: Mapping[str, Floats], title: str, width: Width, height: float | None = None) -> Figure:
+def spectra_2d_figure(powers: Mapping[str, Floats], title: str, paper: Paper) -> Figure:
     """Log power of one image's versions, ``[H, W]`` each with frequency 0 in the middle, on one scale of colours."""
-    columns = min(len(powers), 3 if width == 1 else 6)
+    columns = min(len(powers), 3 if paper.columns == 1 else 6)
     rows = -(-len(powers) // columns)
+    columns = -(-len(powers) // rows)
     levels = {name: 10 * np.log10(power + FLOOR) for name, power in powers.items()}
     high = max(float(np.percentile(level, 99.9)) for level in levels.values())
     low = float(np.percentile(next(iter(levels.values())), 1)) - 20
-    with paper():
-        figure = new_figure(width, height or rows * (INCHES[width] / columns + 0.12) + 0.5)
+    with paper.drawing():
+        side = paper.width / columns
+        figure = paper.figure(rows * (side + 0.2) + 0.5)
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (name, level) in zip(places, levels.items(), strict=False):
             drawn = axes.imshow(
                 level, cmap="cividis", vmin=low, vmax=high, extent=(-1, 1, 1, -1), interpolation="nearest"
             )
-            axes.set_title(name, fontsize=7)
+            axes.set_title(paper.text(name), fontsize=paper.fitting(name, side - 0.1), loc="center", pad=3)
+            axes.spines[:].set_visible(False)
             axes.set_xticks([])
             axes.set_yticks([])
         for axes in places[len(levels) :]:
             axes.set_visible(False)
         bar = figure.colorbar(drawn, ax=list(places), orientation="horizontal", shrink=0.5, aspect=40)
-        bar.set_label("power of luma [dB], from -Nyquist to Nyquist", fontsize=7)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=8)
+        bar.set_label("power of luma [dB], from -Nyquist to Nyquist", fontsize=0.875 * paper.size)
+        paper.title(figure, title)
     return figure

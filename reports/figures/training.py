@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..palette import LineStyle
-from .style import Width, new_figure, paper, tidy
+from .style import Paper, tidy
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,14 @@ def training_figure(
     logs: Sequence[Log],
     columns: Sequence[str],
     styles: Mapping[str, LineStyle],
-    width: Width,
-    height: float | None = None,
+    paper: Paper,
     smooth: int = 1,
 ) -> Figure:
     """One panel for each column; logged values pale, their running mean over ``smooth`` values strong."""
-    across = min(len(columns), 1 if width == 1 else 3)
+    across = min(len(columns), 1 if paper.columns == 1 else 3)
     rows = -(-len(columns) // across)
-    with paper():
-        figure = new_figure(width, height or 1.7 * rows + 0.4)
+    with paper.drawing():
+        figure = paper.figure(1.6 * rows + 0.4)
         panels = figure.subplots(rows, across, squeeze=False, sharex=True).ravel()
         for panel, column in zip(panels, columns, strict=False):
             for log in logs:
@@ -43,8 +42,10 @@ def training_figure(
                 steps, values = log.steps, log.columns[column]
                 if smooth > 1:
                     panel.plot(steps, values, alpha=0.25, linewidth=0.7, **styles[log.name].plot_kwargs)
-                panel.plot(steps, running_mean(values, smooth), label=log.name, **styles[log.name].plot_kwargs)
-            panel.set_ylabel(column.replace("_", " "))
+                panel.plot(
+                    steps, running_mean(values, smooth), label=paper.text(log.name), **styles[log.name].plot_kwargs
+                )
+            panel.set_ylabel(paper.text(column.replace("_", " ")))
             tidy(panel)
         for panel in panels[len(columns) :]:
             panel.set_visible(False)
@@ -53,8 +54,7 @@ def training_figure(
             panel.tick_params(labelbottom=True)
         shown = {text: line for panel in panels for line, text in zip(*panel.get_legend_handles_labels(), strict=True)}
         if len(logs) > 1:
-            figure.legend(list(shown.values()), list(shown), loc="outside lower center",
-                          ncols=min(len(shown), 3 if width == 1 else 6))  # fmt: skip
+            paper.legend_below(figure, list(shown.values()), list(shown))
     return figure
 
 

@@ -54,7 +54,7 @@ def sensitivity(data: FigureData, options: SensitivityOptions) -> Iterator[tuple
             continue
         labels = AxisLabel(options.parameter), [axis_label(metric) for metric in metrics]
         legend = len(drawn) > 1
-        figure = curves_figure(drawn, *labels, part.title, styles, options.columns, options.height, legend=legend)
+        figure = curves_figure(drawn, *labels, part.title, styles, options.paper, legend=legend)
         yield f"sensitivity-{part.dataset}-{part.protocol}", figure
 
 
@@ -94,11 +94,13 @@ def bars(data: FigureData, options: BarsOptions) -> Iterator[tuple[str, Figure]]
                                     for key in ("value", "ci_low", "ci_high"))  # fmt: skip
                 if np.isfinite(value):
                     best_here = metric.card.direction != "none" and distances.get(name) == best
-                    drawn.append(Bar(name, value, low, high, number(value, metric.card.digits), best_here))
+                    n = int(rows[name]["n"])
+                    text = number(value, metric.card.digits) + (f" (n={n})" if n < part.images else "")
+                    drawn.append(Bar(name, value, low, high, text, best_here))
             if drawn:
                 panels.append((axis_label(metric), drawn))
         if panels:
-            figure = bars_figure(panels, part.title, styles, options.columns, options.height)
+            figure = bars_figure(panels, part.title, styles, options.paper)
             yield f"bars-{part.dataset}-{part.protocol}", figure
 
 
@@ -111,9 +113,7 @@ def cost(data: FigureData, options: CostOptions) -> Iterator[tuple[str, Figure]]
         values = part.values(metric.id)
         points = [CostPoint(name, costs[name], values[name]) for name in values if name in costs]
         if points:
-            figure = cost_figure(
-                points, label, axis_label(metric), part.title, data.line_styles, options.columns, options.height
-            )
+            figure = cost_figure(points, label, axis_label(metric), part.title, data.line_styles, options.paper)
             yield f"cost-{part.dataset}-{part.protocol}", figure
 
 
@@ -142,11 +142,17 @@ def ranks(data: FigureData, options: RanksOptions) -> Iterator[tuple[str, Figure
                 titles.append(f"{title}*" if part.on_fewer_images(metric.id) else title)
                 columns.append(ranks_of(np.array([values.get(name, np.nan) for name in methods]), metric))
         if columns:
-            table = RankTable(tuple(methods), tuple(titles), np.stack(columns, axis=1))
+            table = _ranked(methods, titles, np.stack(columns, axis=1))
             title = f"ranks, {protocol}" if len(parts) > 1 else f"ranks, {parts[0].title}"
             if any(name.endswith("*") for name in titles):
                 title += "; *: on the images that all methods have"
-            yield f"ranks-{protocol}", ranks_figure(table, title, options.columns, options.height)
+            yield f"ranks-{protocol}", ranks_figure(table, title, options.paper)
+
+
+def _ranked(methods: Sequence[str], titles: Sequence[str], values: NDArray[np.float64]) -> RankTable:
+    """The table without methods that have no rank, such as HR itself."""
+    ranked = np.isfinite(values).any(axis=1)
+    return RankTable(tuple(np.array(methods)[ranked]), tuple(titles), values[ranked])
 
 
 def radar(data: FigureData, options: RadarOptions) -> Iterator[tuple[str, Figure]]:
@@ -161,7 +167,7 @@ def radar(data: FigureData, options: RadarOptions) -> Iterator[tuple[str, Figure
                            for metric, table in zip(metrics, tables, strict=True)], axis=1)  # fmt: skip
         shapes = [RadarShape(name, tuple(map(float, row))) for name, row in zip(names, scores, strict=True)]
         titles = [axis_label(metric).text for metric in metrics]
-        figure = radar_figure(shapes, titles, part.title, data.line_styles, options.columns, options.height)
+        figure = radar_figure(shapes, titles, part.title, data.line_styles, options.paper)
         yield f"radar-{part.dataset}-{part.protocol}", figure
 
 
@@ -180,5 +186,5 @@ def _metrics(data: FigureData, part: Part, wanted: Sequence[str], *, ranking: bo
     """The metrics asked for, or all of the store; those that rank nobody are left out of ranks."""
     ids = wanted or [str(id) for id in data.board.metrics["metric"]]
     metrics = [data.metric(id) for id in ids]
-    there = set(part.scores["metric"])
+    there = set(part.scores["metric"][part.scores["value"].notna()])
     return [one for one in metrics if one.id in there and (not ranking or one.card.direction != "none")]

@@ -42,7 +42,7 @@ def curves(data: FigureData, options: CurvesOptions) -> Iterator[tuple[str, Figu
         drawn = list(_curves(part, [x.id, *(metric.id for metric in y)], families))
         if drawn:
             labels = axis_label(x), [axis_label(metric) for metric in y]
-            figure = curves_figure(drawn, *labels, part.title, styles, options.columns, options.height)
+            figure = curves_figure(drawn, *labels, part.title, styles, options.paper)
             yield f"curves-{part.dataset}-{part.protocol}", figure
 
 

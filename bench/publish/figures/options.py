@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ....datasets.names import did_you_mean
 from ....datasets.strict import Strict, validated
+from ....reports.figures.style import Font, Paper, Suffix
 from ..formats import FormatError
 
 Texts = Annotated[tuple[str, ...], Field(strict=False)]
@@ -35,6 +36,23 @@ class FigureOptions(Strict):
     """Width: one or both columns of a two-column paper."""
     height: Annotated[float, Field(gt=0, strict=False)] | None = None
     """In inches, instead of what suits the kind."""
+    title: bool = False
+    """Say above the figure what it shows; in a paper its caption does."""
+    font: Font = "serif"
+    """serif (like Times) or sans (the machine's Helvetica or Arial)."""
+    size: Annotated[float, Field(ge=4, le=24, strict=False)] = 8.0
+    """Of axis labels in points; other text follows it."""
+    usetex: bool = False
+    """Let LaTeX set all text, in the fonts of its preamble."""
+    dpi: Annotated[int, Field(ge=36, le=1200)] = 300
+    """Of PNG files."""
+    formats: Annotated[tuple[Suffix, ...], Field(strict=False, min_length=1)] = ("pdf", "png")
+    """Files to write: pdf, png, svg."""
+
+    @property
+    def paper(self) -> Paper:
+        """The paper that the figure is for."""
+        return Paper(self.columns, self.height, self.font, self.size, self.title, self.usetex)
 
 
 class CurvesOptions(FigureOptions):

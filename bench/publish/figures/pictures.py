@@ -65,7 +65,7 @@ def crops(data: FigureData, options: CropsOptions) -> Iterator[tuple[str, Figure
         title = f"{part.dataset}: {picture.image}"
         yield (
             f"crops-{part.dataset}-{picture.image}-{part.protocol}",
-            crops_figure(whole, versions, boxes, title, options.columns, options.height, options.per_row),
+            crops_figure(whole, versions, boxes, title, options.paper, options.per_row),
         )
 
 
@@ -83,7 +83,7 @@ def spectrum2d(data: FigureData, options: Spectrum2dOptions) -> Iterator[tuple[s
         title = f"{part.dataset}: {picture.image}, {part.protocol}"
         yield (
             f"spectrum2d-{part.dataset}-{picture.image}-{part.protocol}",
-            spectra_2d_figure(powers, title, options.columns, options.height),
+            spectra_2d_figure(powers, title, options.paper),
         )
 
 

@@ -42,7 +42,7 @@ def spectrum(data: FigureData, options: SpectrumOptions) -> Iterator[tuple[str, 
             reference=_profile(reference, reference),
             methods={name: _profile(*_stacked(methods[name])) for name in names},
         )
-        figure = spectrum_figure(spectra, data.line_styles, options.columns, options.height)
+        figure = spectrum_figure(spectra, data.line_styles, options.paper)
         yield f"spectrum-{part.dataset}-{part.protocol}", figure
 
 
@@ -63,7 +63,7 @@ def frc(data: FigureData, options: FrcOptions) -> Iterator[tuple[str, Figure]]:
             threshold=THRESHOLD,
             methods={name: _ring_statistics(list(curves.methods[name].values())) for name in names},
         )
-        figure = rings_figure(rings, data.line_styles, options.columns, options.height)
+        figure = rings_figure(rings, data.line_styles, options.paper)
         yield f"frc-{part.dataset}-{part.protocol}", figure
 
 

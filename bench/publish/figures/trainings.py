@@ -26,7 +26,7 @@ def training(data: FigureData | None, options: TrainingOptions) -> Iterator[tupl
             known = dict.fromkeys(name for log in logs for name in log.columns)
             raise StoreError(f"training: no log has a column '{column}' (they have: {', '.join(known)})")
     styles = line_styles([log.name for log in logs])
-    yield "training", training_figure(logs, options.y, styles, options.columns, options.height, options.smooth)
+    yield "training", training_figure(logs, options.y, styles, options.paper, options.smooth)
 
 
 def read_log(name: str, path: Path) -> Log:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ....datasets.images import write_atomically
 from ....datasets.names import did_you_mean
 from ....datasets.strict import read_file, read_yaml
-from ....reports.figures.style import render
+from ....reports.figures.style import LatexError
 from ...store.images import StoreError
 from ...store.selection import EVERYTHING, Selection
 from ...store.store import open_store
@@ -24,8 +24,6 @@ from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics
 from .pictures import artifacts, crops, spectrum2d
 from .spectra import frc, spectrum
 from .trainings import training
-
-SUFFIXES = ("pdf", "png")
 
 Maker = Callable[[Any, Any], Iterator[tuple[str, Figure]]]
 
@@ -124,16 +122,23 @@ def _write(entries: Sequence[FigureOptions], out: Path, selection: Selection = E
 
 def _write_one(data: FigureData | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
     """Write one entry's files and add them to ``paths``."""
+    try:
+        _draw(data, entry, out, paths)
+    except LatexError as error:
+        raise FormatError(f"figure '{entry.kind}': {error}") from None
+
+
+def _draw(data: FigureData | None, entry: FigureOptions, out: Path, paths: list[Path]) -> None:
     figures = list(MAKERS[entry.kind](data, entry))
     if not figures:
         raise StoreError(f"{entry.store}: has nothing for figure '{entry.kind}' of these datasets, methods and metrics")
     for stem, figure in figures:
         name = stem if entry.name is None else entry.name + stem.removeprefix(entry.kind) * (len(figures) > 1)
-        for suffix in SUFFIXES:
+        for suffix in dict.fromkeys(entry.formats):
             path = out / f"{_file_name(name)}.{suffix}"
             if path in paths:
                 raise FormatError(f"{path}: two figures have this name; give them other names")
-            write_atomically(path, render(figure, suffix))
+            write_atomically(path, entry.paper.render(figure, suffix, entry.dpi))
             paths.append(path)
 
 

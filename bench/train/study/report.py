@@ -97,7 +97,7 @@ def _line(one: Difference) -> str:
 def _figures(study: Study, folder: Path, result: Result, cosines: Sequence[pd.DataFrame]) -> list[Path]:
     """Families with the first seed of sampling alone, which all of them have: the same noise in every point."""
     from ....reports.figures.planned import directions_figure, families_figure
-    from ....reports.figures.style import render
+    from ....reports.figures.style import Paper
 
     figures = {}
     x, *ys = study.measurement.metrics
@@ -124,6 +124,6 @@ def _figures(study: Study, folder: Path, result: Result, cosines: Sequence[pd.Da
     paths = []
     for name, figure in figures.items():
         for suffix in ("pdf", "png"):
-            write_atomically(folder / f"{name}.{suffix}", render(figure, suffix))
+            write_atomically(folder / f"{name}.{suffix}", Paper(2).render(figure, suffix))
             paths.append(folder / f"{name}.{suffix}")
     return paths
