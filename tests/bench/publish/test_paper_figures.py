@@ -28,12 +28,13 @@ from matplotlib.transforms import Bbox
 
 LONG = ("bicubic", "realesr-animevideov3", "swinir-real-sr-large", "net-2", "net-4", "a_b $x$ & 50%", "DAT-light",
         "OSEDiff", "ours (w/o adversary)")  # fmt: skip
+METRICS = ("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc")
 
 
 @pytest.fixture(scope="module")
 def crowded(make_store: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine methods whose values are close to each other and whose names are long."""
-    return make_store(tmp_path_factory.mktemp("crowded") / "store", methods=LONG)
+    return make_store(tmp_path_factory.mktemp("crowded") / "store", methods=LONG, metrics=METRICS)
 
 
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
