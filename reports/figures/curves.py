@@ -61,9 +61,9 @@ def curves_figure(
         paper.title(figure, title)
         for number, panel in enumerate(panels):
             settings = [
-                PointLabel(paper.text(text), *place, styles[curve.name].colour)
+                PointLabel(paper.text(text), at, value, styles[curve.name].colour)
                 for curve in curves
-                for text, *place in zip(curve.labels, curve.x, curve.y[number], strict=True)
+                for text, at, value in zip(curve.labels, curve.x, curve.y[number], strict=True)
                 if text
             ]
             place_labels(figure, panel, settings, 0.9 * paper.small, needed=False)

@@ -62,7 +62,7 @@ def place_labels(
         text.set_in_layout(False)
         extent = text.get_window_extent()
         half = np.array([extent.width, extent.height]) / 2
-        free = []
+        free: list[tuple[int, float, int, NDArray[np.float64], Bbox]] = []
         for ring, side in product(_RINGS if needed else _RINGS[:1], _SIDES):
             centre = point + np.array(side) * (half + (_NEAR + ring) * dot)
             box = _around(centre, half + _GAP * dot)
@@ -121,4 +121,4 @@ def _around(centre: NDArray[np.float64], half: NDArray[np.float64]) -> Bbox:
 
 
 def _inside(box: Bbox, panel: Bbox) -> bool:
-    return bool((box.min >= panel.min).all() and (box.max <= panel.max).all())
+    return panel.x0 <= box.x0 and box.x1 <= panel.x1 and panel.y0 <= box.y0 and box.y1 <= panel.y1
