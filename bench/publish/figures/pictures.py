@@ -113,7 +113,7 @@ def artifacts(data: FigureData, options: ArtifactsOptions) -> Iterator[tuple[str
         title = f"{part.dataset}: {picture.image}" + (f", against {options.stable}" if options.stable else "")
         yield (
             f"artifacts-{part.dataset}-{picture.image}-{part.protocol}",
-            artifacts_figure(picture.hr, versions, title, options.columns, options.height),
+            artifacts_figure(picture.hr, versions, title, options.paper),
         )
 
 
