@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import BenchError
+from .png import encode_png, pixels_alone
 
 READING = 2
 """Version of what pixels ``read_image`` makes of a file; part of what names an input."""
@@ -70,15 +71,19 @@ def check_size(width: int, height: int, what: object) -> None:
 
 
 @contextmanager
-def opened_image(path: Path) -> Iterator[Image.Image]:
+def opened_image(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """An image whose header was read and whose size is within the limit; its pixels are decoded by ``load_upright``.
+
+    Args:
+        path: of the file.
+        content: of the file, where it was read before.
 
     Raises:
         ImageError: the file is missing, damaged, of another format, holds several images, or declares too many pixels;
             whatever goes wrong inside the block as well.
     """
     try:
-        with _open(path) as image:
+        with _open(path if content is None else io.BytesIO(content)) as image:
             check_size(*image.size, path)
             _refuse_several(image, path)
             yield image
@@ -94,12 +99,12 @@ def opened_image(path: Path) -> Iterator[Image.Image]:
         raise ImageError(f"{path}: damaged or truncated image ({error}); copy or download the file again") from None
 
 
-def _open(path: Path) -> Image.Image:
+def _open(source: Path | io.BytesIO) -> Image.Image:
     """Open a file under our limit instead of Pillow's, which is one for the whole process and knows no exception."""
     with _pillow_limit:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=_FORMATS)
+            return Image.open(source, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
@@ -121,7 +126,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ImageError: the file is missing, truncated, not an image, too large (see ``most_pixels``), has more than 8 bits,
             transparency, several images, or is not RGB; a JPEG whose data are corrupt.
     """
-    with opened_image(path) as image:
+    return _read(path, None)
+
+
+def read_image_and_png(path: Path) -> tuple[NDArray[np.uint8], bytes | None]:
+    """What ``read_image`` gives, and a PNG file of these pixels and of nothing else, where the file is one in essence.
+
+    That can be kept without encoding the pixels again.
+
+    Raises:
+        ImageError: see ``read_image``.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return read_image(path), None  # which says why
+    return _read(path, content), pixels_alone(content)
+
+
+def _read(path: Path, content: bytes | None) -> NDArray[np.uint8]:
+    with opened_image(path, content) as image:
         deep = _has_more_than_8_bits(image)  # known before decoding only: Pillow cuts three channels of 16 bits to 8
         load_upright(image)
         mode = image.mode
@@ -212,9 +236,7 @@ def file_digest(path: Path) -> str:
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write uint8 ``[H, W]`` or ``[H, W, 3]`` as PNG, atomically."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=3)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, encode_png(pixels))
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from math import ceil, prod
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Kernel = Literal["box", "triangle", "cubic", "lanczos3"]
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -96,6 +98,8 @@ def _apply(weights: csr_array, pixels: NDArray[np.float64], axis: int) -> NDArra
 @lru_cache(maxsize=256)
 def _weights(length: int, out_length: int, scale: float, kernel: Kernel, antialias: bool) -> csr_array:
     """Resampling matrix ``[out_length, length]``; rows sum to one; borders are mirrored with the edge repeated."""
+    from scipy.sparse import csr_array  # a quarter of a second to import, and a run that is done needs none of it
+
     function, width = _KERNELS[kernel]
     stretch = scale if antialias and scale < 1 else 1.0
     width /= stretch

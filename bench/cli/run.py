@@ -140,7 +140,6 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
 
     from ...reports.terminal import to_terminal
     from ..analysis.leaderboard import load_board
-    from ..publish.leaderboards import write_board
     from ..store.store import open_store
 
     console = plain_console()
@@ -148,6 +147,8 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
     with open_store(root) as opened:
         board = load_board(opened, title=root.resolve().name)
         if report and (summary.changed or not page.exists()):
+            from ..publish.leaderboards import write_board
+
             write_board(opened, board, page.parent)  # before anything is printed, which may fail: nobody may read it
         for table in to_terminal(board, console.width):
             console.print(table)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from .worker import InputWorker
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 STAGE = "preparing images"
+_LATEST = 0.5
+"""Seconds after which what was prepared is recorded; a kill before it costs the preparation of these images."""
 
 
 class StoppedError(BenchError, RuntimeError):
@@ -64,14 +67,21 @@ def prepare_inputs(
     done, total = 0, len(missing)
     watch.stage(STAGE, total)
     maker = executor if executor.shares_files else InProcess()  # the files are here
-    with closing(maker.map(InputWorker(store.objects), missing, stop)) as work:
+    rows: list[tuple[str, str, str | None]] = []
+    kept = time.monotonic()
+    with closing(maker.map(InputWorker(store.objects), missing, stop)) as work, ExitStack() as stack:
+        stack.callback(lambda: store.add_inputs(rows))  # an error or a stop loses no image either
         for (key, item), result in work:
             error = ""
             if isinstance(result, WorkerDied) or result.lq is None:
                 error = result.message if isinstance(result, WorkerDied) else result.error
                 prepared.failed[bytes.fromhex(key)] = error
             else:
-                store.add_inputs([(key, result.lq, result.reference)])
+                rows.append((key, result.lq, result.reference))
+                if time.monotonic() - kept > _LATEST:
+                    store.add_inputs(rows)
+                    rows.clear()
+                    kept = time.monotonic()
             done += 1
             watch.prepared(error, item.image)
             progress(STAGE, done, total)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...datasets.errors import BenchError
 from ...datasets.ground_truth.kinds import TruthSource
-from ...datasets.images import crop_to_multiple, file_digest, read_image
+from ...datasets.images import crop_to_multiple, file_digest, read_image_and_png
 from ...datasets.imresize import imresize
 from ...datasets.lq import make_lq, rule_version
 from ..metrics.similarity import luma, round_half_up
@@ -78,6 +78,16 @@ class PreparedInput:
     """Why there are no pixels; '' if there are."""
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """LQ and HR of an input, with the files that hold them as they are."""
+
+    lq: Pixels
+    hr: Pixels | None
+    lq_png: bytes | None = None
+    hr_png: bytes | None = None
+
+
 def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
     """Read or make the LQ of one image and read its HR, cut to a multiple of the scale.
 
@@ -87,20 +97,23 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
         ImageError: a file cannot be used.
         InputError: LQ and HR sizes do not belong to the scale.
     """
-    hr = None if item.hr is None else np.ascontiguousarray(crop_to_multiple(read_image(item.hr), item.scale))
-    if hr is not None and 0 in hr.shape:
-        raise InputError(f"{item.hr}: smaller than one pixel at scale {item.scale}")
+    loaded = _load(item)
+    return loaded.lq, loaded.hr
+
+
+def _load(item: Input) -> _Loaded:
+    hr, hr_png = (None, None) if item.hr is None else _whole_pixels(item.hr, item.scale)
     whole = None if hr is None else hr.shape[:2]
     if hr is not None and item.crop is not None:
-        hr = _centre(hr, item.crop // item.scale, item.scale, str(item.hr))
+        hr, hr_png = _centre(hr, item.crop // item.scale, item.scale, str(item.hr)), None
     if item.on_luma:
         assert hr is not None
         y = hr.astype(np.float64) if hr.ndim == 2 else round_half_up(luma(hr))
-        return imresize(y, 1 / item.scale), hr
+        return _Loaded(imresize(y, 1 / item.scale), hr, None, hr_png)
     if item.lq is None:
         assert hr is not None
-        return make_lq(hr, item.lq_rule, item.scale), hr
-    lq = read_image(item.lq)
+        return _Loaded(make_lq(hr, item.lq_rule, item.scale), hr, None, hr_png)
+    lq, lq_png = read_image_and_png(item.lq)
     if whole is not None:
         expected = (whole[0] // item.scale, whole[1] // item.scale)
         if lq.shape[:2] != expected:
@@ -108,7 +121,18 @@ def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
                 f"{item.lq} is {lq.shape[1]}x{lq.shape[0]} pixels, but {item.hr} at scale {item.scale} needs"
                 f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
             )
-    return lq if item.crop is None else _centre(lq, item.crop // item.scale, 1, str(item.lq)), hr
+    if item.crop is None:
+        return _Loaded(lq, hr, lq_png, hr_png)
+    return _Loaded(_centre(lq, item.crop // item.scale, 1, str(item.lq)), hr)
+
+
+def _whole_pixels(path: Path, scale: int) -> tuple[Pixels, bytes | None]:
+    """HR cut to a multiple of the scale, and its file where nothing was cut."""
+    pixels, png = read_image_and_png(path)
+    hr = np.ascontiguousarray(crop_to_multiple(pixels, scale))
+    if 0 in hr.shape:
+        raise InputError(f"{path}: smaller than one pixel at scale {scale}")
+    return hr, png if hr.shape == pixels.shape else None
 
 
 def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:
@@ -122,5 +146,6 @@ def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:
 
 def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:
     """Load one input, keep its pixels, and return the digests of LQ and HR."""
-    lq, hr = load_input(item)
-    return objects.put(lq), None if hr is None else objects.put(hr)
+    loaded = _load(item)
+    reference = None if loaded.hr is None else objects.put(loaded.hr, loaded.hr_png)
+    return objects.put(loaded.lq, loaded.lq_png), reference

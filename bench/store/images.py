@@ -5,21 +5,30 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.errors import BenchError
-from ...datasets.images import ImageError, check_size, pixel_digest, read_image, write_atomically, write_png
+from ...datasets.images import ImageError, check_size, pixel_digest, read_image, write_atomically
 from ...datasets.names import printable
+from ...datasets.png import encode_png
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 _FILE = re.compile(r"[0-9a-f]{64}\.(png|npy)")
 Pixels = NDArray[Any]
+
+
+RECENT = 96 << 20
+"""Bytes that are kept in memory: some hundred images of BSD100 with their LQ."""
+_LARGEST = RECENT // 8
+"""Bytes of an image that would take the place of too many others."""
 
 
 class StoreError(BenchError, RuntimeError):
@@ -30,11 +39,55 @@ class DamagedObjectError(BenchError, RuntimeError):
     """A stored image that no longer has the pixels it is named after."""
 
 
+class RecentPixels:
+    """The pixels that were written or read last, by their digest: what one step makes, the next need not decode.
+
+    The ones that were used longest ago go first. Arrays are copied on their way in and out.
+    """
+
+    def __init__(self, capacity: int = RECENT) -> None:
+        self._capacity, self._bytes = capacity, 0
+        self._kept: OrderedDict[str, NDArray[Any]] = OrderedDict()
+        self._lock = Lock()  # workers decode ahead in threads
+
+    def put(self, digest: str, pixels: NDArray[Any]) -> None:
+        """Keep a copy of pixels."""
+        if pixels.nbytes > min(_LARGEST, self._capacity):
+            return
+        copy = np.array(pixels)
+        with self._lock:
+            before = self._kept.pop(digest, None)
+            self._bytes += copy.nbytes - (0 if before is None else before.nbytes)
+            self._kept[digest] = copy
+            while self._bytes > self._capacity:
+                _, oldest = self._kept.popitem(last=False)
+                self._bytes -= oldest.nbytes
+
+    def get(self, digest: str) -> NDArray[Any] | None:
+        """A copy of kept pixels, or None."""
+        with self._lock:
+            pixels = self._kept.get(digest)
+            if pixels is None:
+                return None
+            self._kept.move_to_end(digest)
+        return np.array(pixels)
+
+    def drop(self, digest: str) -> None:
+        """Forget these pixels."""
+        with self._lock:
+            pixels = self._kept.pop(digest, None)
+            self._bytes -= 0 if pixels is None else pixels.nbytes
+
+
 class Objects:
     """A folder of images under ``root/ab/abcdef....png``; writing the same pixels twice is harmless."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._recent = RecentPixels()
+
+    def __reduce__(self) -> tuple[type[Objects], tuple[Path]]:
+        return Objects, (self.root,)
 
     def path(self, digest: str) -> Path | None:
         """The file that holds these pixels, or None."""
@@ -44,8 +97,11 @@ class Objects:
                 return path
         return None
 
-    def put(self, pixels: Pixels) -> str:
+    def put(self, pixels: Pixels, png: bytes | None = None) -> str:
         """Keep uint8 or float64 pixels ``[H, W]`` or ``[H, W, 3]`` and return their digest.
+
+        Args:
+            png: a PNG file of these pixels and of nothing else, where there is one: it is kept as it is.
 
         Raises:
             StoreError: the disk is full or cannot be written.
@@ -53,7 +109,11 @@ class Objects:
         digest = pixel_digest(pixels)
         if self.path(digest) is None:
             with self._writing():
-                self._write(self._stem(digest), pixels)
+                if png is None:
+                    self._write(self._stem(digest), pixels)
+                else:
+                    write_atomically(self._stem(digest).with_suffix(".png"), png)
+        self._recent.put(digest, pixels)
         return digest
 
     @contextmanager
@@ -68,14 +128,14 @@ class Objects:
 
     def _write(self, stem: Path, pixels: Pixels) -> None:
         if pixels.dtype == np.uint8:
-            write_png(stem.with_suffix(".png"), pixels)
+            write_atomically(stem.with_suffix(".png"), encode_png(pixels))
             return
         buffer = io.BytesIO()
         np.save(buffer, pixels, allow_pickle=False)
         write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
 
     def get(self, digest: str) -> Pixels:
-        """The pixels of this digest, verified.
+        """The pixels of this digest, verified; an array of the caller's own.
 
         Raises:
             DamagedObjectError: the file is missing, or holds other pixels.
@@ -83,9 +143,13 @@ class Objects:
         path = self.path(digest)
         if path is None:
             raise DamagedObjectError(f"{self._stem(digest)}: image is missing from the store")
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent
         pixels = read_image(path) if path.suffix == ".png" else _read_plane(path)
         if pixel_digest(pixels) != digest:
             raise DamagedObjectError(f"{path}: pixels do not match their digest")
+        self._recent.put(digest, pixels)
         return pixels
 
     def get_or_remove(self, digest: str) -> Pixels:
@@ -104,6 +168,7 @@ class Objects:
 
     def remove(self, digest: str) -> None:
         """Remove the file of this digest, if there is one and the store can be written."""
+        self._recent.drop(digest)
         path = self.path(digest)
         if path is not None:
             with suppress(OSError):

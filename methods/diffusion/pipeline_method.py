@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...asasr.precision import loaded_as
 from ..entry import MethodEntry
 from ..errors import MethodError, MissingWeightsError
 from ..interface import AnyMethod, Interface, MethodCard
@@ -101,6 +100,8 @@ def load_pipeline(
     """
     import diffusers
     import torch
+
+    from ...asasr.precision import loaded_as
 
     wanted = PIPELINES[id]
     dtype = torch.float32 if device == "cpu" else torch.bfloat16

@@ -191,10 +191,10 @@ def test_a_full_disk_ends_the_run_from_the_thread_too(
 ) -> None:
     put = Objects.put
 
-    def full(objects: Objects, pixels: Any) -> str:
+    def full(objects: Objects, pixels: Any, png: bytes | None = None) -> str:
         if threading.current_thread().name.startswith("asasr-bench-measuring"):
             raise StoreError("no space left")
-        return put(objects, pixels)
+        return put(objects, pixels, png)
 
     monkeypatch.setattr(Objects, "put", full)
     with pytest.raises(StoreError, match="no space left"):
