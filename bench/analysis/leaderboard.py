@@ -40,6 +40,8 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     the store's folder.
     """
     scores, outputs = scores_of(store), outputs_of(store)
+    problems = _problems(scores, outputs)
+    scores, outputs = _without_missing_options(store, scores, outputs)
     methods = methods_of(store, outputs)
     known = metrics_in_order(metrics_of(scores["metric"].unique(), store.metrics()), store)
     scores, infinite = leave_out_infinite(scores)
@@ -53,7 +55,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         untested=_untested(scores, clusters),
         clusters=_cluster_counts(scores, clusters),
         methods=methods,
-        problems=_problems(scores, outputs),
+        problems=problems,
         metrics=pd.DataFrame(
             [
                 (card.id, card.title, card.unit, card.digits, card.direction, card.note, of_set is not None)
@@ -87,6 +89,21 @@ def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
     frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
     return frame
+
+
+def _without_missing_options(
+    store: Store, scores: pd.DataFrame, outputs: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells and outputs without what the runs call optional and nothing was measured of, for want of its weights."""
+    optional = {name for run in store.runs() for name in run.spec.optional}
+    if not optional:
+        return scores, outputs
+    measured = scores[scores["status"] == "done"]
+    missing = optional - set(measured["metric"]) - set(measured["method"])
+    if set(scores["metric"]) <= missing or set(scores["method"]) <= missing:
+        return scores, outputs
+    kept = ~(scores["metric"].isin(missing) | scores["method"].isin(missing))
+    return scores[kept].reset_index(drop=True), outputs[~outputs["method"].isin(missing)].reset_index(drop=True)
 
 
 _VALUE = ["protocol", "dataset", "metric", "method"]

@@ -173,6 +173,8 @@ class StoredSpec:
     """Method references."""
     datasets: Sequence[str | dict[str, Any]] = ()
     metrics: Sequence[str | dict[str, Any]] = ()
+    optional: Sequence[str] = ()
+    """Methods and metrics that a table is complete without."""
     clusters: dict[str, str | dict[str, str]] = field(default_factory=dict)
     """By dataset: a regular expression for names of images, or the cluster of each image."""
 

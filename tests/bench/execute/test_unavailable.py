@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import random_weights
+from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.spec import SpecError, parse_spec
@@ -88,6 +89,20 @@ def test_a_run_is_complete_without_what_is_optional(again: Run, weights: Path) -
     assert sorted(spared.spared) == [f"niqe: {metric}", network]
     part = again(*parts, optional=["niqe"])
     assert (part.unavailable, part.complete, len(part.spared)) == (4, False, 1)
+
+
+def test_tables_leave_out_what_is_optional_and_missing(again: Run, weights: Path, tmp_path: Path) -> None:
+    parts = (["bicubic", "realesrgan-x4plus"], ["psnr_y", "niqe"])
+
+    def shown() -> tuple[set[str], set[str], set[str]]:
+        with open_store(tmp_path / "store") as store:
+            board = load_board(store, title="t")
+        return set(board.methods["method"]), set(board.metrics["metric"]), set(board.problems["status"])
+
+    again(*parts)
+    assert shown() == ({"bicubic", "realesrgan-x4plus"}, {"psnr_y", "niqe"}, {"unavailable"})
+    again(*parts, optional=["niqe", "realesrgan-x4plus"])
+    assert shown() == ({"bicubic"}, {"psnr_y"}, {"unavailable"})  # the page still says how to get them
 
 
 def test_an_optional_name_is_one_of_the_spec() -> None:
