@@ -114,7 +114,8 @@ class Spec(Strict):
     cluster: dict[str, Any] = Field(default_factory=dict)
     """Options of the executors ray and slurm; see docs/clusters.md."""
     batch: Annotated[int, Field(ge=1)] | None = None
-    """Images of one size that networks measure together; default 8 on a GPU, 1 on a CPU. No value depends on it."""
+    """Images of one size that networks restore and measure together; default on a CPU 1, on a GPU up to 8, of which
+    networks restore as many as one tile has pixels. It changes the rounding of floats alone."""
 
     @model_validator(mode="after")
     def _whole_lq_pixels(self) -> Spec:

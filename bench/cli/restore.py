@@ -84,14 +84,15 @@ def _restore(
     from ...datasets.images import read_image, write_png
     from ...methods.errors import MethodError
     from ...methods.interface import Interface, TellsSteps
-    from ..execute.restore_image import torch_device
-    from ..execute.restore_images import LqImage, or_raise, restore_images
+    from ..execute.restore_batches import Batches
+    from ..execute.restore_image import LqImage, torch_device
+    from ..execute.restore_images import or_raise, restore_images
     from ..failures import Failure
 
     place = torch_device(device) if entry.interface == Interface.TENSOR else "cpu"
     images = [LqImage(stem, partial(read_image, path)) for stem, path in work.items()]
     loaded = entry.load(place)
-    outcomes = restore_images(loaded, entry.card.id, images, scale, seed, place, batch=batch)
+    outcomes = restore_images(loaded, entry.card.id, images, scale, seed, place, batches=Batches(batch, None))
     together = entry.interface == Interface.FOLDER
     failures: dict[str, str] = {}
     with stage_progress() as progress:

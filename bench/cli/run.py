@@ -64,7 +64,8 @@ def run(
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     batch: Annotated[
-        int | None, typer.Option(help="Images that networks measure together; default 8 on a GPU, 1 on a CPU.")
+        int | None,
+        typer.Option(help="Images that networks restore and measure together; default 8 on a GPU, 1 on a CPU."),
     ] = None,
     only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave cells alone that failed before.")] = False,
     retry_failed: Annotated[

@@ -13,6 +13,7 @@ from ..failures import no_exit
 from ..metrics.metric import Metric
 from ..plan.jobs import Job, Task, restoration_of
 from ..protocols import Protocol, get_protocol
+from .restore_batches import BatchCheck
 from .restore_image import torch_device
 
 
@@ -26,6 +27,8 @@ class Loaded:
     """None for HR itself."""
     device: str
     """Where it was loaded, as torch calls it."""
+    check: BatchCheck
+    """What is known of it in batches."""
 
 
 class AtHand:
@@ -62,7 +65,9 @@ class AtHand:
         if entry.interface not in (Interface.FINISHED, Interface.HR):  # those are another for each image
             require_planned(entry, job, task)
         place = torch_device(self._device) if entry.interface == Interface.TENSOR else "cpu"
-        return Loaded(job.method, entry, None if entry.interface == Interface.HR else entry.load(place), place)
+        return Loaded(
+            job.method, entry, None if entry.interface == Interface.HR else entry.load(place), place, BatchCheck()
+        )
 
     def metric(self, job: Job, id: str) -> Metric:
         """One of the metrics in the tasks of a job.

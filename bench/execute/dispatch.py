@@ -7,11 +7,14 @@ from contextlib import closing
 from dataclasses import replace
 
 from ...methods.interface import Interface
+from ..metrics.measure import images_together
 from ..plan.experiment import Experiment
 from ..plan.jobs import Job
+from ..spec import Spec
 from ..store.records import OutputRecord
 from ..store.store import Store
 from .executors.executor import Executor, Limits, WorkerDied
+from .restore_batches import Batches
 from .ship_pixels import ShippedJob, ShippedJobs, ShippingWorker
 from .worker import StoreWorker
 
@@ -53,7 +56,8 @@ def _send(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    function = StoreWorker(experiment.spec.device, experiment.spec.threads, store.objects)
+    spec = experiment.spec
+    function = StoreWorker(spec.device, spec.threads, store.objects, _batches(spec))
     with closing(executor.map(function, jobs, stop, _limits(experiment, programs))) as results:
         yield from results
 
@@ -62,7 +66,8 @@ def _ship(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
     programs: set[str],
 ) -> Results:  # fmt: skip
-    function = ShippingWorker(experiment.spec.device, experiment.spec.threads)
+    spec = experiment.spec
+    function = ShippingWorker(spec.device, spec.threads, _batches(spec))
     of_jobs = _limits(experiment, programs)
     limits = Limits[ShippedJob](lambda shipped: of_jobs.seconds(shipped.job), lambda shipped: of_jobs.kind(shipped.job))
     with closing(executor.map(function, ShippedJobs(jobs, store.objects), stop, limits)) as results:
@@ -74,6 +79,12 @@ def _ship(
                     store.objects.remove(digest)
                 store.objects.write_files(result.new)
                 yield shipped.job, result.records
+
+
+def _batches(spec: Spec) -> Batches:
+    """As many images as the user says, else as many as memory surely has."""
+    together = images_together(spec.batch, spec.device)
+    return Batches(together) if spec.batch is None else Batches(together, None)
 
 
 def _limits(experiment: Experiment, programs: set[str]) -> Limits[Job]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,8 +17,19 @@ from .check_output import OutputError, array_pixels, tensor_pixels
 
 
 @dataclass(frozen=True)
+class LqImage:
+    """An image to restore."""
+
+    name: str
+    load: Callable[[], Pixels]
+    """Gives its pixels."""
+    digest: str | None = None
+    """Of its pixels, where it is known."""
+
+
+@dataclass(frozen=True)
 class Restored:
-    """A restored image and what it cost."""
+    """A restored image and what it cost; of a batch, its share."""
 
     pixels: Pixels
     lq: Pixels | None = None

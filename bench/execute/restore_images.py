@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
 from ...datasets.images import read_image
 from ...methods.interface import AnyMethod, FinishedImages, FolderMethod, Method, PixelMethod
 from ..failures import Failure, called_exit
-from ..store.images import Pixels, StoreError
+from ..store.images import StoreError
 from .check_output import OutputError, has_colours, read_pixels
 from .cost import Meter
-from .external_programs import Load, restore_folder
-from .restore_image import Restored, restore_batch, restore_image
-
-
-@dataclass(frozen=True)
-class LqImage:
-    """An image to restore."""
-
-    name: str
-    load: Load
-    """Gives its pixels."""
-    digest: str | None = None
-    """Of its pixels, where it is known."""
+from .external_programs import restore_folder
+from .restore_batches import ALONE, BatchCheck, Batches, restore_in_batches
+from .restore_image import LqImage, Restored, restore_image
 
 
 def restore_images(
@@ -37,7 +25,8 @@ def restore_images(
     seed: int,
     device: str,
     usual: Mapping[str, str | None] = MappingProxyType({}),
-    batch: int = 1,
+    batches: Batches = ALONE,
+    check: BatchCheck | None = None,
 ) -> Iterator[Restored | Failure]:
     """Restore images by a method of any kind; one that fails costs itself alone.
 
@@ -47,7 +36,8 @@ def restore_images(
         images: each is loaded when it is its turn.
         device: as torch calls it; ``cpu`` for a method that is no ``Method``.
         usual: environment variables that external programs see instead of ours.
-        batch: most images of one size, neighbours in their order, that a ``Method`` restores together.
+        batches: how many images of one size a ``Method`` restores together.
+        check: what is known of the method in batches; None: nothing.
 
     Yields:
         What became of each image, in their order.
@@ -58,54 +48,11 @@ def restore_images(
     if isinstance(method, FolderMethod):
         yield from restore_folder(method, name, [(image.name, image.load) for image in images], scale, seed, usual)
         return
-    if batch > 1 and isinstance(method, Method):
-        for group in _groups(images, batch):
-            yield from _together(method, group, scale, seed, device)
+    if batches.images > 1 and isinstance(method, Method):
+        alone = partial(_outcome, method, scale=scale, seed=seed, device=device)
+        yield from restore_in_batches(method, images, scale, seed, device, batches, check or BatchCheck(), alone)
         return
     for image in images:
-        yield _outcome(method, image, scale, seed, device)
-
-
-def _groups(images: Sequence[LqImage], batch: int) -> Iterator[list[LqImage]]:
-    """Neighbours of one size, loaded; an image that cannot be loaded stands alone and fails where it is restored."""
-    group: list[LqImage] = []
-    shape: tuple[int, ...] | None = None
-    for image in images:
-        try:
-            lq = image.load()
-        except Exception:
-            yield from [group] * bool(group)
-            yield [image]
-            group, shape = [], None
-            continue
-        if group and (len(group) == batch or lq.shape[:2] != shape):
-            yield group
-            group = []
-        shape = lq.shape[:2]
-        group.append(replace(image, load=partial(_given, lq)))
-    yield from [group] * bool(group)
-
-
-def _given(lq: Pixels) -> Pixels:
-    return lq
-
-
-def _together(
-    method: Method, group: Sequence[LqImage], scale: int, seed: int, device: str
-) -> Iterator[Restored | Failure]:
-    """A group in one call; each alone where that fails, as it does for want of memory."""
-    done: list[Restored] = []
-    if len(group) > 1:
-        lqs = [image.load() for image in group]
-        with suppress(Exception):
-            srs = restore_batch(method, lqs, scale, seed, device, [image.digest for image in group])
-            done = [
-                Restored(sr, lq, None, None, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)
-            ]
-    if done:
-        yield from done
-        return
-    for image in group:
         yield _outcome(method, image, scale, seed, device)
 
 

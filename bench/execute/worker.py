@@ -22,8 +22,9 @@ from .at_hand import AtHand, Loaded, require_planned
 from .beside import Beside
 from .library_noise import quiet_libraries
 from .measure_outputs import Cells, Measurable, failed_cell, measurable, measure, needs_lq
-from .restore_image import Restored
-from .restore_images import LqImage, restore_images
+from .restore_batches import ALONE, Batches
+from .restore_image import LqImage, Restored
+from .restore_images import restore_images
 from .threads import fixed_threads
 
 
@@ -72,15 +73,16 @@ class Worker:
     Args:
         device: of the run, for networks: ``auto``, ``cpu``, ``cuda:1``.
         threads: with which methods and metrics compute; external programs have those of the user's environment.
+        batches: how many images of one size a network restores together.
     """
 
-    def __init__(self, device: str, threads: int = 1) -> None:
-        self._device, self._threads = device, threads
+    def __init__(self, device: str, threads: int = 1, batches: Batches = ALONE) -> None:
+        self._device, self._threads, self._batches = device, threads, batches
         self._at_hand = AtHand(device)
         self._open = ExitStack()
 
     def __reduce__(self) -> tuple[type[Worker], tuple[Any, ...]]:
-        return type(self), (self._device, self._threads)
+        return type(self), (self._device, self._threads, self._batches)
 
     def __enter__(self) -> Self:
         quiet_libraries()  # a worker elsewhere begins here
@@ -163,19 +165,29 @@ class Worker:
             if loaded.entry.interface == Interface.FINISHED:
                 load = partial(_planned_lq, loaded, job, task, objects)
             images.append(LqImage(task.image, load, task.lq))
-        outcomes = restore_images(loaded.method, job.name, images, job.scale, job.seed, loaded.device, self._usual)
+        outcomes = restore_images(
+            loaded.method,
+            job.name,
+            images,
+            job.scale,
+            job.seed,
+            loaded.device,
+            self._usual,
+            self._batches,
+            loaded.check,
+        )
         yield from zip(new, outcomes, strict=True)
 
 
 class StoreWorker(Worker):
     """Does jobs whose images are in the folder of the store."""
 
-    def __init__(self, device: str, threads: int, objects: Objects) -> None:
-        super().__init__(device, threads)
+    def __init__(self, device: str, threads: int, objects: Objects, batches: Batches = ALONE) -> None:
+        super().__init__(device, threads, batches)
         self._objects = objects
 
     def __reduce__(self) -> tuple[type[Worker], tuple[Any, ...]]:
-        return StoreWorker, (self._device, self._threads, self._objects)
+        return StoreWorker, (self._device, self._threads, self._objects, self._batches)
 
     def __call__(self, job: Job) -> list[OutputRecord]:
         """Do one; see ``Worker.perform``."""

@@ -129,21 +129,31 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
 
 
 def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
-    """Put neighbouring images of one method into one job where networks measure them together."""
+    """Put neighbouring images of one method into one job where networks restore or measure them together."""
     spec = experiment.spec
     together = images_together(spec.batch, spec.device)
-    networks = {metric.id for metric in experiment.metrics if metric.batched}
-    if together == 1 or not networks:
+    measuring = {metric.id for metric in experiment.metrics if metric.batched}
+    restoring = {
+        method.name
+        for method in experiment.methods
+        if method.entry is not None and method.entry.interface == Interface.TENSOR
+    }
+    if together == 1:
         return jobs
+
+    def needs_network(job: Job) -> bool:
+        (task,) = job.tasks
+        return (task.sr is None and job.name in restoring) or not measuring.isdisjoint(task.metrics)
+
     joined: list[Job] = []
-    for (_, _, _, networks_missing), alike in groupby(
-        jobs, key=lambda job: (job.dataset, job.name, job.seed, not networks.isdisjoint(job.tasks[0].metrics))
+    for (_, _, _, wanted), alike in groupby(
+        jobs, key=lambda job: (job.dataset, job.name, job.seed, needs_network(job))
     ):
         rest = list(alike)
         size = min(together, ceil(len(rest) / (spec.workers or 1)))  # no worker waits while another has several
         joined += [
             replace(part[0], tasks=tuple(task for job in part for task in job.tasks))
-            for part in grouped(rest, size if networks_missing else 1)
+            for part in grouped(rest, size if wanted else 1)
         ]
     return joined
 

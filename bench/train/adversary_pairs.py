@@ -31,7 +31,8 @@ from ...datasets.images import as_rgb, crop_to_multiple, read_image, write_atomi
 from ...methods.entry import MethodEntry
 from ...methods.interface import FinishedImages, Interface
 from ...methods.registry import resolve
-from ..execute.restore_images import LqImage, restore_images
+from ..execute.restore_image import LqImage
+from ..execute.restore_images import restore_images
 from ..failures import Failure
 from ..plan.image_seed import SEEDING
 

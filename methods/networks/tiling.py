@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+PIXELS_AT_ONCE = 320 * 320
+"""LQ pixels that go through a network together, as one tile with its context, several of them, or several images."""
 _BLEND = 8
 
 

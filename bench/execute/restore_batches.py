@@ -1,0 +1,122 @@
+"""Images of one size through a network together: each fares as it would alone, and one that fails costs itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from ...methods.interface import Method
+from ...methods.networks.tiling import PIXELS_AT_ONCE
+from ..failures import Failure
+from ..metrics.measure import grouped
+from ..store.images import Pixels, StoreError
+from .cost import Meter
+from .restore_image import LqImage, Restored, restore_batch, restore_image
+
+MOST_DIFFERENCE = 1.0
+"""Root mean square, in grey levels, by which an image may differ from the same image restored alone. Kernels sum in
+another order for another batch: float32 moves a pixel in ten thousand by a level, 16 bits about each tenth."""
+
+
+@dataclass
+class BatchCheck:
+    """What is known of a loaded method in batches; it is tried once, on the first of them."""
+
+    depends: bool | None = None
+    """Whether an image depends on what it is restored with, as where a network normalises over its batch: then images
+    are restored one by one. None: not tried yet."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How many images go together."""
+
+    images: int = 1
+    """At most."""
+    pixels: int | None = PIXELS_AT_ONCE
+    """LQ pixels of them together, which bounds memory; None: any number. One image may have more."""
+
+    def size(self, height: int, width: int) -> int:
+        """How many images of this LQ size."""
+        return self.images if self.pixels is None else max(1, min(self.images, self.pixels // (height * width)))
+
+
+ALONE = Batches()
+"""Image by image."""
+
+
+def restore_in_batches(
+    method: Method, images: Sequence[LqImage], scale: int, seed: int, device: str, batches: Batches,
+    check: BatchCheck, alone: Callable[[LqImage], Restored | Failure],
+) -> Iterator[Restored | Failure]:  # fmt: skip
+    """Restore images, those of one LQ size together; as many are in memory as go together at most.
+
+    An image's seconds and memory are its share of its batch. Where a batch fails, as it does for want of memory, each
+    of its images is restored alone.
+
+    Args:
+        method: loaded on the device.
+        images: each is loaded when it is its turn.
+        alone: restores one image, or says why it cannot.
+
+    Yields:
+        What became of each image, in their order.
+
+    Raises:
+        StoreError: from loading an image: no further one would fare better.
+    """
+    for window in grouped(images, batches.images):
+        outcomes: dict[int, Restored | Failure] = {}
+        loaded: dict[int, LqImage] = {}
+        by_size: dict[tuple[int, int], list[int]] = {}
+        for place, image in enumerate(window):
+            try:
+                lq = image.load()
+            except StoreError:
+                raise
+            except Exception as error:
+                outcomes[place] = Failure.of(error)
+                continue
+            loaded[place] = replace(image, load=partial(_given, lq))
+            by_size.setdefault((lq.shape[0], lq.shape[1]), []).append(place)
+        for (height, width), places in by_size.items():
+            for part in grouped(places, batches.size(height, width)):
+                group = [loaded[place] for place in part]
+                together = _together(method, group, scale, seed, device, check)
+                outcomes.update(zip(part, together or map(alone, group), strict=True))
+        yield from (outcomes[place] for place in range(len(window)))
+
+
+def _together(
+    method: Method, group: Sequence[LqImage], scale: int, seed: int, device: str, check: BatchCheck
+) -> list[Restored] | None:
+    """A group in one call; None where its images must be restored alone."""
+    if len(group) == 1 or check.depends:
+        return None
+    lqs, digests = [image.load() for image in group], [image.digest for image in group]
+    try:
+        with Meter(device) as meter:
+            srs = restore_batch(method, lqs, scale, seed, device, digests)
+        if check.depends is None:
+            check.depends = _differs(srs[0], restore_image(method, lqs[0], scale, seed, device, digests[0]))
+    except (Exception, SystemExit):
+        return None
+    if check.depends:
+        return None
+    seconds, memory = meter.seconds / len(group), meter.memory
+    share = None if memory is None else -(-memory // len(group))
+    return [
+        Restored(sr, lq, seconds, share, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)
+    ]  # fmt: skip
+
+
+def _given(lq: Pixels) -> Pixels:
+    return lq
+
+
+def _differs(one: Pixels, other: Pixels) -> bool:
+    difference = one.astype(np.float32) - other
+    return float(np.sqrt(np.square(difference).mean())) > MOST_DIFFERENCE
