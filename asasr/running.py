@@ -90,6 +90,14 @@ def compile_blocks(backbone: Any, backend: str = "inductor") -> None:
         module.compile(backend=backend)
 
 
+def channels_innermost(network: torch.nn.Module) -> None:
+    """Hold the weights of convolutions as oneDNN computes with them on a processor, so that activations stay in that
+    order from layer to layer; it changes the rounding of floats alone."""
+    import torch
+
+    network.to(memory_format=torch.channels_last)
+
+
 def place(model: Model, device: str, offload: Offload) -> None:
     """Move a model to its device, or let it come there when it is needed.
 

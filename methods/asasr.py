@@ -198,7 +198,7 @@ def load(
     from ..asasr.backbones.backbone import BackboneError
     from ..asasr.models import build_model
     from ..asasr.precision import sampling_policy
-    from ..asasr.running import compile_blocks, place, quantize
+    from ..asasr.running import channels_innermost, compile_blocks, place, quantize
     from ..asasr.sampling import SamplingSettings
 
     how = _running(reference, running)
@@ -225,6 +225,8 @@ def load(
         raise MissingWeightsError(reference, f"{reference}: {error}") from None
     except (AdapterError, RunningError, TrainingConfigError) as error:
         raise MethodError(f"{reference}: {error}") from None
+    if device == "cpu":
+        channels_innermost(model.backbone.network)
     if how.compile:
         compile_blocks(model.backbone)
     place(model, device, how.offload)
