@@ -47,8 +47,8 @@ class MetricCode:
 
 @dataclass(frozen=True)
 class Job:
-    """Images of one dataset for one method and seed: all for external programs, a few where networks measure together,
-    else one."""
+    """Images of one dataset for one method and seed: all for external programs, a few where networks restore or measure
+    together, else one."""
 
     dataset: str
     name: str
