@@ -72,8 +72,8 @@ def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overla
     parameters = sum(parameter.numel() for parameter in descriptor.model.parameters())
     convolved = sum(layer.weight.numel() for layer in descriptor.model.modules() if isinstance(layer, torch.nn.Conv2d))
     if device == "cpu" and 2 * convolved > parameters:
-        # oneDNN computes with the channels innermost: given in that order, nothing is brought into it and back. Networks
-        # of attention, which change the order themselves, gain nothing.
+        # oneDNN computes with the channels innermost: given in that order, nothing is brought into it and back.
+        # Networks of attention change the order themselves and gain nothing.
         descriptor.model.to(memory_format=torch.channels_last)
     return SpandrelNetwork(replace(card, parameters=parameters), descriptor, tile, overlap)
 
