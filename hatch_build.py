@@ -7,11 +7,15 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDERS = ("bench", "methods", "asasr", "datasets", "reports")
+LINKS = {
+    **{folder: folder for folder in ("bench", "methods", "asasr", "datasets", "reports")},
+    "__init__.py": "bench/package.py",
+}
+"""Name in the package to the place in the repository."""
 
 
 class EditableLinks(BuildHookInterface):  # type: ignore[type-arg]
-    """Link each folder under `.dev/asasr_bench/`; wheels map the folders themselves and need no link."""
+    """Link what the package consists of under `.dev/asasr_bench/`; wheels map it themselves and need no link."""
 
     PLUGIN_NAME = "custom"
 
@@ -20,7 +24,7 @@ class EditableLinks(BuildHookInterface):  # type: ignore[type-arg]
             return
         package = Path(self.root) / ".dev" / "asasr_bench"
         package.mkdir(parents=True, exist_ok=True)
-        for folder in FOLDERS:
-            link = package / folder
+        for name, place in LINKS.items():
+            link = package / name
             if not link.is_symlink():
-                link.symlink_to(Path("..") / ".." / folder, target_is_directory=True)
+                link.symlink_to(Path("..", "..", place), target_is_directory=not link.suffix)

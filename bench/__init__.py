@@ -14,7 +14,7 @@ if __name__ == "bench":
 
 if TYPE_CHECKING:
     from ..methods.registry import load_method
-    from .api import evaluate
+    from .api.evaluate import evaluate
     from .store.store import open_store
 
 __all__ = ["evaluate", "load_method", "open_store"]
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
 
         return load_method
     if name == "evaluate":
-        from .api import evaluate
+        from .api.evaluate import evaluate
 
         return evaluate
     if name == "open_store":

@@ -89,6 +89,11 @@ class Spec(Strict):
     same. Intervals, tests and ranks count clusters; no value depends on it."""
     crop: Annotated[int, Field(ge=16)] | None = None
     """Side of a centre crop of every HR image, for methods made for small images; the tables name it."""
+    images: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Names of images to take, with ``*`` and ``?``, where it is not all of them; see ``limit``."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """The first so many images of each dataset, by name. A part of a dataset has a name of its own in every table,
+    such as ``Set14 (3 of 14 images)``, and takes the place of no whole one."""
     methods: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False)] = ()
     """Method references: registry ids, weight files, ``predictions:DIR``, ``module:object``, or mappings."""
     metrics: Annotated[tuple[str | dict[str, Any], ...], Field(strict=False, min_length=1)]

@@ -34,7 +34,8 @@ LIMIT = "ASASR_BENCH_MAX_PIXELS"
 """Environment variable that replaces ``MOST_PIXELS``."""
 _pillow_limit = threading.Lock()
 
-_LOSSLESS_TO_RGB = {"1": "L", "P": "RGB", "RGBA": "RGB", "LA": "L"}
+OPAQUE_MODES = {"1": "L", "P": "RGB", "RGBA": "RGB", "LA": "L"}
+"""Pillow's modes that are expanded without loss, where nothing is transparent."""
 _BITS_PER_SAMPLE = 258
 """Tag of TIFF."""
 _CORRUPT = ("Corrupt JPEG data", "Premature end of JPEG")
@@ -149,8 +150,8 @@ def _read(path: Path, content: bytes | None) -> NDArray[np.uint8]:
         deep = _has_more_than_8_bits(image)  # known before decoding only: Pillow cuts three channels of 16 bits to 8
         load_upright(image)
         mode = image.mode
-        transparent = _is_transparent(image)
-        target = _LOSSLESS_TO_RGB.get(mode, mode)
+        transparent = is_transparent(image)
+        target = OPAQUE_MODES.get(mode, mode)
         pixels = np.array(image.convert(target) if target != mode else image)
         if image.format in ("JPEG", "MPO") and mode in ("RGB", "L"):
             _refuse_corrupt_jpeg(path, mode)
@@ -199,7 +200,8 @@ def _refuse_corrupt_jpeg(path: Path, mode: str) -> None:
             raise ImageError(f"{path}: damaged image ({error}); copy or download the file again") from None
 
 
-def _is_transparent(image: Image.Image) -> bool:
+def is_transparent(image: Image.Image) -> bool:
+    """Whether any pixel is not fully opaque."""
     if image.mode in ("RGBA", "LA"):
         return bool(np.asarray(image.getchannel("A")).min() < 255)
     return "transparency" in image.info and bool(np.asarray(image.convert("RGBA"))[..., 3].min() < 255)

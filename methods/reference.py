@@ -23,6 +23,7 @@ from .interface import OWN_FAMILIES, Family
 from .networks.exported_entry import SUFFIXES as EXPORTED
 from .networks.spandrel_network import SUFFIXES
 from .programs.recipes import PREFIX as RECIPE
+from .user_code.session import PREFIX as SESSION
 
 _IMAGE = "{image}"
 _KINDS = ("id", "predictions", "weights", "command", "object")
@@ -208,7 +209,7 @@ def _from_text(text: str) -> MethodReference:
         return replace(_from_text(rest), name=name)
     if text.startswith("predictions:"):
         return _finished(text.removeprefix("predictions:"))
-    if text.startswith(ASASR):
+    if text.startswith((ASASR, SESSION)):
         return MethodReference(id=text)
     if text.startswith(RECIPE):
         id, _, folder = text.partition("@")

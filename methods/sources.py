@@ -28,6 +28,8 @@ from .reference import MethodReference
 from .user_code.object_method import object_entry
 from .user_code.objects import import_object
 from .user_code.references import installed_objects
+from .user_code.session import PREFIX as SESSION
+from .user_code.session import session_entry
 from .weights.files import find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
@@ -58,6 +60,7 @@ def sources() -> tuple[Source, ...]:
         Source(_command),
         Source(_predictions),
         Source(_object),
+        Source(_session),
         Source(_installed, _entry_points),
     )
 
@@ -211,6 +214,11 @@ def _object(reference: MethodReference) -> MethodEntry | None:
         raise MissingWeightsError(reference.name or error.method, str(error)) from error
     except MethodError as error:
         raise MethodError(f"method '{reference.object}': {error}") from error
+
+
+def _session(reference: MethodReference) -> MethodEntry | None:
+    """An object that somebody's Python gave to the run that is going on."""
+    return session_entry(reference.id) if (reference.id or "").startswith(SESSION) else None
 
 
 def _installed(reference: MethodReference) -> MethodEntry | None:

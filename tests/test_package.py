@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import zipfile
@@ -23,6 +24,9 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
                  "reports/templates/page.html.j2", "datasets/drawn/text.py"):  # fmt: skip
         assert f"asasr_bench/{name}" in names
     assert "asasr_bench/datasets/__init__.py" not in names  # it would shadow Hugging Face datasets
+    assert "asasr_bench/bench/package.py" not in names  # it is the package's own __init__.py
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("asasr_bench/__init__.py") == (ROOT / "bench" / "package.py").read_bytes()
     site = str(tmp_path / "site")
     install = [
         sys.executable,
@@ -36,9 +40,29 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
         str(wheel),
     ]
     subprocess.run(install, check=True, capture_output=True)
-    script = f"import sys; sys.path.insert(0, {site!r}); import asasr_bench.bench as b; print(b.__file__)"
+    script = (
+        f"import sys; sys.path.insert(0, {site!r}); import asasr_bench, asasr_bench.bench as b;"
+        "print(b.__file__); asasr_bench.list_metrics"
+    )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert found.stdout.startswith(site)
+
+
+def test_editable_installs_link_the_package(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    hook = build.EditableLinks(str(tmp_path), {}, None, None, str(tmp_path), "wheel")
+    hook.initialize("standard", {})
+    assert not (tmp_path / ".dev").exists()
+    for _ in range(2):  # a second install changes nothing
+        hook.initialize("editable", {})
+    links = {link.name: link.readlink() for link in (tmp_path / ".dev" / "asasr_bench").iterdir()}
+    assert links["__init__.py"] == Path("../../bench/package.py")
+    assert {*links} == {"__init__.py", "bench", "methods", "asasr", "datasets", "reports"}
+    assert all((ROOT / ".dev" / "asasr_bench" / place).resolve().exists() for place in links.values())
 
 
 def test_help_imports_nothing_heavy() -> None:

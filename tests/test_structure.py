@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 ROOMS = (
     "datasets", "asasr", "methods", "reports", "bench.protocols", "bench.failures", "bench.env_vars", "bench.metrics",
-    "bench.store", "bench.spec", "bench.plan", "bench.execute", "bench.analysis", "bench.api", "bench",
-    "bench.publish", "bench.train", "bench.drift", "bench.verify", "bench.exchange", "bench.cli",
+    "bench.store", "bench.spec", "bench.plan", "bench.execute", "bench.analysis", "bench.publish", "bench.api",
+    "bench", "bench.train", "bench.drift", "bench.verify", "bench.exchange", "bench.cli",
 )  # fmt: skip
 """Each room imports those before it alone."""
 ALONE = {"datasets", "reports"}

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...datasets.card import card_ids, load_card
 from ...datasets.errors import BenchError
+from ..plan.part import whole_of
 from ..store.store import Store
 from .statistics import Floats
 
@@ -39,7 +40,7 @@ class Clusters:
         Raises:
             ClusterError: the rule speaks of none of the images.
         """
-        rule = self.rules.get(dataset)
+        rule = self.rules.get(whole_of(dataset))
         if rule is None:
             return None
         names = list(images)

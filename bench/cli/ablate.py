@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
 from .run import given
-from .running.progress import stage_progress
 from .running.stopping import Terminated, graceful
 from .terminal import say
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .running.progress import stage_progress
+from ...reports.progress import stage_progress
 from .terminal import say
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
+from .forecast import tell_forecast
 from .options.assignments import assignments
-from .running.progress import stage_progress
 from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
 
@@ -48,6 +49,12 @@ def run(
     lq_rule: Annotated[
         str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic or degradation:PRESET[:SEED].")
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="The first so many images of each dataset; tables call it a part.")
+    ] = None,
+    images: Annotated[
+        list[str] | None, typer.Option(help="Images to take by name, with * and ?; tables call it a part. Repeatable.")
+    ] = None,
     crop: Annotated[int | None, typer.Option(help="Side of a centre crop of every HR image.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Seed of seeded methods. Repeatable.")] = None,
     store: Annotated[Path | None, typer.Option(help="Folder of results; default runs/SPEC.")] = None,
@@ -72,6 +79,9 @@ def run(
         bool, typer.Option("--retry-failed", help="Try the cells again that failed before, and no others.")
     ] = False,
     log: Annotated[Path | None, typer.Option(help="File to which events are added, one JSON object a line.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be done, what is unavailable, disk and time; do nothing.")
+    ] = False,
     report: Annotated[bool, typer.Option(help="Write the report into the store's folder.")] = True,
 ) -> None:
     """Restore and measure what a store lacks of a spec. Stop it at any moment and run it again: nothing is lost.
@@ -87,13 +97,16 @@ def run(
     overrides = given(
         datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
         threads=threads, timeout=timeout, device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch,
-        executor=executor, cluster=assignments(cluster, "--cluster"),
+        limit=limit, images=images, executor=executor, cluster=assignments(cluster, "--cluster"),
     )  # fmt: skip
     if only_missing and retry_failed:
         raise SpecError("--only-missing leaves failed cells alone and --retry-failed tries them; give one of them")
     scope: Scope = "untried" if only_missing else "failed" if retry_failed else "all"
     loaded = load_spec(spec, overrides)
     root = store or Path("runs", loaded.name)
+    if dry_run:
+        tell_forecast(loaded, root, scope)
+        return
     began = time.monotonic()
     try:
         with logging_to(log), graceful() as stop, stage_progress() as progress:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .running.progress import duration
+from ...reports.progress import duration
 from .terminal import plain_console, say, say_left_out
 
 if TYPE_CHECKING:

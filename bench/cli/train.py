@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...reports.progress import training_progress
 from .options.assignments import assignments
-from .running.progress import training_progress
 from .terminal import say
 
 if TYPE_CHECKING:

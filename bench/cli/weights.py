@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ...reports.progress import download_progress
 from .catalogue import print_table
 from .exit_codes import GATE_FAILED, INCOMPLETE
-from .running.progress import download_progress
 from .terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files.")

@@ -74,6 +74,18 @@ def tensor_pixels(sr: Tensor, lq: Pixels, scale: int, method: str) -> NDArray[np
     return pixels
 
 
+def range_problem(values: NDArray[Any]) -> str:
+    """Why floating point values are no image in 0..1, in words; '' where they are, or leave it as restored edges do."""
+    low, high = float(values.min()), float(values.max())  # NaN where any is
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return "values that are not finite (NaN or infinity)"
+    if high > 1 + _OVERSHOOT:
+        return f"{low:.3g} to {high:.3g}, which looks like 0..255: divide by 255, or give uint8"
+    if low < -_OVERSHOOT or np.count_nonzero(values < _BELOW) > _SHARE * values.size:
+        return f"{low:.3g} to {high:.3g}; where it is -1..1, add 1 and halve"
+    return ""
+
+
 def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArray[np.uint8]:
     """What a pixel method returned for one image, rounded to uint8 (halves up).
 

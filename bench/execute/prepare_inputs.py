@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Prepared:
     unreadable: dict[InputPlace, str] = field(default_factory=dict)
     failed: dict[bytes, str] = field(default_factory=dict)
     """Why the pixels behind a key could not be made."""
+    missing: Counter[str] = field(default_factory=Counter)
+    """By dataset, inputs whose pixels the store lacked when it was looked at."""
 
     def find(self, place: InputPlace) -> PreparedInput:
         """See ``Inputs``."""
@@ -63,7 +66,7 @@ def prepare_inputs(
     Raises:
         StoppedError: ``stop`` became true before the end.
     """
-    prepared, missing = _look(experiment, store)
+    prepared, missing = look_at_inputs(experiment, store)
     done, total = 0, len(missing)
     watch.stage(STAGE, total)
     maker = executor if executor.shares_files else InProcess()  # the files are here
@@ -90,7 +93,7 @@ def prepare_inputs(
     return prepared
 
 
-def _look(experiment: Experiment, store: Store) -> tuple[Prepared, Spool[tuple[str, Input]]]:
+def look_at_inputs(experiment: Experiment, store: Store) -> tuple[Prepared, Spool[tuple[str, Input]]]:
     """Keys of all inputs, and those whose pixels are missing, each once."""
     prepared, missing = Prepared(store), Spool[tuple[str, Input]]()
     spooled: set[bytes] = set()
@@ -109,6 +112,7 @@ def _look(experiment: Experiment, store: Store) -> tuple[Prepared, Spool[tuple[s
         if short not in spooled and not _is_there(store, key):
             spooled.add(short)
             missing.append((key, item))
+            prepared.missing[dataset.name] += 1
     return prepared, missing
 
 

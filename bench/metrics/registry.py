@@ -11,6 +11,7 @@ import numpy as np
 
 from ...datasets.names import did_you_mean
 from ...methods.user_code.references import ObjectReference, is_object, parse_object
+from ...methods.user_code.session import PREFIX as SESSION
 from .card import MetricCard
 from .metric import Metric, MetricError, Score, SetMetric
 from .metric_input import MetricInput
@@ -33,6 +34,10 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
         return metrics[reference]
     wanted = parse_object(reference, "metric", MetricError)
     text = wanted.text
+    if text.startswith(SESSION):
+        from .session import session_metric
+
+        return session_metric(text)
     from .tasks.catalogue import is_task_id, measures, task_metric
 
     if text in metrics:

@@ -89,7 +89,7 @@ def _imported(reference: ObjectReference, place: str) -> Metric:
     try:
         imported = import_object(place)
         instance = constructed(imported, reference.args, ready=not isinstance(imported.value, type))
-        metric = instance if isinstance(instance, Metric) else _of_function(instance)
+        metric = instance if isinstance(instance, Metric) else of_function(instance)
         if reference.name:
             metric = replace(metric, card=replace(metric.card, id=reference.name, title=reference.name))
         return _identified(metric, imported, reference.args, instance)
@@ -100,15 +100,28 @@ def _imported(reference: ObjectReference, place: str) -> Metric:
 
 
 def _identified(metric: Metric, imported: Imported, arguments: Mapping[str, Any], instance: object) -> Metric:
-    """With the identity of its code as version, and of its files as weights."""
+    try:
+        return identified(
+            metric, identity_of(imported, arguments, instance if instance is not imported.value else None)
+        )
+    except MissingWeightsError as error:
+        return identified(metric, Identity("", "", ""), str(error))
+
+
+def identified(metric: Metric, identity: Identity, absent: str = "") -> Metric:
+    """A metric with the identity of its code as version, and of its files as weights.
+
+    Args:
+        metric: somebody's.
+        identity: of what measures.
+        absent: which of its files is missing.
+
+    Raises:
+        MetricError: its id is not for others.
+    """
     if metric.id in shipped_metrics() or ":" in metric.id or name_problem(metric.id):
         problem = name_problem(metric.id) or "is an id of asasr-bench's own; choose another"
         raise MetricError(f"the id {metric.id!r} {problem}")
-    absent = ""
-    try:
-        identity = identity_of(imported, arguments, instance if instance is not imported.value else None)
-    except MissingWeightsError as error:
-        identity, absent = Identity("", "", ""), str(error)
     card = replace(
         metric.card,
         version=f"{metric.card.version} {identity.code}".lstrip(),
@@ -131,8 +144,12 @@ class _DeclaredFiles:
         return self.digests
 
 
-def _of_function(function: object) -> Metric:
-    """The metric of a function of SR and what it is compared with, described by its attribute ``card``."""
+def of_function(function: object) -> Metric:
+    """The metric of a function of SR and what it is compared with, described by its attribute ``card``.
+
+    Raises:
+        MetricError: it is no such function, or its card is wrong.
+    """
     card = getattr(function, "card", None)
     if not callable(function) or not isinstance(card, Mapping):
         raise MetricError(

@@ -25,6 +25,7 @@ from ..protocols import get_protocol
 from ..spec import DatasetEntry, Spec, SpecError
 from .find_datasets import find_dataset
 from .inputs import Input
+from .part import parts_of
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def find_everything(spec: Spec) -> Experiment:
         raise SpecError(f"metric '{repeated[0]}' is there twice")
     methods = _with_bounds(tuple(_planned(reference) for reference in spec.methods), metrics)
     datasets = _with_truth(tuple(_dataset(entry, spec) for entry in spec.datasets), spec)
+    datasets = parts_of(datasets, spec.images, spec.limit)
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
         if not names:
             raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from asasr_bench.bench import open_store
-from asasr_bench.bench.api import evaluate
+from asasr_bench.bench.api.evaluate import evaluate
 from asasr_bench.bench.execute.check_output import OutputError, has_colours, read_pixels
 from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.execute.run import run
@@ -148,7 +148,7 @@ def test_a_grey_file_counts_as_the_same_picture_in_rgb(
     metrics = ["psnr_y", "ssim_y", "psnr_rgb", "gmsd", "lsd", "hs_residual"]
     board = evaluate("classic-x2", tmp_path / "s", protocol=protocol, datasets=[f"D={where}"], methods=methods,
                      metrics=metrics, workers=1)  # fmt: skip
-    values = board.pivot(index="metric", columns="method", values="value")
+    values = board.scores.pivot(index="metric", columns="method", values="value")
     assert values.index.size == len(metrics)
     assert (values["grey"] == values["rgb"]).all()
     for name in ("grey", "rgb"):

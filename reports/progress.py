@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import Any
 
-if TYPE_CHECKING:
-    from ...execute.prepare_inputs import Progress
-
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
 EVERY = 30.0
 """Seconds between two lines."""
+_REDRAW = 0.2
+"""Seconds between two pictures of a notebook's bar."""
 
 
 class Lines:
@@ -77,16 +79,20 @@ def duration(seconds: float) -> str:
 @contextmanager
 def stage_progress() -> Iterator[Progress]:
     """A bar for each stage, with rate and time left; a total of 0 is one that nobody knows."""
+    if in_notebook():
+        yield _notebook_bar()
+        return
     if not sys.stderr.isatty():
         with _lines() as lines:
             yield lines.tell
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
                TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
+    with Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}
 
         def tell(stage: str, done: int, total: int) -> None:
@@ -96,6 +102,33 @@ def stage_progress() -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total or None, rate=rate)
 
         yield tell
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook; IPython in a terminal is none."""
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _notebook_bar() -> Progress:
+    """A bar in the cell's output. It takes no widgets, which many notebooks do not have."""
+    from IPython.display import HTML, display
+
+    handle = display(HTML(""), display_id=True)
+    drawn = 0.0
+
+    def tell(stage: str, done: int, total: int) -> None:
+        nonlocal drawn
+        now = time.monotonic()
+        if now - drawn < _REDRAW and done < total:
+            return
+        drawn = now
+        bar = f"<progress value={done} max={total}></progress> " if total else ""
+        handle.update(HTML(f"{bar}{escape(stage)}: {done}{f' of {total}' if total else ''}"))
+
+    return tell
 
 
 @contextmanager

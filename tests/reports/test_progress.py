@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.cli import progress
-from asasr_bench.bench.cli.running.progress import Lines, stage_progress, training_progress
 from asasr_bench.datasets.images import write_png
+from asasr_bench.reports import progress
+from asasr_bench.reports.progress import Lines, stage_progress, training_progress
 
 
 class Clock:

@@ -1,0 +1,1 @@
+"""What is called from Python: evaluate methods, measure images, read stores."""

@@ -1,0 +1,165 @@
+"""One metric as a function of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...datasets.errors import UsageError
+from ..execute.check_output import has_colours
+from ..execute.restore_image import torch_device
+from ..execute.threads import fixed_threads
+from ..metrics.measure import grouped, images_together, measure_each
+from ..metrics.metric import Metric, MetricError, Score
+from ..metrics.metric_input import MetricInput, Pixels
+from ..metrics.registry import get_metric
+from ..protocols import Protocol, get_protocol
+from .images import pixels_of
+
+if TYPE_CHECKING:
+    from .images import AnyImages
+
+PLAIN = "osediff-512"
+"""The protocol of whoever names none: whole images at any scale."""
+_COMPARED = {"reference": ("hr",), "lq": ("lq",), "pair": ("hr", "lq"), "nothing": ()}
+
+
+class MeasuringError(UsageError, ValueError):
+    """Images that a metric cannot measure; the message names the image and the cause."""
+
+
+@dataclass(frozen=True)
+class ImageMetric:
+    """A metric under a protocol, called with images: what ``create_metric`` gives."""
+
+    metric: Metric
+    protocol: Protocol
+    device: str
+    threads: int = 1
+
+    @property
+    def id(self) -> str:
+        """By which specs and stores name it."""
+        return self.metric.id
+
+    @property
+    def direction(self) -> str:
+        """``higher``, ``lower`` or ``zero`` (nearest to 0) is better; ``none``: it ranks nobody."""
+        return self.metric.card.direction
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it is called with beside SR: ``hr``, ``lq``, both or nothing."""
+        return _COMPARED[self.metric.card.needs]
+
+    def __repr__(self) -> str:
+        asked = ", ".join(("sr", *self.needs))
+        return f"<metric {self.id}({asked}) under {self.protocol.name}, {self.direction} is better, on {self.device}>"
+
+    def __call__(
+        self, sr: AnyImages, hr: AnyImages | None = None, *, lq: AnyImages | None = None
+    ) -> float | NDArray[np.float64]:
+        """The value of an image, or those of a batch ``[N]``; of metrics of sets (FID, mIoU) the one of the set.
+
+        Args:
+            sr: restored images: paths, PIL images, arrays ``[H, W, 3]`` or ``[N, H, W, 3]``, tensors ``[3, H, W]`` or
+                ``[N, 3, H, W]``, or a list of single ones; uint8 in 0..255 or floating point in 0..1.
+            hr: the reference images, as many and as large.
+            lq: what SR was restored from, for metrics that compare with it.
+
+        Raises:
+            ImageInputError: something that is no such image.
+            MeasuringError: images that do not belong together, or for which the metric is not defined.
+        """
+        restored, alone = pixels_of(sr, "SR")
+        given = {"hr": hr, "lq": lq}
+        for name in self.needs:
+            if given[name] is None:
+                raise MeasuringError(f"{self.id} compares SR with {name.upper()}; give {name}=")
+        others = {name: _beside(images, name.upper(), len(restored)) for name, images in given.items()}
+        inputs = [
+            self._input(image, others["hr"][number], others["lq"][number], "SR" if alone else f"SR {number}")
+            for number, image in enumerate(restored)
+        ]
+        measured: list[Score | Exception] = []
+        with fixed_threads(self.threads):  # as runs do, and as many together, to the last digit
+            for group in grouped(inputs, images_together(None, self.device)):
+                measured += measure_each(self.metric, group, self.device)
+        scores = [_require(score, self.id, number, alone) for number, score in enumerate(measured)]
+        if self.metric.of_set is not None:
+            return float(self.metric.of_set.combine([score.payload for score in scores if score.payload is not None]))
+        return scores[0].value if alone else np.array([score.value for score in scores])
+
+    def _input(self, sr: Pixels, hr: Pixels | None, lq: Pixels | None, what: str) -> MetricInput:
+        if hr is not None and sr.shape[:2] != hr.shape[:2]:
+            raise MeasuringError(f"{what} is {_size(sr)} pixels, its HR {_size(hr)}; nothing is resized to fit")
+        if hr is not None and sr.ndim < hr.ndim and has_colours(hr):
+            raise MeasuringError(f"{what} is grey, its HR has colours; give both as RGB")
+        return MetricInput(sr, hr, self.protocol, lq)
+
+
+def create_metric(
+    metric: str | Mapping[str, Any] | Metric,
+    *,
+    protocol: str | Mapping[str, Any] = PLAIN,
+    scale: int | None = None,
+    device: str = "auto",
+    threads: int = 1,
+) -> ImageMetric:
+    """A metric as a function of images, with the values that a run gives, to the last digit.
+
+    >>> import numpy as np
+    >>> from asasr_bench import create_metric
+    >>> hr = np.zeros((32, 32, 3), np.uint8)
+    >>> psnr = create_metric("psnr_y", protocol="classic-x4")
+    >>> round(psnr(hr + np.uint8(2), hr), 2)  # Y counts 219 levels of 255, and is rounded
+    42.11
+    >>> create_metric("hf_ratio")(hr / 255, hr / 255)
+    0.0
+
+    Args:
+        metric: an id (``list_metrics``), somebody's own as ``FILE.py:NAME``, or a ``Metric``.
+        protocol: conventions of colour, rounding and crop (``asasr-bench list protocols``); the default takes whole
+            images.
+        scale: of a protocol written with S.
+        device: of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        threads: with which it computes; last digits depend on it.
+
+    Raises:
+        MetricError: no such metric, or it lacks weights or a library; the message says how to get them.
+        ProtocolError: no such protocol, or it is for another scale.
+    """
+    chosen = metric if isinstance(metric, Metric) else get_metric(metric)
+    if chosen.card.needs not in _COMPARED:
+        raise MetricError(
+            f"metric '{chosen.id}' needs ground truth ({chosen.card.needs}) of a dataset: use evaluate, or compare with"
+            f" HR: '{chosen.id}:hr'"
+        )
+    if missing := chosen.missing():
+        raise MetricError(f"{chosen.id}: {missing}")
+    target = torch_device(device) if chosen.batched else "cpu"
+    return ImageMetric(chosen, get_protocol(protocol, scale), target, threads)
+
+
+def _beside(images: AnyImages | None, what: str, count: int) -> Sequence[Pixels | None]:
+    if images is None:
+        return [None] * count
+    pixels, _ = pixels_of(images, what)
+    if len(pixels) != count:
+        raise MeasuringError(f"{count} SR images with {len(pixels)} {what} images; give as many")
+    return pixels
+
+
+def _require(score: Score | Exception, id: str, number: int, alone: bool) -> Score:
+    if isinstance(score, Exception):
+        where = id if alone else f"{id}, image {number}"
+        raise MeasuringError(f"{where}: {score}") from score
+    return score
+
+
+def _size(pixels: Pixels) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"
