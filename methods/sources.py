@@ -218,7 +218,8 @@ def _object(reference: MethodReference) -> MethodEntry | None:
 
 def _session(reference: MethodReference) -> MethodEntry | None:
     """An object that somebody's Python gave to the run that is going on."""
-    return session_entry(reference.id) if (reference.id or "").startswith(SESSION) else None
+    id = reference.id or ""
+    return session_entry(id) if id.startswith(SESSION) else None
 
 
 def _installed(reference: MethodReference) -> MethodEntry | None:
