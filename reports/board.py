@@ -16,6 +16,7 @@ METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
 SCORE_COLUMNS = ["protocol", "dataset", "metric", "method", "value", "ci_low", "ci_high", "n", "direction",
                  "shared", "shared_n", "tied", "infinite"]  # fmt: skip
 COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
+SEED_COLUMNS = ["protocol", "dataset", "method", "metric", "seeds", "std", "best"]
 LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
 RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
 Shown = NDArray[np.uint8] | str
@@ -75,6 +76,9 @@ class Board:
     """Images of the whole set, by protocol and dataset: as its card says, else those that the store has outputs of."""
     clusters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Clusters of images, by protocol and dataset, where images are no independent samples."""
+    seeds: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SEED_COLUMNS))
+    """Methods with several seeds: protocol, dataset, method, metric, seeds (how many), std (sample standard deviation
+    over seeds of the set's value), best (value of the best seed)."""
     published: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PUBLISHED_COLUMNS))
     """What others published for the same datasets under the same protocols: dataset, protocol, method, metric, value,
     source (key of ``sources``), disputed (another source says something else)."""

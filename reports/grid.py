@@ -23,6 +23,20 @@ _COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"),
 
 
 @dataclass(frozen=True)
+class SeedSpread:
+    """How a value differs from seed to seed."""
+
+    count: int
+    """Seeds."""
+    std: float
+    """Sample standard deviation over seeds of the set's value."""
+    best: float
+    """Value of the best seed; a table that shows it instead of the mean flatters."""
+    text: str
+    """The deviation as printed."""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One number, or a word in its place."""
 
@@ -40,6 +54,8 @@ class Cell:
     """Published, and another source says something else."""
     share: str = ""
     """How far it goes from the floor to the ceiling, where the metric has both."""
+    seeds: SeedSpread | None = None
+    """Where the method was run with several."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,7 @@ def grids(board: Board) -> Iterator[Grid]:
     """Every dataset and protocol of a board, never two protocols in one grid."""
     metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in records(board.metrics)}
     cards = {row["method"]: row for row in records(board.methods)}
+    seeds = {(row["protocol"], row["dataset"], row["method"], row["metric"]): row for row in records(board.seeds)}
     costs = {(row["protocol"], row["dataset"], row["method"]): row for row in records(board.costs)}
     for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
         images = int(part["n"].max())
@@ -120,7 +137,11 @@ def grids(board: Board) -> Iterator[Grid]:
             by_metric = {row["metric"]: row for row in records(scores)}
             cells = tuple(
                 _with_share(
-                    _cell(lost, by_metric, column, str(method), images, marks[column.metric]),
+                    _with_seeds(
+                        _cell(lost, by_metric, column, str(method), images, marks[column.metric]),
+                        seeds.get((protocol, dataset, method, column.metric)),
+                        column.digits,
+                    ),
                     str(method),
                     bounds[column.metric],
                 )
@@ -177,6 +198,13 @@ def _bounds(scores: pd.DataFrame, cards: dict[Any, dict[str, Any]]) -> tuple[str
         return None
     low, high = float(values[FLOOR]), float(values[ceiling[0]])
     return None if not isfinite(low) or not isfinite(high) or low == high else (ceiling[0], low, high)
+
+
+def _with_seeds(cell: Cell, row: dict[str, Any] | None, digits: int) -> Cell:
+    if row is None or isnan(cell.value):
+        return cell
+    std = float(row["std"])
+    return replace(cell, seeds=SeedSpread(int(row["seeds"]), std, float(row["best"]), number(std, digits)))
 
 
 def _with_share(cell: Cell, method: str, bounds: tuple[str, float, float] | None) -> Cell:

@@ -11,9 +11,10 @@ from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from .board import Board
-from .escaping import markdown, markdown_code, tex
+from .escaping import markdown, markdown_code, plain, tex
 from .grid import TEST, grids
 from .notes import problems
+from .paper_tables.wide import fit_of, wide_tables
 from .provenance import provenance_lines
 from .ranks import rank_grids
 
@@ -43,7 +44,7 @@ class TableTemplate:
         self._compiled()
 
     def render(self, board: Board) -> str:
-        """The file's text: the template with ``title ranks grids problems provenance test`` filled in.
+        """The file's text: the template with ``title ranks grids tables problems provenance test`` filled in.
 
         Raises:
             TableTemplateError: its syntax is wrong, or it asks for what a board does not have.
@@ -54,6 +55,7 @@ class TableTemplate:
                 title=board.title,
                 ranks=list(rank_grids(board)),
                 grids=list(grids(board)),
+                tables=list(wide_tables(board)),
                 problems=list(problems(board)),
                 provenance=list(provenance_lines(board)),
                 test=TEST,
@@ -70,9 +72,9 @@ class TableTemplate:
             raise TableTemplateError(f"line {error.lineno}: {error.message}") from error
 
 
-def shipped_template(format: TemplateFormat) -> TableTemplate:
+def shipped_template(format: TemplateFormat, stem: str = "leaderboard") -> TableTemplate:
     """The template that is used where nobody gives another."""
-    return TableTemplate(format, template_text(f"leaderboard.{format}.j2"))
+    return TableTemplate(format, template_text(f"{stem}.{format}.j2"))
 
 
 def template_text(name: str) -> str:
@@ -95,8 +97,19 @@ def _environment(format: TemplateFormat) -> ImmutableSandboxedEnvironment:
         autoescape=False,  # Markdown and LaTeX are no HTML: names go through the filters below
         **(brackets if format == "tex" else {}),
     )
-    environment.filters.update(markdown=markdown, code=markdown_code, tex=tex, tex_number=_tex_number)
+    environment.filters.update(markdown=markdown, code=markdown_code, tex=tex, tex_number=_tex_number, label=_label,
+                               comment=_one_line, fit=fit_of)  # fmt: skip
     return environment
+
+
+def _label(text: object) -> str:
+    """A name as a part of ``\\label``: letters, digits and dashes."""
+    return "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in str(text)).strip("-").lower()
+
+
+def _one_line(text: object) -> str:
+    """Text as a comment of one line."""
+    return plain(" ".join(str(text).split()))
 
 
 def _tex_number(text: str) -> str:

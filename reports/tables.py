@@ -20,8 +20,13 @@ def to_markdown(board: Board) -> str:
 
 
 def to_latex(board: Board) -> str:
-    """One booktabs table per dataset and protocol; compiles as is after \\usepackage{booktabs}."""
+    """One booktabs table per dataset and protocol; its first lines say what the preamble needs."""
     return shipped_template("tex").render(board)
+
+
+def to_wide_latex(board: Board) -> str:
+    """One booktabs table per protocol, methods by datasets; its first lines say what the preamble needs."""
+    return shipped_template("tex", "leaderboard-wide").render(board)
 
 
 def to_csv(board: Board) -> str:

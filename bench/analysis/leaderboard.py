@@ -21,9 +21,9 @@ from ...reports.board import (
     RunRecord,
 )
 from ...reports.escaping import without_folders
-from ..metrics.metric import Metric
+from ..metrics.metric import Metric, Payload
 from ..metrics.registry import metrics_of
-from ..store.records import StoredMethod, StoredRun
+from ..store.records import Place, StoredMethod, StoredRun
 from ..store.store import Store
 from .clusters import Clusters, clusters_of
 from .confidence_set import can_tell
@@ -31,6 +31,7 @@ from .contests import Contest, contests
 from .order import datasets_in_order, in_order_of_datasets, methods_in_order, metrics_in_order
 from .published import with_published
 from .ranks import average_ranks
+from .seed_spread import seed_spreads
 
 
 def load_board(store: Store, *, title: str, published: bool = False) -> Board:
@@ -46,7 +47,9 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     known = metrics_in_order(metrics_of(scores["metric"].unique(), store.metrics()), store)
     scores, infinite = leave_out_infinite(scores)
     clusters = clusters_of(store)
-    played = contests_of(store, scores, known, ceilings(methods), clusters)
+    payloads = payloads_of(store, known)
+    by_id = {metric.id: metric for metric in known}
+    played = list(contests(scores, by_id, payloads, ceilings(methods), clusters))
     ranking = average_ranks(played)
     board = Board(
         title=title,
@@ -65,6 +68,7 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         ),
         provenance=_provenance(store),
         costs=_costs(outputs),
+        seeds=seed_spreads(scores, by_id, payloads),
         whole=_whole(store, outputs),
         ranks=ranking.rows,
         rank_notes=ranking.notes,
@@ -145,8 +149,13 @@ def contests_of(
     store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str], clusters: Clusters
 ) -> list[Contest]:
     """The contests of a store; see ``contests``."""
-    payloads = {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.of_set is not None}
-    return list(contests(scores, {metric.id: metric for metric in metrics}, payloads, ceilings, clusters))
+    by_id = {metric.id: metric for metric in metrics}
+    return list(contests(scores, by_id, payloads_of(store, metrics), ceilings, clusters))
+
+
+def payloads_of(store: Store, metrics: Iterable[Metric]) -> dict[str, dict[Place, Payload]]:
+    """What the metrics of sets among them stored of each image, by metric."""
+    return {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.of_set is not None}
 
 
 def _values(

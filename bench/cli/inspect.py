@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def report(
     store: StoreArgument,
     formats: Annotated[
-        str, typer.Option("--format", help="Of md, csv, tex, html; separated by commas.")
+        str, typer.Option("--format", help="Of md, csv, tex, html, wide-tex, wide-csv, json; separated by commas.")
     ] = "md,csv,tex,html",
     out: Annotated[Path | None, typer.Option(help="Folder for leaderboard.*; default STORE/report.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page; default the store's name.")] = None,

@@ -23,7 +23,7 @@ def leaderboard(
     stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote; several are merged.")],
     out: Annotated[Path, typer.Option(help="Folder for pages, tables and images.")],
     formats: Annotated[
-        str, typer.Option("--format", help="Of md, csv, tex, html; separated by commas.")
+        str, typer.Option("--format", help="Of md, csv, tex, html, wide-tex, wide-csv, json; separated by commas.")
     ] = "md,csv,tex,html",
     title: Annotated[str | None, typer.Option(help="Title of the pages; default: the stores' names.")] = None,
     images: Annotated[int, typer.Option(min=0, help="Images of each dataset in a page's gallery.")] = 100,

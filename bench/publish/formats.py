@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...datasets.errors import UsageError
 from ...datasets.strict import read_file
 from ...reports.board import Board
+from ...reports.paper_tables.flat import to_json, to_wide_csv
 from ...reports.table_template import TEMPLATE_FORMATS, TableTemplate, TableTemplateError
-from ...reports.tables import to_csv, to_latex, to_markdown
+from ...reports.tables import to_csv, to_latex, to_markdown, to_wide_latex
 
 FORMATS = ("md", "csv", "tex", "html")
+"""What is written where nobody asks for others."""
+ALL_FORMATS = (*FORMATS, "wide-tex", "wide-csv", "json")
+_RENDERERS: Mapping[str, Callable[[Board], str]] = {
+    "md": to_markdown,
+    "csv": to_csv,
+    "tex": to_latex,
+    "wide-tex": to_wide_latex,
+    "wide-csv": to_wide_csv,
+    "json": to_json,
+}
 
 
 class FormatError(UsageError, ValueError):
@@ -28,7 +39,7 @@ class TableFormats:
     """Files that replace the shipped templates, at most one for each format."""
 
     def render(self, name: str, board: Board) -> str:
-        """A board as ``md``, ``csv`` or ``tex``.
+        """A board in any format but HTML.
 
         Raises:
             FormatError: a user's template asks for what a board does not have.
@@ -39,7 +50,13 @@ class TableFormats:
                     return template.render(board)
                 except TableTemplateError as error:
                     raise _broken(path, error) from None
-        return {"md": to_markdown, "csv": to_csv, "tex": to_latex}[name](board)
+        return _RENDERERS[name](board)
+
+
+def file_end(name: str) -> str:
+    """What a format's file is called after its stem: ``-wide.tex`` of ``wide-tex``."""
+    layout, dash, suffix = name.rpartition("-")
+    return f"{dash}{layout}.{suffix}"
 
 
 def table_formats(names: Sequence[str] = FORMATS, template: Path | None = None) -> TableFormats:
@@ -52,8 +69,8 @@ def table_formats(names: Sequence[str] = FORMATS, template: Path | None = None) 
         FormatError: an unknown format, or no template there that fits one.
     """
     for name in names:
-        if name not in FORMATS:
-            raise FormatError(f"unknown report format '{name}' (known: {', '.join(FORMATS)})")
+        if name not in ALL_FORMATS:
+            raise FormatError(f"unknown report format '{name}' (known: {', '.join(ALL_FORMATS)})")
     templates = () if template is None else _templates(template)
     if template is not None and not any(own.format in names for _, own in templates):
         written = ", ".join(own.format for _, own in templates)

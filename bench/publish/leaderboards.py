@@ -20,7 +20,7 @@ from ..store.images import StoreError
 from ..store.merge import merge_stores
 from ..store.selection import EVERYTHING, Selection
 from ..store.store import Store, open_store
-from .formats import FORMATS, TableFormats, table_formats
+from .formats import FORMATS, TableFormats, file_end, table_formats
 from .gallery import Gallery, examples
 
 IMAGES = 100
@@ -54,7 +54,7 @@ def write_reports(
     Args:
         root: folder of the store.
         out: folder for the files.
-        formats: of ``FORMATS``.
+        formats: of ``ALL_FORMATS``; the wide ones are files ``...-wide.tex`` and ``...-wide.csv``.
         title: of tables and page; default: the store's name.
         published: add what others published for the same datasets under the same protocols.
         template: file or folder of templates that take the place of the shipped ones.
@@ -100,7 +100,7 @@ def write_leaderboards(
     Args:
         roots: folders of the stores.
         out: folder for the files.
-        formats: of ``FORMATS``.
+        formats: of ``ALL_FORMATS``; the wide ones are files ``...-wide.tex`` and ``...-wide.csv``.
         title: of all pages; default: the stores' names.
         images: of each dataset in a page's gallery.
         published: add what others published for the same datasets under the same protocols.
@@ -178,7 +178,7 @@ def _write(store: Store, board: Board, stem: Path, formats: TableFormats, page: 
             text = to_html(board, shown, spectra=page.spectra, links=page.links)
         else:
             text = formats.render(name, board)
-        path = stem.with_name(f"{stem.name}.{name}")
+        path = stem.with_name(stem.name + file_end(name))
         write_atomically(path, text.encode())
         paths.append(path)
     return paths
@@ -200,6 +200,7 @@ def of_protocol(board: Board, protocol: str) -> Board:
         methods=board.methods[board.methods["method"].isin(methods)].reset_index(drop=True),
         problems=problems[problems["protocol"] == protocol].reset_index(drop=True),
         costs=costs[costs["protocol"] == protocol].reset_index(drop=True),
+        seeds=board.seeds[board.seeds["protocol"] == protocol].reset_index(drop=True),
         left_out=outdated[outdated["protocol"] == protocol].reset_index(drop=True),
         metrics=board.metrics[board.metrics["metric"].isin(set(scores["metric"]))].reset_index(drop=True),
         provenance=[run for run in runs if run.outputs or run.values],
