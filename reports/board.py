@@ -46,6 +46,16 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class Background:
+    """Where a method comes from, as its card says; '' where it does not."""
+
+    summary: str = ""
+    paper: str = ""
+    code: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
 class Board:
     """Scores and what belongs to them."""
 
@@ -93,6 +103,8 @@ class Board:
     left_out: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LEFT_OUT_COLUMNS))
     """Results that the store has and no table shows, because they are out of date: protocol, dataset, method, metric
     ('' for whole images), reason (in words, with what to do), count, total (those that the method has there)."""
+    background: Mapping[str, Background] = field(default_factory=dict)
+    """By method."""
 
 
 def images_text(images: int, whole: int) -> str:
@@ -112,11 +124,25 @@ class Example:
     hr: Shown | None
     restored: Mapping[str, Shown]
     """By method."""
-    values: Mapping[str, Mapping[str, float]]
-    """Method to metric to value."""
     size: tuple[int, int] | None = None
     """Width and height of HR; needed where images are addresses."""
     thumbnail: NDArray[np.uint8] | None = None
+    protocol: str = ""
+    spectra: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By method: power of SR over that of HR in dB at ``page_data.FREQUENCIES``."""
+
+
+@dataclass(frozen=True)
+class ImageValues:
+    """Values of single images of one dataset under one protocol; seeds are averaged."""
+
+    protocol: str
+    dataset: str
+    images: tuple[str, ...]
+    values: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    """Metric to method to a value for each image, NaN where there is none; sizes where 0 is best, as in tables."""
+    whole: int
+    """Images that have values; more than ``images`` where not all are told."""
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,25 @@
-"""The board as one self-contained HTML page with a gallery."""
+"""The board as one self-contained HTML page: tables, a viewer of images, charts, and values of single images."""
 
 from __future__ import annotations
 
 import base64
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from .board import Board, Example, Link, Shown, Spectrum
+from .board import Board, Example, ImageValues, Link, Shown, Spectrum
 from .escaping import plain
-from .grid import TEST, grids, number
+from .grid import TEST, grids
 from .notes import problems
+from .page_data import costs_of, licence, links_of, page_data
 from .provenance import provenance_lines
 from .ranks import rank_grids
 from .svg import spectrum_svg
@@ -31,22 +31,40 @@ _MOST_PIXELS = 1024
 """Longer sides are shown smaller, so that the page stays light."""
 
 
+_PARTS = (
+    "shared/base.css", "tables/tables.css", "viewer/viewer.css", "chart/charts.css",
+    "shared/basics.js", "shared/state.js", "shared/methods.js", "shared/downloads.js", "tables/tables.js",
+    "chart/labels.js", "chart/chart.js", "chart/chart_drawing.js", "viewer/pixels.js", "viewer/view.js",
+    "viewer/viewer.js", "viewer/gestures.js", "viewer/beside.js", "viewer/crops.js", "tables/images.js",
+    "tables/comparison.js", "shared/help.js", "shared/start.js",
+)  # fmt: skip
+"""Files of ``templates/page/`` that the page joins, in this order."""
+
+
 def to_html(
-    board: Board, examples: Sequence[Example], *, spectra: Sequence[Spectrum] = (), links: Sequence[Link] = ()
+    board: Board,
+    examples: Sequence[Example],
+    *,
+    values: Sequence[ImageValues] = (),
+    spectra: Sequence[Spectrum] = (),
+    links: Sequence[Link] = (),
 ) -> str:
     """Render the page. Every name is escaped, nothing is requested from elsewhere, equal input gives equal bytes.
 
     Args:
+        board: what the tables show.
+        examples: images of the viewer.
+        values: of single images, for the table of images and the comparison of two methods.
         spectra: plots under the tables.
         links: the pages of the same set, this one included; readers choose a protocol by them.
     """
-    titles = {str(row["metric"]): (str(row["title"]), int(row["digits"])) for row in board.metrics.to_dict("records")}
+    tables = list(grids(board))
     linked = any(isinstance(example.lq, str) for example in examples)
     return _render(
         "page.html.j2",
         board=board,
         test=TEST,
-        grids=list(grids(board)),
+        grids=tables,
         ranks=list(rank_grids(board)),
         families=[*dict.fromkeys(board.methods["family"]), *(["published"] if len(board.published) else [])],
         problems=list(problems(board)),
@@ -54,16 +72,22 @@ def to_html(
         links=links,
         spectra=[(one.dataset, Markup(spectrum_svg(one)), list(one.ratios)) for one in spectra],
         images="data: file: 'self'" if linked else "data:",
-        # A "<" in a name could end the script element; JSON has another spelling for it.
-        gallery=Markup(json.dumps([_example(e, titles) for e in examples]).replace("<", "\\u003c")),
-        style=Markup(template_text("page.css")),
-        script=Markup(template_text("page.js")),
+        costs={(grid.protocol, grid.dataset): costs_of(board, grid.protocol, grid.dataset) for grid in tables},
+        links_of={str(name): links_of(board, str(name)) for name in board.methods["method"]},
+        licence={str(name): licence(board, str(name)) for name in board.methods["method"]},
+        data=page_data(board, tables, examples, values, _address, _jpeg),
+        style=_joined(".css"),
+        script=_joined(".js"),
     )
+
+
+def _joined(ending: str) -> Markup:
+    return Markup("".join(template_text(f"page/{name}") for name in _PARTS if name.endswith(ending)))
 
 
 def to_index(title: str, entries: Sequence[IndexEntry]) -> str:
     """The page that leads to one leaderboard for each protocol."""
-    return _render("index.html.j2", title=title, entries=entries, style=Markup(template_text("page.css")))
+    return _render("index.html.j2", title=title, entries=entries, style=_joined(".css"))
 
 
 @dataclass(frozen=True)
@@ -84,32 +108,10 @@ class IndexEntry:
 
 
 def _render(template: str, **values: object) -> str:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.from_string(template_text(template)).render(**values)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+                              loader=FunctionLoader(template_text))  # fmt: skip
+    text = environment.get_template(template).render(**values)
     return "\n".join(map(plain, text.split("\n")))  # names may command the terminal that shows the page's source
-
-
-def _example(example: Example, titles: dict[str, tuple[str, int]]) -> dict[str, object]:
-    views = [{"name": "LQ", "src": _address(example.lq), "caption": "", "pixelated": True}]
-    for method, pixels in example.restored.items():
-        values = example.values.get(method, {})
-        caption = " · ".join(f"{titles[id][0]} {number(value, titles[id][1])}" for id, value in values.items())
-        views.append({"name": method, "src": _address(pixels), "caption": caption, "pixelated": False})
-    if example.hr is not None:
-        views.append({"name": "HR", "src": _address(example.hr), "caption": "reference", "pixelated": False})
-    width, height = _size(example)
-    thumbnail = "" if example.thumbnail is None else _jpeg(example.thumbnail)
-    return {"dataset": example.dataset, "image": example.image, "width": width, "height": height, "views": views,
-            "thumbnail": thumbnail}  # fmt: skip
-
-
-def _size(example: Example) -> tuple[int, int]:
-    if example.size is not None:
-        return example.size
-    for shown in (example.hr, *example.restored.values()):
-        if shown is not None and not isinstance(shown, str):
-            return shown.shape[1], shown.shape[0]
-    raise ValueError(f"{example.image}: its images are addresses, so it needs a size")
 
 
 def _address(shown: Shown) -> str:

@@ -21,7 +21,8 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
     assert list((tmp_path / "dist").glob("*.tar.gz"))
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("bench/store/schema.sql", "bench/specs/demo.yaml", "datasets/cards/Set5.yaml", "methods/registry.py",
-                 "reports/templates/page.html.j2", "datasets/drawn/text.py"):  # fmt: skip
+                 "reports/templates/page.html.j2", "reports/templates/page/viewer/view.js", "datasets/drawn/text.py",
+                 ):  # fmt: skip
         assert f"asasr_bench/{name}" in names
     assert "asasr_bench/datasets/__init__.py" not in names  # it would shadow Hugging Face datasets
     assert "asasr_bench/bench/package.py" not in names  # it is the package's own __init__.py

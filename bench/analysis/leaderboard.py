@@ -17,6 +17,7 @@ from ...reports.board import (
     METRIC_COLUMNS,
     PROBLEM_COLUMNS,
     SCORE_COLUMNS,
+    Background,
     Board,
     RunRecord,
 )
@@ -73,6 +74,10 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
         ranks=ranking.rows,
         rank_notes=ranking.notes,
         left_out=left_out(store, set(scores["dataset"])),
+        background={
+            name: Background(*map(without_folders, (card.summary, card.paper, card.code, card.licence)))
+            for name, card in store.methods().items()
+        },
     )
     return with_published(board, outputs, store.input_of, imported_tables(store.root)) if published else board
 

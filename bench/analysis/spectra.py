@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...reports import page_data
 from ..metrics.spectrum import FLOOR
 from ..store.store import Store
 from .leaderboard import outputs_of
@@ -18,6 +19,9 @@ Floats = NDArray[np.float64]
 
 FREQUENCIES: Floats = np.linspace(0, 1, 256)
 """Relative to Nyquist; spectra of images of different sizes are interpolated to these."""
+
+DECIBEL = 10 / np.log(10)
+"""Of a natural logarithm of a power."""
 
 Profiles = dict[str, dict[str, tuple[Floats, Floats]]]
 """Method to image to natural logarithms of SR's and HR's power at ``FREQUENCIES``."""
@@ -61,21 +65,40 @@ def ring_curves(store: Store) -> dict[tuple[str, str], RingCurves]:
     return curves
 
 
-def _images(store: Store) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
+def image_ratios(
+    store: Store, places: Collection[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], dict[str, Floats]]:
+    """Power of SR over HR's in dB at ``page_data.FREQUENCIES``, by protocol, dataset, image and method.
+
+    ``places``: protocol, dataset as tables name it, and image; what others have is not read.
+    """
+    ratios: dict[tuple[str, str, str], dict[str, Floats]] = {}
+    for (protocol, dataset), method, image, sr, hr in _images(store, sorted({image for *_, image in places})):
+        if (protocol, dataset, image) in places:
+            ratio = np.interp(page_data.FREQUENCIES, FREQUENCIES, (sr - hr) * DECIBEL)
+            ratios.setdefault((protocol, dataset, image), {})[method] = ratio
+    return ratios
+
+
+def _images(
+    store: Store, images: Collection[str] | None = None
+) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
     """Protocol and dataset, method, image, SR's and HR's profile: one image after the other, seeds averaged."""
-    for place, _, method, image, payloads in _payloads(store, "lsd"):
+    for place, _, method, image, payloads in _payloads(store, "lsd", images):
         pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for payload in payloads]
         yield place, method, image, np.mean([sr for sr, _ in pairs], axis=0), pairs[0][1]
 
 
-def _payloads(store: Store, metric: str) -> Iterator[tuple[tuple[str, str], int, str, str, list[NDArray[Any]]]]:
+def _payloads(
+    store: Store, metric: str, images: Collection[str] | None = None
+) -> Iterator[tuple[tuple[str, str], int, str, str, list[NDArray[Any]]]]:
     """Protocol and dataset, scale, method, image, what the metric stored for each seed."""
     outputs = outputs_of(store)
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
         (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)
     }
-    for output, seeds in groupby(store.payloads(metric), key=lambda row: row[0][:5]):  # seeds follow each other
+    for output, seeds in groupby(store.payloads(metric, images), key=lambda row: row[0][:5]):  # seeds follow each other
         protocol, scale, dataset, image, method = output
         yield (protocol, names[protocol, dataset, scale]), scale, method, image, [payload for _, payload in seeds]
 

@@ -8,16 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ...datasets.images import to_uint8, write_png
 from ...reports.board import Board, Example, Shown
-from ..analysis.leaderboard import outputs_of, scores_of
+from ..analysis.leaderboard import outputs_of
+from ..analysis.spectra import image_ratios
 from ..store.images import Pixels, StoreError
 from ..store.merge import link_or_copy
 from ..store.store import Store
-
-Values = Mapping[str, Mapping[str, float]]
-"""Method to metric to value."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
         if (protocol, dataset) in board.rules
         for image, rows in _first(group, gallery.images)
     }
-    values = _values(store, board, chosen)
-    return [_example(store, board, gallery, place, rows, values.get(place, {})) for place, rows in chosen.items()]
+    spectra = image_ratios(store, chosen)
+    return [_example(store, board, gallery, place, rows, spectra.get(place, {})) for place, rows in chosen.items()]
 
 
 def _first(outputs: pd.DataFrame, most: int) -> Iterator[tuple[object, pd.DataFrame]]:
@@ -57,25 +56,13 @@ def _first(outputs: pd.DataFrame, most: int) -> Iterator[tuple[object, pd.DataFr
     yield from outputs[outputs["image"].isin(images)].groupby("image", sort=False)
 
 
-def _values(
-    store: Store, board: Board, chosen: Mapping[tuple[str, str, str], object]
-) -> dict[tuple[str, str, str], dict[str, dict[str, float]]]:
-    """Values of each image, averaged over seeds; metrics in the order of the tables."""
-    scores = scores_of(store)
-    places = pd.MultiIndex.from_frame(scores[["protocol", "dataset", "image"]])
-    scores = scores[places.isin(list(chosen)) & scores["value"].notna()]
-    means = scores.groupby(["protocol", "dataset", "image", "method", "metric"], sort=False)["value"].mean()
-    order = {str(metric): place for place, metric in enumerate(board.metrics["metric"])}
-    by_image: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
-    rows = zip(means.index, means.to_numpy(), strict=True)
-    for (*place, method, metric), value in sorted(rows, key=lambda row: order[row[0][-1]]):
-        protocol, dataset, image = map(str, place)
-        by_image.setdefault((protocol, dataset, image), {}).setdefault(method, {})[metric] = float(value)
-    return by_image
-
-
 def _example(
-    store: Store, board: Board, gallery: Gallery, place: tuple[str, str, str], rows: pd.DataFrame, values: Values
+    store: Store,
+    board: Board,
+    gallery: Gallery,
+    place: tuple[str, str, str],
+    rows: pd.DataFrame,
+    spectra: Mapping[str, NDArray[np.float64]],
 ) -> Example:
     digests = dict(zip(rows["method"], rows["sr"].astype(str), strict=True))
     restored = {str(name): digests[name] for name in board.methods["method"] if name in digests}
@@ -91,9 +78,10 @@ def _example(
         lq=_shown(store, lq[0], gallery),
         hr=None if hr is None else _shown(store, hr, gallery),
         restored={name: _shown(store, digest, gallery) for name, digest in restored.items()},
-        values={name: values[name] for name in restored if name in values},
         size=None if thumbnail is None else (thumbnail.shape[1], thumbnail.shape[0]),
         thumbnail=thumbnail,
+        protocol=place[0],
+        spectra={name: spectra[name] for name in restored if name in spectra},
     )
 
 

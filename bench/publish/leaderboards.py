@@ -8,24 +8,23 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ...datasets.images import write_atomically
 from ...reports.board import Board, Link, Spectrum, images_text
 from ...reports.page import IndexEntry, to_html, to_index
 from ..analysis.leaderboard import left_out, load_board
-from ..analysis.spectra import FREQUENCIES, mean_log_ratios
+from ..analysis.spectra import DECIBEL, FREQUENCIES, mean_log_ratios
 from ..store.images import StoreError
 from ..store.merge import merge_stores
 from ..store.selection import EVERYTHING, Selection
 from ..store.store import Store, open_store
 from .formats import FORMATS, TableFormats, file_end, table_formats
 from .gallery import Gallery, examples
+from .image_values import image_values
 
 IMAGES = 100
 """Images of each dataset in the gallery of a protocol's page."""
-_DECIBEL = 10 / np.log(10)
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,8 @@ def _write(store: Store, board: Board, stem: Path, formats: TableFormats, page: 
     for name in formats.names:
         if name == "html":
             shown = examples(store, board, page.gallery)
-            text = to_html(board, shown, spectra=page.spectra, links=page.links)
+            values = image_values(store, board, shown)
+            text = to_html(board, shown, values=values, spectra=page.spectra, links=page.links)
         else:
             text = formats.render(name, board)
         path = stem.with_name(stem.name + file_end(name))
@@ -231,7 +231,7 @@ def _spectra(store: Store, order: Sequence[str]) -> dict[str, list[Spectrum]]:
     """Spectra by protocol; none where the store has none."""
     found: dict[str, list[Spectrum]] = {}
     for (protocol, dataset), methods in mean_log_ratios(store).items():
-        ratios = {name: methods[name] * _DECIBEL for name in order if name in methods}
+        ratios = {name: methods[name] * DECIBEL for name in order if name in methods}
         found.setdefault(protocol, []).append(Spectrum(dataset, FREQUENCIES, ratios))
     return found
 

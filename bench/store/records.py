@@ -159,6 +159,10 @@ class StoredMethod:
     """What of its code or weights is not part of its identity."""
     parameters: int | None = None
     steps: int | None = None
+    summary: str = ""
+    paper: str = ""
+    code: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 from operator import itemgetter
@@ -207,15 +207,16 @@ class Store:
             frame[name] = texts[codes[order]]
         return frame
 
-    def payloads(self, metric: str) -> Iterator[tuple[Place, NDArray[Any]]]:
-        """What a metric stored beside its values, by place."""
+    def payloads(self, metric: str, images: Collection[str] | None = None) -> Iterator[tuple[Place, NDArray[Any]]]:
+        """What a metric stored beside its values, by place; of all images, or of those with these names."""
         rows = self.query(
             "SELECT o.protocol, o.scale, o.dataset, o.image, o.method, o.seed, p.dtype, p.shape, p.content"
             " FROM current_outputs o"
             " JOIN current_cells c ON c.output = o.id JOIN payloads p ON p.key = c.score"
             " WHERE c.metric = ? AND c.status = 'done'"
-            " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed",
-            (metric,),
+            + ("" if images is None else " AND o.image IN (SELECT value FROM json_each(?))")
+            + " ORDER BY o.protocol, o.scale, o.dataset, o.image, o.method, o.seed",
+            (metric,) if images is None else (metric, json.dumps(list(images))),
         )
         for *place, dtype, shape, content in rows:
             with self._reading(f"what {metric} stored for {place[3]} of {place[4]}", "; run again to measure it again"):

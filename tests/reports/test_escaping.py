@@ -51,7 +51,7 @@ def test_pages_have_only_their_own_scripts_and_attributes(hostile: Path, tmp_pat
     with open_store(hostile) as store:
         board = load_board(store, title=HOSTILE)
     pixels = np.zeros((8, 8, 3), np.uint8)
-    examples = [Example(HOSTILE, HOSTILE, pixels, pixels, {HOSTILE: pixels}, {HOSTILE: {"psnr_y": 30.0}})]
+    examples = [Example(HOSTILE, HOSTILE, pixels, pixels, {HOSTILE: pixels}, protocol="asasr")]
     spectra = [Spectrum(HOSTILE, np.linspace(0.01, 1, 20), {HOSTILE: np.zeros(20)})]
     paths = write_leaderboards([hostile], tmp_path / "pages", ("html",), title=HOSTILE)
     for text in (to_html(board, examples, spectra=spectra), *(path.read_text() for path in paths)):
@@ -63,7 +63,8 @@ def test_pages_have_only_their_own_scripts_and_attributes(hostile: Path, tmp_pat
         assert HOSTILE in page.text or "index" in text[:2000]
         data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
         if data:
-            assert json.loads(data[1])[0]["dataset"] == HOSTILE
+            content = json.loads(data[1])
+            assert content["pictures"][0]["dataset"] == content["tables"][0]["dataset"] == HOSTILE
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -95,7 +95,7 @@ def test_what_cannot_be_told_from_the_best_is_marked() -> None:
     one = board({"a": (30.0, 50), "b": (29.9, 50)}, tied=("b",))
     assert "<u>29.90</u>≈" in to_markdown(one)
     assert r"\underline{29.90}$^{\approx}$" in to_latex(one)
-    assert '29.90<span class="tied"' in to_html(one, [])
+    assert '29.90</span><span class="tied"' in to_html(one, [])
     few = board({"a": (30.0, 3), "b": (29.9, 3)}, untested=frozenset({("asasr", "Set")}))
     assert "3 images, too few for significance tests" in to_markdown(few)
 
@@ -170,7 +170,7 @@ def test_names_are_never_markup(render) -> None:
 def test_gallery_names_cannot_leave_their_script_element(rng: np.random.Generator) -> None:
     pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     name = "</script><script>alert(1)</script>"
-    example = Example("Set", name, pixels[::4, ::4], pixels, {"a": pixels}, {"a": {"psnr_y": 30.0}})
+    example = Example("Set", name, pixels[::4, ::4], pixels, {"a": pixels}, protocol="asasr")
     page = to_html(board({"a": (30.0, 5)}), [example])
     assert "<script>alert" not in page
     assert page == to_html(board({"a": (30.0, 5)}), [example])
