@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +20,9 @@ from ..methods.reference import anchored, name_of
 from ..methods.user_code.references import anchored_object, anchored_reference
 from .metrics.third_party import anchored as metric_beside
 from .protocols import protocol_scale, rescaled
+
+if TYPE_CHECKING:
+    from ..datasets.degradation.severity import Severity
 
 _MAX_WORKERS = 256
 
@@ -67,6 +70,37 @@ class DatasetEntry(Strict):
         return self
 
 
+class SeverityGrid(Strict):
+    """Strengths of degradations, the mildest of each first; LQ is made from HR for each combination."""
+
+    blur: Annotated[tuple[Annotated[float, Field(strict=False)], ...], Field(strict=False, min_length=1)] = (0.0,)
+    """Standard deviations of a Gaussian in pixels of HR."""
+    noise: Annotated[tuple[Annotated[float, Field(strict=False)], ...], Field(strict=False, min_length=1)] = (0.0,)
+    """Standard deviations of Gaussian noise on LQ in levels of 255."""
+    jpeg: Annotated[tuple[int | Literal["none"], ...], Field(strict=False, min_length=1)] = ("none",)
+    """Qualities of LQ's JPEG, 1 to 100, or ``none``."""
+    crossed: bool = True
+    """Every combination; false: one degradation changes at a time, and the others stay at their first strength."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the noise."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> SeverityGrid:
+        self.cases()
+        return self
+
+    def cases(self) -> tuple[Severity, ...]:
+        """The cases, the mildest first.
+
+        Raises:
+            SeverityError: a strength that no image can have.
+        """
+        from ..datasets.degradation.severity import grid
+
+        qualities = tuple(None if quality == "none" else quality for quality in self.jpeg)
+        return grid(self.blur, self.noise, qualities, crossed=self.crossed)
+
+
 class Spec(Strict):
     """One experiment. Unknown keys are errors; every default is visible here."""
 
@@ -82,7 +116,9 @@ class Spec(Strict):
     """Ground truth of datasets: ``DATASET=text:PATH``, ``DATASET=instances:FILE`` or ``DATASET=labels:DIR``."""
     lq_rule: str | None = None
     """How LQ is made where a dataset has HR alone: ``matlab-bicubic`` (default unless the dataset's card says
-    otherwise), or ``degradation:PRESET[:SEED]``."""
+    otherwise), ``degradation:PRESET[:SEED]`` or ``severity:CASE[:SEED]``."""
+    severity: SeverityGrid | None = None
+    """Run every dataset at each of some strengths of blur, noise and JPEG (docs/severity.md)."""
     clusters: dict[str, str | dict[str, str]] = Field(default_factory=dict)
     """Images that are no independent samples (crops of a photo, frames of a film), by dataset: a regular expression for
     their names whose first group names the cluster, a CSV file with the columns image and cluster, or a mapping of the

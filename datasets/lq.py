@@ -1,6 +1,7 @@
 """LQ rules: how LQ is made where a dataset has HR alone.
 
-``matlab-bicubic``, or ``degradation:PRESET`` with an optional seed, ``degradation:PRESET:SEED``.
+``matlab-bicubic``, ``degradation:PRESET``, or ``severity:CASE`` (``severity:blur=2,noise=10,jpeg=40``); a seed may
+follow the last two, as in ``degradation:PRESET:SEED``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ MATLAB_BICUBIC = "matlab-bicubic"
 """LQ rule: LQ is made from HR by MATLAB's imresize."""
 
 _DEGRADATION = "degradation"
+_SEVERITY = "severity"
 
 
 class LqRuleError(UsageError, ValueError):
@@ -36,11 +38,15 @@ def parse_lq_rule(rule: str, scale: int) -> str:
 
     kind, _, rest = rule.partition(":")
     name, _, seed = rest.partition(":")
-    known = [MATLAB_BICUBIC, *(f"{_DEGRADATION}:{name}" for name in preset_names())]
-    if kind != _DEGRADATION or name not in preset_names():
-        raise LqRuleError(f"unknown LQ rule '{rule}'{did_you_mean(rule, known)} (a seed may follow, as in :1)")
     if not (seed or "0").isdecimal():
         raise LqRuleError(f"LQ rule '{rule}': the seed is a whole number, not '{seed}'")
+    if kind == _SEVERITY:
+        from .degradation.severity import parse_severity
+
+        return f"{_SEVERITY}:{parse_severity(name).text}:{int(seed or 0)}"
+    known = [MATLAB_BICUBIC, f"{_SEVERITY}:", *(f"{_DEGRADATION}:{name}" for name in preset_names())]
+    if kind != _DEGRADATION or name not in preset_names():
+        raise LqRuleError(f"unknown LQ rule '{rule}'{did_you_mean(rule, known)} (a seed may follow, as in :1)")
     if preset(name).scale != scale:
         raise LqRuleError(f"LQ rule '{rule}' is for scale {preset(name).scale}, not {scale}")
     return f"{_DEGRADATION}:{name}:{int(seed or 0)}"
@@ -50,10 +56,14 @@ def make_lq(hr: NDArray[np.uint8], rule: str, scale: int) -> NDArray[np.uint8]:
     """LQ of an HR image whose sides are multiples of the scale; ``rule`` as ``parse_lq_rule`` gives it."""
     if rule == MATLAB_BICUBIC:
         return imresize(hr, 1 / scale)
+    kind, name, seed = rule.split(":")
+    if kind == _SEVERITY:
+        from .degradation.severity import degrade_to, parse_severity
+
+        return degrade_to(hr, parse_severity(name), scale, int(seed))
     from .degradation.pipeline import degrade_image
     from .degradation.settings import preset
 
-    _, name, seed = rule.split(":")
     return degrade_image(hr, preset(name), int(seed))
 
 
@@ -63,6 +73,10 @@ def rule_version(rule: str) -> int:
     MATLAB's bicubic cannot change. Of a degradation it is the sum of the code's version and the revision of its values:
     both only grow, so that a sum never returns.
     """
+    if rule.startswith(_SEVERITY):
+        from .degradation import severity
+
+        return severity.VERSION
     if not rule.startswith(_DEGRADATION):
         return 1
     from .degradation.pipeline import VERSION

@@ -125,6 +125,8 @@ class Written:
     started: str = "2024-05-01T10:00:00+00:00"
     families: Mapping[str, str] = field(default_factory=dict)
     metrics: tuple[str, ...] = ("psnr_y", "ssim_y", "lsd", "hf_ratio")
+    lq_rules: Mapping[str, str] = field(default_factory=dict)
+    """Of datasets; else LQ is of files."""
 
 
 def write_store(root: Path, what: Written | None = None) -> Path:
@@ -170,7 +172,8 @@ def write_store(root: Path, what: Written | None = None) -> Path:
                             cells.append(CellRecord(id, "done", key_of(metric, task, protocol), score.value,
                                                     payload=score.payload))  # fmt: skip
                         record = OutputRecord(
-                            what.protocol, 4, dataset, f"image{number}", method, seed, "done", "files", *digests, key,
+                            what.protocol, 4, dataset, f"image{number}", method, seed, "done",
+                            what.lq_rules.get(dataset, "files"), *digests, key,
                             task.sr, 0.1 * (rank + 1), 2**20 * (rank + 1), "cpu", cells=tuple(cells),
                         )  # fmt: skip
                         store.commit([record], run)

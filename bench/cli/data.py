@@ -67,7 +67,8 @@ def prepare(
     out: Annotated[Path, typer.Option(help="Folder for the LQ images.")],
     scale: Annotated[int, typer.Option(help="Scale.")] = 4,
     lq_rule: Annotated[
-        str | None, typer.Option(help="matlab-bicubic (default) or degradation:PRESET[:SEED]; see 'list degradations'.")
+        str | None,
+        typer.Option(help="matlab-bicubic (default), degradation:PRESET[:SEED] or severity:CASE (docs/severity.md)."),
     ] = None,
 ) -> None:
     """Write the LQ images of a set, made from HR, as PNG named NAMExS."""

@@ -30,6 +30,7 @@ from . import (
     measure,
     restore,
     run,
+    severity,
     status,
     train,
     weights,
@@ -50,7 +51,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, catalogue, restore, exchange,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, restore,
+    exchange,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")

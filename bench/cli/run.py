@@ -47,7 +47,7 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="Protocol name (see 'list protocols') or module:object.")] = None,
     scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
     lq_rule: Annotated[
-        str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic or degradation:PRESET[:SEED].")
+        str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic, degradation:PRESET or severity:CASE.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="The first so many images of each dataset; tables call it a part.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...datasets.dataset import Dataset, Sample
 from ...datasets.ground_truth.attach import KINDS, parse_truth_option, with_truth
-from ...datasets.lq import MATLAB_BICUBIC
+from ...datasets.lq import MATLAB_BICUBIC, parse_lq_rule
 from ...datasets.names import name_problem
 from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
@@ -110,6 +110,7 @@ def find_everything(spec: Spec) -> Experiment:
     methods = _with_bounds(tuple(_planned(reference) for reference in spec.methods), metrics)
     datasets = _with_truth(tuple(_dataset(entry, spec) for entry in spec.datasets), spec)
     datasets = parts_of(datasets, spec.images, spec.limit)
+    datasets = _at_severities(datasets, spec)
     for kind, names in (("method", [m.name for m in methods]), ("dataset", [d.name for d in datasets])):
         if not names:
             raise SpecError(f"spec '{spec.name}' has no {kind}s; add some or give --{kind}")
@@ -176,3 +177,25 @@ def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...
             raise SpecError(f"truth '{text}': no dataset '{name}' here (there are: {', '.join(by_name)})")
         by_name[name] = with_truth(by_name[name], kind, path, void=void)
     return tuple(by_name[dataset.name] for dataset in datasets)
+
+
+def _at_severities(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...]:
+    """Each dataset once for each case of the spec's grid, with LQ made from HR."""
+    if spec.severity is None:
+        return datasets
+    if spec.lq_rule is not None:
+        raise SpecError(f"spec '{spec.name}': 'severity' says itself how LQ is made; leave 'lq_rule' out")
+    cases, seed = spec.severity.cases(), spec.severity.seed
+    for dataset in datasets:
+        if any(sample.hr is None for sample in dataset.samples):
+            raise SpecError(f"dataset '{dataset.name}' has no HR, from which 'severity' makes LQ; leave it out")
+    return tuple(
+        replace(
+            dataset,
+            name=f"{dataset.name}, {case.title}",
+            samples=tuple(replace(sample, lq=None) for sample in dataset.samples),
+            lq_rule=parse_lq_rule(f"severity:{case.text}:{seed}", spec.scale),
+        )
+        for dataset in datasets
+        for case in cases
+    )

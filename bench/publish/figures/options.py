@@ -111,6 +111,15 @@ class ArtifactsOptions(FigureOptions):
     LDL's map is 0 where a method is nearer to HR than it is."""
 
 
+class SeverityOptions(FigureOptions):
+    """Values over the strength of each degradation of a spec's ``severity``, the others at their mildest, with the
+    interval of the change since the mildest."""
+
+    kind: Literal["severity"]
+    y: Texts = ()
+    """Metrics, one row of panels for each; empty: all of the store."""
+
+
 class SensitivityOptions(FigureOptions):
     """Values over one parameter of the methods."""
 
@@ -175,6 +184,7 @@ KINDS: dict[str, type[FigureOptions]] = {
     "crops": CropsOptions,
     "artifacts": ArtifactsOptions,
     "sensitivity": SensitivityOptions,
+    "severity": SeverityOptions,
     "bars": BarsOptions,
     "cost": CostOptions,
     "ranks": RanksOptions,

@@ -22,6 +22,7 @@ from .curves import curves
 from .data import FigureData
 from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, parse_options
 from .pictures import artifacts, crops, spectrum2d
+from .severities import severity
 from .spectra import frc, spectrum
 from .trainings import training
 
@@ -35,6 +36,7 @@ MAKERS: dict[str, Maker] = {
     "crops": crops,
     "artifacts": artifacts,
     "sensitivity": sensitivity,
+    "severity": severity,
     "bars": bars,
     "cost": cost,
     "ranks": ranks,

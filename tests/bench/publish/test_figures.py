@@ -61,7 +61,9 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_gives_the_same_bytes_again(make_store, log: Path, tmp_path: Path, kind: str) -> None:
-    store = make_store(tmp_path / "store", metrics=("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc"))
+    rules = {"D, clean": "severity:clean:0", "D, blur 2": "severity:blur=2:0"}
+    fields = {"datasets": tuple(rules), "lq_rules": rules} if kind == "severity" else {}
+    store = make_store(tmp_path / "store", metrics=("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc"), **fields)
     needed = {"training": {"logs": {"a": str(log)}}, "sensitivity": {"values": {"net-2": 2, "net-4": 4}}}
     first = write_figures(store, [kind], tmp_path / "a", needed.get(kind))
     second = write_figures(store, [kind], tmp_path / "b", needed.get(kind))

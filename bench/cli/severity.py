@@ -1,0 +1,98 @@
+"""``severity``: how methods hold out as degradations grow, from a store of a spec with the key ``severity``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .terminal import plain_console, say, say_left_out_of
+
+if TYPE_CHECKING:
+    from ..analysis.severity import CaseValues
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(severity)
+
+
+def severity(
+    store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote with a spec of severities.")],
+    acceptance: Annotated[
+        str | None, typer.Option(metavar="METHOD", help="At or above this method a case is accepted.")
+    ] = None,
+    excellence: Annotated[str | None, typer.Option(metavar="METHOD", help="A method better than it.")] = None,
+    metric: Annotated[list[str] | None, typer.Option(help="Metric id. Repeatable; default: all.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for severity-cases.csv and, with both lines, severity-rates.csv.")
+    ] = None,
+) -> None:
+    """Mean values in every case of severity; with two lines, the rates of SEAL (acceptance, relative performance)."""
+    from ...datasets.errors import UsageError
+    from ...datasets.images import write_atomically
+    from ..analysis.severity import case_values
+    from ..publish.severity_tables import cases_frame, rates_frame
+    from ..store.store import open_store
+
+    if (acceptance is None) != (excellence is None):
+        raise UsageError("severity: give both lines, --acceptance METHOD and --excellence METHOD, or neither")
+    say_left_out_of(store)
+    with open_store(store) as opened:
+        found = list(case_values(opened, metric or ()))
+    frames = {"severity-cases.csv": cases_frame(found)}
+    if acceptance is not None and excellence is not None:
+        frames["severity-rates.csv"] = rates_frame(found, acceptance, excellence)
+        _print_rates(frames["severity-rates.csv"], acceptance, excellence)
+    else:
+        for values in found:
+            _print_cases(values)
+    if out is not None:
+        for name, frame in frames.items():
+            write_atomically(out / name, frame.to_csv(index=False).encode())
+            say(out / name)
+
+
+def _print_rates(frame: object, acceptance: str, excellence: str) -> None:
+    import pandas as pd
+    from rich.table import Table
+
+    from ...reports.grid import between
+    from ...reports.terminal import escape
+
+    assert isinstance(frame, pd.DataFrame)
+    for (dataset, protocol), part in frame.groupby(["dataset", "protocol"], sort=False):
+        title = f"{dataset}, {protocol}: accepted at or above {acceptance}, excellent at {excellence}"
+        table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+        heads = ("metric", "method", "cases", "AR", "95 %", "RPR", "95 %", "RPR accepted", "RPR others", "IQR")
+        for number, head in enumerate(heads):
+            table.add_column(head, justify="left" if number < 2 else "right")
+        for row in part.to_dict("records"):
+            left = f" (-{row['left_out']})" if row["left_out"] else ""
+            shown = ["" if row[key] != row[key] else f"{row[key]:.2f}" for key in ("accepted", "unaccepted", "spread")]
+            table.add_row(
+                escape(row["metric"]), escape(row["method"]), f"{row['cases']}{left}",
+                f"{row['acceptance']:.2f}", between(row["acceptance_low"], row["acceptance_high"], 2),
+                f"{row['relative']:.2f}", between(row["relative_low"], row["relative_high"], 2), *shown,
+            )  # fmt: skip
+        plain_console().print(table)
+
+
+def _print_cases(values: CaseValues) -> None:
+    from rich.table import Table
+
+    from ...reports.grid import number
+    from ...reports.terminal import escape
+    from ..analysis.severity import varied
+
+    factors, card = varied(values), values.card
+    unit = f" [{card.unit}]" if card.unit else ""
+    title = f"{values.dataset}, {values.protocol}, {len(values.images)} images: {card.title}{unit}"
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    for head in (*factors, *values.methods):
+        table.add_column(escape(head), justify="right")
+    for place, case in enumerate(values.cases):
+        means = (number(float(each[:, place].mean()), card.digits) for each in values.methods.values())
+        table.add_row(*(case.label(factor) for factor in factors), *means)
+    plain_console().print(table)
