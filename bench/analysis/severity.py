@@ -159,10 +159,9 @@ def _scores(store: Store) -> pd.DataFrame:
     scores = scores[scores["value"].notna()].merge(outputs[[*place, "lq_rule"]], on=place)
     severities = {rule: parse_severity(rule.split(":")[1]) for rule in scores["lq_rule"].unique()}
     pairs = list(zip(scores["scale"], scores["dataset"], scores["lq_rule"], strict=True))
-    return scores.assign(
-        case=[Case.of(int(scale), severities[rule]) for scale, _, rule in pairs],
-        base=[str(dataset).removesuffix(f", {severities[rule].title}") for _, dataset, rule in pairs],
-    )
+    bases = [str(dataset).removesuffix(f", {severities[rule].title}") for _, dataset, rule in pairs]
+    cases = pd.Series([Case.of(int(scale), severities[rule]) for scale, _, rule in pairs], index=scores.index)
+    return scores.assign(case=cases, base=bases)
 
 
 def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
