@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = (
     "datasets", "asasr", "methods", "reports", "bench.protocols", "bench.failures", "bench.env_vars", "bench.metrics",
     "bench.store", "bench.spec", "bench.plan", "bench.execute", "bench.analysis", "bench.publish", "bench.api",
-    "bench", "bench.train", "bench.drift", "bench.verify", "bench.exchange", "bench.cli",
+    "bench", "bench.user_study", "bench.train", "bench.drift", "bench.verify", "bench.exchange", "bench.cli",
 )  # fmt: skip
 """Each room imports those before it alone."""
 ALONE = {"datasets", "reports"}

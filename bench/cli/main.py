@@ -33,6 +33,7 @@ from . import (
     severity,
     status,
     train,
+    user_study,
     weights,
 )
 from .exit_codes import INTERNAL, INTERRUPTED, TERMINATED, UNREAD
@@ -57,6 +58,7 @@ for module in (
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(user_study.app, name="user-study")
 app.add_typer(weights.app, name="weights")
 app.command()(weights.doctor)
 

@@ -19,7 +19,8 @@ CAUGHT = {"TableTemplateError"}
 """Of ``reports``, which imports no other folder; ``publish`` gives it the file's name as a ``FormatError``."""
 USAGE = {
     "AssignmentError", "ExportError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
-    "ProtocolError", "RunningError", "SpecError", "TrainingConfigError", "UnknownMethodError", "UsageError",
+    "ProtocolError", "RunningError", "SpecError", "StudyError", "TrainingConfigError", "UnknownMethodError",
+    "UsageError",
 }  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""How far raters agree beyond chance: Krippendorff's alpha for nominal values.
+
+Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011). 1: all agree, 0: as if they had answered by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+
+from ..analysis.statistics import LEVEL
+from .ballots import FEWEST, RESAMPLES, Floats, Vote
+
+
+def krippendorff_alpha(units: Iterable[Sequence[Hashable]]) -> float:
+    """Alpha of the values that raters gave to units; units with fewer than two values say nothing.
+
+    Args:
+        units: the values of each; who gave them does not matter, and each may have another number of them.
+
+    Returns:
+        NaN where no unit has two values, or all values are the same.
+    """
+    return float(_alpha(_coincidences(units).sum(0)))
+
+
+def agreement(votes: Sequence[Vote]) -> tuple[float, float, float]:
+    """Alpha of the answers to the same trials, and its 95 % interval: percentiles of resampled trials.
+
+    What is compared is the place of the chosen output in the key, whose order is random in each trial: by the names of
+    methods, a method that wins everywhere would look like chance.
+    """
+    by_trial: dict[str, list[int]] = {}
+    for vote in votes:
+        place = -1 if vote.choice is None else vote.methods.index(vote.choice)
+        by_trial.setdefault(vote.trial, []).append(place)
+    parts = _coincidences(by_trial.values())
+    if len(parts) < FEWEST:
+        return float(_alpha(parts.sum(0))), float("nan"), float("nan")
+    generator = np.random.default_rng(0)
+    times = generator.multinomial(len(parts), np.full(len(parts), 1 / len(parts)), size=RESAMPLES).astype(np.float64)
+    drawn = _alpha(np.tensordot(times, parts, 1))
+    low, high = (
+        np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if np.isfinite(drawn).any() else (np.nan, np.nan)
+    )
+    return float(_alpha(parts.sum(0))), float(low), float(high)
+
+
+def _coincidences(units: Iterable[Sequence[Hashable]]) -> Floats:
+    """How often two raters gave a pair of values to the same unit ``[units, values, values]``."""
+    compared = [values for values in units if len(values) > 1]
+    place = {value: number for number, value in enumerate(dict.fromkeys(value for unit in compared for value in unit))}
+    parts = np.zeros((len(compared), len(place), len(place)))
+    for part, unit in zip(parts, compared, strict=True):
+        counts = np.bincount([place[value] for value in unit], minlength=len(place)).astype(np.float64)
+        part += (np.outer(counts, counts) - np.diag(counts)) / (len(unit) - 1)
+    return parts
+
+
+def _alpha(coincidences: Floats) -> Floats:
+    totals = coincidences.sum(-1)
+    pairable = totals.sum(-1)
+    expected = pairable**2 - (totals**2).sum(-1)
+    observed = pairable - np.trace(coincidences, axis1=-2, axis2=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alpha: Floats = np.where(expected > 0, 1 - (pairable - 1) * observed / expected, np.nan)
+    return alpha

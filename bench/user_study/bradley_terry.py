@@ -1,0 +1,72 @@
+"""Strengths of methods from pairwise preferences: the model of Bradley and Terry (Biometrika, 1952).
+
+Method i is preferred to j with probability ``1 / (1 + exp(s_j - s_i))``. A vote for the best of n is one of Luce's
+choices, of which the model is that of each pair. The estimate is the bias-reduced one of Firth (Biometrika, 1993): it
+is finite where a method wins every vote, and nearly that of greatest likelihood where votes are many.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_MOST_STEPS = 200
+_CLOSE = 1e-8
+_LONGEST_STEP = 1.0
+
+
+def strengths(wins: Floats) -> Floats:
+    """Strengths with mean 0, in log-odds, from counts of wins ``[..., methods, methods]`` to ``[..., methods]``.
+
+    Counts may be fractions: a tie is half a win for both. NaN where no chain of votes links all methods.
+    """
+    batch = wins.reshape(-1, *wins.shape[-2:])
+    found = np.full(batch.shape[:2], np.nan)
+    whole = _linked(batch + batch.transpose(0, 2, 1))
+    if whole.any():
+        found[whole] = _fitted(batch[whole])
+    return found.reshape(wins.shape[:-1])
+
+
+def win_probability(difference: Floats) -> Floats:
+    """The probability of winning against a method whose strength is less by ``difference``."""
+    probability: Floats = 0.5 + 0.5 * np.tanh(np.asarray(difference) / 2)
+    return probability
+
+
+def _linked(votes: Floats) -> NDArray[np.bool_]:
+    """Whether chains of votes link all methods, of each matrix of votes."""
+    methods = votes.shape[-1]
+    reach = (votes > 0) | np.eye(methods, dtype=bool)
+    for _ in range(max(1, int(np.ceil(np.log2(max(2, methods)))))):
+        reach = np.matmul(reach.astype(np.float32), reach.astype(np.float32)) > 0
+    return np.asarray(reach.all((-1, -2)), dtype=np.bool_)
+
+
+def _fitted(wins: Floats) -> Floats:
+    count, methods = wins.shape[:2]
+    votes = wins + wins.transpose(0, 2, 1)
+    strength, mean = np.zeros((count, methods)), np.full((methods, methods), 1 / methods)
+    active = np.arange(count)
+    for _ in range(_MOST_STEPS):
+        own, weight = votes[active], strength[active]
+        chance = win_probability(weight[:, :, None] - weight[:, None, :])
+        information = own * chance * (1 - chance)
+        laplacian = -information
+        place = np.arange(methods)
+        laplacian[:, place, place] += information.sum(2)
+        inverse = np.linalg.inv(laplacian + mean) - mean
+        diagonal = inverse[:, place, place]
+        # The leverage of a pair's votes: Firth's penalty adds half of it to the wins of either side.
+        leverage = information * (diagonal[:, :, None] + diagonal[:, None, :] - 2 * inverse)
+        score = (wins[active] + leverage / 2 - (own + leverage) * chance).sum(2)
+        step = np.einsum("bij,bj->bi", inverse, score)
+        longest = np.abs(step).max(1)
+        step *= np.minimum(1, _LONGEST_STEP / np.maximum(longest, _LONGEST_STEP))[:, None]
+        strength[active] = weight + step - step.mean(1, keepdims=True)
+        active = active[longest > _CLOSE]
+        if not active.size:
+            break
+    return strength

@@ -1,0 +1,243 @@
+"""From a store to a blind page for raters and the key that stays with the experimenter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...datasets.images import as_rgb, to_uint8, write_atomically
+from ...reports.user_study.page import PageTrial, StudyPage, image_file, to_study_page
+from ..analysis.leaderboard import methods_of
+from ..store.store import Store, open_store
+from .blur import Pixels, blurred, lost
+from .design import StudyDesign
+from .errors import StudyError
+from .key import StudyKey, Trial, study_id
+from .trials import Picture, asked, drawn, pictures
+
+PAGE, KEY, IMAGES = "page.html", "key.json", "images"
+_HEAVY = 80 << 20
+"""Bytes of a page that phones open slowly."""
+
+
+@dataclass(frozen=True)
+class MadeStudy:
+    """What ``make_study`` wrote."""
+
+    page: Path
+    """For raters."""
+    key: Path
+    """For the experimenter alone."""
+    trials: int
+    per_rater: int
+    """Trials that each rater answers, catch trials included."""
+    images: int
+
+
+@dataclass
+class _Draft:
+    """A study in the making: neutral names are drawn, and each output gets one on each image."""
+
+    store: Store
+    design: StudyDesign
+    scale: int
+    rng: np.random.Generator
+    shown: dict[str, Pixels] = field(default_factory=dict)
+    """By neutral name."""
+    names: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """Neutral name by dataset, image and what is shown."""
+    corners: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+    def new_name(self) -> str:
+        name = self.rng.bytes(6).hex()
+        return name if name not in self.shown else self.new_name()
+
+    def show(self, picture: Picture, what: str, pixels: Callable[[], Pixels]) -> str:
+        """The neutral name of something that is shown; within one image the same thing keeps its name."""
+        place = picture.dataset, picture.image, what
+        if place not in self.names:
+            name = self.new_name()
+            self.names[place], self.shown[name] = name, pixels()
+        return self.names[place]
+
+    def part(self, picture: Picture, digest: str, divisor: int = 1) -> Pixels:
+        """The shown part of a stored image, RGB; of LQ (``divisor``: the scale) the part that it was made from."""
+        pixels = as_rgb(to_uint8(self.store.objects.get(digest)))
+        if self.design.crop is None:
+            return pixels
+        side = self.design.crop // divisor
+        height, width = pixels.shape[:2]
+        if side > min(height, width):
+            raise StudyError(
+                f"{picture.dataset}/{picture.image}: is {width}x{height}, smaller than the shown part of {side}; set a"
+                " smaller crop"
+            )
+        across, down = self.corners.setdefault((picture.dataset, picture.image), tuple(self.rng.random(2)))
+        unit = self.scale // divisor  # so that the parts of LQ and SR are the same to the pixel
+        top, left = (
+            int(share * ((size - side) // unit + 1)) * unit for share, size in ((down, height), (across, width))
+        )
+        return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+
+def make_study(
+    root: Path, out: Path, design: StudyDesign, *, methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None, protocol: str | None = None, beside: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
+) -> MadeStudy:  # fmt: skip
+    """Write ``page.html`` for raters and ``key.json`` for the experimenter: equal stores and designs give equal bytes.
+
+    Args:
+        root: folder of the store.
+        out: folder for both.
+        design: of the study.
+        methods: that are judged; default: all but HR itself.
+        datasets: whose images are shown; default: all.
+        protocol: where the store has several.
+        beside: images are files in ``images/`` beside the page, not in it.
+        tell: is told what the experimenter should know.
+
+    Raises:
+        StudyError: the store has not what the design asks for, or texts of the design name a method.
+        StoreError: no store there.
+    """
+    if (out / KEY).exists():
+        raise StudyError(f"{out / KEY}: a study was made here; votes need its key, so give another --out")
+    with open_store(root) as store:
+        outputs = store.outputs()
+        scale, protocol = _place(outputs, protocol, root)
+        outputs = outputs[(outputs["protocol"] == protocol) & (outputs["scale"] == scale)]
+        outputs = outputs[outputs["dataset"].isin(list(datasets))] if datasets else outputs
+        judged = _judged(store, outputs, methods, root)
+        _refuse_names(design, judged)
+        if design.crop is not None and design.crop % scale:
+            raise StudyError(f"a crop of {design.crop} pixels is no multiple of the scale {scale}")
+        rng = np.random.default_rng(design.seed)
+        images = drawn(pictures(outputs, judged, root), design, rng, root)
+        if design.show == "hr" and any(picture.hr is None for picture in images):
+            raise StudyError(f"{root}: the design shows HR, which these images have not; set show=lq or show=nothing")
+        draft = _Draft(store, design, scale, rng)
+        votes = list(_votes(draft, asked(images, judged, design, rng)))
+        catch = list(_catch(draft, images, 2 if design.kind == "pairs" else len(judged)))
+    trials = tuple(trial for trial, _ in (*votes, *catch))
+    order = rng.permutation(len(trials))
+    key = StudyKey(study=study_id(trials), design=design, protocol=protocol, scale=scale, methods=tuple(judged),
+                   trials=trials)  # fmt: skip
+    per_rater = min(design.per_rater or len(votes), len(votes))
+    places = {trial.id: number for number, trial in enumerate(trials)}
+    groups = [
+        (count, [page for _, page in sorted(part, key=lambda one: order[places[one[0].id]])])
+        for count, part in ((per_rater, votes), (len(catch), catch))
+        if part
+    ]
+    _write(out, key, draft, groups, beside, tell)
+    return MadeStudy(out / PAGE, out / KEY, len(votes), per_rater + len(catch), len(images))
+
+
+def _place(outputs: pd.DataFrame, protocol: str | None, root: Path) -> tuple[int, str]:
+    places = outputs[["protocol", "scale"]].drop_duplicates()
+    known = ", ".join(f"{name} x{scale}" for name, scale in places.itertuples(index=False, name=None)) or "no outputs"
+    if protocol is not None:
+        places = places[places["protocol"] == protocol]
+    if len(places) != 1:
+        raise StudyError(f"{root}: one protocol at one scale is judged, and it has {known}; use --protocol")
+    return int(places["scale"].iloc[0]), str(places["protocol"].iloc[0])
+
+
+def _judged(store: Store, outputs: pd.DataFrame, methods: Sequence[str] | None, root: Path) -> list[str]:
+    table = methods_of(store, outputs)
+    known = [str(name) for name in table["method"][table["family"] != "reference"]]
+    for name in methods or ():
+        if name not in known:
+            raise StudyError(f"{root}: has no outputs of '{name}' (it has: {', '.join(known) or 'none'})")
+    judged = list(dict.fromkeys(methods or known))
+    if len(judged) < 2:
+        raise StudyError(f"{root}: a study compares two methods or more (it has: {', '.join(known) or 'none'})")
+    return judged
+
+
+def _refuse_names(design: StudyDesign, methods: Sequence[str]) -> None:
+    """Raters must not read what they judge."""
+    for key in ("title", "question", "instructions"):
+        for name in methods:
+            if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", getattr(design, key), re.IGNORECASE):
+                raise StudyError(
+                    f"the {key} of the design names '{name}', which raters must not know; say it otherwise"
+                )
+
+
+def _votes(draft: _Draft, questions: Sequence[tuple[Picture, tuple[str, ...]]]) -> Iterator[tuple[Trial, PageTrial]]:
+    for picture, methods in questions:
+        options = {
+            draft.show(picture, f"of {name}", partial(draft.part, picture, picture.restored[name])): name
+            for name in methods
+        }
+        sizes = {draft.shown[name].shape for name in options}
+        if len(sizes) > 1:
+            told = ", ".join(sorted(f"{width}x{height}" for height, width, _ in sizes))
+            raise StudyError(f"{picture.dataset}/{picture.image}: outputs have different sizes ({told})")
+        yield _trial(draft, picture, options, None)
+
+
+def _trial(draft: _Draft, picture: Picture, options: dict[str, str], expected: str | None) -> tuple[Trial, PageTrial]:
+    """A trial with its part of the page."""
+    beside = None
+    if draft.design.show == "lq":
+        beside = draft.show(picture, "lq", partial(draft.part, picture, picture.lq, draft.scale))
+    elif draft.design.show == "hr" and picture.hr is not None:
+        beside = draft.show(picture, "hr", partial(draft.part, picture, picture.hr))
+    name = draft.rng.bytes(6).hex()
+    height, width = draft.shown[next(iter(options))].shape[:2]
+    trial = Trial(id=name, dataset=picture.dataset, image=picture.image, options=options, expected=expected)
+    return trial, PageTrial(name, tuple(options), beside, width, height)
+
+
+def _catch(draft: _Draft, images: Sequence[Picture], shown: int) -> Iterator[tuple[Trial, PageTrial]]:
+    """The images that lose most by blurring, HR or the sharpest output against blurred versions of the same."""
+    if not draft.design.catch:
+        return
+    clear = []
+    for picture in images:
+        digests = [*picture.restored.values()] if picture.hr is None else [picture.hr]
+        clear.append((picture, max((draft.part(picture, digest) for digest in digests), key=lost)))
+    clear.sort(key=lambda one: -lost(one[1]))
+    for number in range(draft.design.catch):
+        picture, pixels = clear[number % len(clear)]
+        start = (number // len(clear)) * shown  # an image that comes again is blurred in another way
+        names = [draft.new_name()]
+        draft.shown[names[0]] = pixels
+        for version in range(shown - 1):
+            names.append(draft.new_name())
+            draft.shown[names[-1]] = blurred(pixels, start + version)
+        order = [names[place] for place in draft.rng.permutation(len(names))]
+        options = {name: "output" if name == names[0] else "blurred" for name in order}
+        yield _trial(draft, picture, options, names[0])
+
+
+def _write(
+    out: Path, key: StudyKey, draft: _Draft, groups: list[tuple[int, list[PageTrial]]], beside: bool,
+    tell: Callable[[str], None],
+) -> None:  # fmt: skip
+    used = {name for _, part in groups for trial in part for name in (*trial.options, trial.beside) if name}
+    names = sorted(used)  # the order of drawing would tell which images belong together
+    files = {name: image_file(draft.shown[name]) for name in names}
+    design = key.design
+    page = StudyPage(key.study, design.title, design.question, design.instructions, design.tie, groups)
+    text = to_study_page(page, files, folder=IMAGES if beside else None)
+    out.mkdir(parents=True, exist_ok=True)
+    if beside:
+        for name, content in files.items():
+            write_atomically(out / IMAGES / f"{name}.png", content)
+    elif len(text) > _HEAVY:
+        tell(
+            f"the page has {len(text) >> 20} MiB, which phones open slowly: show parts (--set crop=256), fewer"
+            " images (--set images=32), or keep images beside the page (--beside)"
+        )
+    write_atomically(out / PAGE, text.encode())
+    write_atomically(out / KEY, (key.model_dump_json(indent=1) + "\n").encode())

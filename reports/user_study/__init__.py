@@ -1,0 +1,1 @@
+"""User studies as pages: the blind one for raters, and the report."""
