@@ -46,27 +46,33 @@ def _linked(votes: Floats) -> NDArray[np.bool_]:
 
 
 def _fitted(wins: Floats) -> Floats:
-    count, methods = wins.shape[:2]
     votes = wins + wins.transpose(0, 2, 1)
-    strength, mean = np.zeros((count, methods)), np.full((methods, methods), 1 / methods)
-    active = np.arange(count)
+    strength = np.zeros(wins.shape[:2])
+    active = np.arange(len(wins))
     for _ in range(_MOST_STEPS):
-        own, weight = votes[active], strength[active]
-        chance = win_probability(weight[:, :, None] - weight[:, None, :])
-        information = own * chance * (1 - chance)
-        laplacian = -information
-        place = np.arange(methods)
-        laplacian[:, place, place] += information.sum(2)
-        inverse = np.linalg.inv(laplacian + mean) - mean
-        diagonal = inverse[:, place, place]
+        now = strength[active]
+        chance = win_probability(now[:, :, None] - now[:, None, :])
+        spread = chance * (1 - chance)
+        inverse = _inverse_laplacian(votes[active] * spread)
+        diagonal = np.diagonal(inverse, axis1=1, axis2=2)
         # The leverage of a pair's votes: Firth's penalty adds half of it to the wins of either side.
-        leverage = information * (diagonal[:, :, None] + diagonal[:, None, :] - 2 * inverse)
-        score = (wins[active] + leverage / 2 - (own + leverage) * chance).sum(2)
-        step = np.einsum("bij,bj->bi", inverse, score)
+        leverage = votes[active] * spread * (diagonal[:, :, None] + diagonal[:, None, :] - 2 * inverse)
+        score = (wins[active] + leverage / 2 - (votes[active] + leverage) * chance).sum(2)
+        step = np.einsum("bij,bj->bi", _inverse_laplacian((votes[active] + leverage) * spread), score)
         longest = np.abs(step).max(1)
         step *= np.minimum(1, _LONGEST_STEP / np.maximum(longest, _LONGEST_STEP))[:, None]
-        strength[active] = weight + step - step.mean(1, keepdims=True)
+        strength[active] = now + step - step.mean(1, keepdims=True)
         active = active[longest > _CLOSE]
         if not active.size:
             break
     return strength
+
+
+def _inverse_laplacian(weights: Floats) -> Floats:
+    """Pseudo-inverse of the Laplacian of a graph whose nodes are all linked, ``[graphs, nodes, nodes]``."""
+    size = weights.shape[-1]
+    nodes, mean = np.arange(size), np.full((size, size), 1 / size)
+    laplacian = -weights
+    laplacian[:, nodes, nodes] += weights.sum(2)
+    inverse: Floats = np.linalg.inv(laplacian + mean) - mean
+    return inverse

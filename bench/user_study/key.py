@@ -13,7 +13,7 @@ from ...datasets.strict import Strict, read_file, validated
 from .design import StudyDesign
 from .errors import VotesError
 
-FORMAT = "asasr-bench user study key"
+FORMAT = "user study key"
 _LONGEST = 64 << 20
 
 
@@ -32,7 +32,7 @@ class Trial(Strict):
 class StudyKey(Strict):
     """A made study."""
 
-    format: Literal["asasr-bench user study key"] = "asasr-bench user study key"
+    format: Literal["user study key"] = "user study key"
     version: Literal[1] = 1
     study: str
     """Digest of the trials; the page and every file of votes have it."""

@@ -15,7 +15,7 @@ from .ballots import Vote
 from .errors import VotesError
 from .key import StudyKey, Trial, read_json
 
-FORMAT = "asasr-bench user study votes"
+FORMAT = "user study votes"
 
 
 class Answer(Strict):
@@ -35,15 +35,16 @@ class Answer(Strict):
 class VoteFile(Strict):
     """What the page writes."""
 
-    format: Literal["asasr-bench user study votes"]
+    format: Literal["user study votes"]
     version: Literal[1]
     study: str
     rater: str
     """Random, drawn by the page."""
     code: str = ""
     """What the rater was given, if anything."""
-    saved: str = ""
+    started: str = ""
     """ISO 8601."""
+    saved: str = ""
     complete: bool = False
     trials: Annotated[int, Field(ge=0)] = 0
     """How many the page had for this rater."""

@@ -155,7 +155,7 @@ function answer(choice) {
 function file() {
   const answers = order.map((trial) => state.answers[trial.id]).filter(Boolean);
   return JSON.stringify({
-    format: "asasr-bench user study votes", version: 1, study: data.study, rater: state.rater, code: state.code,
+    format: "user study votes", version: 1, study: data.study, rater: state.rater, code: state.code,
     started: state.started, saved: new Date().toISOString(), complete: answers.length === order.length, trials: order.length,
     screen: { width: innerWidth, height: innerHeight, ratio: devicePixelRatio }, answers,
   }, null, 1);
@@ -269,9 +269,14 @@ const before = kept();
 if (before) {
   at("begin").textContent = "Go on";
   at("code").value = before.code;
+  at("other").hidden = false;
   at("told").textContent = `${Object.keys(before.answers).length} questions are answered on this device.`;
 }
 at("begin").addEventListener("click", () => begin(before));
+at("other").addEventListener("click", () => {
+  if (before && at("code").value.trim() === before.code) at("code").value = "";
+  begin(null);
+});
 at("open").addEventListener("change", async () => {
   const chosen = at("open").files[0];
   if (!chosen) return;
