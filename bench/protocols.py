@@ -36,6 +36,8 @@ class Protocol:
     """The scale that belongs to the protocol; None where any scale may use it."""
     shave: int = 0
     """Pixels cut from every side before scoring."""
+    shaves_fidelity_alone: bool = False
+    """PSNR and SSIM are of shaved images, all other metrics of whole ones."""
     on_luma: bool = False
     """Methods that resample each channel alone (the bicubic row) run on the float Y plane from end to end."""
     grey_as_rgb: bool = True
@@ -63,6 +65,12 @@ _OSEDIFF = Protocol(
     clamp_contrast=True,
 )
 
+
+def _as_osediff(name: str, summary: str) -> Protocol:
+    """Fidelity as in OSEDiff's tables, under a name of its own: other images, or less that is known of it."""
+    return replace(_OSEDIFF, name=name, summary=summary)
+
+
 _FIXED = {
     protocol.name: protocol
     for protocol in (
@@ -75,6 +83,41 @@ _FIXED = {
             mse_floor=_OSEDIFF.mse_floor,
             clamp_contrast=_OSEDIFF.clamp_contrast,
         ),
+        Protocol(
+            name="ntire-sr-x4",
+            version=1,
+            summary="NTIRE 2025 and 2026 image SR x4: unrounded studio-range Y shaved by 4; perceptual score of whole"
+            " images (github.com/zhengchen1999/NTIRE2026_ImageSR_x4, eval.py)",
+            scale=4,
+            shave=4,
+            shaves_fidelity_alone=True,
+        ),
+        Protocol(
+            name="ntire-esr-x4",
+            version=1,
+            summary="NTIRE 2026 efficient SR x4: PSNR-RGB shaved by 4; 'asasr-bench cost' gives its cost and score"
+            " (github.com/Amazingren/NTIRE2026_ESR, test_demo.py)",
+            scale=4,
+            shave=4,
+            shaves_fidelity_alone=True,
+        ),
+        replace(
+            _as_osediff(
+                "seesr-512-crop4",
+                "SeeSR's own table: as osediff-512, PSNR and SSIM shaved by 4 (github.com/cswry/SeeSR, issues 30, 60)",
+            ),
+            shave=4,
+            shaves_fidelity_alone=True,
+        ),
+        _as_osediff(
+            "stablesr-512",
+            "StableSR's own table: as osediff-512, which prints its row alike (IceClear/StableSR, issue 45)",
+        ),
+        _as_osediff("dreamclear-1024", "DreamClear, table 1: crops of 1024, PSNR and SSIM on Y (arXiv 2410.18666)"),
+        _as_osediff("dreamclear-tasks", "DreamClear, table 2: detection and segmentation (arXiv 2410.18666)"),
+        _as_osediff("full-size-nr", "RSD, table 14: whole photos without HR (arXiv 2503.13358)"),
+        _as_osediff("realsr-full", "RSD, table 15: whole RealSR images instead of crops (arXiv 2503.13358)"),
+        _as_osediff("lucidflux", "LucidFlux's README: no crop is told (github.com/W2GenAI-Lab/LucidFlux)"),
     )
 }
 

@@ -27,6 +27,7 @@ from ..metrics.registry import metrics_of
 from ..store.records import Place, StoredMethod, StoredRun
 from ..store.store import Store
 from .clusters import Clusters, clusters_of
+from .composites import composite_contests
 from .confidence_set import can_tell
 from .contests import Contest, contests
 from .order import datasets_in_order, in_order_of_datasets, methods_in_order, metrics_in_order
@@ -52,6 +53,9 @@ def load_board(store: Store, *, title: str, published: bool = False) -> Board:
     by_id = {metric.id: metric for metric in known}
     played = list(contests(scores, by_id, payloads, ceilings(methods), clusters))
     ranking = average_ranks(played)
+    combined = list(composite_contests(scores, {metric.id: metric for metric in known}, ceilings(methods), clusters))
+    played += combined  # after the ranks, in which their parts are already
+    known += {contest.metric.id: contest.metric for contest in combined}.values()
     board = Board(
         title=title,
         scores=_values(played, methods, known, datasets_in_order(scores, store), infinite),

@@ -51,7 +51,8 @@ def ssim_rgb(image: MetricInput) -> float:
 
 
 def _metric(id: str, title: str, unit: str, digits: int, function: Callable[[MetricInput], float]) -> Metric:
-    return Metric(MetricCard(id, title, unit, digits, "higher", version=VERSION), per_image(function), any_size=True)
+    card = MetricCard(id, title, unit, digits, "higher", version=VERSION)
+    return Metric(card, per_image(function), any_size=True, fidelity=True)
 
 
 METRICS = (

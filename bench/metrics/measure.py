@@ -48,6 +48,7 @@ def measure_each(metric: Metric, inputs: Sequence[MetricInput], device: str) -> 
     """
     results: dict[int, Score | Exception] = {}
     groups: dict[tuple[object, ...], list[int]] = {}
+    inputs = [image.seen_by(metric.fidelity) for image in inputs]
     for index, image in enumerate(inputs):
         height, width = image.sr.shape[:2]
         if height * width > MAX_UNTILED_PIXELS and not metric.any_size:

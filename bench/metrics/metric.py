@@ -61,6 +61,8 @@ class Metric:
     """It takes several images of one size together and computes on the run's device."""
     any_size: bool = False
     """It goes through large images in strips; others take up to ``measure.MAX_UNTILED_PIXELS`` pixels."""
+    fidelity: bool = False
+    """PSNR or SSIM: there are protocols that shave images for these alone."""
     lq_rules: tuple[str, ...] = ()
     """Rules by which LQ is derived from HR for which it is defined; empty: all."""
     code: ObjectReference | None = field(default=None, compare=False)

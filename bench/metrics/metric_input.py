@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,12 @@ class MetricInput:
     """What SR was restored from: uint8, or a float64 Y plane."""
     truths: Mapping[str, Truth] = field(default_factory=dict)
     """Ground truth by kind: ``text``, ``instances``, ``labels``; what the set has of them."""
+
+    def seen_by(self, fidelity: bool) -> MetricInput:
+        """What a metric gets: the whole images, where the protocol shaves for PSNR and SSIM alone and it is neither."""
+        if fidelity or not self.protocol.shaves_fidelity_alone:
+            return self
+        return replace(self, protocol=replace(self.protocol, shave=0))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -53,9 +53,9 @@ class PublishedTable(Strict):
     """``print``: the authors' table; ``log``: output of their program; ``quoted``: somebody else's copy of a table;
     ``imported``: a file of results that somebody wrote."""
     protocol: str
-    """Ours where the source measured the same way (``S`` stands for the scale); others are names without code."""
+    """Ours (``S`` stands for the scale)."""
     conventions: str = ""
-    """What is known of how it was measured where the protocol is not ours."""
+    """What is known of how it was measured beside the protocol."""
     elsewhere: dict[str, str] = Field(default_factory=dict)
     """Metrics of it that the product does not have, or of which it is not known that they are the same, and why."""
     sets: Annotated[tuple[PublishedSet, ...], Field(strict=False)]
