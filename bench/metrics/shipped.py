@@ -15,6 +15,7 @@ from . import (
 )
 from .faithfulness import artifact_maps, low_resolution, ring_correlation
 from .metric import Metric
+from .set_distances import frechet, kernel_distance
 
 
 def shipped_metrics() -> dict[str, Metric]:
@@ -31,6 +32,7 @@ def shipped_metrics() -> dict[str, Metric]:
         piqe,
         perceptual,
         frechet,
+        kernel_distance,
         spectral,
         lattice,
         ring_correlation,

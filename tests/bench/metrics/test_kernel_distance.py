@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench.metrics.kernel_distance import kid, resampled
 from asasr_bench.bench.metrics.metric import Payload
 from asasr_bench.bench.metrics.registry import get_metric
+from asasr_bench.bench.metrics.set_distances.kernel_distance import kid, resampled
 
 Array = np.ndarray
 

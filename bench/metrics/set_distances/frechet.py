@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ...datasets.images import as_rgb
-from .batches import TOLERANCE, exact_float32
-from .card import Floats, MetricCard
-from .library import load_network
-from .metric import Metric, Payload, Score, SetMetric
-from .metric_input import MetricInput
-from .perceptual import PYIQA, version
-from .requirements import WeightFiles
-from .similarity import shave
+from ....datasets.images import as_rgb
+from ..batches import TOLERANCE, exact_float32
+from ..card import Floats, MetricCard
+from ..library import load_network
+from ..metric import Metric, Payload, Score, SetMetric
+from ..metric_input import MetricInput
+from ..perceptual import PYIQA, version
+from ..requirements import WeightFiles
+from ..similarity import shave
 
 if TYPE_CHECKING:
     import torch

@@ -12,10 +12,10 @@ from math import nan
 
 import numpy as np
 
+from ..card import Floats, MetricCard
+from ..metric import Payload, SetMetric
+from ..perceptual import version
 from . import frechet
-from .card import Floats, MetricCard
-from .metric import Payload, SetMetric
-from .perceptual import version
 
 _THOUSANDTHS = 1000.0
 

@@ -1,0 +1,1 @@
+"""Distances between the features of restored images and of HR images, as sets."""
