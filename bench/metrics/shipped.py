@@ -5,7 +5,6 @@ from __future__ import annotations
 from . import (
     deep_features,
     fidelity,
-    frechet,
     lattice,
     naturalness,
     perceptual,
