@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,15 @@ def test_wheel_and_sdist_build_and_the_wheel_runs_elsewhere(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     assert list((tmp_path / "dist").glob("*.tar.gz"))
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *map(str, (tmp_path / "dist").iterdir())],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout
+    (metadata,) = (name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/METADATA"))
+    description = zipfile.ZipFile(wheel).read(metadata).decode()
+    assert "asasr-bench run demo" in description
+    assert not re.search(r"\]\((?!https?:)", description), "a link that the package index cannot follow"
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in ("bench/store/schema.sql", "bench/specs/demo.yaml", "datasets/cards/Set5.yaml", "methods/registry.py",
                  "reports/templates/page.html.j2", "reports/templates/page/viewer/view.js", "datasets/drawn/text.py",

@@ -68,7 +68,8 @@ def evaluate(
         overrides: other keys of the spec to replace, such as ``scale=2``.
 
     Raises:
-        What ``run`` of ``bench.execute`` raises; SpecError for objects that cannot be what they are given as.
+        SpecError: the spec is wrong, or an object cannot be what it is given as.
+        BenchError: what else ``run`` of ``bench.execute`` raises.
     """
     given_methods, own_methods = methods_of(methods)
     given_metrics, own_metrics = metrics_of(metrics)

@@ -26,7 +26,8 @@ def compare(
 
     Args:
         store: folder of results.
-        first, second: methods.
+        first: a method.
+        second: the method that it is compared with.
         metrics: ids; default: all.
         datasets: default: all.
 
