@@ -70,13 +70,13 @@ def to_study_page(page: StudyPage, files: Mapping[str, bytes], *, folder: str | 
         },
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template_text("user_study.html.j2")).render(
+    return environment.from_string(template_text("user_study/page.html.j2")).render(
         title=plain(page.title),
         question=plain(page.question),
         instructions=plain(page.instructions),
         sources="data: file: 'self'" if folder else "data:",
-        style=Markup(template_text("user_study.css")),
-        script=Markup(template_text("user_study.js")),
+        style=Markup(template_text("user_study/page.css")),
+        script=Markup(template_text("user_study/page.js")),
         # A "<" in a text could end the script element; JSON has another spelling for it.
         data=Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")),
     )

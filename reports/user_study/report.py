@@ -42,13 +42,13 @@ def study_markdown(board: StudyBoard) -> str:
 def study_html(board: StudyBoard) -> str:
     """The report as one page that requests nothing."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.from_string(template_text("user_study_report.html.j2")).render(
+    text = environment.from_string(template_text("user_study/report.html.j2")).render(
         title=board.title,
         facts=facts(board),
         tables=list(_tables(board)),
         plot=Markup(strengths_svg(board)),
         problems=board.problems,
-        style=Markup(template_text("page.css")),
+        style=Markup(template_text("user_study/report.css")),
     )
     return "\n".join(map(plain, text.split("\n")))
 
@@ -169,24 +169,24 @@ def strengths_svg(board: StudyBoard) -> str:
     bottom = _ROW * len(board.methods) + 10
     height = bottom + 44
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {height}" class="spectrum" role="img" aria-label="Strengths with intervals"'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Strengths with intervals"'
         ' xmlns="http://www.w3.org/2000/svg">'
     ]
     for tick in _ticks(low, high):
         line = f'x1="{x(tick)}" x2="{x(tick)}" y1="5" y2="{bottom}"'
-        parts.append(f'<line {line} class="tick{" strong" if tick == 0 else ""}"/>')
-        parts.append(f'<text x="{x(tick)}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<line {line} class="{"zero" if tick == 0 else "tick"}"/>')
+        parts.append(f'<text x="{x(tick)}" y="{bottom + 16}" text-anchor="middle" class="axis">{tick:g}</text>')
     for number, one in enumerate(board.methods):
         y = _ROW * number + _ROW // 2 + 8
         name = one.method if len(one.method) <= 28 else f"{one.method[:27]}…"
         parts.append(f'<text x="{_LABEL}" y="{y + 4}" text-anchor="end">{Markup.escape(xml(plain(name)))}</text>')
         if not isnan(one.low):
             line = f'x1="{x(one.low)}" x2="{x(one.high)}" y1="{y}" y2="{y}"'
-            parts.append(f'<line {line} stroke="#0072B2" stroke-width="3"/>')
-        parts.append(f'<circle cx="{x(one.strength)}" cy="{y}" r="5" fill="#0072B2"/>')
+            parts.append(f"<line {line}/>")
+        parts.append(f'<circle cx="{x(one.strength)}" cy="{y}" r="5"/>')
     middle = (_LABEL + _WIDTH) / 2
     parts.append(
-        f'<text x="{middle}" y="{height - 6}" text-anchor="middle">strength (log-odds of being preferred)</text>'
+        f'<text x="{middle}" y="{height - 6}" text-anchor="middle" class="axis">strength (log-odds of being preferred)</text>'
     )
     return "".join([*parts, "</svg>"])
 
