@@ -184,10 +184,8 @@ def strengths_svg(board: StudyBoard) -> str:
             line = f'x1="{x(one.low)}" x2="{x(one.high)}" y1="{y}" y2="{y}"'
             parts.append(f"<line {line}/>")
         parts.append(f'<circle cx="{x(one.strength)}" cy="{y}" r="5"/>')
-    x_title, y_title = (_LABEL + _WIDTH) / 2, height - 6
-    parts.append(
-        f'<text x="{x_title}" y="{y_title}" text-anchor="middle" class="axis">strength, log-odds of being preferred</text>'
-    )
+    place = f'x="{(_LABEL + _WIDTH) / 2}" y="{height - 6}"'
+    parts.append(f'<text {place} text-anchor="middle" class="axis">strength (log-odds of being preferred)</text>')
     return "".join([*parts, "</svg>"])
 
 
