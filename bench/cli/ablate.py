@@ -55,7 +55,7 @@ def ablate(
     from ..execute.prepare_inputs import StoppedError
     from ..train.ablation.spec import load_ablation
     from ..train.ablation.study import run_ablation
-    from .planned import planned_study, run_planned
+    from .running.planned import planned_study, run_planned
 
     if (planned := planned_study(spec)) is not None:
         if dataset or arm or seed or workers:

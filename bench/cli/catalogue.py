@@ -1,67 +1,73 @@
-"""``list`` and ``show``: what there is to choose from."""
+"""``list``: what there is to choose from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from .terminal import plain_console, say
+from .terminal import JsonOption, named_rows, print_rows, print_table, say, say_json
 
 if TYPE_CHECKING:
     from ..metrics.metric import Metric
 
 listing = typer.Typer(
     no_args_is_help=True,
-    help="List what can be named. Methods, datasets, metrics, figures, protocols, published tables, specs, studies.",
+    help="List what can be named; 'show' tells more of each.",
 )
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.add_typer(listing, name="list")
-    app.command()(show)
 
 
 @listing.command()
-def methods() -> None:
-    """Methods by id. Weight files, predictions:DIR and module:object work as well."""
-    from ...methods.errors import MethodError
+def methods(as_json: JsonOption = False) -> None:
+    """Methods by id, and whether they are ready. Weight files, predictions:DIR and module:object work as well."""
+    from ...methods.errors import MethodError, MissingWeightsError
     from ...methods.registry import REGISTRY
 
     rows: list[tuple[str, ...]] = []
     for name in REGISTRY.names():
         try:
-            card = REGISTRY.get(name).card
-            rows.append((name, card.family, card.summary))
+            entry = REGISTRY.get(name)
+            rows.append((name, entry.card.family, _state(entry.missing), entry.card.summary))
+        except MissingWeightsError as error:
+            rows.append((name, "", "missing", str(error)))
         except MethodError as error:
-            rows.append((name, "broken", str(error)))
-    print_table(("method", "family", "summary"), rows)
+            rows.append((name, "", "broken", str(error)))
+    print_rows(("method", "family", "state", "summary"), rows, as_json=as_json)
+    if not as_json and any(state == "missing" for _, _, state, _ in rows):
+        say("what is missing and how to get it: asasr-bench show METHOD")
+
+
+def _state(missing: str) -> str:
+    return "missing" if missing else "ready"
 
 
 @listing.command()
-def datasets() -> None:
+def datasets(as_json: JsonOption = False) -> None:
     """Dataset cards, and whether their files are here."""
     from ...datasets.card import card_ids, data_root, load_card
     from ..plan.find_datasets import installed_datasets
 
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[object, ...]] = []
     for id in card_ids():
         card = load_card(id)
         here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
-        rows.append((id, card.kind, str(card.count), here, card.title))
+        rows.append((id, card.kind, card.count, here, card.title))
     rows += [(name, "", "", "installed", place) for name, place in installed_datasets().items()]
-    print_table(("dataset", "kind", "images", "files", "title"), rows)
+    print_rows(("dataset", "kind", "images", "files", "title"), rows, as_json=as_json)
 
 
 def _row_of(metric: Metric) -> tuple[str, ...]:
     card = metric.card
-    return card.id, card.title, card.direction, card.range, "needs something" if metric.missing() else "ready"
+    return card.id, card.title, card.direction, card.range, _state(metric.missing())
 
 
 @listing.command()
-def metrics() -> None:
+def metrics(as_json: JsonOption = False) -> None:
     """Metrics by id."""
     from ..metrics.metric import MetricError
     from ..metrics.registry import get_metric
@@ -76,19 +82,25 @@ def metrics() -> None:
             rows.append(_row_of(get_metric(id)))
         except MetricError as error:  # one plug-in must not hide the others
             rows.append((id, place, "", "", str(error)))
-    print_table(("metric", "title", "better", "range", "state"), rows)
+    columns = ("metric", "title", "better", "range", "state")
+    if as_json:
+        tasks = {f"{name}:ENGINE": engines for name, engines in measures().items()}
+        say_json({"metrics": named_rows(columns, rows), "tasks": tasks, "installed_engines": installed_engines()})
+        return
+    print_table(columns, rows)
     print_table(
         ("metric of a task", "engines"),
         [(f"{name}:ENGINE", ", ".join(engines)) for name, engines in measures().items()],
     )
     if engines := installed_engines():
         print_table(("installed engine", "place"), list(engines.items()))
+    say("what is missing and how to get it: asasr-bench show METRIC")
     say("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
     say(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
 
 
 @listing.command()
-def figures() -> None:
+def figures(as_json: JsonOption = False) -> None:
     """Kinds of figures and the keys of each."""
     from ..publish.figures.options import KINDS, FigureOptions
 
@@ -101,11 +113,11 @@ def figures() -> None:
         )
         for kind, model in KINDS.items()
     ]
-    print_table(("figure", "own keys", "what it shows"), rows)
+    print_rows(("figure", "own keys", "what it shows"), rows, as_json=as_json)
 
 
 @listing.command()
-def protocols() -> None:
+def protocols(as_json: JsonOption = False) -> None:
     """Protocols; S stands for the scale."""
     from ..protocols import ProtocolError, get_protocol, installed_protocols, protocol_names
 
@@ -115,19 +127,20 @@ def protocols() -> None:
             rows.append((name, get_protocol(name, None).summary))
         except ProtocolError as error:  # one plug-in must not hide the others
             rows.append((name, str(error)))
-    print_table(("protocol", "summary"), rows)
+    print_rows(("protocol", "summary"), rows, as_json=as_json)
 
 
 @listing.command()
-def degradations() -> None:
+def degradations(as_json: JsonOption = False) -> None:
     """Published degradations, for 'lq_rule: degradation:NAME'."""
     from ...datasets.degradation.settings import preset, preset_names
 
-    print_table(("degradation", "source"), [(name, preset(name).source) for name in preset_names()])
+    rows = [(name, preset(name).source) for name in preset_names()]
+    print_rows(("degradation", "source"), rows, as_json=as_json)
 
 
 @listing.command()
-def published() -> None:
+def published(as_json: JsonOption = False) -> None:
     """Published tables. 'report --published' shows their values beside measured ones."""
     from ...methods.published.values import published_tables
 
@@ -135,110 +148,42 @@ def published() -> None:
         (id, table.protocol, ", ".join(dict.fromkeys(one.dataset for one in table.sets)), table.source)
         for id, table in published_tables().items()
     ]
-    print_table(("table", "protocol", "datasets", "source"), rows)
+    print_rows(("table", "protocol", "datasets", "source"), rows, as_json=as_json)
 
 
 @listing.command()
-def specs() -> None:
+def specs(as_json: JsonOption = False) -> None:
     """Specs that come with the package."""
     from ..spec import load_spec, shipped_specs
 
-    print_table(("spec", "summary"), [(name, load_spec(name).summary) for name in shipped_specs()])
+    rows = [(name, load_spec(name).summary) for name in shipped_specs()]
+    print_rows(("spec", "summary"), rows, as_json=as_json)
 
 
 @listing.command()
-def studies() -> None:
+def studies(as_json: JsonOption = False) -> None:
     """Ablation studies that come with the package."""
     from ..train.ablation.spec import shipped_studies
+    from .show import study_facts
 
-    print_table(("study", "summary"), [(name, str(_study(name)["summary"])) for name in shipped_studies()])
-
-
-def _study(name: str) -> dict[str, Any]:
-    """What is told of a study; of a planned one its question and its cost."""
-    from ..train.ablation.spec import load_ablation, study_file
-    from ..train.study.cost import cost_line
-    from ..train.study.spec import is_planned, load_study
-
-    path = study_file(name)
-    if not is_planned(path):
-        return load_ablation(name).model_dump(mode="json")
-    study = load_study(path)
-    facts = study.model_dump(mode="json", include={"question", "steps", "training_seeds"})
-    families = {"families": list(study.families), "arms": list(study.arms)}
-    return {"summary": study.title, **facts, **families, "cost": cost_line(study)}
+    rows = [(name, str(study_facts(name)["summary"])) for name in shipped_studies()]
+    print_rows(("study", "summary"), rows, as_json=as_json)
 
 
-def show(
-    name: Annotated[
-        str, typer.Argument(help="Id of a method, dataset, metric, protocol, published table, spec or study.")
-    ],
-) -> None:
-    """Print everything that is known of one thing."""
-    from dataclasses import asdict
+@listing.command()
+def engines(as_json: JsonOption = False) -> None:
+    """Engines of the metrics of tasks, and whether they are ready."""
+    from .show import engine_names, facts_of_engine
 
-    from ...datasets.card import card_ids, is_card_file, load_card
-    from ...methods.published.values import published_tables
-    from ...methods.registry import REGISTRY, resolve
-    from ..metrics.registry import get_metric
-    from ..metrics.shipped import shipped_metrics
-    from ..metrics.tasks.catalogue import is_task_id
-    from ..metrics.third_party import installed_metrics
-    from ..protocols import get_protocol, installed_protocols, protocol_names
-    from ..spec import load_spec, shipped_specs
-    from ..train.ablation.spec import shipped_studies
-
-    found: list[tuple[str, dict[str, Any]]] = []
-    if name in shipped_specs():
-        found.append(("spec", load_spec(name).model_dump(mode="json")))
-    if name in shipped_studies():
-        found.append(("study", _study(name)))
-    if name in card_ids() or is_card_file(name):
-        found.append(("dataset", load_card(name).model_dump(mode="json")))
-    if name in (*shipped_metrics(), *installed_metrics()) or is_task_id(name):
-        metric = get_metric(name)
-        keys = ("id", "title", "unit", "direction", "range", "version", "needs", "note")
-        facts = {key: getattr(metric.card, key) for key in keys}
-        facts["state"] = metric.missing() or "ready"
-        found.append(("metric", facts))
-    if name in (*protocol_names(), *installed_protocols()) or name.startswith("classic-x"):
-        found.append(("protocol", asdict(get_protocol(name, None if name not in protocol_names() else 4))))
-    if name in published_tables():
-        table = published_tables()[name]
-        facts = {
-            **table.model_dump(exclude={"sets"}),
-            "datasets": list(dict.fromkeys(one.dataset for one in table.sets)),
-            "methods": list(dict.fromkeys(method for one in table.sets for method in one.rows)),
-            "metrics": list(dict.fromkeys(metric for one in table.sets for metric in one.metrics)),
-        }
-        found.append(("published", facts))
-    if name in REGISTRY.names() or not found:
-        entry = REGISTRY.get(name) if name in REGISTRY.names() else resolve(name)
-        state = entry.missing or "ready"
-        found.append(("method", {**asdict(entry.card), "state": state}))
-    for kind, facts in found:
-        print_table(
-            (kind, name), [(key, _words(value)) for key, value in facts.items() if value not in ("", None, (), [])]
-        )
+    rows = [(name, ", ".join(facts["measures"]), _state("" if facts["state"] == "ready" else facts["state"]))
+            for name in engine_names() for facts in [facts_of_engine(name)]]  # fmt: skip
+    print_rows(("engine", "measures", "state"), rows, as_json=as_json)
 
 
-def _words(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+@listing.command()
+def configurations(as_json: JsonOption = False) -> None:
+    """Configurations of ASASR that come with the package, for 'train'."""
+    from ...asasr.config import load_config, preset_names
 
-
-def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows of text under headings."""
-    from rich.table import Table
-
-    from ...reports.terminal import escape
-
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")  # addresses and paths are copied from here
-    for row in rows:
-        table.add_row(*map(escape, row))
-    plain_console().print(table)
+    rows = [(name, load_config(name).model.family) for name in preset_names()]
+    print_rows(("configuration", "family"), rows, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from .terminal import plain_console, say_left_out_of
+from .terminal import JsonOption, plain_console, say_json, say_left_out_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,6 +55,7 @@ def compare(
             help="Images that belong together (crops, frames): expression or CSV file; docs/metrics.md. Repeatable.",
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two methods image by image.
 
@@ -62,7 +63,7 @@ def compare(
     """
     say_left_out_of(store)
     if at_equal is not None:
-        _compare_curves(first, second, store, metric, dataset, at_equal)
+        _compare_curves(first, second, store, metric, dataset, at_equal, as_json=as_json)
         return
     from ...reports.terminal import escape
     from ..analysis.compare import compare_methods
@@ -70,6 +71,9 @@ def compare(
     rows = compare_methods(
         store, first, second, metrics=metric, datasets=dataset, margins=_margins(equivalent), clusters=_rules(cluster)
     )
+    if as_json:
+        say_json({"first": first, "second": second, "comparisons": rows})
+        return
     for place, part in _by_place(rows):
         images, units = part[0].result.n, part[0].units
         size = f"{images} images" if units >= images else f"{images} images in {units} clusters"
@@ -142,12 +146,22 @@ def _print_equivalence(rows: Sequence[Comparison]) -> None:
 
 
 def _compare_curves(
-    first: str, second: str, store: Path, metric: list[str] | None, dataset: list[str] | None, at_equal: str
+    first: str,
+    second: str,
+    store: Path,
+    metric: list[str] | None,
+    dataset: list[str] | None,
+    at_equal: str,
+    *,
+    as_json: bool,
 ) -> None:
     from ...reports.terminal import escape
     from ..analysis.curves import compare_curves
 
     rows = compare_curves(store, first, second, distortion=at_equal, metrics=metric, datasets=dataset)
+    if as_json:
+        say_json({"first": first, "second": second, "at_equal": at_equal, "comparisons": rows})
+        return
     for place, part in _by_place(rows):
         title = f"{first} minus {second} at equal {at_equal}: {place}"
         table = _table(title, ("metric", "point", at_equal, *_RESULT, "better"))
@@ -220,7 +234,7 @@ def stability(
         say_left_out_of(store)
         return
     from ..analysis.seeds import stability as measure
-    from .catalogue import print_table
+    from .terminal import print_table
 
     rows = []
     for row in measure(store, metrics=metric):
@@ -234,7 +248,7 @@ def stability(
 def _print_best_of(store: Path, metric: list[str] | None) -> None:
     from ...reports.grid import between
     from ..analysis.best_of_seeds import best_of_seeds
-    from .catalogue import print_table
+    from .terminal import print_table
 
     rows = []
     for row in best_of_seeds(store, metrics=metric):

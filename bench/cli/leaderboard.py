@@ -1,13 +1,14 @@
-"""``leaderboard`` and ``merge``: every table and page again, from one or several stores."""
+"""``leaderboard``: every table and page again; ``merge`` and ``drop``: one store of several, and less of one."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from .options import complete
 from .options.assignments import separated
 from .options.chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
 from .terminal import say, say_left_out_of
@@ -17,6 +18,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(leaderboard)
     app.command()(merge)
+    app.command()(drop)
 
 
 def leaderboard(
@@ -68,3 +70,40 @@ def merge(
     say(f"{merge_stores(stores, out)} outputs in {out}")
     for store in stores:
         say_left_out_of(store)
+
+
+def _gone(what: str) -> Any:
+    return typer.Option(
+        f"--{what}", help=f"{what.capitalize()} to take out with all that it has. Repeatable.",
+        autocompletion=complete.stored(what),
+    )  # fmt: skip
+
+
+def drop(
+    store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")],
+    method: Annotated[list[str] | None, _gone("method")] = None,
+    metric: Annotated[list[str] | None, _gone("metric")] = None,
+    dataset: Annotated[list[str] | None, _gone("dataset")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take methods, metrics and datasets out of a store, with the images that nothing needs any more.
+
+    Each of them goes as a whole. It asks first. Without any, it removes images that a stopped drop left.
+    """
+    from ..store.drop import Doomed, amount
+    from ..store.drop import drop as drop_from
+    from ..store.store import open_store
+
+    doomed = Doomed(tuple(method or ()), tuple(metric or ()), tuple(dataset or ()))
+    with open_store(store) as opened:  # fails where there is none, and asks while others may write
+        much = amount(opened, doomed)
+    names = ", ".join((*doomed.methods, *doomed.metrics, *doomed.datasets))
+    told = f"{much.outputs} outputs and {much.cells} values" + (f" of {names}" if names else "")
+    if names and not yes:
+        typer.confirm(f"Take {told} out of {store}? They cannot be had back but by running again", abort=True)
+    with open_store(store, write=True) as opened:
+        freed = drop_from(opened, doomed)
+    say(f"{told} are out of {store}; {freed / 2**20:.1f} MiB of images are free" if names else
+        f"{freed / 2**20:.1f} MiB of images that nothing needed are free")  # fmt: skip
+    if names:
+        say(f"reports are as they were: asasr-bench report {store}")

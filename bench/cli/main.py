@@ -21,6 +21,7 @@ from . import (
     catalogue,
     compare,
     data,
+    doctor,
     drift,
     exchange,
     figures,
@@ -31,6 +32,7 @@ from . import (
     restore,
     run,
     severity,
+    show,
     status,
     train,
     user_study,
@@ -46,21 +48,19 @@ app = typer.Typer(
     name="asasr-bench",
     help="Benchmark image super-resolution: exact protocols, pluggable methods, reproducible tables.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # importing rich for the help text alone takes longer than all the rest
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, restore,
-    exchange,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show, doctor,
+    restore, exchange,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(user_study.app, name="user-study")
 app.add_typer(weights.app, name="weights")
-app.command()(weights.doctor)
 
 
 def _print_version(value: bool) -> None:

@@ -11,8 +11,9 @@ import typer
 
 from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
-from .forecast import tell_forecast
+from .options import complete
 from .options.assignments import assignments
+from .running.forecast import tell_forecast
 from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
 
@@ -28,11 +29,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    spec: Annotated[str, typer.Argument(help="A shipped spec (see 'list specs') or a YAML file.")],
+    spec: Annotated[
+        str, typer.Argument(help="A shipped spec (see 'list specs') or a YAML file.", autocompletion=complete.specs)
+    ],
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Card id or path, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, NAME=LQ_DIR, (no HR), module:object. Repeatable."
+            help="Card id or path, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, NAME=LQ_DIR, (no HR), module:object. Repeatable.",
+            autocompletion=complete.datasets,
         ),
     ] = None,
     truth: Annotated[
@@ -41,10 +45,18 @@ def run(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="Method id, weight file, predictions:DIR, module:object, or NAME=any of these. Repeatable."),
+        typer.Option(
+            help="Method id, weight file, predictions:DIR, module:object, or NAME=any of these. Repeatable.",
+            autocompletion=complete.methods,
+        ),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="Metric id or module:object. Repeatable.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Protocol name (see 'list protocols') or module:object.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Metric id or module:object. Repeatable.", autocompletion=complete.metrics)
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Protocol name (see 'list protocols') or module:object.", autocompletion=complete.protocols),
+    ] = None,
     scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
     lq_rule: Annotated[
         str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic, degradation:PRESET or severity:CASE.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...reports.progress import duration
-from .terminal import plain_console, say, say_left_out
+from .terminal import JsonOption, plain_console, say, say_json, say_left_out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 def status(
     store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote, or is writing.")],
     failed: Annotated[bool, typer.Option("--failed", help="List every failed cell with its error.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Tell what is done and what is missing, and how far a run is."""
     from rich.table import Table
@@ -40,6 +41,9 @@ def status(
 
     console = plain_console()
     with open_store(store) as opened:
+        if failed and as_json:
+            say_json(list(opened.failed_cells()))
+            return
         if failed:
             _tell_failures(opened)
             return
@@ -47,6 +51,14 @@ def status(
         left_out = opened.left_out()
         methods = methods_in_order({method for _, _, method in counts}, opened)
     progress = read_progress(store)
+    if as_json:
+        cells = [{"protocol": protocol, "dataset": dataset, "method": method, **by_status}
+                 for (protocol, dataset, method), by_status in counts.items()]  # fmt: skip
+        alive = None if progress is None else progress.alive()
+        ran = [{"id": run.id, "spec": run.spec.name, "started": run.started, "finished": run.finished} for run in runs]
+        say_json({"store": store, "runs": ran, "progress": progress, "alive": alive, "cells": cells,
+                  "problems": problems, "left_out": left_out})  # fmt: skip
+        return
     if progress is not None:
         _tell_progress(console, progress)
     ended = runs[-1].finished if runs else None

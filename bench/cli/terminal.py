@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 
     from ..store.records import LeftOut
     from ..store.selection import Selection
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")]
 
 
 def say(text: object, *, err: bool = False) -> None:
@@ -52,3 +58,52 @@ def plain_console(*, stderr: bool = False) -> Console:
                     yield Segment("\n".join(map(plain, segment.text.split("\n"))), segment.style)
 
     return PlainConsole(stderr=stderr)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings."""
+    from rich.table import Table
+
+    from ...reports.terminal import escape
+
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")  # addresses and paths are copied from here
+    for row in rows:
+        table.add_row(*map(escape, row))
+    plain_console().print(table)
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], *, as_json: bool) -> None:
+    """The same, or as JSON: a list of objects with the columns as keys."""
+    if as_json:
+        say_json(named_rows(columns, rows))
+    else:
+        print_table(columns, rows)
+
+
+def named_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
+    """Rows as mappings; keys are the columns with underscores for blanks."""
+    keys = [column.replace(" ", "_") for column in columns]
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
+def say_json(value: object) -> None:
+    """Print a value as JSON: one document, in ASCII, in which a number that is not finite is null."""
+    typer.echo(json.dumps(_plain_value(value), indent=2, allow_nan=False))
+
+
+def _plain_value(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain_value(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):
+        return _plain_value(value.model_dump(mode="json"))
+    if hasattr(value, "item") and not isinstance(value, Mapping):
+        value = value.item()  # a number of NumPy
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain_value(each) for each in value]
+    return value if isinstance(value, bool | int | str | None) else str(value)

@@ -1,4 +1,4 @@
-"""``weights``: files of published networks; ``doctor``: what this machine can and cannot do."""
+"""``weights``: files of published networks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 
 from ...reports.progress import download_progress
-from .catalogue import print_table
-from .exit_codes import GATE_FAILED, INCOMPLETE
-from .terminal import say
+from .exit_codes import INCOMPLETE
+from .terminal import JsonOption, print_rows, say
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files.")
 
 
 @app.command(name="list")
-def list_weights() -> None:
+def list_weights(as_json: JsonOption = False) -> None:
     """Known files, and whether they are here."""
     from ...methods.weights.files import WeightsError, find, manifest
 
@@ -29,7 +28,7 @@ def list_weights() -> None:
         except WeightsError:
             state = "damaged"
         rows.append((entry.id, entry.file, entry.licence, state))
-    print_table(("weights", "file", "licence", "state"), rows)
+    print_rows(("weights", "file", "licence", "state"), rows, as_json=as_json)
 
 
 @app.command()
@@ -71,90 +70,4 @@ def verify(
             broken = True
             say(f"{entry.id}: missing; {entry.remedy}", err=True)
     if broken:
-        raise typer.Exit(INCOMPLETE)
-
-
-def doctor(
-    golden: Annotated[
-        Path | None,
-        typer.Option(help="Folder with OSEDiff's results_osediff and RealSR's test_HR: score them instead."),
-    ] = None,
-    every: Annotated[
-        int, typer.Option(min=1, max=100, help="With --golden: measure each so-many-th of the 100 images.")
-    ] = 1,
-    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
-) -> None:
-    """Tell what is here, and how to get what is not.
-
-    Versions, devices, extras, weights, datasets.
-
-    With --golden: our value, the authors' and the difference for all eight metrics of OSEDiff's per-image record. The
-    status is 1 where an image is further from the authors' value than rounding explains, 3 where weights are missing.
-    """
-    if golden is not None:
-        _compare_with_record(golden, device, every)
-        return
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
-    import torch
-
-    from ...datasets.card import card_ids, data_root, load_card
-    from ...methods.weights.files import WeightsError, find, manifest, own_folder
-
-    rows = [("python", platform.python_version(), ""), ("torch", torch.__version__, "")]
-    threads = torch.get_num_threads()
-    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    rows.append(("device", ", ".join(devices) or f"CPU, {threads} thread{'s' * (threads > 1)}", ""))
-    extras = {
-        "pyiqa": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
-        "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
-        "onnxruntime": "onnx", "ncnn": "ncnn",
-    }  # fmt: skip
-    for package, extra in extras.items():
-        try:
-            rows.append((package, version(package), ""))
-        except PackageNotFoundError:
-            rows.append((package, "not installed", f"pip install 'asasr-bench[{extra}]'"))
-    for entry in manifest().values():
-        try:
-            path = find(entry)
-            rows.append((entry.file, "here" if path else "not here", "" if path else entry.remedy))
-        except WeightsError as error:
-            rows.append((entry.file, "damaged", str(error)))
-    for id in card_ids():
-        card = load_card(id)
-        if card.builder is None:
-            here = (data_root() / id).is_dir()
-            remedy = f"asasr-bench data fetch {id}" if card.sources else card.get
-            rows.append((id, "here" if here else "not here", "" if here else remedy))
-    print_table(("what", "state", "remedy"), rows)
-    say(f"weights in {own_folder()}, datasets in {data_root()}")
-
-
-def _compare_with_record(folder: Path, device: str, every: int) -> None:
-    from ..metrics.registry import get_metric
-    from ..verify.osediff_record import TOLERANCES, compare_with_record
-
-    rows, missing, others = [], [], []
-    for row in compare_with_record(folder, device=device, every=every):
-        metric = get_metric(row.metric)
-        digits = metric.card.digits + 2
-        if row.ours is None:
-            missing.append(f"{metric.card.title}: {row.unavailable}")
-            numbers = ("unavailable", f"{row.theirs:.{digits}f}", "", "", "", "")
-        else:
-            numbers = (f"{row.ours:.{digits}f}", f"{row.theirs:.{digits}f}", f"{row.ours - row.theirs:+.1e}",
-                       f"{row.median:.1e}", f"{row.largest:.1e}",
-                       "" if row.agrees is None else "yes" if row.agrees else "no")  # fmt: skip
-            if row.agrees is False:
-                others.append(f"{metric.card.title}: an image is {row.largest:.1e} from the authors' value, more than"
-                              f" {TOLERANCES[row.metric]:.0e}")  # fmt: skip
-        rows.append((metric.card.title, *numbers))
-    print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image", "the same"), rows)
-    for line in (*others, *missing):
-        say(line, err=True)
-    if others:
-        raise typer.Exit(GATE_FAILED)
-    if missing:
         raise typer.Exit(INCOMPLETE)

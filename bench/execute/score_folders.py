@@ -1,4 +1,4 @@
-"""Score a folder of finished images against a folder of HR images, without a store."""
+"""Score finished images, a folder or a file, alone or against HR images, without a store."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...datasets.dataset import Sample, folder_dataset
-from ...datasets.errors import BenchError
+from ...datasets.errors import BenchError, DatasetError
 from ...datasets.images import crop_to_multiple, read_image
 from ..metrics.measure import ahead, grouped, images_together, measure_each
 from ..metrics.metric import MetricError
 from ..metrics.metric_input import MetricInput, Pixels
 from ..metrics.registry import get_metric
+from ..plan.part import parts_of
 from ..protocols import Protocol
 from .check_output import has_colours
 from .restore_image import torch_device
@@ -33,43 +34,101 @@ class ScoreError(BenchError, ValueError):
     """Images that cannot be compared or measured; the message names them."""
 
 
+@dataclass(frozen=True)
+class ScoredSet:
+    """The images to score."""
+
+    samples: tuple[Sample, ...]
+    """SR as ``lq``, and HR."""
+    whole: int
+    """Images of the folder, of which these may be a part."""
+
+
+def scored_set(
+    sr: Path, hr: Path | None, scale: int, patterns: Sequence[str] = (), limit: int | None = None
+) -> ScoredSet:
+    """Pair SR with HR: two folders by names, or two files.
+
+    Args:
+        sr: a folder of restored images, or one file.
+        hr: the same of HR images; None: there are none.
+        scale: of a protocol, whose ``x{scale}`` names of SR may end in.
+        patterns: names of images to take, with ``*`` and ``?``; empty: all.
+        limit: the first so many of these, by name.
+
+    Raises:
+        DatasetError: a folder is missing or empty, an image has no partner, or none has such a name.
+    """
+    if sr.is_file():
+        if hr is not None and not hr.is_file():
+            raise DatasetError(f"{hr}: is no file; {sr} is one, and is scored against one HR file")
+        return ScoredSet((Sample(sr.stem, hr, sr),), 1)
+    if hr is not None and hr.is_file():
+        raise DatasetError(f"{hr}: is a file; the images of folder {sr} are scored against a folder of HR images")
+    whole = folder_dataset("score", hr=hr, lq=sr, scale=scale)
+    (part,) = parts_of([whole], patterns, limit)
+    return ScoredSet(part.samples, len(whole.samples))
+
+
 def score_folders(
     sr: Path,
-    hr: Path,
+    hr: Path | None,
     protocol: Protocol,
     metrics: Sequence[str],
     *,
     device: str = "cpu",
     batch: int | None = None,
 ) -> Iterator[ImageScore]:
-    """Score every image of ``sr`` against the one of the same name in ``hr``.
+    """``score_images`` of two folders, or of two files; see ``scored_set``."""
+    chosen = scored_set(sr, hr, protocol.scale or 1)
+    yield from score_images(chosen.samples, protocol, metrics, device=device, batch=batch)
+
+
+def score_images(
+    samples: Sequence[Sample],
+    protocol: Protocol,
+    metrics: Sequence[str],
+    *,
+    device: str = "cpu",
+    batch: int | None = None,
+) -> Iterator[ImageScore]:
+    """Score finished images, each against its HR where it has one.
 
     HR is cut to a multiple of the protocol's scale, as it is before an LQ is made from it.
 
     Args:
+        samples: SR as ``lq``, and HR.
+        protocol: under which they are scored.
+        metrics: ids.
         device: where networks run: ``auto``, ``cpu``, ``cuda:1``.
         batch: images that networks measure together; no value depends on it.
 
     Raises:
-        DatasetError: a folder is missing or empty, or an image has no partner.
-        MetricError: an unknown metric.
+        MetricError: an unknown metric, or one that needs what is not given.
         ImageError: an image cannot be read.
         ScoreError: SR and HR differ in size or colour.
     """
     functions = [get_metric(metric) for metric in metrics]
     if from_lq := [metric.id for metric in functions if metric.card.needs in ("lq", "pair")]:
         raise MetricError(f"{', '.join(from_lq)} compares with LQ images, which are not given here; use 'run'")
+    without_hr = any(sample.hr is None for sample in samples)
+    if without_hr and (needing := [metric.id for metric in functions if metric.card.needs != "nothing"]):
+        raise MetricError(
+            f"{', '.join(needing)} compares with HR, which is not given; add --hr, or score what needs none, such as"
+            " piqe"
+        )
     if gaps := [f"{metric.id}: {metric.missing()}" for metric in functions if metric.missing()]:
         raise MetricError("; ".join(gaps))
     if of_sets := [metric.id for metric in functions if metric.of_set is not None]:
         raise MetricError(f"{', '.join(of_sets)} has no mean over images: a set is scored as a whole; use 'run'")
     scale = protocol.scale or 1
-    samples = folder_dataset("score", hr=hr, lq=sr, scale=scale).samples
 
     def load(sample: Sample) -> MetricInput:
         assert sample.lq is not None
-        assert sample.hr is not None
-        pixels, reference = read_image(sample.lq), crop_to_multiple(read_image(sample.hr), scale)
+        pixels = read_image(sample.lq)
+        if sample.hr is None:
+            return MetricInput(pixels, None, protocol)
+        reference = crop_to_multiple(read_image(sample.hr), scale)
         if pixels.shape[:2] != reference.shape[:2]:
             raise ScoreError(
                 f"{sample.lq} is {_size(pixels)} pixels, but {sample.hr} is {_size(reference)};"

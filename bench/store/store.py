@@ -80,7 +80,7 @@ class Store:
 
     def begin_run(self, started: str, spec: Mapping[str, Any], provenance: Provenance) -> int:
         """Record a run and return its number; ``started`` is ISO 8601 in UTC."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             cursor = database.execute(
                 "INSERT INTO runs (started, spec, provenance) VALUES (?, ?, ?)",
                 (started, json.dumps(spec, sort_keys=True), json.dumps(asdict(provenance), sort_keys=True)),
@@ -90,7 +90,7 @@ class Store:
 
     def finish_run(self, run: int, finished: str) -> None:
         """Mark a run as ended."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
     def add_method(self, name: str, card: Mapping[str, Any], weights: str, identity: str = "") -> None:
@@ -98,7 +98,7 @@ class Store:
 
         ``identity`` is the digest of what determines its pixels beside the image; '' if it is not known.
         """
-        with self._transaction() as database:
+        with self.transaction() as database:
             if card.get("parameters") is None:
                 row = database.execute(
                     "SELECT json_extract(card, '$.parameters') FROM methods WHERE name = ? AND weights = ?",
@@ -112,7 +112,7 @@ class Store:
 
     def add_metrics(self, cards: Iterable[MetricCard]) -> None:
         """Record what the metrics of a run are; values of former versions are out of date from now on."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             for card in cards:
                 insert_metric(database, card)
 
@@ -121,12 +121,12 @@ class Store:
 
         What is known of an image taken in another way (as a Y plane) is kept while HR and the rule of LQ are the same.
         """
-        with self._transaction() as database:
+        with self.transaction() as database:
             insert_set(database, protocol, scale, images, run)
 
     def want(self, restorations: Iterable[tuple[Place, str]]) -> None:
         """Record which restoration keys a run plans; outputs with others are out of date until they are replaced."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.executemany(
                 "UPDATE outputs SET wanted = ? WHERE protocol = ? AND scale = ? AND dataset = ? AND image = ?"
                 " AND method = ? AND seed = ?",
@@ -135,12 +135,12 @@ class Store:
 
     def add_inputs(self, rows: Iterable[tuple[str, str, str | None]]) -> None:
         """Record (input key, LQ digest, reference digest) rows."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.executemany("INSERT OR REPLACE INTO inputs VALUES (?, ?, ?)", rows)
 
     def commit(self, outputs: Iterable[OutputRecord], run: int) -> None:
         """Write finished outputs with their cells in one transaction."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             for output in outputs:
                 insert_output(database, output, run)
 
@@ -366,7 +366,8 @@ class Store:
             raise StoreError(f"{self.root}: cannot read the store ({error})") from error
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The database of a writer: all that is done in the block is kept, or nothing."""
         try:
             with self._connection:
                 yield self._connection

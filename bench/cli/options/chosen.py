@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import complete
 from .assignments import AssignmentError
 
 if TYPE_CHECKING:
@@ -21,11 +22,17 @@ class Order(StrEnum):
     AS_GIVEN = "as-given"
 
 
-MethodOption = Annotated[list[str] | None, typer.Option("--method", help="Method to show. Repeatable; default: all.")]
-MetricOption = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show. Repeatable; default: all.")]
-DatasetOption = Annotated[
-    list[str] | None, typer.Option("--dataset", help="Dataset to show. Repeatable; default: all.")
-]
+def _shown(what: str) -> Any:
+    return typer.Option(
+        f"--{what}",
+        help=f"{what.capitalize()} to show. Repeatable; default: all.",
+        autocompletion=complete.stored(what),
+    )
+
+
+MethodOption = Annotated[list[str] | None, _shown("method")]
+MetricOption = Annotated[list[str] | None, _shown("metric")]
+DatasetOption = Annotated[list[str] | None, _shown("dataset")]
 OrderOption = Annotated[
     Order,
     typer.Option(

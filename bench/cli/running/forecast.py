@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .terminal import plain_console, say
+from ..terminal import plain_console, say
 
 if TYPE_CHECKING:
-    from ..execute.forecast import Forecast
-    from ..plan.missing import Scope
-    from ..spec import Spec
+    from ...execute.forecast import Forecast
+    from ...plan.missing import Scope
+    from ...spec import Spec
 
 
 def tell_forecast(spec: Spec, root: Path, scope: Scope) -> None:
     """Print cells by dataset and method, what is unavailable and why, disk and time."""
     from rich.table import Table
 
-    from ...reports.terminal import escape
-    from ..execute.forecast import forecast
+    from ....reports.terminal import escape
+    from ...execute.forecast import forecast
 
     found = forecast(spec, root, scope=scope)
     table = Table(box=None, pad_edge=False)
@@ -35,7 +35,7 @@ def tell_forecast(spec: Spec, root: Path, scope: Scope) -> None:
 
 
 def _sums(spec: Spec, found: Forecast) -> str:
-    from ...reports.progress import duration
+    from ....reports.progress import duration
 
     cells, restore = (sum(getattr(row, name) for row in found.rows) for name in ("measure", "restore"))
     disk = f"about {found.bytes / 2**20:.0f} MiB of disk" if found.bytes >= 2**20 else "less than 1 MiB of disk"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import typer
 
-from .terminal import say
+from ..terminal import say
 
 
 def planned_study(source: str) -> Path | None:
     """The file of a planned study; None where it is an ablation of another kind, or there is no such file."""
-    from ..train.ablation.spec import study_file
-    from ..train.study.spec import is_planned
+    from ...train.ablation.spec import study_file
+    from ...train.study.spec import is_planned
 
     path = study_file(source)
     return path if path.is_file() and is_planned(path) else None
@@ -24,10 +24,10 @@ def run_planned(
     minutes: float | None, outputs: Sequence[str],
 ) -> None:  # fmt: skip
     """Tell the cost, do what is missing, and tell the tests."""
-    from ..train.study.cost import cost_line
-    from ..train.study.report import summary_lines, write_report
-    from ..train.study.run import Bench, run_study
-    from ..train.study.spec import load_study
+    from ...train.study.cost import cost_line
+    from ...train.study.report import summary_lines, write_report
+    from ...train.study.run import Bench, run_study
+    from ...train.study.spec import load_study
 
     study = load_study(path, quick=quick, data=data)
     ready = {}
