@@ -53,8 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show, doctor,
-    restore, exchange,
+    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show,
+    doctor, restore, exchange,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")
