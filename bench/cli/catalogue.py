@@ -164,7 +164,7 @@ def specs(as_json: JsonOption = False) -> None:
 def studies(as_json: JsonOption = False) -> None:
     """Ablation studies that come with the package."""
     from ..train.ablation.spec import shipped_studies
-    from .show import study_facts
+    from .options.named import study_facts
 
     rows = [(name, str(study_facts(name)["summary"])) for name in shipped_studies()]
     print_rows(("study", "summary"), rows, as_json=as_json)
@@ -173,7 +173,7 @@ def studies(as_json: JsonOption = False) -> None:
 @listing.command()
 def engines(as_json: JsonOption = False) -> None:
     """Engines of the metrics of tasks, and whether they are ready."""
-    from .show import engine_names, facts_of_engine
+    from .options.named import engine_names, facts_of_engine
 
     rows = [(name, ", ".join(facts["measures"]), _state("" if facts["state"] == "ready" else facts["state"]))
             for name in engine_names() for facts in [facts_of_engine(name)]]  # fmt: skip

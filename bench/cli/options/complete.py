@@ -46,7 +46,7 @@ def protocols(incomplete: str) -> list[str]:
 
 def everything(incomplete: str) -> list[str]:
     """All that ``show`` knows."""
-    from ..show import all_names
+    from .named import all_names
 
     return _fitting(incomplete, all_names)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench import create_metric, list_methods, list_metrics
-from asasr_bench.bench.cli.show import all_names
+from asasr_bench.bench.cli.options.named import all_names
 from asasr_bench.datasets.images import write_png
 
 
