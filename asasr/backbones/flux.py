@@ -61,9 +61,10 @@ class FluxBackbone(Backbone):
     ) -> Tensor:
         """See ``Backbone``."""
         height, width = state.shape[-2] // 2, state.shape[-1] // 2
+        text, pooled, copies = self._text(state, prompt)
         velocity = self.tokens_forward(
             _pack(state), None if lq is None else _pack(lq), sigma, image_positions(height, width, state.device),
-            *self._text(state, prompt), guidance,
+            text, pooled, guidance, copies,
         )  # fmt: skip
         return functional.pixel_shuffle(velocity.mT.reshape(len(state), -1, height, width), 2)
 
@@ -73,7 +74,7 @@ class FluxBackbone(Backbone):
 
     def tokens_forward(
         self, image: Tensor, lq: Tensor | None, sigma: Tensor, positions: Tensor, text: Tensor, pooled: Tensor,
-        guidance: float,
+        guidance: float, copies: int = 1,
     ) -> Tensor:  # fmt: skip
         """Forward on tokens.
 
@@ -82,6 +83,8 @@ class FluxBackbone(Backbone):
             sigma: ``[B]``.
             positions: ``[N, 3]``, of image and LQ tokens alike; text tokens are at 0.
             text: ``[B, L, D]``; pooled: ``[B, P]``.
+            copies: how often each text token stands there. Equal tokens at one position stay equal in every layer, so
+                that they are computed once, and attended to as often as they are there.
 
         Returns:
             Velocity of the image tokens, ``[B, N, 4 C]``.
@@ -99,10 +102,10 @@ class FluxBackbone(Backbone):
             places.append(positions)
         rotary = network.pos_embed(torch.cat(places))
         for block in network.transformer_blocks:
-            streams = self._run(block, streams, times, rotary, on_image)
+            streams = self._run(block, streams, times, rotary, on_image, (text.shape[1], copies))
         streams = [torch.cat(streams[:2], 1), *streams[2:]]
         for block in network.single_transformer_blocks:
-            streams = self._run(block, streams, times, rotary, on_image)
+            streams = self._run(block, streams, times, rotary, on_image, (text.shape[1], copies))
         output: Tensor = network.proj_out(network.norm_out(streams[0][:, text.shape[1] :], times[0]))
         return output
 
@@ -121,15 +124,16 @@ class FluxBackbone(Backbone):
             result = embed(sigma * 1000, pooled)
         return result
 
-    def _text(self, state: Tensor, prompt: Prompt | None) -> tuple[Tensor, Tensor]:
-        """What is read; zeros are as many tokens as a prompt of FLUX."""
+    def _text(self, state: Tensor, prompt: Prompt | None) -> tuple[Tensor, Tensor, int]:
+        """What is read: tokens, pooled, and how often each token stands there; zeros are as many tokens as a prompt of
+        FLUX has."""
         batch, config = len(state), self.network.config
         prompt = prompt or self.text
         if prompt is None:
-            tokens = state.new_zeros(batch, 512, config.joint_attention_dim)
-            return tokens, state.new_zeros(batch, config.pooled_projection_dim)
+            tokens = state.new_zeros(batch, 1, config.joint_attention_dim)
+            return tokens, state.new_zeros(batch, config.pooled_projection_dim), 512
         assert prompt.pooled is not None
-        return prompt.tokens.to(state).expand(batch, -1, -1), prompt.pooled.to(state).expand(batch, -1)
+        return prompt.tokens.to(state).expand(batch, -1, -1), prompt.pooled.to(state).expand(batch, -1), 1
 
 
 def image_positions(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
@@ -144,8 +148,9 @@ def _pack(latents: Tensor) -> Tensor:
 
 
 def _double_block(
-    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool
-) -> list[Tensor]:
+    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool,
+    text_copies: tuple[int, int],
+) -> list[Tensor]:  # fmt: skip
     """Streams: text with weights of its own, image, and LQ where it is given."""
     text, *pictures = streams
     adapted = [on_image, True]
@@ -163,7 +168,7 @@ def _double_block(
         queries.append(_heads(attention.norm_q, acting_only_where(attention.to_q, one, adapt), attention))
         keys.append(_heads(attention.norm_k, acting_only_where(attention.to_k, one, adapt), attention))
         values.append(_heads(None, acting_only_where(attention.to_v, one, adapt), attention))
-    mixed_text, *mixed = _attend(queries, keys, values, rotary)
+    mixed_text, *mixed = _attend(queries, keys, values, rotary, text_copies)
 
     gate, shift_mlp, scale_mlp, gate_mlp = (one[:, None] for one in text_gates)
     text = text + gate * attention.to_add_out(mixed_text)
@@ -179,8 +184,9 @@ def _double_block(
 
 
 def _single_block(
-    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool
-) -> list[Tensor]:
+    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool,
+    text_copies: tuple[int, int],
+) -> list[Tensor]:  # fmt: skip
     """Streams: text and image as one, and LQ where it is given."""
     attention = block.attn
     queries, keys, values, hidden, gates = [], [], [], [], []
@@ -193,7 +199,7 @@ def _single_block(
         keys.append(_heads(attention.norm_k, acting_only_where(attention.to_k, normed, adapt), attention))
         values.append(_heads(None, acting_only_where(attention.to_v, normed, adapt), attention))
         gates.append(gate)
-    mixed = _attend(queries, keys, values, rotary)
+    mixed = _attend(queries, keys, values, rotary, text_copies)
     return [
         _finite(stream + gate * acting_only_where(block.proj_out, torch.cat([mix, inner], 2), adapt))
         for stream, mix, inner, gate, adapt in zip(streams, mixed, hidden, gates, adapted, strict=False)
@@ -205,13 +211,22 @@ def _heads(norm: Any, projected: Tensor, attention: Any) -> Tensor:
     return split if norm is None else cast(Tensor, norm(split))
 
 
-def _attend(queries: list[Tensor], keys: list[Tensor], values: list[Tensor], rotary: Any) -> tuple[Tensor, ...]:
-    """Joint attention, unmasked, over all streams; ``[B, N, heads, D]`` each, to ``[B, N, heads * D]`` each."""
+def _attend(
+    queries: list[Tensor], keys: list[Tensor], values: list[Tensor], rotary: Any, text_copies: tuple[int, int]
+) -> tuple[Tensor, ...]:
+    """Joint attention, unmasked, over all streams; ``[B, N, heads, D]`` each, to ``[B, N, heads * D]`` each.
+
+    Args:
+        text_copies: how many text tokens come first, and how often each stands there.
+    """
     lengths = [one.shape[1] for one in queries]
-    query = apply_rotary_emb(torch.cat(queries, 1), rotary, sequence_dim=1).transpose(1, 2)
-    key = apply_rotary_emb(torch.cat(keys, 1), rotary, sequence_dim=1).transpose(1, 2)
-    value = torch.cat(values, 1).transpose(1, 2)
-    mixed = functional.scaled_dot_product_attention(query, key, value)
+    query = apply_rotary_emb(torch.cat(queries, 1), rotary, sequence_dim=1)
+    key = apply_rotary_emb(torch.cat(keys, 1), rotary, sequence_dim=1)
+    value = torch.cat(values, 1)
+    text, copies = text_copies
+    if copies > 1:
+        key, value = (torch.cat([one[:, :text].repeat(1, copies, 1, 1), one[:, text:]], 1) for one in (key, value))
+    mixed = functional.scaled_dot_product_attention(*(one.transpose(1, 2) for one in (query, key, value)))
     return torch.split(mixed.transpose(1, 2).flatten(2), lengths, 1)
 
 

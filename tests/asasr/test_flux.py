@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from asasr_bench.asasr.adapters import AdapterError, Adapters
-from asasr_bench.asasr.backbones.flux import PUBLISHED_TARGETS, FluxBackbone
+from asasr_bench.asasr.backbones.flux import PUBLISHED_TARGETS, FluxBackbone, image_positions
 from diffusers import FluxTransformer2DModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import functional
 
 
 def tiny(seed: int = 0, **changes: Any) -> FluxTransformer2DModel:
@@ -96,6 +97,35 @@ def forward(backbone: FluxBackbone, lq: Tensor | None, seed: int = 1) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     state = torch.randn(2, 4, 6, 4, generator=generator)
     return backbone(state, torch.tensor([0.3, 0.8]), lq)
+
+
+@pytest.mark.parametrize("scope", ["condition", "all"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_text_of_zeros_is_one_token_that_counts_512_times(scope: Any, checkpointing: bool) -> None:
+    """Velocity and every gradient are those of 512 tokens that all go through the network."""
+    network = tiny()
+    backbone, adapters = FluxBackbone(network, scope), Adapters(network, "transformer")
+    random_adapter(adapters, "dpo")
+    adapters.train("dpo")
+    adapters.activate(["dpo"])
+    network.train(checkpointing).gradient_checkpointing = checkpointing
+    state, lq = torch.randn(2, 2, 4, 4, 6, generator=torch.Generator().manual_seed(3))
+    sigma, zeros, pooled = torch.tensor([0.3, 0.8]), torch.zeros(2, 512, 24), torch.zeros(2, 12)
+
+    def gradients(velocity: Tensor) -> list[Tensor]:
+        network.zero_grad()
+        velocity.square().sum().backward()
+        return [torch.zeros(()) if one.grad is None else one.grad.clone() for one in adapters.parameters("dpo")]
+
+    short = backbone(state, sigma, lq)
+    short_gradients = gradients(short)
+    pack = [functional.pixel_unshuffle(one, 2).flatten(2).mT for one in (state, lq)]
+    long = backbone.tokens_forward(*pack, sigma, image_positions(2, 3), zeros, pooled, 0.0)
+    long_gradients = gradients(long)
+    torch.testing.assert_close(functional.pixel_unshuffle(short, 2).flatten(2).mT, long, rtol=1e-4, atol=1e-5)
+    assert any(bool(gradient.any()) for gradient in long_gradients)
+    for one, other in zip(short_gradients, long_gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()) + 1e-7)
 
 
 def test_an_adapter_of_the_condition_acts_on_lq_tokens_alone() -> None:

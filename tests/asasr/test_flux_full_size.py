@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from asasr_bench.asasr.adapters import AdapterError, Adapters
+from asasr_bench.asasr.backbones.backbone import Prompt
 from asasr_bench.asasr.backbones.flux import FluxBackbone
 from asasr_bench.asasr.choices import Role
 from asasr_bench.asasr.config import load_config
@@ -118,9 +119,10 @@ def test_the_published_model_names_both_adapters() -> None:
     assert (model.scope, model.resize, model.text_in("sampling")) == ("condition", "pil-bicubic", "empty")
 
 
-@pytest.mark.parametrize(("side", "batch"), [(512, 1), (1024, 2)])
-def test_every_shape_of_the_forward(backbone: FluxBackbone, side: int, batch: int) -> None:
-    """Of an image of this side: 512 tokens of text, a token of image and of LQ for 16x16 pixels, all in bfloat16."""
+@pytest.mark.parametrize(("side", "batch", "text"), [(512, 1, 512), (1024, 2, 512), (512, 1, 1)])
+def test_every_shape_of_the_forward(backbone: FluxBackbone, side: int, batch: int, text: int) -> None:
+    """Of an image of this side: 512 tokens of text, which are one where all are zeros, a token of image and of LQ for
+    16x16 pixels, all in bfloat16."""
     adapters = adapted(backbone, load_config("flux-dev").model)
     adapters.activate(["sr", "dpo"])
     network, tokens = backbone.network, (side // 16) ** 2
@@ -140,16 +142,17 @@ def test_every_shape_of_the_forward(backbone: FluxBackbone, side: int, batch: in
             module.register_forward_hook(record(name))
     latents = torch.empty(batch, 16, side // 8, side // 8, device="meta", dtype=torch.bfloat16)
     sigma = torch.empty(batch, device="meta", dtype=torch.bfloat16)
+    prompt = Prompt(torch.empty(1, text, 4096, device="meta"), torch.empty(1, 768, device="meta"))
     with torch.no_grad():
-        velocity = backbone(latents, sigma, latents, guidance=3.5)
+        velocity = backbone(latents, sigma, latents, prompt if text > 1 else None, guidance=3.5)
     assert (velocity.shape, velocity.dtype) == (latents.shape, torch.bfloat16)
     assert seen.pop("x_embedder") == [(batch, tokens, WIDTH)]  # LQ; image tokens pass by its base layer
-    assert seen.pop("context_embedder") == [(batch, 512, WIDTH)]
+    assert seen.pop("context_embedder") == [(batch, text, WIDTH)]
     assert seen.pop("time_text_embed") == [(batch, WIDTH)] * 2
     assert seen.pop("norm_out") == [(batch, tokens, WIDTH)]
     assert seen.pop("proj_out") == [(batch, tokens, 64)]
     double = {name: shapes for name, shapes in seen.items() if not name.startswith("single")}
     single = {name: shapes for name, shapes in seen.items() if name.startswith("single")}
     assert (len(double), len(single)) == (19, 38)
-    assert all(shapes == [(batch, 512, WIDTH), *[(batch, tokens, WIDTH)] * 2] for shapes in double.values())
-    assert all(shapes == [(batch, 512 + tokens, WIDTH), (batch, tokens, WIDTH)] for shapes in single.values())
+    assert all(shapes == [(batch, text, WIDTH), *[(batch, tokens, WIDTH)] * 2] for shapes in double.values())
+    assert all(shapes == [(batch, text + tokens, WIDTH), (batch, tokens, WIDTH)] for shapes in single.values())
