@@ -226,7 +226,8 @@ def _attend(
     text, copies = text_copies
     if copies > 1:
         key, value = (torch.cat([one[:, :text].repeat(1, copies, 1, 1), one[:, text:]], 1) for one in (key, value))
-    mixed = functional.scaled_dot_product_attention(*(one.transpose(1, 2) for one in (query, key, value)))
+    query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
+    mixed = functional.scaled_dot_product_attention(query, key, value)
     return torch.split(mixed.transpose(1, 2).flatten(2), lengths, 1)
 
 
