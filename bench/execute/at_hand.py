@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...methods.entry import MethodEntry
 from ...methods.interface import AnyMethod, Interface
@@ -13,6 +13,7 @@ from ..failures import no_exit
 from ..metrics.metric import Metric
 from ..plan.jobs import Job, Task, restoration_of
 from ..protocols import Protocol, get_protocol
+from .cost import Peaks
 from .restore_batches import BatchCheck
 from .restore_image import torch_device
 
@@ -29,6 +30,8 @@ class Loaded:
     """Where it was loaded, as torch calls it."""
     check: BatchCheck
     """What is known of it in batches."""
+    peaks: Peaks = field(default_factory=dict)
+    """Memory that it took so far, by the size of the image."""
 
 
 class AtHand:

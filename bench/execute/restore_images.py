@@ -11,7 +11,7 @@ from ...methods.interface import AnyMethod, FinishedImages, FolderMethod, Method
 from ..failures import Failure, called_exit
 from ..store.images import StoreError
 from .check_output import OutputError, has_colours, read_pixels
-from .cost import Meter
+from .cost import Meter, Peaks
 from .external_programs import restore_folder
 from .restore_batches import ALONE, BatchCheck, Batches, restore_in_batches
 from .restore_image import LqImage, Restored, restore_image
@@ -27,6 +27,7 @@ def restore_images(
     usual: Mapping[str, str | None] = MappingProxyType({}),
     batches: Batches = ALONE,
     check: BatchCheck | None = None,
+    peaks: Peaks | None = None,
 ) -> Iterator[Restored | Failure]:
     """Restore images by a method of any kind; one that fails costs itself alone.
 
@@ -38,6 +39,7 @@ def restore_images(
         usual: environment variables that external programs see instead of ours.
         batches: how many images of one size a ``Method`` restores together.
         check: what is known of the method in batches; None: nothing.
+        peaks: what is known of the method's memory, to which this call adds.
 
     Yields:
         What became of each image, in their order.
@@ -49,18 +51,19 @@ def restore_images(
         yield from restore_folder(method, name, [(image.name, image.load) for image in images], scale, seed, usual)
         return
     if batches.images > 1 and isinstance(method, Method):
-        alone = partial(_outcome, method, scale=scale, seed=seed, device=device)
+        alone = partial(_outcome, method, scale=scale, seed=seed, device=device, peaks=peaks)
         yield from restore_in_batches(method, images, scale, seed, device, batches, check or BatchCheck(), alone)
         return
     for image in images:
-        yield _outcome(method, image, scale, seed, device)
+        yield _outcome(method, image, scale, seed, device, peaks)
 
 
 def _outcome(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str
-) -> Restored | Failure:
+    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str,
+    peaks: Peaks | None = None,
+) -> Restored | Failure:  # fmt: skip
     try:
-        return _restored(method, image, scale, seed, device)
+        return _restored(method, image, scale, seed, device, peaks)
     except StoreError:
         raise
     except SystemExit as error:
@@ -70,14 +73,15 @@ def _outcome(
 
 
 def _restored(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str
-) -> Restored:
+    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str,
+    peaks: Peaks | None,
+) -> Restored:  # fmt: skip
     lq = image.load()
     if isinstance(method, FinishedImages):
         path = method.image_path(image.name, scale)
         return Restored(read_pixels(read_image(path), lq.shape, lambda: has_colours(lq), scale, str(path)), lq)
     place = "cpu" if isinstance(method, PixelMethod) else device
-    with Meter(place) as meter:
+    with Meter(place, peaks, (lq.shape, lq.dtype)) as meter:
         sr = restore_image(method, lq, scale, seed, device, image.digest)
     return Restored(sr, lq, meter.seconds, meter.memory, place, method.card.parameters)
 

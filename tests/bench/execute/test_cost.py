@@ -9,7 +9,7 @@ import pytest
 import torch
 from asasr_bench.bench import open_store
 from asasr_bench.bench.analysis.leaderboard import load_board
-from asasr_bench.bench.execute.cost import Meter
+from asasr_bench.bench.execute.cost import Meter, Peaks
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
@@ -42,6 +42,19 @@ def test_small_blocks_freed_before_are_counted_again() -> None:
     if meter.memory is None:
         pytest.skip("this kernel does not tell the peak of a call")
     assert meter.memory > 28 * MIB
+
+
+def test_what_is_known_of_a_size_holds_for_the_next_image_of_it() -> None:
+    peaks: Peaks = {}
+    for size, blocks in ((1, 32), (1, 0), (2, 0)):
+        with Meter("cpu", peaks, (size,)) as meter:
+            data = np.ones(blocks * MIB // 8)
+            del data
+        if meter.memory is None:
+            pytest.skip("this kernel does not tell the peak of a call")
+        assert (meter.memory > 31 * MIB) == (size == 1)
+        assert meter.seconds > 0
+    assert sorted(peaks) == [(1,), (2,)]
 
 
 def test_costs_are_counted_in_the_loaded_network_and_shown(tmp_path: Path) -> None:
