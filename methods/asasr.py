@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ from ..asasr.model_config import HUB, names_a_folder
 from ..asasr.running import RunningConfig
 from ..datasets.fetch.digests import digest_of
 from ..datasets.strict import read_file, read_mapping, validated
+from .asasr_names import PREFIX, shelves, shipped_names
 from .errors import MethodError, MissingWeightsError, UnknownMethodError
 from .interface import MethodCard
 from .weights.origins import adapter_identity, source_identity
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from ..asasr.models import Model
     from ..asasr.sampling import SamplingSettings
 
-PREFIX = "asasr:"
-SMALL_DIFFUSION = "small-diffusion"
 VERSIONS = {"small": "2"}
 """Of the small models in pixel space; what others give has changed since, with the noise of their VAE's posterior."""
 VERSION = "3"
@@ -64,16 +61,6 @@ class AsasrMethod:
         )
 
 
-def shipped_names() -> tuple[str, ...]:
-    """Ids of the shipped models; those of ASASR have the prefix."""
-    return tuple(
-        prefix + name.removesuffix(".yaml")
-        for prefix, shelf in _shelves()
-        for name in sorted(item.name for item in shelf.iterdir())
-        if name.endswith(".yaml")
-    )
-
-
 def find_model(reference: str) -> Path:
     """The configuration file that ``asasr:NAME`` or ``asasr:FOLDER`` means.
 
@@ -82,7 +69,7 @@ def find_model(reference: str) -> Path:
     """
     name = reference.removeprefix(PREFIX)
     if reference in shipped_names():
-        shelf = dict(_shelves())[PREFIX if reference.startswith(PREFIX) else ""]
+        shelf = dict(shelves())[PREFIX if reference.startswith(PREFIX) else ""]
         return Path(str(shelf.joinpath(f"{name}.yaml")))
     path = Path(name)
     path = path / MODEL_FILE if path.is_dir() else path
@@ -95,7 +82,7 @@ def find_model(reference: str) -> Path:
 
 def shipped_adapter(name: str) -> Path | None:
     """The file of a shipped adapter that is no model of its own, such as ``small-adversary``; None: there is none."""
-    path = Path(str(dict(_shelves())[PREFIX].joinpath(f"{name}.safetensors")))
+    path = Path(str(dict(shelves())[PREFIX].joinpath(f"{name}.safetensors")))
     return path if path.is_file() else None
 
 
@@ -328,9 +315,3 @@ def _parameters(path: Path) -> int | None:
             return int(sum(prod(file.get_slice(name).get_shape()) for name in file.keys()))  # noqa: SIM118
     except (OSError, SafetensorError):
         return None  # loading it will say what is wrong
-
-
-def _shelves() -> tuple[tuple[str, Traversable], ...]:
-    """Folders of shipped models, by what their ids begin with."""
-    asasr = files(f"{__package__.rpartition('.')[0]}.asasr").joinpath("shipped")
-    return (PREFIX, asasr), ("", files(__package__).joinpath("shipped"))

@@ -15,8 +15,8 @@ from pydantic import Field, create_model
 from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from ..datasets.names import name_problem
 from ..datasets.strict import Strict, validated
-from .asasr import PREFIX as ASASR
-from .asasr import SMALL_DIFFUSION, shipped_names
+from .asasr_names import PREFIX as ASASR
+from .asasr_names import SMALL_DIFFUSION, shipped_names
 from .diffusion.pipelines import pipeline_ids
 from .errors import MethodReferenceError
 from .interface import OWN_FAMILIES, Family

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..datasets.fetch.digests import digest_of
-from . import asasr, hr
+from . import hr
+from .asasr_names import PREFIX as ASASR
+from .asasr_names import shipped_names
 from .diffusion.pipeline_method import pipeline_entry
 from .diffusion.pipelines import pipeline_ids
 from .entry import MethodEntry
@@ -53,7 +55,7 @@ def sources() -> tuple[Source, ...]:
         Source(_ceiling),
         Source(_network, lambda: (COMPACT_GAN.id, *network_cards())),
         Source(_pipeline, pipeline_ids),
-        Source(_asasr, asasr.shipped_names),
+        Source(_asasr, shipped_names),
         Source(_recipe, recipe_ids),
         Source(_exported),
         Source(_weight_file),
@@ -99,8 +101,10 @@ def _pipeline(reference: MethodReference) -> MethodEntry | None:
 
 def _asasr(reference: MethodReference) -> MethodEntry | None:
     id, changes, running = reference.id or "", reference.sampling, reference.running
-    if not id.startswith(asasr.PREFIX) and id not in asasr.shipped_names():
+    if not id.startswith(ASASR) and id not in shipped_names():
         return None
+    from . import asasr
+
     card, settings, digest = asasr.describe(id, changes, running)
     return MethodEntry(
         card, Interface.TENSOR, lambda device: asasr.load(id, card, device, changes, running), settings,

@@ -67,7 +67,12 @@ class Clusters:
 
 def clusters_of(store: Store, given: Mapping[str, Any] | None = None) -> Clusters:
     """What is known of the clusters of a store's datasets: given here, else by the latest spec, else by their cards."""
-    rules: dict[str, Any] = {id: card.clusters for id in card_ids() if (card := load_card(id)).clusters is not None}
+    named = {str(dataset) for (dataset,) in store.query("SELECT DISTINCT dataset FROM outputs")}
+    rules: dict[str, Any] = {
+        id: card.clusters
+        for id in sorted(named.intersection(card_ids()))
+        if (card := load_card(id)).clusters is not None
+    }
     for run in store.runs():
         rules |= run.spec.clusters
     return Clusters(rules | dict(given or {}))

@@ -12,7 +12,6 @@ from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from .statistics import SIGNIFICANT
 
@@ -44,6 +43,8 @@ def equivalence(differences: ArrayLike, margin: float) -> Equivalence:
     Raises:
         ValueError: no margin above 0, or values that are not finite.
     """
+    from scipy import special  # a fifth of a second to import, and tables do without
+
     values = np.asarray(differences, dtype=np.float64)
     if not margin > 0 or not np.isfinite(margin):
         raise ValueError(f"a margin of equivalence is a number above 0, not {margin:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import signal
@@ -43,6 +44,9 @@ from .running.stopping import Terminated
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 """Errors of writing to an open file, which name none."""
+
+_COLLECT_AFTER = 100_000
+"""New objects after which Python looks for unreachable ones: at its own 700, imports cause hundreds of searches."""
 
 app = typer.Typer(
     name="asasr-bench",
@@ -124,6 +128,7 @@ def _status() -> int:
         BrokenPipeError: whoever read the output (head, less) has seen enough.
     """
     quiet_libraries()
+    gc.set_threshold(_COLLECT_AFTER)
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app()

@@ -1,41 +1,55 @@
-"""The metrics of images that come with the package."""
+"""The metrics of images that come with the package; the code of each is imported when it is asked for."""
 
 from __future__ import annotations
 
-from . import (
-    deep_features,
-    fidelity,
-    lattice,
-    naturalness,
-    perceptual,
-    piqe,
-    spectral,
-    structural,
-)
-from .faithfulness import artifact_maps, low_resolution, ring_correlation
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from .metric import Metric
-from .set_distances import frechet, kernel_distance
+
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "fidelity": ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"),
+    "structural": ("ms_ssim", "fsim", "gmsd"),
+    "deep_features": ("lpips_alex", "lpips_vgg", "dists"),
+    "naturalness": ("niqe",),
+    "piqe": ("piqe",),
+    "perceptual": (
+        "vif", "vsi", "topiq_fr_kadid", "afine_all_scale", "afine_fr", "afine_nr", "brisque", "piqe_pyiqa",
+        "musiq_koniq", "maniqa_koniq", "maniqa_pipal", "clipiqa", "clipiqa+", "topiq_nr_koniq",
+    ),
+    "set_distances.frechet": ("fid",),
+    "set_distances.kernel_distance": ("kid",),
+    "spectral": ("lsd", "lsd_2d", "lsd_dc", "spectral_slope", "hf_ratio", "hf_bias", "hs_residual"),
+    "lattice": ("grid_artifacts",),
+    "faithfulness.ring_correlation": ("frc", "frc_cutoff", "frc_high", "error_high"),
+    "faithfulness.artifact_maps": ("ldl", "desra"),
+    "faithfulness.low_resolution": ("lr_consistency",),
+}  # fmt: skip
+"""The file of each family and the ids of its ``METRICS``, in the order in which tables and lists show them."""
 
 
-def shipped_metrics() -> dict[str, Metric]:
+class _ShippedMetrics(Mapping[str, Metric]):
+    """Ids without any import; a metric with that of its family alone."""
+
+    def __getitem__(self, id: str) -> Metric:
+        for family, ids in _FAMILIES.items():
+            if id in ids:
+                metrics: tuple[Metric, ...] = import_module(f".{family}", __package__).METRICS
+                return metrics[ids.index(id)]
+        raise KeyError(id)
+
+    def __iter__(self) -> Iterator[str]:
+        for ids in _FAMILIES.values():
+            yield from ids
+
+    def __len__(self) -> int:
+        return sum(map(len, _FAMILIES.values()))
+
+
+def shipped_metrics() -> Mapping[str, Metric]:
     """The package's metrics of images by id, in the order in which tables and lists show them.
 
     Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
     a store ``metrics_of``.
     """
-    rooms = (
-        fidelity,
-        structural,
-        deep_features,
-        naturalness,
-        piqe,
-        perceptual,
-        frechet,
-        kernel_distance,
-        spectral,
-        lattice,
-        ring_correlation,
-        artifact_maps,
-        low_resolution,
-    )
-    return {metric.id: metric for room in rooms for metric in room.METRICS}
+    return _ShippedMetrics()

@@ -7,10 +7,19 @@ import tracemalloc
 import numpy as np
 import pytest
 from asasr_bench.bench.analysis import statistics
-from asasr_bench.bench.analysis.statistics import holm, interval, intervals, least_p, paired, permutation_p, resampled
+from asasr_bench.bench.analysis.statistics import (
+    holm,
+    interval,
+    intervals,
+    least_p,
+    paired,
+    permutation_p,
+    resampled,
+    student_quantile,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 EXACT = {
     "normal": (lambda rng, shape: rng.normal(0, 1, shape), 0.0),
@@ -192,3 +201,9 @@ def test_an_interval_needs_five_finite_images() -> None:
     assert np.isnan(interval([1.0, 2.0, 3.0, 4.0, np.inf])).all()
     assert interval([2.0] * 5) == (2.0, 2.0)
     assert np.isnan(paired([1.0, 2, 3], [3.0, 2, 2]).low)
+
+
+@pytest.mark.parametrize("freedom", [4, 5, 9, 29, 99, 999, 10**4, 10**6])
+@pytest.mark.parametrize("probability", [0.75, 0.95, 0.975, 0.999])
+def test_quantiles_of_student_are_those_of_scipy(freedom: int, probability: float) -> None:
+    assert student_quantile(freedom, probability) == pytest.approx(special.stdtrit(freedom, probability), rel=1e-8)
