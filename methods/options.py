@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import asasr
+from .asasr_names import PREFIX, shipped_names
 from .diffusion.pipelines import PIPELINES, pipeline_ids
 from .errors import MethodReferenceError
 from .reference import MethodReference
@@ -66,4 +67,4 @@ def _takes(reference: MethodReference) -> tuple[str, ...]:
 
 
 def _is_asasr(reference: MethodReference) -> bool:
-    return (reference.id or "").startswith(asasr.PREFIX) or reference.id in asasr.shipped_names()
+    return (reference.id or "").startswith(PREFIX) or reference.id in shipped_names()

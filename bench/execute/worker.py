@@ -20,7 +20,6 @@ from ..store.images import DamagedObjectError, Objects, Pixels, StoreError
 from ..store.records import OutputRecord
 from .at_hand import AtHand, Loaded, require_planned
 from .beside import Beside
-from .freed_memory import reuse_freed_memory
 from .library_noise import quiet_libraries
 from .measure_outputs import Cells, Measurable, failed_cell, measurable, measure, needs_lq
 from .restore_batches import ALONE, Batches
@@ -50,7 +49,6 @@ class InputWorker:
         return InputWorker, (self._objects,)
 
     def __enter__(self) -> InputWorker:
-        reuse_freed_memory()
         self._open.enter_context(fixed_threads(1))
         return self
 
@@ -88,7 +86,6 @@ class Worker:
 
     def __enter__(self) -> Self:
         quiet_libraries()  # a worker elsewhere begins here
-        reuse_freed_memory()
         self._usual = self._open.enter_context(fixed_threads(self._threads))
         self._beside = self._open.enter_context(Beside(self._threads))
         return self
