@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import BenchError
-from .png import encode_png, pixels_alone
+from .png import encode_png
 
 READING = 2
 """Version of what pixels ``read_image`` makes of a file; part of what names an input."""
@@ -130,10 +130,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return _read(path, None)
 
 
-def read_image_and_png(path: Path) -> tuple[NDArray[np.uint8], bytes | None]:
-    """What ``read_image`` gives, and a PNG file of these pixels and of nothing else, where the file is one in essence.
-
-    That can be kept without encoding the pixels again.
+def read_image_and_file(path: Path) -> tuple[NDArray[np.uint8], bytes]:
+    """What ``read_image`` gives, and the bytes of the file that these pixels were read from.
 
     Raises:
         ImageError: see ``read_image``.
@@ -141,8 +139,8 @@ def read_image_and_png(path: Path) -> tuple[NDArray[np.uint8], bytes | None]:
     try:
         content = path.read_bytes()
     except OSError:
-        return read_image(path), None  # which says why
-    return _read(path, content), pixels_alone(content)
+        return read_image(path), b""  # which says why
+    return _read(path, content), content
 
 
 def _read(path: Path, content: bytes | None) -> NDArray[np.uint8]:

@@ -104,4 +104,4 @@ class MetricInput:
 
     def _luma(self, pixels: Pixels, is_y: bool, rows: slice = slice(None)) -> Plane:
         shaved = shave(pixels, self.protocol.shave)[rows]
-        return shaved.astype(np.float64) if is_y else luma(as_rgb(shaved))
+        return shaved.astype(np.float64) if is_y else luma(shaved)

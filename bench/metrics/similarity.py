@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...datasets.images import as_rgb
+
 Plane = NDArray[np.float64]
 Rows = Callable[[slice], tuple[NDArray[Any], NDArray[Any]]]
 """Some rows of two images that are compared."""
@@ -31,7 +33,9 @@ _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def luma(rgb: NDArray[Any]) -> Plane:
-    """Y of BT.601 studio range, ``[H, W, 3]`` in 0..255 to ``[H, W]`` in 16..235, not rounded."""
+    """Y of BT.601 studio range, ``[H, W, 3]`` or grey ``[H, W]`` in 0..255 to ``[H, W]`` in 16..235, not rounded."""
+    if rgb.ndim == 2:
+        rgb = as_rgb(rgb)
     y: Plane = np.empty(rgb.shape[:2])
     for rows in row_strips(*rgb.shape[:2]):
         np.matmul(rgb[rows].astype(np.float64), _BT601_STUDIO, out=y[rows])

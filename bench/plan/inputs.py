@@ -9,9 +9,10 @@ import numpy as np
 
 from ...datasets.errors import BenchError
 from ...datasets.ground_truth.kinds import TruthSource
-from ...datasets.images import crop_to_multiple, file_digest, read_image_and_png
+from ...datasets.images import crop_to_multiple, file_digest, read_image_and_file
 from ...datasets.imresize import imresize
 from ...datasets.lq import make_lq, rule_version
+from ...datasets.png import pixels_alone
 from ..metrics.similarity import luma, round_half_up
 from ..store.images import Objects, Pixels
 from ..store.keys import input_key
@@ -113,7 +114,7 @@ def _load(item: Input) -> _Loaded:
     if item.lq is None:
         assert hr is not None
         return _Loaded(make_lq(hr, item.lq_rule, item.scale), hr, None, hr_png)
-    lq, lq_png = read_image_and_png(item.lq)
+    lq, lq_file = read_image_and_file(item.lq)
     if whole is not None:
         expected = (whole[0] // item.scale, whole[1] // item.scale)
         if lq.shape[:2] != expected:
@@ -122,17 +123,17 @@ def _load(item: Input) -> _Loaded:
                 f" {expected[1]}x{expected[0]}; give the right LQ folder or --scale"
             )
     if item.crop is None:
-        return _Loaded(lq, hr, lq_png, hr_png)
+        return _Loaded(lq, hr, pixels_alone(lq_file), hr_png)
     return _Loaded(_centre(lq, item.crop // item.scale, 1, str(item.lq)), hr)
 
 
 def _whole_pixels(path: Path, scale: int) -> tuple[Pixels, bytes | None]:
     """HR cut to a multiple of the scale, and its file where nothing was cut."""
-    pixels, png = read_image_and_png(path)
+    pixels, file = read_image_and_file(path)
     hr = np.ascontiguousarray(crop_to_multiple(pixels, scale))
     if 0 in hr.shape:
         raise InputError(f"{path}: smaller than one pixel at scale {scale}")
-    return hr, png if hr.shape == pixels.shape else None
+    return hr, pixels_alone(file) if hr.shape == pixels.shape else None
 
 
 def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:

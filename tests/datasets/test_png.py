@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.datasets import png
-from asasr_bench.datasets.images import read_image, read_image_and_png
+from asasr_bench.datasets.images import read_image, read_image_and_file
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -99,9 +99,10 @@ def test_a_file_is_given_beside_the_pixels_that_it_holds(tmp_path: Path) -> None
     pixels = np.random.default_rng(1).integers(0, 256, (6, 4, 3), dtype=np.uint8)
     (tmp_path / "a.png").write_bytes(saved(Image.fromarray(pixels)))
     Image.fromarray(pixels).save(tmp_path / "a.bmp")
-    read, content = read_image_and_png(tmp_path / "a.png")
+    read, file = read_image_and_file(tmp_path / "a.png")
     np.testing.assert_array_equal(read, pixels)
+    content = png.pixels_alone(file)
     assert content is not None
     (tmp_path / "b.png").write_bytes(content)
     np.testing.assert_array_equal(read_image(tmp_path / "b.png"), pixels)
-    assert read_image_and_png(tmp_path / "a.bmp")[1] is None
+    assert png.pixels_alone(read_image_and_file(tmp_path / "a.bmp")[1]) is None
