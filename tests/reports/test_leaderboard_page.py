@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from asasr_bench.bench.publish.leaderboards import write_leaderboards
-from asasr_bench.bench.store.provenance import Provenance
-from asasr_bench.bench.store.records import CellRecord, OutputRecord
-from asasr_bench.bench.store.store import open_store
+from pages import IMAGES, METHODS, write_site
 
 if TYPE_CHECKING:
     from .conftest import OpenTab
 
-METHODS, IMAGES, SIDE = 20, 100, 64
-FAMILIES = ("gan", "diffusion", "flow")
-PROVENANCE = {"packages": {}, "command": "", "git": "", "python": "", "platform": "", "device": "", "cores": 2,
-              "processor": ""}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two protocols of 20 methods; one of them on 100 images."""
-    root = tmp_path_factory.mktemp("site")
-    rng = np.random.default_rng(0)
-    with open_store(root / "store", write=True) as store:
-        run = store.begin_run("2024-01-01T00:00:00+00:00", {"name": "page"}, Provenance(**PROVENANCE))
-        shades = [store.objects.put(np.full((SIDE, SIDE, 3), 5 * k, np.uint8)) for k in range(METHODS + 2)]
-        for method in range(METHODS):
-            store.add_method(f"m{method:02}", {"family": FAMILIES[method % 3]}, "")
-        for protocol, images in (("asasr", IMAGES), ("osediff-512", 3)):
-            for number in range(images):
-                records = []
-                for method in range(METHODS):
-                    key = f"{protocol}-{method}-{number}"
-                    profile = rng.random((2, 33)).astype(np.float32)
-                    cells = (
-                        CellRecord("psnr_y", "done", f"p{key}", 20 + method / 2 + float(rng.normal())),
-                        CellRecord("lsd", "done", f"l{key}", 9 - method / 4 + float(rng.normal()), payload=profile),
-                    )
-                    record = OutputRecord(
-                        protocol, 4, "D", f"i{number:03}", f"m{method:02}", 0, "done", "files", *shades[:2], key,
-                        shades[2 + method], 0.1, 1, cells=cells,
-                    )  # fmt: skip
-                    records.append(record)
-                store.commit(records, run)
-    write_leaderboards([root / "store"], root / "site", title="Pages")
-    return root / "site"
+    return write_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -146,15 +112,3 @@ def test_the_front_of_the_chart_is_who_nobody_beats_in_both(site: Path, open_tab
     for x, y, front in points:
         beaten = any(a >= x and b <= y and (a, b) != (x, y) for a, b, _ in points)  # more dB of PSNR, less of LSD
         assert front == (not beaten)
-
-
-@pytest.mark.benchmark
-def test_20_methods_and_100_images_open_within_two_seconds(site: Path, open_tab: OpenTab) -> None:
-    tab = open_tab()
-    start = time.perf_counter()
-    tab.goto((site / "asasr.html").as_uri())
-    assert tab.locator("#thumbnails img").count() == IMAGES
-    assert tab.locator("#list tbody tr").count() == IMAGES
-    taken = time.perf_counter() - start
-    print(f"\nopened in {taken:.2f} s, {(site / 'asasr.html').stat().st_size / 2**20:.1f} MiB")
-    assert taken < 2

@@ -88,6 +88,11 @@ def canvas(tab: Page, x: int, y: int, width: int, height: int) -> NDArray[np.uin
     return whole[y : y + height, x : x + width]
 
 
+def corner(tab: Page) -> list[int]:
+    """Where the image begins on the canvas."""
+    return list(tab.evaluate("(({ left, top }) => [left, top])(viewOf(panes()[0], picture(), state, ratio()))"))
+
+
 def state(tab: Page) -> dict[str, Any]:
     return dict(tab.evaluate("({...state})"))
 
@@ -122,9 +127,8 @@ def test_the_viewer_draws_the_pixels_of_both_sides(report: Report, open_tab: Ope
     tab = open_tab()
     tab.goto(f"{report.address}#image=D asasr image2&left=nearest&right=HR&zoom=1&divide=50")
     drawn(tab)
-    width, height = tab.evaluate("[viewer.size.width, viewer.size.height]")
-    left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
-    shown, cut = canvas(tab, left, top, SIDE, SIDE), round(width / 2) - left
+    left, top = corner(tab)
+    shown, cut = canvas(tab, left, top, SIDE, SIDE), round(tab.evaluate("viewer.size.width") / 2) - left
     np.testing.assert_array_equal(shown[:, : cut - 1], report.pixels("image2", "nearest")[:, : cut - 1])
     np.testing.assert_array_equal(shown[:, cut + 1 :], report.pixels("image2", "HR")[:, cut + 1 :])
     tab.locator("#left").select_option("lanczos")
@@ -147,8 +151,7 @@ def test_differences_and_error_maps_are_those_of_the_pixels(report: Report, open
         )
         tab.reload()
         drawn(tab)
-        width, height = tab.evaluate("[viewer.size.width, viewer.size.height]")
-        left, top = round((width - SIDE) / 2), round((height - SIDE) / 2)
+        left, top = corner(tab)
         np.testing.assert_array_equal(canvas(tab, left, top, SIDE, SIDE), np.minimum(expected, 255))
     tab.locator("#layer").select_option("error")
     drawn(tab)

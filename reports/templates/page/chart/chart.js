@@ -26,6 +26,13 @@ function usualAxes(axes) {
   return [across, up];
 }
 
+/** In words, to which side of the chart the better methods are. */
+function betterSide(across, up) {
+  const [right, high] = [across, up].map((id) => id in COSTS ? -1 : sense(id));
+  const words = [right > 0 ? "right" : right < 0 ? "left" : "", high > 0 ? "up" : high < 0 ? "down" : ""].filter(Boolean);
+  return words.length ? `Better: ${words.join(" and ")}.` : "";
+}
+
 /** Points of the chart, and whether nobody is better in both (no such line where a metric has no direction). */
 function pointsOf(table, across, up) {
   const points = shownMethods().map((method) => ({ method, x: onAxis(table, across, method.name), y: onAxis(table, up, method.name) }))
@@ -63,11 +70,13 @@ function startChart() {
     bars.checked = state.bars;
     const points = pointsOf(table, across.value, up.value);
     const width = clamp(at("chart").clientWidth, 280, 1500), height = clamp(width * 0.62, 300, 640);
+    const front = points.length > 1 ? points.filter((point) => point.front) : [];
     drawn = { table, points, width, height };
     const { element, left } = chartElement(points, { across: across.value, up: up.value, bars: state.bars, width, height });
     at("chart").replaceChildren(element);
     at("chart-note").textContent = [
-      points.some((point) => point.front) ? "The dashed line joins the methods that none beats in both." : "",
+      betterSide(across.value, up.value),
+      front.length > 1 ? "The dashed line joins the methods that none beats in both." : front.length ? `${front[0].method.name} beats all others in both.` : "",
       left ? `${left} names have no free place: point at their marks.` : "",
       points.length ? "" : "No method that is shown has both values.",
     ].filter(Boolean).join(" ");

@@ -35,7 +35,7 @@ function tellResult({ rows, table, metric, first, second, digits }) {
   const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
   const verb = sense(metric) ? "is better" : "is higher";
   at("pair-result").textContent = !rows.length ? "No image has values of both." : `${cutNote(table)}${first} ${verb} than ${second} on ${won} of ${rows.length} images, ${
-    sense(metric) ? "worse" : "lower"} on ${lost}${even ? `, equal on ${even}` : ""}. Mean difference ${withSign(mean, digits + 1)} ${metrics.get(metric).unit}`.trimEnd() + ". The command compare tests it.";
+    sense(metric) ? "worse" : "lower"} on ${lost}${even ? `, equal on ${even}` : ""}. Mean difference ${withSign(mean, digits + 1)} ${metrics.get(metric).unit}`.trimEnd() + ". The command asasr-bench compare tells whether that may be chance.";
   for (const [kind, number] of [["won", won], ["even", even], ["lost", lost]]) document.querySelector(`#pair-share .${kind}`).style.flexGrow = number;
 }
 
