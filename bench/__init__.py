@@ -13,8 +13,8 @@ if __name__ == "bench":
     raise ImportError("import this package as 'asasr_bench.bench', not as plain 'bench' from the repository root")
 
 if TYPE_CHECKING:
-    from ..methods.registry import load_method
     from .api.evaluate import evaluate
+    from .api.restore import load_method
     from .store.store import open_store
 
 __all__ = ["evaluate", "load_method", "open_store"]
@@ -23,7 +23,7 @@ __all__ = ["evaluate", "load_method", "open_store"]
 def __getattr__(name: str) -> Any:
     """Import the public functions when they are asked for: the command line starts without numpy."""
     if name == "load_method":
-        from ..methods.registry import load_method
+        from .api.restore import load_method
 
         return load_method
     if name == "evaluate":

@@ -5,8 +5,9 @@
 >>> psnr.direction
 'higher'
 
-``evaluate`` runs methods over datasets into a store, ``create_metric`` gives one metric as a function of images,
-``open_store``, ``compare`` and ``figures`` read what a store has. Each is imported when it is asked for first.
+``evaluate`` runs methods over datasets into a store; ``create_metric`` and ``load_method`` give a metric and a method
+as functions of images; ``open_store``, ``compare`` and ``figures`` read what a store has. Each is imported when it is
+asked for first.
 
 This file becomes ``asasr_bench/__init__.py`` (see ``pyproject.toml`` and ``hatch_build.py``), which the folders of the
 repository have no place for.
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from asasr_bench.bench.api.evaluate import evaluate
     from asasr_bench.bench.api.measure import create_metric
     from asasr_bench.bench.api.read import compare, figures
+    from asasr_bench.bench.api.restore import load_method
     from asasr_bench.bench.store.store import open_store
-    from asasr_bench.methods.registry import load_method
 
     __version__: str
 
@@ -46,7 +47,7 @@ _PLACES = {
     "figures": "bench.api.read",
     "list_methods": "bench.api.catalogue",
     "list_metrics": "bench.api.catalogue",
-    "load_method": "methods.registry",
+    "load_method": "bench.api.restore",
     "open_store": "bench.store.store",
 }
 """Module of each function; none is imported before it is asked for."""

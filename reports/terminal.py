@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -11,9 +12,11 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
 
-from .board import Board
 from .escaping import plain
-from .grid import Cell, Grid, grids
+
+if TYPE_CHECKING:
+    from .board import Board
+    from .grid import Cell, Grid
 
 _SPACE = 3
 """Between columns."""
@@ -42,6 +45,8 @@ def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
 
     Columns that do not fit beside others follow in a table of their own.
     """
+    from .grid import grids  # pandas is for those who print a board, and not for every list
+
     for grid in grids(board):
         names = _Column("method", [escape(row.method + row.sign) for row in grid.rows])
         groups = _beside(_columns(grid), width - 2 - names.width)  # a space at either end

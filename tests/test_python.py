@@ -44,7 +44,9 @@ def test_a_name_that_it_does_not_have_is_an_attribute_error() -> None:
         _ = asasr_bench.create_metrics  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("module", ["bench.api.evaluate", "bench.api.measure", "bench.api.catalogue", "bench.package"])
+@pytest.mark.parametrize(
+    "module", ["bench.api.evaluate", "bench.api.measure", "bench.api.catalogue", "bench.api.restore", "bench.package"]
+)
 def test_examples_in_docstrings_give_what_they_say(module: str) -> None:
     loaded = importlib.import_module(f"asasr_bench.{module}")
     result = doctest.testmod(loaded, optionflags=doctest.NORMALIZE_WHITESPACE)

@@ -85,7 +85,9 @@ def compare_methods(
     allowed = {stored_id(id, known_metrics): margin for id, margin in (margins or {}).items()}
     unknown = [id for id in allowed if id not in known_metrics]
     if unknown:
-        raise ComparisonError(f"{root}: has no values of metric '{unknown[0]}' (it has: {', '.join(known_metrics)})")
+        raise ComparisonError(
+            f"{root}: has no values of metric '{unknown[0]}'{did_you_mean(unknown[0], known_metrics)}"
+        )
     if first == second:
         raise ComparisonError(f"'{first}' is compared with itself; name two methods")
     for name in (first, second):
@@ -96,6 +98,9 @@ def compare_methods(
     if absent := [id for id in ids if id not in known_metrics]:
         raise ComparisonError(f"{root}: has no values of metric '{absent[0]}'{did_you_mean(absent[0], known_metrics)}")
     wanted = scores[scores["metric"].isin(ids)]
+    there = sorted(map(str, scores["dataset"].unique()))
+    if strange := [name for name in datasets or () if name not in there]:
+        raise ComparisonError(f"{root}: has no scores of dataset '{strange[0]}'{did_you_mean(strange[0], there)}")
     if datasets:
         wanted = wanted[wanted["dataset"].isin(datasets)]
     found: list[tuple[str, str, Metric, Paired, Floats]] = []

@@ -34,7 +34,7 @@ def figures(
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
     """Draw figures for a paper as PDF, PNG or SVG. The same store gives the same bytes."""
-    from ..publish.figures import write_figure_list, write_figures
+    from ..publish.figures.write import write_figure_list, write_figures
     from ..publish.formats import FormatError
 
     chosen = selection(None, None, None, order, name)

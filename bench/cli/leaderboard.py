@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,11 +100,25 @@ def drop(
         much = amount(opened, doomed)
     names = ", ".join((*doomed.methods, *doomed.metrics, *doomed.datasets))
     told = f"{much.outputs} outputs and {much.cells} values" + (f" of {names}" if names else "")
-    if names and not yes:
-        typer.confirm(f"Take {told} out of {store}? They cannot be had back but by running again", abort=True)
+    if names and not yes and not _agreed(f"Take {told} out of {store}? They cannot be had back but by running again"):
+        say("nothing was taken out")
+        return
     with open_store(store, write=True) as opened:
         freed = drop_from(opened, doomed)
     say(f"{told} are out of {store}; {freed / 2**20:.1f} MiB of images are free" if names else
         f"{freed / 2**20:.1f} MiB of images that nothing needed are free")  # fmt: skip
     if names:
         say(f"reports are as they were: asasr-bench report {store}")
+
+
+def _agreed(question: str) -> bool:
+    """What a person answers.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+    """
+    from ...datasets.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("drop asks before it takes anything out, and nobody is here to answer; add --yes")
+    return typer.confirm(question)

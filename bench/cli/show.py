@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import complete
-from .options.named import Facts, kinds, of_reference
+from .options.named import Facts, found, of_reference
 from .terminal import JsonOption, print_table, say_json
 
 
@@ -29,13 +29,11 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print everything that is known of one thing."""
-    found = {kind.word: kind.facts(name) for kind in kinds() if kind.has(name)}
-    if not found:
-        found = {"method": of_reference(name)}
+    known = found(name) or {"method": of_reference(name)}
     if as_json:
-        say_json(found)
+        say_json(known)
         return
-    for word, facts in found.items():
+    for word, facts in known.items():
         print_table((word, name), list(_rows(facts)))
 
 

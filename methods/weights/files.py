@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ...datasets.fetch.digests import PINS, Pins, digest_of, file_state
 from ...datasets.fetch.download import DigestError, DownloadError, Tell, download
@@ -210,7 +213,17 @@ def tensors_of(path: Path, prefix: str = "") -> str:
 
 @lru_cache(maxsize=64)
 def _tensors_of(path: Path, state: tuple[int, ...], prefix: str) -> str:
-    return tensor_digest({name: value.numpy() for name, value in read_tensors(path).items() if name.startswith(prefix)})
+    return tensor_digest({name: value for name, value in _arrays(path).items() if name.startswith(prefix)})
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The named tensors of a file as arrays; torch, whose import takes seconds, reads what NumPy cannot."""
+    if path.suffix == ".safetensors":
+        from safetensors.numpy import load_file
+
+        with suppress(TypeError, KeyError):  # bfloat16
+            return dict(load_file(path))
+    return {name: value.numpy() for name, value in read_tensors(path).items()}
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

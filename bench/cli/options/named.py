@@ -36,7 +36,6 @@ def kinds() -> tuple[Kind, ...]:
     from ...metrics.tasks.catalogue import is_task_id
     from ...metrics.third_party import installed_metrics
     from ...protocols import installed_protocols, is_shipped, protocol_names
-    from ...publish.figures.options import KINDS
     from ...spec import shipped_specs
     from ...train.ablation.spec import shipped_studies
 
@@ -50,10 +49,28 @@ def kinds() -> tuple[Kind, ...]:
         Kind("published", published_tables, _of_published),
         Kind("degradation", degradations, _of_degradation),
         Kind("configuration", configurations, _of_configuration),
-        Kind("figure", lambda: KINDS, _of_figure),
         Kind("weights", manifest, _of_weights),
         Kind("method", REGISTRY.names, _of_method),
+        Kind("figure", _figures, _of_figure),
     )
+
+
+def _figures() -> Iterable[str]:
+    from ...publish.figures.options import KINDS
+
+    return KINDS
+
+
+def found(name: str) -> dict[str, Facts]:
+    """What is known of a name, by the kind of thing; empty where nothing has it.
+
+    Figures, whose library takes a second to load, are asked where nothing else has the name.
+    """
+    *others, figures = kinds()
+    known = {kind.word: kind.facts(name) for kind in others if kind.has(name)}
+    if not known and figures.has(name):
+        known[figures.word] = figures.facts(name)
+    return known
 
 
 def all_names() -> list[str]:

@@ -18,7 +18,7 @@ from ...execute.prepare_inputs import Progress
 from ...execute.run import Summary, run
 from ...metrics.metric import Metric
 from ...metrics.registry import metrics_of, stored_id
-from ...publish.figures import write_figures
+from ...publish.figures.write import write_figures
 from ...publish.leaderboards import write_reports
 from ...spec import Spec
 from ...store.store import open_store

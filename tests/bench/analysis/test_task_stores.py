@@ -16,7 +16,7 @@ from asasr_bench.bench.drift.check import check_store, default_tolerance
 from asasr_bench.bench.drift.snapshot import WHOLE
 from asasr_bench.bench.execute.run import Summary
 from asasr_bench.bench.metrics.registry import get_metric
-from asasr_bench.bench.publish.figures import write_figures
+from asasr_bench.bench.publish.figures.write import write_figures
 from asasr_bench.bench.spec import Spec
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.bench.train.ablation.spec import AblationSpec, Arm

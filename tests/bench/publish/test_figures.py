@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asasr_bench.bench.publish.artifact_layers import artifact_layers
-from asasr_bench.bench.publish.figures import write_figure_list, write_figures
 from asasr_bench.bench.publish.figures.comparisons import bars, sensitivity
 from asasr_bench.bench.publish.figures.curves import curves, groups
 from asasr_bench.bench.publish.figures.data import FigureData
@@ -15,6 +14,7 @@ from asasr_bench.bench.publish.figures.options import KINDS, FigureOptions, pars
 from asasr_bench.bench.publish.figures.pictures import artifacts, crops
 from asasr_bench.bench.publish.figures.spectra import frc, spectrum
 from asasr_bench.bench.publish.figures.trainings import read_log
+from asasr_bench.bench.publish.figures.write import write_figure_list, write_figures
 from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store

@@ -10,10 +10,9 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from asasr_bench.bench.publish.figures import write_figures
 from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import KINDS, parse_options
-from asasr_bench.bench.publish.figures.write import MAKERS
+from asasr_bench.bench.publish.figures.write import MAKERS, write_figures
 from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.figures.crops import Box, Version, crops_figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -106,8 +105,10 @@ def test_the_command_asks_and_says(copy: Path, session, monkeypatch: pytest.Monk
     told = session("drop", copy, "--method", "net4")
     assert (told.status, told.err) == (3, f"error: {copy}: has no method 'net4'; did you mean 'net-4' or 'net-2'?\n")
     kept = files(copy)
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    assert session("drop", copy, "--method", "net-4").status == 1
+    told = session("drop", copy, "--method", "net-4")
+    assert (told.status, told.err[:52]) == (2, "error: drop asks before it takes anything out, and n")
+    monkeypatch.setattr("asasr_bench.bench.cli.leaderboard._agreed", lambda question: "6 outputs" not in question)
+    assert session("drop", copy, "--method", "net-4").out == "nothing was taken out\n"
     assert files(copy) == kept
     told = session("drop", copy, "--method", "net-4", "--metric", "lsd", "--yes")
     assert "6 outputs and 36 values of net-4, lsd are out of" in told.out

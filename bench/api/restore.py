@@ -1,0 +1,101 @@
+"""One method as a function of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...methods.errors import MethodError
+from ...methods.interface import Interface, Method, MethodCard, PixelMethod, interface_of
+from ...methods.registry import resolve
+from ..execute.restore_image import restore_image, torch_device
+from ..execute.threads import fixed_threads
+from .images import pixels_of
+
+if TYPE_CHECKING:
+    from .images import AnyImages
+
+_OF_RUNS = {Interface.FOLDER: "an external program", Interface.FINISHED: "a folder of finished images"}
+
+
+@dataclass(frozen=True)
+class ImageMethod:
+    """A method, called with images: what ``load_method`` gives. Whatever else it has, ``method`` has."""
+
+    method: Method | PixelMethod
+    card: MethodCard
+    device: str
+    threads: int = 1
+
+    def __repr__(self) -> str:
+        scales = ", ".join(f"x{scale}" for scale in self.card.scales) or "any scale"
+        return f"<method {self.card.id}(lq, scale) of family {self.card.family}, {scales}, on {self.device}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copying and pickling ask for comes before there is a method
+            raise AttributeError(name)
+        return getattr(self.method, name)
+
+    def __call__(
+        self, lq: AnyImages, scale: int | None = None, *, seed: int = 0
+    ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
+        """The restored image ``[scale * h, scale * w, 3]``, uint8; a list for several images.
+
+        Args:
+            lq: paths, PIL images, arrays ``[h, w, 3]`` or ``[N, h, w, 3]``, tensors ``[3, h, w]`` or ``[N, 3, h, w]``,
+                or a list of single ones; uint8 in 0..255 or floating point in 0..1.
+            scale: of SR to LQ; may be left out where the method has one alone.
+            seed: of seeded methods, as in a run.
+
+        Raises:
+            ImageInputError: something that is no such image.
+            MethodError: a scale that the method does not have.
+            OutputError: the method returned another shape, type or range.
+        """
+        wanted = self._scale(scale)
+        images, alone = pixels_of(lq, "LQ")
+        with fixed_threads(self.threads):  # as runs do, to the last digit
+            restored = [restore_image(self.method, image, wanted, seed, self.device) for image in images]
+        return restored[0] if alone else restored
+
+    def _scale(self, scale: int | None) -> int:
+        scales = self.card.scales
+        if scale is None and len(scales) == 1:
+            return scales[0]
+        if scale is None or (scales and scale not in scales):
+            known = ", ".join(map(str, scales)) or "any"
+            raise MethodError(
+                f"method '{self.card.id}': give its scale ({known})" + (f", not {scale}" if scale else "")
+            )
+        return scale
+
+
+def load_method(reference: str | Mapping[str, Any], device: str = "auto", *, threads: int = 1) -> ImageMethod:
+    """A method as a function of images, with the pixels that a run gives.
+
+    >>> import numpy as np
+    >>> from asasr_bench import load_method
+    >>> bicubic = load_method("bicubic")
+    >>> bicubic(np.zeros((8, 6, 3), np.uint8), scale=4).shape
+    (32, 24, 3)
+
+    Args:
+        reference: as on the command line or in a spec: an id, a weight file, ``FILE.py:object``, a mapping.
+        device: of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        threads: with which it computes; last digits depend on it.
+
+    Raises:
+        MethodError: no such method, it lacks weights, or it restores no single images.
+    """
+    entry = resolve(reference)
+    if entry.interface in _OF_RUNS or entry.interface == Interface.HR:
+        what = _OF_RUNS.get(entry.interface, "HR itself")
+        raise MethodError(f"method '{entry.card.id}' is {what}, which restores no image by itself; use evaluate")
+    target = torch_device(device) if entry.interface == Interface.TENSOR else "cpu"
+    method = entry.load(target)
+    assert interface_of(method) in (Interface.TENSOR, Interface.PIXELS)
+    return ImageMethod(cast("Method | PixelMethod", method), entry.card, target, threads)
