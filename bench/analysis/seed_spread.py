@@ -36,7 +36,7 @@ def seed_spreads(
         values = _of_images(part, metric) if metric.of_set is None else _of_sets(part, metric, payloads[metric.id])
         if values.size > 1 and np.isfinite(values).all():
             best = float("nan")
-            if metric.card.direction != "none":
+            if metric.card.direction in ("higher", "lower", "zero"):
                 best = float(values[int(np.argmin(metric.card.losses(values)))])
             rows.append((*place, values.size, float(values.std(ddof=1)), best))
     return pd.DataFrame(rows, columns=SEED_COLUMNS)

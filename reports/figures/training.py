@@ -39,7 +39,8 @@ def training_figure(
             for log in logs:
                 if column not in log.columns:
                     continue
-                steps, values = log.steps, log.columns[column]
+                logged = np.isfinite(log.columns[column])  # values of validations are in few rows
+                steps, values = log.steps[logged], log.columns[column][logged]
                 if smooth > 1:
                     panel.plot(steps, values, alpha=0.25, linewidth=0.7, **styles[log.name].plot_kwargs)
                 panel.plot(

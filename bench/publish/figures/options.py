@@ -164,6 +164,41 @@ class RadarOptions(FigureOptions):
     """Three or more; empty: all that rank methods."""
 
 
+class ViolinsOptions(FigureOptions):
+    """Values of single images as violins, one for each method: what a mean hides."""
+
+    kind: Literal["violins"]
+    metrics: Texts = ()
+    """One panel for each; empty: all of the store."""
+
+
+class CorrelationOptions(FigureOptions):
+    """How much metrics agree: rank correlation of each pair, turned so that better goes with better."""
+
+    kind: Literal["correlation"]
+    metrics: Texts = ()
+    """Two or more; empty: all of the store."""
+    coefficient: Literal["spearman", "kendall"] = "spearman"
+    over: Literal["outputs", "methods"] = "outputs"
+    """Every image of every method as a point, or every method with its means."""
+
+
+class CheckpointsOptions(FigureOptions):
+    """Metrics over the steps of a training: methods called ``NAME-STEP`` are its checkpoints, others lines across."""
+
+    kind: Literal["checkpoints"]
+    y: Texts = ("psnr_y",)
+    """One panel for each metric."""
+
+
+class TilesOptions(FigureOptions):
+    """Metrics over the side of tiles: methods that are one model in specs but for ``tile``; others are lines across."""
+
+    kind: Literal["tiles"]
+    y: Texts = ("psnr_y",)
+    """One panel for each metric."""
+
+
 class TrainingOptions(FigureOptions):
     """What trainings logged, over their steps; needs no store."""
 
@@ -189,6 +224,10 @@ KINDS: dict[str, type[FigureOptions]] = {
     "cost": CostOptions,
     "ranks": RanksOptions,
     "radar": RadarOptions,
+    "violins": ViolinsOptions,
+    "correlation": CorrelationOptions,
+    "checkpoints": CheckpointsOptions,
+    "tiles": TilesOptions,
     "training": TrainingOptions,
 }
 

@@ -20,8 +20,10 @@ from ..formats import FormatError
 from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .data import FigureData
+from .distributions import correlation, violins
 from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, parse_options
 from .pictures import artifacts, crops, spectrum2d
+from .settings import checkpoints, tiles
 from .severities import severity
 from .spectra import frc, spectrum
 from .trainings import training
@@ -41,6 +43,10 @@ MAKERS: dict[str, Maker] = {
     "cost": cost,
     "ranks": ranks,
     "radar": radar,
+    "violins": violins,
+    "correlation": correlation,
+    "checkpoints": checkpoints,
+    "tiles": tiles,
     "training": training,
 }
 """From a store and options to (name, figure) pairs; one for each kind of ``KINDS``."""

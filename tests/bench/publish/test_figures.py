@@ -64,6 +64,11 @@ def test_every_kind_gives_the_same_bytes_again(make_store, log: Path, tmp_path: 
     rules = {"D, clean": "severity:clean:0", "D, blur 2": "severity:blur=2:0"}
     fields = {"datasets": tuple(rules), "lq_rules": rules} if kind == "severity" else {}
     store = make_store(tmp_path / "store", metrics=("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc"), **fields)
+    if kind == "tiles":
+        methods = [{"name": name, "weights": "n.pth", "tile": tile} for name, tile in (("net-2", 64), ("net-4", 128))]
+        with open_store(store, write=True) as opened:
+            started = "2024-05-02T00:00:00+00:00"
+            opened.begin_run(started, {"name": "t", "methods": methods}, opened.runs()[0].provenance)
     needed = {"training": {"logs": {"a": str(log)}}, "sensitivity": {"values": {"net-2": 2, "net-4": 4}}}
     first = write_figures(store, [kind], tmp_path / "a", needed.get(kind))
     second = write_figures(store, [kind], tmp_path / "b", needed.get(kind))
