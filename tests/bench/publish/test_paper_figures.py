@@ -27,7 +27,7 @@ from matplotlib.transforms import Bbox
 
 LONG = ("bicubic", "realesr-animevideov3", "swinir-real-sr-large", "net-2", "net-4", "a_b $x$ & 50%", "DAT-light",
         "OSEDiff", "ours (w/o adversary)")  # fmt: skip
-KINDS_TO_READ = sorted(set(KINDS) - {"training", "sensitivity", "tiles"} - {"ranks", "correlation"})
+KINDS_TO_READ = sorted(set(KINDS) - {"training", "sensitivity", "tiles", "severity"} - {"ranks", "correlation"})
 """All that need nothing but a store, and whose labels are not turned: boxes of turned text are larger than it."""
 METRICS = ("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc")
 
