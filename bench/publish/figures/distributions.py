@@ -82,12 +82,13 @@ def _table(data: FigureData, part: Part, metric: Metric) -> pd.DataFrame:
 
 def _points(data: FigureData, part: Part, metric: Metric, *, over_methods: bool) -> pd.Series:
     """Values of methods, or of every image of every method, turned so that higher is better."""
-    methods = data.board.methods
-    ceilings = set(methods["method"][methods["family"] == "reference"])  # HR itself would agree with everything
-    values = pd.Series(part.compared(metric.id))
-    if not over_methods:
+    if over_methods:
+        values = pd.Series(part.compared(metric.id), dtype=np.float64)
+    else:
+        methods = data.board.methods
+        ceilings = set(methods["method"][methods["family"] == "reference"])  # HR itself would agree with everything
         table = _table(data, part, metric)
-        values = table[[name for name in table if name not in ceilings]].stack()
+        values = pd.concat({name: table[name].dropna() for name in table if name not in ceilings})
     if metric.card.direction not in ("higher", "lower", "zero"):
         return values
-    return pd.Series(-metric.card.losses(values.to_numpy(dtype=np.float64)), index=values.index)
+    return pd.Series(-metric.card.losses(np.asarray(values, dtype=np.float64)), index=values.index)

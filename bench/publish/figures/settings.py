@@ -80,17 +80,14 @@ def _figures(
 
 def _line(part: Part, model: str, members: Mapping[str, float], metrics: Sequence[Metric]) -> SettingLine | None:
     """A model's methods that have all metrics, in the order of their setting."""
-    rows = part.scores.set_index(["method", "metric"])
+    columns = (part.scores[name] for name in ("method", "metric", "value", "ci_low", "ci_high"))
+    found = {(str(row[0]), str(row[1])): Estimate(*map(float, row[2:])) for row in zip(*columns, strict=True)}
     values = [part.values(metric.id) for metric in metrics]
     names = [name for name in sorted(members, key=lambda name: members[name])
              if name in part.methods and all(name in of_metric for of_metric in values)]  # fmt: skip
     if len(names) < 2:
         return None
-    estimates = tuple(
-        tuple(Estimate(*(float(rows.loc[(name, metric.id), key]) for key in ("value", "ci_low", "ci_high")))
-              for name in names)
-        for metric in metrics
-    )  # fmt: skip
+    estimates = tuple(tuple(found[name, metric.id] for name in names) for metric in metrics)
     return SettingLine(model, tuple(members[name] for name in names), estimates)
 
 
