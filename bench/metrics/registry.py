@@ -13,6 +13,7 @@ from ...datasets.names import did_you_mean
 from ...methods.user_code.references import ObjectReference, is_object, parse_object
 from ...methods.user_code.session import PREFIX as SESSION
 from .card import MetricCard
+from .faithfulness import FEATURES, JUDGE
 from .metric import Metric, MetricError, Score, SetMetric
 from .metric_input import MetricInput
 from .shipped import shipped_metrics
@@ -40,6 +41,14 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
         return session_metric(text)
     from .tasks.catalogue import is_task_id, measures, task_metric
 
+    if text.startswith(FEATURES):
+        from .faithfulness.features import model_metric
+
+        return model_metric(text)
+    if text.startswith(JUDGE):
+        from .faithfulness.judge import judge_metric
+
+        return judge_metric(text)
     if text in metrics:
         raise MetricError(f"metric '{text}': 'args' and 'name' go with code of your own")
     if is_task_id(text):
@@ -54,7 +63,7 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     known = [*metrics, *measures(), *installed_metrics()]
     raise MetricError(
         f"unknown metric '{text}'{did_you_mean(text, known, 'asasr-bench list metrics')}; also your own: FILE.py:NAME,"
-        " module:NAME"
+        " module:NAME, judge:FILE.yaml"
     )
 
 
@@ -84,7 +93,7 @@ def stored_id(reference: str | Mapping[str, Any], ids: Collection[str]) -> str:
         return wanted.text
     from .tasks.catalogue import is_task_id
 
-    if is_task_id(wanted.text) or is_object(wanted.text):
+    if is_task_id(wanted.text) or is_object(wanted.text) or wanted.text.startswith(JUDGE):
         with contextlib.suppress(MetricError):
             return get_metric(wanted).id
     return wanted.text

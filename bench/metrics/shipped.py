@@ -23,7 +23,8 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "lattice": ("grid_artifacts",),
     "faithfulness.ring_correlation": ("frc", "frc_cutoff", "frc_high", "error_high"),
     "faithfulness.artifact_maps": ("ldl", "desra"),
-    "faithfulness.low_resolution": ("lr_consistency",),
+    "faithfulness.features": ("dino_distance", "clip_distance"),
+    "faithfulness.low_resolution": ("lr_consistency", "lr_colour"),
 }  # fmt: skip
 """The file of each family and the ids of its ``METRICS``, in the order in which tables and lists show them."""
 

@@ -16,6 +16,7 @@ from ...methods.errors import MissingWeightsError
 from ...methods.user_code.objects import CodeError, Identity, Imported, constructed, identity_of, import_object
 from ...methods.user_code.references import ObjectReference, anchored_object, installed_objects
 from .card import MetricCard
+from .faithfulness import JUDGE
 from .metric import Metric, MetricError, per_image
 from .metric_input import MetricInput
 from .shipped import shipped_metrics
@@ -39,6 +40,8 @@ def anchored(reference: Any, folder: Path) -> Any:
         return reference
     from .tasks.catalogue import TaskId, is_task_id
 
+    if reference.startswith(JUDGE):
+        return f"{JUDGE}{(folder / reference.removeprefix(JUDGE)).resolve()}"
     if not is_task_id(reference):
         return anchored_object(reference, folder)
     try:

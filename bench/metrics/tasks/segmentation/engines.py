@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .....datasets.fetch.digests import digest_of
 from .....methods.weights.files import own_folder
+from .....methods.weights.model_folders import joint_digest, missing_model, model_digest, model_folder
 from ...requirements import library_version, not_installed
 from ..engine import EngineEntry, EngineError, Image
 from ..referees import REFEREES, referee
 
 VERSION = "1"
-_TRANSFORMERS = (".safetensors", ".bin")
 
 
 class TransformersSegmenter:
@@ -100,7 +98,7 @@ def segmenter(kind: str, name: str) -> EngineEntry:
         version = f"{VERSION}, transformers {library_version('transformers')}"
         return EngineEntry(
             f"{kind}/{name}", name.rpartition("/")[2], version, partial(_load_transformers, name),
-            missing=partial(_transformers_missing, name), weights=partial(_transformers_digest, name),
+            missing=partial(missing_model, name), weights=partial(model_digest, name),
         )  # fmt: skip
     if kind == "mmseg" and name:
         version = f"{VERSION}, mmsegmentation {library_version('mmsegmentation')}"
@@ -114,47 +112,10 @@ def segmenter(kind: str, name: str) -> EngineEntry:
     )
 
 
-@lru_cache(maxsize=16)
-def _transformers_folder(name: str) -> Path | None:
-    """Below our weights folder, else in the Hub's cache; nothing is downloaded."""
-    own = own_folder() / name
-    if (own / "config.json").is_file():
-        return own
-    if name.count("/") != 1:
-        return None
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError):
-        return None
-
-
-def _transformers_missing(name: str) -> str:
-    folder = _transformers_folder(name)
-    if folder is None:
-        return f"model {name} is not here; get it with 'hf download {name}', or put its folder at {own_folder() / name}"
-    return "" if _weight_files(folder) else f"{folder}: no weight files (*.safetensors); download the model again"
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in _TRANSFORMERS)
-
-
-def _transformers_digest(name: str) -> str:
-    folder = _transformers_folder(name)
-    return "" if folder is None else _joint([*_weight_files(folder), *sorted(folder.glob("*config.json"))])
-
-
-def _joint(paths: list[Path]) -> str:
-    return hashlib.sha256("".join(map(digest_of, paths)).encode()).hexdigest()[:32]
-
-
 def _load_transformers(name: str, device: str) -> TransformersSegmenter:
-    folder = _transformers_folder(name)
+    folder = model_folder(name)
     if folder is None:
-        raise EngineError(_transformers_missing(name))
+        raise EngineError(missing_model(name))
     return TransformersSegmenter(folder, device)
 
 
@@ -179,7 +140,7 @@ def _mmseg_missing(name: str) -> str:
 
 
 def _mmseg_digest(name: str) -> str:
-    return _joint([path for path in _mmseg_files(name) if path is not None])
+    return joint_digest([path for path in _mmseg_files(name) if path is not None])
 
 
 def _load_mmseg(name: str, device: str) -> MmsegSegmenter:
