@@ -62,13 +62,14 @@ class FeatureNetwork:
         """1 - cosine of features ``[B]``: of whole images where text is embedded with them, else mean over places."""
         first, second = self._features(sr), self._features(hr)
         cosine = (first * second).sum(-1) / (first.norm(dim=-1) * second.norm(dim=-1)).clamp(min=1e-12)
-        return 1 - cosine.mean(-1)
+        distance: torch.Tensor = 1 - cosine.mean(-1)
+        return distance
 
     def _features(self, pixels: torch.Tensor) -> torch.Tensor:
         """``[B, places, C]``, one place for a whole image."""
         if self._whole:
             embedded = self._network.get_image_features(pixel_values=pixels)
-            vector = embedded if hasattr(embedded, "norm") else embedded.pooler_output
+            vector: torch.Tensor = embedded if hasattr(embedded, "norm") else embedded.pooler_output
             return vector[:, None].double()
         states: torch.Tensor = self._network(pixel_values=pixels).last_hidden_state
         if states.ndim != 3:

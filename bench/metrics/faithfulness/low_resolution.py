@@ -47,7 +47,7 @@ def lr_colour(image: MetricInput) -> float:
     down = imresize(as_rgb(image.sr).astype(np.float64), output_shape=(height, width))
     planes = (gaussian_filter(each, (_BLUR, _BLUR, 0), mode="nearest") for each in (down, as_rgb(image.lq) * 1.0))
     sr, lq = (rgb2lab(np.clip(plane / 255, 0, 1)) for plane in planes)
-    return float(deltaE_ciede2000(sr, lq).mean())
+    return float(deltaE_ciede2000(sr, lq).mean())  # type: ignore[no-untyped-call]
 
 
 CARD = MetricCard("lr_consistency", "LR consistency", "dB", 2, "higher", needs="lq", version=VERSION)
