@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,13 +59,15 @@ def tensor_pixels(sr: Tensor, lq: Pixels, scale: int, method: str) -> NDArray[np
     if tuple(sr.shape) != (1, 3, height, width):
         raise OutputError(f"method {method} returned shape {tuple(sr.shape)}, expected {(1, 3, height, width)}")
     pixels = np.empty((height, width, 3), np.uint8)
-    low, high, below = np.inf, -np.inf, 0
+    low, high, below = inf, -inf, 0
     for rows in row_strips(height, width):
         strip = sr[0, :, rows].float()
-        if not bool(torch.isfinite(strip).all()):
+        least, most = (float(value) for value in strip.aminmax())  # both NaN where any value is
+        if not (isfinite(least) and isfinite(most)):
             raise OutputError(f"method {method} returned values that are not finite (NaN or infinity)")
-        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
-        below += int((strip < _BELOW).sum())
+        low, high = min(low, least), max(high, most)
+        if least < _BELOW:
+            below += int((strip < _BELOW).sum())
         pixels[rows] = strip.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     said = f"method {method} returned values of {low:.3g} to {high:.3g}, expected 0..1"
     if high > 1 + _OVERSHOOT:

@@ -12,7 +12,7 @@ from zipfile import is_zipfile
 from ..errors import MethodError
 from ..interface import MethodCard
 from ..weights.claims import bounded_building, require_held, require_uncompressed
-from .tiling import blend_of, restore_tiled
+from .tiling import blend_of, restore_tiled, tiles_together
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,13 @@ class SpandrelNetwork:
                 f"{self.card.id} is a network for scale {self._descriptor.scale}, not {scale}; give --scale"
             )
         return restore_tiled(
-            self._descriptor, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
+            self._descriptor,
+            lq,
+            scale,
+            tile=self._tile,
+            overlap=self._overlap,
+            blend=blend_of(self._overlap),
+            together=tiles_together(lq.device.type, self._tile, self._overlap),
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,14 @@ def blend_of(overlap: int) -> int:
 
 
 def restore_tiled(
-    forward: Callable[[Tensor], Tensor], lq: Tensor, scale: int, *, tile: int, overlap: int, blend: int
+    forward: Callable[[Tensor], Tensor],
+    lq: Tensor,
+    scale: int,
+    *,
+    tile: int,
+    overlap: int,
+    blend: int,
+    together: int = 1,
 ) -> Tensor:
     """Apply ``forward`` to tiles of nearly equal size, row by row, and blend their centres.
 
@@ -38,6 +45,7 @@ def restore_tiled(
         tile: largest side of a tile's centre in LQ pixels; images that fit into a tile with its context are not cut.
         overlap: LQ pixels of context around every centre.
         blend: LQ pixels on each side of a cut over which one tile gives way to the next; at most ``overlap``.
+        together: tiles of one size that go through ``forward`` in one call; it changes the rounding of floats alone.
     """
     import torch
 
@@ -45,12 +53,18 @@ def restore_tiled(
     if max(height, width) <= tile + 2 * overlap:
         return forward(lq)
     result = lq.new_zeros(*lq.shape[:-2], height * scale, width * scale)
-    for rows in _spans(height, tile, overlap, blend, scale):
-        for columns in _spans(width, tile, overlap, blend, scale):
-            sr = forward(lq[..., rows.read, columns.read])
+    down, across = (_spans(length, tile, overlap, blend, scale) for length in (height, width))
+    for group in _groups(list(product(down, across)), together):
+        srs = forward(torch.cat([lq[..., rows.read, columns.read] for rows, columns in group]))
+        for (rows, columns), sr in zip(group, srs.chunk(len(group)), strict=True):
             weights = torch.tensor(rows.weights)[:, None] * torch.tensor(columns.weights)
             result[..., rows.kept, columns.kept] += sr[..., rows.part, columns.part] * weights.to(sr)
     return result
+
+
+def tiles_together(device: str, tile: int, overlap: int) -> int:
+    """How many tiles of an image go through a network at once: on a processor more are not faster."""
+    return 1 if device == "cpu" else max(1, PIXELS_AT_ONCE // (tile + 2 * overlap) ** 2)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,26 @@ class _Span:
     """Where these are in its own output."""
     weights: list[float]
     """Of each kept pixel; those of neighbours add up to one."""
+
+    @property
+    def side(self) -> int:
+        """LQ pixels that the network sees of it."""
+        return self.read.stop - self.read.start
+
+
+_Tile = tuple[_Span, _Span]
+"""Rows and columns."""
+
+
+def _groups(tiles: list[_Tile], together: int) -> Iterator[list[_Tile]]:
+    """Tiles of one size, up to so many together; where each goes alone, in their order."""
+    alike: dict[tuple[int, ...], list[_Tile]] = {}
+    for number, (rows, columns) in enumerate(tiles):
+        key = (number,) if together == 1 else (rows.side, columns.side)
+        alike.setdefault(key, []).append((rows, columns))
+    for places in alike.values():
+        for first in range(0, len(places), together):
+            yield places[first : first + together]
 
 
 def _spans(length: int, tile: int, overlap: int, blend: int, scale: int) -> list[_Span]:

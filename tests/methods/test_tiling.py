@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from asasr_bench.methods.networks.tiling import restore_tiled
+from asasr_bench.methods.networks.tiling import PIXELS_AT_ONCE, restore_tiled, tiles_together
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -16,12 +16,14 @@ def nearest(lq: Tensor) -> Tensor:
 
 @given(
     height=st.integers(1, 40), width=st.integers(1, 40), tile=st.integers(1, 12), overlap=st.integers(0, 6),
-    blend=st.integers(0, 6),
+    blend=st.integers(0, 6), together=st.integers(1, 5),
 )  # fmt: skip
-def test_weights_add_up_to_one_everywhere(height: int, width: int, tile: int, overlap: int, blend: int) -> None:
-    """A method that sees one pixel gives the same image through any tiles."""
-    lq = torch.rand(1, 3, height, width, dtype=torch.float64)
-    tiled = restore_tiled(nearest, lq, 2, tile=tile, overlap=overlap, blend=min(blend, overlap))
+def test_weights_add_up_to_one_everywhere(
+    height: int, width: int, tile: int, overlap: int, blend: int, together: int
+) -> None:
+    """A method that sees one pixel gives the same images through any tiles, whatever goes together."""
+    lq = torch.rand(2, 3, height, width, dtype=torch.float64)
+    tiled = restore_tiled(nearest, lq, 2, tile=tile, overlap=overlap, blend=min(blend, overlap), together=together)
     torch.testing.assert_close(tiled, nearest(lq), atol=1e-6, rtol=0)
 
 
@@ -51,6 +53,28 @@ def test_images_that_fit_with_their_context_are_not_cut() -> None:
     seen.clear()
     restore_tiled(forward, torch.rand(1, 3, 20, 25), 2, tile=16, overlap=4, blend=4)
     assert max(max(shape) for shape in seen) <= 16 + 2 * 4
+
+
+def test_tiles_of_one_size_go_together_and_no_more_than_said() -> None:
+    """Four corners, four tiles of upright and four of lying edges, and four inner ones: in threes, two calls for each."""
+    seen: list[tuple[int, ...]] = []
+
+    def forward(pieces: Tensor) -> Tensor:
+        seen.append(tuple(pieces.shape))
+        return nearest(pieces)
+
+    lq = torch.rand(2, 3, 64, 64)
+    tiled = restore_tiled(forward, lq, 2, tile=16, overlap=4, blend=2, together=3)
+    torch.testing.assert_close(tiled, nearest(lq), atol=1e-6, rtol=0)
+    assert sorted(shape[0] // 2 for shape in seen) == [1, 1, 1, 1, 3, 3, 3, 3]
+    assert sum(shape[0] for shape in seen) == 2 * 16
+
+
+def test_what_goes_together_has_the_pixels_of_the_largest_tile() -> None:
+    assert tiles_together("cpu", 64, 32) == 1
+    assert tiles_together("cuda", 256, 32) == 1
+    assert tiles_together("cuda", 64, 32) == PIXELS_AT_ONCE // 128**2 == 6
+    assert tiles_together("cuda", 512, 32) == 1
 
 
 @pytest.mark.parametrize("blend", [0, 8])
