@@ -56,7 +56,7 @@ def test_images_that_fit_with_their_context_are_not_cut() -> None:
 
 
 def test_tiles_of_one_size_go_together_and_no_more_than_said() -> None:
-    """Four corners, four tiles of upright and four of lying edges, and four inner ones: in threes, two calls for each."""
+    """Corners, upright edges, lying edges and inner tiles, four of each: in threes, two calls for each kind."""
     seen: list[tuple[int, ...]] = []
 
     def forward(pieces: Tensor) -> Tensor:
