@@ -64,7 +64,8 @@ def restore_tiled(
 
 def tiles_together(device: str, tile: int, overlap: int) -> int:
     """How many tiles of an image go through a network at once: on a processor more are not faster."""
-    return 1 if device == "cpu" else max(1, PIXELS_AT_ONCE // (tile + 2 * overlap) ** 2)
+    side = tile + 2 * overlap
+    return 1 if device == "cpu" else max(1, PIXELS_AT_ONCE // (side * side))
 
 
 @dataclass(frozen=True)
