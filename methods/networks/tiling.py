@@ -84,7 +84,7 @@ class _Span:
     @property
     def side(self) -> int:
         """LQ pixels that the network sees of it."""
-        return self.read.stop - self.read.start
+        return int(self.read.stop - self.read.start)
 
 
 _Tile = tuple[_Span, _Span]
