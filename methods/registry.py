@@ -9,6 +9,7 @@ from typing import Any
 from ..datasets.names import did_you_mean
 from .entry import MethodEntry
 from .errors import MissingWeightsError, UnknownMethodError
+from .interface import AnyMethod
 from .reference import MethodReference, parse_reference
 from .sources import Source, sources
 
@@ -65,3 +66,8 @@ def resolve(reference: MethodReference | str | Mapping[str, Any]) -> MethodEntry
         raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
     card = replace(entry.card, id=wanted.name or entry.card.id, family=wanted.family or entry.card.family)
     return replace(entry, card=card, origin=entry.origin or entry.card.id)
+
+
+def load_method(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
+    """Find and load a method."""
+    return resolve(reference).load(device)
