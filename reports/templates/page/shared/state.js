@@ -33,13 +33,15 @@ function hashOf(values) {
     const value = values[name];
     if (Array.isArray(usual)) for (const each of value) given.append(name, each);
     else if (value !== usual) given.set(name, typeof value === "boolean" ? (value ? "yes" : "no")
-      : typeof value === "number" ? String(+value.toFixed(4)) : value);
+      : String(value));
   }
   return given.toString();
 }
 
-/** Take over what changed, and call whoever watches it. */
-function change(part) {
+/** Take over what changed, and call whoever watches it. Numbers are as short as the address tells them. */
+function change(given) {
+  const short = (value) => typeof value === "number" ? +value.toFixed(6) : value;
+  const part = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, short(value)]));
   const names = Object.keys(part).filter((name) => String(state[name]) !== String(part[name]));
   if (!names.length) return;
   Object.assign(state, part);
