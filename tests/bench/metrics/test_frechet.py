@@ -78,7 +78,7 @@ def test_it_is_pyiqas_value_with_an_interval(
         "realsr", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=[f"M=predictions:{tmp_path / 'sr'}"],
         metrics=["fid"],
     )  # fmt: skip
-    row = board.set_index("metric").loc["fid"]
+    row = board.scores.set_index("metric").loc["fid"]
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
     theirs = pyiqa.create_metric("fid", device="cpu")
     expected = theirs(str(tmp_path / "sr"), str(tmp_path / "hr"), num_workers=0, verbose=False)

@@ -29,7 +29,7 @@ def test_reference_columns_of_real_photos_are_empty(name: str, shared: Path, tmp
     table = evaluate(
         "realsr", tmp_path / "s", datasets=[f"{name}={tmp_path / 'lq'},"], methods=methods, metrics=METRICS
     )
-    measured = table.dropna(subset=["value"])
+    measured = table.scores.dropna(subset=["value"])
     assert set(measured["metric"]) == {"spectral_slope"}
     assert (measured["n"] == 3).all()
     assert len(measured) == len(methods)

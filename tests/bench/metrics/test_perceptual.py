@@ -217,7 +217,7 @@ def test_without_the_library_cells_say_how_to_get_it(
         "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
         metrics=["psnr_y", "vsi"],
     )  # fmt: skip
-    assert np.isnan(table.set_index("metric").loc["vsi", "value"])
+    assert np.isnan(table.scores.set_index("metric").loc["vsi", "value"])
     with open_store(tmp_path / "s") as store:
         cell = store.scores().set_index("metric").loc["vsi"]
     assert cell["status"] == "unavailable"
@@ -229,4 +229,4 @@ def test_without_the_library_cells_say_how_to_get_it(
         "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
         metrics=["psnr_y", "vsi"],
     )  # fmt: skip
-    assert 0 < again.set_index("metric").loc["vsi", "value"] < 1
+    assert 0 < again.scores.set_index("metric").loc["vsi", "value"] < 1
