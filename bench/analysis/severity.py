@@ -202,7 +202,10 @@ def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
         drawn = relative_performance(draws[name], draws[acceptance], draws[excellence])
         ranges = (
             np.percentile((draws[name] >= draws[acceptance]).mean(1), _PERCENTILES),
-            np.percentile(np.nanmean(drawn, axis=1), _PERCENTILES),
+            np.percentile(
+                [row[told].mean() for row, told in zip(drawn, ~np.isnan(drawn), strict=True) if told.any()],
+                _PERCENTILES,
+            ),
         )
         found.append(
             Rates(
