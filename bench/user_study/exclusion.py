@@ -29,7 +29,9 @@ def reasons(rater: Rater, rules: ExclusionRules) -> tuple[str, ...]:
     return tuple(told)
 
 
-def kept_raters(raters: Sequence[Rater], rules: ExclusionRules) -> tuple[list[Rater], dict[str, tuple[str, ...]]]:
-    """Those that count, and the reasons of the others by name."""
-    why = {rater.name: reasons(rater, rules) for rater in raters}
-    return [rater for rater in raters if not why[rater.name]], {name: told for name, told in why.items() if told}
+def kept_raters(
+    raters: Sequence[Rater], rules: ExclusionRules
+) -> tuple[list[Rater], list[tuple[Rater, tuple[str, ...]]]]:
+    """Those that count, and the others with their reasons."""
+    judged = [(rater, reasons(rater, rules)) for rater in raters]
+    return [rater for rater, told in judged if not told], [(rater, told) for rater, told in judged if told]

@@ -14,6 +14,7 @@ import pandas as pd
 from ...datasets.images import as_rgb, to_uint8, write_atomically
 from ...reports.user_study.page import PageTrial, StudyPage, image_file, to_study_page
 from ..analysis.leaderboard import methods_of
+from ..publish.gallery import choose_lq
 from ..store.store import Store, open_store
 from .blur import Pixels, blurred, lost
 from .design import StudyDesign
@@ -84,6 +85,13 @@ class _Draft:
             int(share * ((size - side) // unit + 1)) * unit for share, size in ((down, height), (across, width))
         )
         return np.ascontiguousarray(pixels[top : top + side, left : left + side])
+
+    def lq(self, picture: Picture) -> Pixels:
+        """The shown part of LQ, in colour where a method took it so."""
+        digest = picture.lq[0]
+        if len(picture.lq) > 1:
+            digest = choose_lq({one: self.store.objects.get(one) for one in picture.lq})
+        return self.part(picture, digest, self.scale)
 
 
 def make_study(
@@ -189,7 +197,7 @@ def _trial(draft: _Draft, picture: Picture, options: dict[str, str], expected: s
     """A trial with its part of the page."""
     beside = None
     if draft.design.show == "lq":
-        beside = draft.show(picture, "lq", partial(draft.part, picture, picture.lq, draft.scale))
+        beside = draft.show(picture, "lq", partial(draft.lq, picture))
     elif draft.design.show == "hr" and picture.hr is not None:
         beside = draft.show(picture, "hr", partial(draft.part, picture, picture.hr))
     name = draft.rng.bytes(6).hex()

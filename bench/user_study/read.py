@@ -56,16 +56,16 @@ def read_study(
     if unknown := set(datasets or ()) - {trial.dataset for trial in key.trials}:
         raise VotesError(f"{key_file}: has no trials of dataset '{min(unknown)}'")
     raters, problems = read_votes(list(_files(files)), key)
-    kept, why = kept_raters(raters, key.design.rules)
+    kept, others = kept_raters(raters, key.design.rules)
 
     def of(some: Sequence[Rater]) -> list[Vote]:
         return [vote for one in some for vote in one.votes if datasets is None or vote.dataset in datasets]
 
     votes = of(kept)
     if not votes:
-        told = "; ".join([*problems, *(f"{name} is left out: {', '.join(reason)}" for name, reason in why.items())])
+        told = "; ".join([*problems, *(f"{one.name} is left out: {', '.join(reason)}" for one, reason in others)])
         raise VotesError(f"{key_file}: no votes count ({told or 'the files have none'})")
-    board = _board(key, raters, why, votes, of(raters), tuple(problems))
+    board = _board(key, raters, others, votes, of(raters), tuple(problems))
     if store is not None:
         with open_store(store) as opened:
             counted = ballots(votes, key.methods)
@@ -105,8 +105,8 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _board(
-    key: StudyKey, raters: Sequence[Rater], why: dict[str, tuple[str, ...]], votes: list[Vote], everyone: list[Vote],
-    problems: tuple[str, ...],
+    key: StudyKey, raters: Sequence[Rater], left_out: Sequence[tuple[Rater, tuple[str, ...]]], votes: list[Vote],
+    everyone: list[Vote], problems: tuple[str, ...],
 ) -> StudyBoard:  # fmt: skip
     counted = ballots(votes, key.methods)
     size = len(key.methods)
@@ -134,7 +134,8 @@ def _board(
     methods = tuple(
         RatedMethod(
             key.methods[at],
-            share=float(share.value[at]), share_low=float(share.low[at]), share_high=float(share.high[at]),
+            share=float(share.value[at]), share_low=float(np.maximum(0, share.low[at])),
+            share_high=float(np.minimum(1, share.high[at])),
             strength=float(strength.value[at]), low=float(strength.low[at]), high=float(strength.high[at]),
             p_next=float(adjusted[at, order[place + 1]]) if place + 1 < size else float("nan"),
             all_raters=float(with_all[at]),
@@ -146,7 +147,8 @@ def _board(
         title=key.design.title, question=key.design.question, kind=key.design.kind, protocol=key.protocol,
         votes=len(votes), images=counted.images, ties=sum(vote.choice is None for vote in votes), methods=methods,
         wins=counted.wins.sum(0)[np.ix_(order, order)],
-        raters=tuple(_row(one, why.get(one.name, ())) for one in raters), rules=tuple(_rules(key.design.rules)),
+        raters=tuple(_row(one, next((why for other, why in left_out if other is one), ())) for one in raters),
+        rules=tuple(_rules(key.design.rules)),
         alpha=alpha, alpha_low=low, alpha_high=high, metrics=(), problems=problems, notes=tuple(_notes(counted)),
     )  # fmt: skip
 

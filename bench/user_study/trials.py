@@ -19,7 +19,8 @@ class Picture:
 
     dataset: str
     image: str
-    lq: str
+    lq: tuple[str, ...]
+    """The forms in which methods took it: colour, or a Y plane."""
     hr: str | None
     restored: Mapping[str, str]
     """By method."""
@@ -44,7 +45,9 @@ def pictures(outputs: pd.DataFrame, methods: Sequence[str], root: object) -> lis
         if len(restored) == len(methods):
             reference = rows["reference"].iloc[0]
             hr = None if pd.isna(reference) else str(reference)
-            found.append(Picture(str(dataset), str(image), str(rows["lq"].iloc[0]), hr, restored))
+            found.append(
+                Picture(str(dataset), str(image), tuple(str(digest) for digest in rows["lq"].unique()), hr, restored)
+            )
     if not found:
         raise StudyError(f"{root}: has no image that all of {', '.join(methods)} restored; name fewer with --method")
     return found

@@ -123,7 +123,7 @@ def _read(path: Path, key: StudyKey, trials: dict[str, Trial]) -> VoteFile:
 
 
 def _rater(file: VoteFile, trials: dict[str, Trial], codes: Sequence[str]) -> Rater:
-    name = file.code if file.code and codes.count(file.code) == 1 else f"{file.code} {file.rater[:6]}".strip()
+    name = file.code if file.code and codes.count(file.code) == 1 else f"{file.code} {file.rater}".strip()
     votes, failed, catch = [], 0, 0
     for answer in file.answers:
         trial = trials[answer.trial]

@@ -10,7 +10,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ..escaping import markdown, plain, xml
+from ..escaping import markdown, plain, without_folders, xml
 from ..grid import between
 from ..table_template import template_text
 from ..tables import csv_text
@@ -35,7 +35,12 @@ def study_markdown(board: StudyBoard) -> str:
         lines += [f"| {' | '.join(map(markdown, table.columns))} |", f"|{'---|' * len(table.columns)}"]
         lines += [f"| {' | '.join(map(markdown, row))} |" for row in table.rows]
     if board.problems:
-        lines += ["", "## Files that were not used", "", *(f"- {markdown(line)}" for line in board.problems)]
+        lines += [
+            "",
+            "## Files that were not used",
+            "",
+            *(f"- {markdown(without_folders(line))}" for line in board.problems),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -47,7 +52,7 @@ def study_html(board: StudyBoard) -> str:
         facts=facts(board),
         tables=list(_tables(board)),
         plot=Markup(strengths_svg(board)),
-        problems=board.problems,
+        problems=[without_folders(line) for line in board.problems],
         style=Markup(template_text("user_study/report.css")),
     )
     return "\n".join(map(plain, text.split("\n")))

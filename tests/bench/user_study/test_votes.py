@@ -89,7 +89,7 @@ def test_equal_stores_give_equal_pages_and_a_folder_keeps_its_key(root: Path, st
 
 def test_fewer_trials_are_balanced_over_pairs_and_images() -> None:
     design = StudyDesign(name="d", kind="pairs", trials=40)
-    images = [Picture("D", str(number), "lq", None, {}) for number in range(10)]
+    images = [Picture("D", str(number), ("lq",), None, {}) for number in range(10)]
     found = asked(images, "ABCDE", design, np.random.default_rng(0))
     pairs = Counter(tuple(sorted(methods)) for _, methods in found)
     assert set(pairs) == set(combinations("ABCDE", 2))
@@ -180,6 +180,13 @@ def test_votes_give_the_planted_order_and_careless_raters_are_left_out(study: Pa
     assert abs(board.methods[0].all_raters) < abs(board.methods[0].strength)
     shares = [one.share for one in board.methods]
     assert shares == sorted(shares, reverse=True)
+
+
+def test_raters_with_names_that_begin_alike_are_judged_one_by_one(study: Path, tmp_path: Path) -> None:
+    files = answered(study, tmp_path / "votes", raters=6, good0a={"lapse": 1.0, "median": 0.2})
+    board = read_study(study / "key.json", [files]).board
+    assert [one.name for one in board.raters if one.left_out] == ["good0a"]
+    assert board.votes == 6 * 20
 
 
 def test_metrics_are_compared_with_the_votes(study: Path, root: Path, tmp_path: Path) -> None:
