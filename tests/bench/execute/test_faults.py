@@ -143,7 +143,7 @@ def test_a_clock_that_goes_back_changes_nothing(hr: Path, tmp_path: Path, monkey
         measured = {output.place.method: cell.run for output in store.ledger() for cell in output.cells}
     assert [run.started for run in runs] == sorted((run.started for run in runs), reverse=True)
     assert measured == {"bicubic": 1, "lanczos": 2, "nearest": 3}  # each run did only what was missing
-    assert set(table["method"]) == set(METHODS)
+    assert set(table.scores["method"]) == set(METHODS)
     assert_sound(tmp_path / "s")
 
 

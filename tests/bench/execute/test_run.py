@@ -310,7 +310,7 @@ def test_spectra_are_stored_and_methods_compared(hr: Path, tmp_path: Path, comma
     assert "bicubic minus nearest" in table
     assert "+" in table
     message = command("compare", "bicubic", "other", "--store", "s", status=3).stderr
-    assert "no scores of 'other' (methods with scores: bicubic, nearest)" in message
+    assert "no scores of 'other'; known: bicubic, nearest" in message
 
 
 def test_a_set_without_hr_gets_what_needs_none(hr: Path, tmp_path: Path, command) -> None:
