@@ -21,6 +21,8 @@ from .diffusion.pipelines import pipeline_ids
 from .errors import MethodReferenceError
 from .interface import OWN_FAMILIES, Family
 from .networks.exported_entry import SUFFIXES as EXPORTED
+from .networks.ntire_esr import PREFIX as NTIRE
+from .networks.ntire_esr import split as split_ntire
 from .networks.spandrel_network import SUFFIXES
 from .programs.recipes import PREFIX as RECIPE
 from .user_code.session import PREFIX as SESSION
@@ -97,7 +99,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     """Read a reference of the command line or of a spec.
 
     Strings: registry id, weight file, ``predictions:DIR``, ``predictions:DIR/{image}_out.png``,
-    ``recipe:NAME@CLONE``, ``module:object``, ``FILE.py:object``; each may follow ``NAME=``.
+    ``recipe:NAME@CLONE``, ``NTIRE-ESR@CLONE#TEAM``, ``module:object``, ``FILE.py:object``; each may follow ``NAME=``.
 
     Raises:
         MethodReferenceError: an unknown key, or not exactly one kind of method.
@@ -118,7 +120,11 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     for key, fits, wanted in (
         ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
         ("running", ours, f"an id that begins with '{ASASR}' or {SMALL_DIFFUSION}"),
-        ("folder", recipe or parsed.id in pipeline_ids(), f"an id that begins with '{RECIPE}' or names a pipeline"),
+        (
+            "folder",
+            recipe or (parsed.id or "").startswith(NTIRE) or parsed.id in pipeline_ids(),
+            f"an id that begins with '{RECIPE}' or '{NTIRE}', or names a pipeline",
+        ),
         ("python", recipe, f"an id that begins with '{RECIPE}'"),
         ("suffix", parsed.predictions is not None or parsed.command is not None, "'predictions' or 'command'"),
         ("lossy", parsed.predictions is not None or parsed.command is not None, "'predictions' or 'command'"),
@@ -214,6 +220,9 @@ def _from_text(text: str) -> MethodReference:
     if text.startswith(RECIPE):
         id, _, folder = text.partition("@")
         return MethodReference(id=id, folder=folder or None)
+    if text.startswith((f"{NTIRE}@", f"{NTIRE}#")):
+        id, clone = split_ntire(text)
+        return MethodReference(id=id, folder=clone)
     if Path(text).suffix.lower() in SUFFIXES | EXPORTED:
         return MethodReference(weights=text)
     if ":" in text:

@@ -19,6 +19,8 @@ from .interface import AnyMethod, Interface, MethodCard
 from .networks.exported_entry import SUFFIXES as EXPORTED
 from .networks.exported_entry import exported_entry
 from .networks.interpolation import KERNELS, interpolation
+from .networks.ntire_esr import PREFIX as NTIRE
+from .networks.ntire_esr import ntire_entry, ntire_ids
 from .networks.published import COMPACT_GAN, compact_gan_file, network_cards
 from .networks.spandrel_network import OVERLAP, TILE, load_network
 from .networks.tiling import blend_of
@@ -57,6 +59,7 @@ def sources() -> tuple[Source, ...]:
         Source(_pipeline, pipeline_ids),
         Source(_asasr, shipped_names),
         Source(_recipe, recipe_ids),
+        Source(_ntire, ntire_ids),
         Source(_exported),
         Source(_weight_file),
         Source(_command),
@@ -120,6 +123,14 @@ def _recipe(reference: MethodReference) -> MethodEntry | None:
         reference.id, reference.folder, python=reference.python, timeout=reference.timeout, env=reference.env,
         version=reference.version,
     )  # fmt: skip
+
+
+def _ntire(reference: MethodReference) -> MethodEntry | None:
+    if not (reference.id or "").startswith(f"{NTIRE}#"):
+        return None
+    assert reference.id is not None
+    overlap = OVERLAP if reference.overlap is None else reference.overlap
+    return ntire_entry(reference.id, reference.folder, tile=reference.tile, overlap=overlap)
 
 
 def _exported(reference: MethodReference) -> MethodEntry | None:

@@ -15,8 +15,9 @@ from asasr_bench.methods.interface import Interface
 from asasr_bench.methods.programs.recipes import load_recipe, recipe_ids
 from asasr_bench.methods.registry import REGISTRY, resolve
 
-PUBLISHED = {"ASASR", "DP2O-SR", "DiT4SR", "DiffBIR", "DreamClear", "FaithDiff", "InvSR", "OSEDiff", "PASD", "PiSA-SR",
-             "ResShift", "SUPIR", "SeeSR", "StableSR"}  # fmt: skip
+PUBLISHED = {"ASASR", "AdcSR", "CCSR", "DP2O-SR", "DiT4SR", "DiffBIR", "DreamClear", "FaithDiff", "GDPO-SR", "HYPIR",
+             "InvSR", "LucidFlux", "OSEDiff", "PASD", "PiSA-SR", "ResShift", "S3Diff", "SUPIR", "SeeSR", "SinSR",
+             "StableSR", "TSD-SR"}  # fmt: skip
 
 
 def make_clone(folder: Path, id: str, program: str = "") -> Path:
@@ -165,3 +166,27 @@ def test_wrong_references_are_named() -> None:
         resolve("recipe:SeSR")
     with pytest.raises(MethodReferenceError, match="'python' goes with"):
         resolve({"id": "bicubic", "python": "python3"})
+
+
+S3DIFF = """
+import pathlib, sys
+from PIL import Image
+assert sys.argv[1] == "--num_processes=1" and sys.argv[2] == "src/inference_s3diff.py", sys.argv
+given = dict(zip(sys.argv[3::2], sys.argv[4::2]))
+import yaml
+config = yaml.safe_load(pathlib.Path(given["--base_config"]).read_text())
+assert config["sf"] == 4 and config["validation"]["io_backend"]["type"] == "disk"
+for path in pathlib.Path(config["validation"]["lr_path"]).iterdir():
+    image = Image.open(path)
+    image.resize((4 * image.width, 4 * image.height)).save(pathlib.Path(given["--output_dir"], path.name))
+"""
+
+
+def test_s3diff_gets_its_folder_by_a_file_that_the_recipe_writes(tmp_path: Path) -> None:
+    """Its code reads the folder of LQ from YAML alone."""
+    lq, sr = folders(tmp_path)
+    clone = make_clone(tmp_path / "S3Diff", "recipe:S3Diff")
+    (clone / "accelerate" / "commands").mkdir(parents=True)  # what is found first is the clone's own folder
+    (clone / "accelerate" / "commands" / "launch.py").write_text(S3DIFF)
+    method_of(clone, "recipe:S3Diff").restore_folder(lq, sr, 4, 5)
+    assert sorted(path.name for path in sr.iterdir()) == ["a.png", "b.c.png"]
