@@ -40,6 +40,7 @@ from . import (
     weights,
 )
 from .exit_codes import INTERNAL, INTERRUPTED, TERMINATED, UNREAD
+from .running import cost
 from .running.stopping import Terminated
 
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -58,7 +59,7 @@ app = typer.Typer(
 )
 for module in (
     run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show,
-    doctor, restore, exchange,
+    doctor, restore, cost, exchange,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(data.app, name="data")

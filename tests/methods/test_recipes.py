@@ -187,6 +187,8 @@ def test_s3diff_gets_its_folder_by_a_file_that_the_recipe_writes(tmp_path: Path)
     lq, sr = folders(tmp_path)
     clone = make_clone(tmp_path / "S3Diff", "recipe:S3Diff")
     (clone / "accelerate" / "commands").mkdir(parents=True)  # what is found first is the clone's own folder
+    for folder in (clone / "accelerate", clone / "accelerate" / "commands"):
+        (folder / "__init__.py").touch()
     (clone / "accelerate" / "commands" / "launch.py").write_text(S3DIFF)
     method_of(clone, "recipe:S3Diff").restore_folder(lq, sr, 4, 5)
     assert sorted(path.name for path in sr.iterdir()) == ["a.png", "b.c.png"]
