@@ -29,7 +29,7 @@ def cost(
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
     """Measure what methods cost for one image: parameters, MACs, activations, seconds, memory."""
-    from ..catalogue import print_table
+    from ..terminal import print_table
 
     costs = _costs(methods, size, scale, runs, warm_up, device)
     reference = _reference(costs, against)
