@@ -135,7 +135,7 @@ def _operations(restore: Callable[[Tensor], object], image: Tensor) -> tuple[int
     }  # fmt: skip
     totals = {"activations": 0, "convolutions": 0}
 
-    class Convolutions(TorchDispatchMode):
+    class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
             if func.overloadpacket in convolution:
@@ -144,6 +144,6 @@ def _operations(restore: Callable[[Tensor], object], image: Tensor) -> tuple[int
             return result
 
     counter = FlopCounterMode(display=False)
-    with counter, Convolutions():
+    with counter, Convolutions():  # type: ignore[no-untyped-call]  # torch has no types there
         restore(image)
     return counter.get_total_flops() // 2, totals["activations"], totals["convolutions"]
