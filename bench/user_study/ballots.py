@@ -16,7 +16,8 @@ Statistic = Callable[[Floats], Floats]
 """From sums over votes ``[..., K]`` to values ``[..., *shape]``."""
 
 RESAMPLES = 1_000
-_LEAST = 0.7
+_LEAST = 0.5
+"""Of the variance of votes that is the least variance: the difference of three noisy variances may fall below 0."""
 FEWEST = 5
 """Raters and images below which no interval is given."""
 

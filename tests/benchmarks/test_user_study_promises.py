@@ -33,8 +33,8 @@ def fitted(sums: Floats) -> Floats:
 @pytest.mark.parametrize(
     ("raters", "images", "votes", "tastes", "favours", "shown"),
     [
-        (10, 12, 24, 0.0, 0.0, 2), (20, 30, 40, 0.0, 0.0, 2), (20, 30, 40, 0.7, 0.0, 2), (20, 30, 40, 0.0, 0.7, 2),
-        (20, 30, 40, 0.7, 0.7, 2), (10, 20, 40, 0.7, 0.7, 2), (50, 64, 64, 0.5, 0.5, 6),
+        (10, 12, 12, 0.0, 0.0, 2), (20, 30, 40, 0.0, 0.0, 2), (20, 30, 40, 0.7, 0.0, 2), (20, 30, 40, 0.0, 0.7, 2),
+        (20, 30, 40, 0.7, 0.7, 2), (10, 20, 20, 0.7, 0.7, 2), (50, 64, 64, 0.5, 0.5, 6),
     ],
 )  # fmt: skip
 def test_coverage(raters: int, images: int, votes: int, tastes: float, favours: float, shown: int) -> None:
