@@ -43,6 +43,7 @@ class AtHand:
     def __init__(self, device: str) -> None:
         self._device = device
         self._loaded: Loaded | None = None
+        self._finished: dict[str, Loaded] = {}
         self._metrics: dict[str, Metric] = {}
         self._protocols: dict[tuple[str, int], Protocol] = {}
 
@@ -50,17 +51,21 @@ class AtHand:
         """The method of a job, found and loaded with its first job. One at a time: two networks may not fit in memory.
 
         Args:
-            job: jobs come method by method.
+            job: jobs come method by method, those of finished images in any order.
             task: one that it is to restore.
 
         Raises:
             MethodError: it cannot be found or loaded.
             ValueError: it is another than the run was planned with, or the device is not there.
         """
+        if job.name in self._finished:
+            return self._finished[job.name]
         if self._loaded is None or self._loaded.reference != job.method:
             self._loaded = None  # its memory is free before another is loaded
             with no_exit():
                 self._loaded = self._load(job, task)
+        if self._loaded.entry.interface == Interface.FINISHED:  # a folder, which takes no memory
+            self._finished[job.name] = self._loaded
         return self._loaded
 
     def _load(self, job: Job, task: Task) -> Loaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ...methods.errors import MissingWeightsError
 from ...methods.interface import Interface, MethodCard
 from ...methods.reference import MethodReference, beside, parse_reference
 from ...methods.registry import resolve
+from ..metrics.measure import images_together
 from ..metrics.metric import Metric
 from ..metrics.registry import get_metric
 from ..protocols import Protocol as Conventions
@@ -39,6 +41,11 @@ class PlannedMethod:
     entry: MethodEntry | None
     unavailable: str = ""
     """Why there is no entry, and what to do."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Its images are there: it restores nothing."""
+        return self.entry is not None and self.entry.interface == Interface.FINISHED
 
     def seeds(self, spec: Spec) -> tuple[int, ...]:
         """Seeds to run: the spec's for seeded methods, 0 alone for deterministic ones."""
@@ -64,13 +71,27 @@ class Experiment:
                 yield from ((dataset, view) for view in sorted(views, key=lambda view: view.on_luma))
 
     def outputs(self) -> Iterator[tuple[PlannedMethod, int, Dataset, Input]]:
-        """Every (method, seed, dataset, input), method by method, so that a worker loads each model once."""
-        for method in self.methods:
-            for seed in method.seeds(self.spec):
+        """Every (method, seed, dataset, input), method by method, so that a worker loads each model once.
+
+        Finished images of several methods, which need no model, come image by image: what a metric keeps of an HR image
+        serves all of them.
+        """
+        for methods in self._together():
+            for seed in dict.fromkeys(seed for method in methods for seed in method.seeds(self.spec)):
                 for dataset in self.datasets:
                     for sample in dataset.samples:
-                        view = self._input(sample, dataset, on_luma=self._on_luma(method))
-                        yield method, seed, dataset, view
+                        for method in methods:
+                            if seed in method.seeds(self.spec):
+                                view = self._input(sample, dataset, on_luma=self._on_luma(method))
+                                yield method, seed, dataset, view
+
+    def _together(self) -> Iterator[tuple[PlannedMethod, ...]]:
+        """Methods whose outputs come image by image; where images go together through networks, each comes alone."""
+        several = sum(method.is_finished for method in self.methods) > 1
+        one_by_one = several and images_together(self.spec.batch, self.spec.device) == 1
+        for finished, group in groupby(self.methods, lambda method: one_by_one and method.is_finished):
+            methods = tuple(group)
+            yield from (methods,) if finished else ((method,) for method in methods)
 
     def _input(self, sample: Sample, dataset: Dataset, *, on_luma: bool) -> Input:
         return input_of(sample, dataset.lq_rule, self.spec.scale, on_luma=on_luma, crop=self.spec.crop)

@@ -226,3 +226,37 @@ def test_what_identifies_a_backbone_is_its_convolutions_not_its_file(
     features["features.0.bias"][0] += 1
     save_file(features, folder / weight_file("alexnet").converted)
     assert "does not hold the tensors of alexnet" in metric.missing()
+
+
+@pytest.mark.parametrize(("kind", "backbone"), [("lpips", "alexnet"), ("dists", "vgg16")])
+def test_maps_of_hr_are_kept_and_change_no_value(
+    kind: str, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = {"lpips": "lpips-alex", "dists": "dists"}[kind]
+    random_weights.place((backbone, head), tmp_path, monkeypatch)
+    paths = [tmp_path / weight_file(id).file for id in (backbone, head)]
+    network = deep_features.FeatureDistance(kind, backbone, *paths).to("cpu")  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(0)
+    hr, first, second = (torch.rand((1, 3, 96, 80), generator=generator) for _ in range(3))
+    calls: list[int] = []
+    maps = network._maps
+    monkeypatch.setattr(network, "_maps", lambda image: calls.append(1) or maps(image))
+    values = [float(network(sr, hr)) for sr in (first, second, first)]
+    assert len(calls) == 3 + 1
+    assert values[0] == values[2]
+    assert float(network(first, hr + 0.01)) != values[0]  # another HR is not taken for this one
+    monkeypatch.setattr(deep_features, "_KEPT", 0)
+    network._kept.clear()
+    assert [float(network(sr, hr)) for sr in (first, second)] == values[:2]
+    assert network._kept == {}
+
+
+def test_moments_are_those_of_float64() -> None:
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.rand((2, 5, 37, 23), generator=generator) for _ in range(2))
+    sums = torch.stack([deep_features._moments(a[:, :, rows], b[:, :, rows]) for rows in deep_features._rows(37)]).sum(
+        0
+    )
+    x, y = a.double(), b.double()
+    exact = torch.stack([part.sum((2, 3)) for part in (x, y, x * x, y * y, x * y)])
+    torch.testing.assert_close(sums, exact, rtol=1e-7, atol=0)

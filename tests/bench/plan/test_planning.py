@@ -12,6 +12,7 @@ from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.plan import missing as planning
 from asasr_bench.bench.plan.disk_list import Spool
+from asasr_bench.bench.plan.experiment import find_everything
 from asasr_bench.bench.spec import Spec, parse_spec
 from asasr_bench.bench.store.store import open_store
 from ledger import ledger_rows
@@ -74,3 +75,29 @@ def test_a_long_list_takes_eight_bytes_for_each_item() -> None:
     finally:
         tracemalloc.stop()
     assert held < 20_000 * 8 * 1.2 + 50_000
+
+
+def test_finished_images_of_several_methods_come_image_by_image(tmp_path: Path, rng: np.random.Generator) -> None:
+    for folder in ("HR", "A", "B"):
+        (tmp_path / folder).mkdir()
+        for number in range(2):
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"i{number}.png")
+    finished = [f"{name}=predictions:{tmp_path / name}" for name in ("A", "B")]
+    content = {"name": "s", "protocol": "classic-x4", "datasets": [f"D={tmp_path / 'HR'}"], "metrics": ["psnr_y"],
+               "methods": ["bicubic", *finished, "nearest"], "device": "cpu"}  # fmt: skip
+
+    def order(**more: object) -> list[tuple[str, str]]:
+        experiment = find_everything(parse_spec(json.dumps(content | more), origin="s"))
+        return [(method.name, item.image) for method, _, _, item in experiment.outputs()]
+
+    ends = [("bicubic", "i0"), ("bicubic", "i1")], [("nearest", "i0"), ("nearest", "i1")]
+    mixed = [("A", "i0"), ("B", "i0"), ("A", "i1"), ("B", "i1")]
+    assert order() == ends[0] + mixed + ends[1]
+    assert order(batch=2) == ends[0] + sorted(mixed) + ends[1]  # images of one method go together
+    spec = parse_spec(json.dumps(content), origin="s")
+    assert run(spec, tmp_path / "store").measured == 8
+    with open_store(tmp_path / "store") as store:
+        frame = store.scores().pivot(index="image", columns="method", values="value")
+    assert frame.notna().to_numpy().all()
+    assert (frame["A"] != frame["B"]).all()  # each from its own folder
