@@ -84,7 +84,9 @@ class Paper:
     def title(self, figure: Figure, text: str) -> None:
         """Write what a figure shows above it, where titles are wanted."""
         if self.titles:
-            figure.suptitle(self.text(text), x=0.01, ha="left", fontsize=self.size)
+            needed = 1.02 * self.text_width(text, self.size) or 1.0
+            size = self.size * min(1.0, 0.98 * self.width / needed)
+            figure.suptitle(self.text(text), x=0.01, ha="left", fontsize=size)
 
     def text(self, text: str) -> str:
         """A text as it must be given to Matplotlib, so that no sign of a name is taken for a formula."""

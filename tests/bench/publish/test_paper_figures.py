@@ -77,6 +77,14 @@ def test_no_text_lies_on_another_or_leaves_the_page(crowded: Path, kind: str, co
         check(figure, options.paper)
 
 
+@pytest.mark.parametrize("kind", ["cost"])
+def test_titles_and_larger_text_of_another_font_fit_too(crowded: Path, kind: str) -> None:
+    options = parse_options({"kind": kind, "font": "sans", "size": 10, "title": True}, "test")
+    with open_store(crowded) as store:
+        for _, figure in MAKERS[kind](FigureData(store), options):
+            check(figure, options.paper)
+
+
 @settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.sampled_from(LONG)), min_size=1, max_size=14),
