@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from asasr_bench.bench.execute.cost import Meter
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve
 
 pytestmark = pytest.mark.benchmark
 
@@ -24,7 +24,7 @@ def test_channels_innermost_are_faster(precision: str) -> None:
     torch.set_num_threads(1)
     lq, seconds = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), {}
     reference = {"id": "asasr:small-prior", "sampling": {"steps": STEPS, "precision": precision}}
-    methods: dict[str, Any] = {order: load_method(reference) for order in ("stored", "innermost")}
+    methods: dict[str, Any] = {order: resolve(reference).load("cpu") for order in ("stored", "innermost")}
     methods["stored"]._model.backbone.network.to(memory_format=torch.contiguous_format)
     for _ in range(5):
         for order, method in methods.items():
@@ -43,7 +43,9 @@ def test_smaller_tiles_take_less_memory() -> None:
     lq = torch.rand(1, 3, SIDE // 4, SIDE // 4, generator=torch.Generator().manual_seed(0))
     memory, seconds = {}, {}
     for tile in (128, 256, SIDE):
-        method = load_method({"id": "asasr:small-prior", "sampling": {"steps": STEPS, "tile": tile, "overlap": 32}})
+        method: Any = resolve(
+            {"id": "asasr:small-prior", "sampling": {"steps": STEPS, "tile": tile, "overlap": 32}}
+        ).load("cpu")
         method.restore(torch.rand(1, 3, 16, 16), 4, [0])
         gc.collect()
         with torch.inference_mode(), Meter("cpu") as meter:

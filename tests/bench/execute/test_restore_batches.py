@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench.api import evaluate
+from asasr_bench.bench import evaluate
 from asasr_bench.bench.execute.restore_batches import BatchCheck, Batches
 from asasr_bench.bench.execute.restore_image import LqImage, Restored
 from asasr_bench.bench.execute.restore_images import restore_images
@@ -17,7 +17,7 @@ from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.interface import MethodCard
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -137,7 +137,7 @@ def test_each_image_bears_its_share_of_the_cost() -> None:
 def test_networks_and_samplers_give_what_they_give_alone(method: object, rng: np.random.Generator) -> None:
     """Rounding apart; in bfloat16, where the processor has it, that moves more than a few pixels by a level."""
     images = list(rng.integers(0, 256, (3, 16, 24, 3), np.uint8))
-    loaded = load_method(method)  # type: ignore[arg-type]
+    loaded = resolve(method).load("cpu")  # type: ignore[arg-type]
 
     def restored(batches: Batches) -> np.ndarray:
         work = [LqImage(str(number), lambda image=image: image) for number, image in enumerate(images)]
