@@ -30,7 +30,7 @@ def keep(benchmark: str, **values: float | str) -> None:
     rounded = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in values.items()}
     told["processor"], told["cores"] = machine.processor, machine.cores
     told.setdefault("benchmarks", {})[benchmark] = {
-        **rounded, "measured": now(), "code": machine.git.removesuffix("+changes")[:12], "torch": version("torch"),
+        **rounded, "measured": now(), "torch": version("torch"),
     }  # fmt: skip
     told["benchmarks"] = dict(sorted(told["benchmarks"].items()))
     path.parent.mkdir(exist_ok=True)
