@@ -92,7 +92,7 @@ def _git_commit() -> str:
     folder = Path(__file__).resolve().parent
     try:
         top = _git("rev-parse", "--show-toplevel", cwd=folder)
-        if Path(top, "bench") != folder:
+        if Path(top, "bench", "store") != folder:
             return ""
         dirty = "+changes" if _git("status", "--porcelain", cwd=folder) else ""
         return _git("rev-parse", "HEAD", cwd=folder) + dirty

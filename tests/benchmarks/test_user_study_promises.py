@@ -20,7 +20,8 @@ from simulated_raters import simulated, vote_file
 pytestmark = pytest.mark.benchmark
 
 PLANTED = np.array([1.0, 0.6, 0.2, -0.3, -0.5, -1.0])
-STUDIES = 500
+STUDIES, FIRST_SEED = 300, 1_000_000
+"""The seeds are others than those that the floor of the variance was chosen with."""
 ABOVE = np.triu_indices(6, 1)
 
 
@@ -47,7 +48,7 @@ def test_coverage(raters: int, images: int, votes: int, tastes: float, favours: 
     truth = strengths(np.sum(many, axis=0)) if many else PLANTED - PLANTED.mean()
     truth = np.concatenate([truth, truth[ABOVE[0]] - truth[ABOVE[1]]])
     covered, found = [], []
-    for seed in range(STUDIES):
+    for seed in range(FIRST_SEED, FIRST_SEED + STUDIES):
         cast = simulated(PLANTED, raters=raters, images=images, votes=votes, rater_spread=tastes, image_spread=favours,
                          shown=shown, seed=seed)  # fmt: skip
         one = estimate(cast, cast.wins.reshape(len(cast.wins), -1), fitted, resamples=250, seed=seed)

@@ -15,11 +15,12 @@ from asasr_bench.methods.errors import MissingWeightsError
 ROOT = Path(__file__).parents[3]
 SIGNALS = {"_Interrupted", "_Leaving", "Terminated", "TrainingStopped"}
 """What ends a program from outside; nothing that catches errors may catch these."""
-CAUGHT = {"TableTemplateError"}
-"""Of ``reports``, which imports no other folder; ``publish`` gives it the file's name as a ``FormatError``."""
+CAUGHT = {"LatexError", "TableTemplateError"}
+"""Of ``reports``, which imports no other folder; ``publish`` gives a ``FormatError`` that names file or figure."""
 USAGE = {
-    "AssignmentError", "ExportError", "FormatError", "InitError", "LqRuleError", "MethodReferenceError", "MetricError",
-    "ProtocolError", "RunningError", "SpecError", "StudyError", "TrainingConfigError", "UnknownMethodError",
+    "AssignmentError", "ExportError", "FormatError", "ImageInputError", "InitError", "LqRuleError", "MeasuringError",
+    "MethodReferenceError", "MetricError", "ProtocolError", "RunningError", "SeverityError", "SeverityStoreError",
+    "SpecError", "StudyError", "TrainingConfigError", "UnknownMethodError",
     "UsageError",
 }  # fmt: skip
 

@@ -57,8 +57,8 @@ def test_a_store_cannot_lead_to_other_files(tmp_path: Path) -> None:
 
 
 def test_planes_in_a_store_are_checked_before_memory_is_taken(tmp_path: Path) -> None:
-    objects = Objects(tmp_path)
-    digest = objects.put(np.zeros((4, 4)))
+    digest = Objects(tmp_path).put(np.zeros((4, 4)))
+    objects = Objects(tmp_path)  # another process: what was put is not in its memory
     path = objects.path(digest)
     assert path is not None
     buffer = io.BytesIO()
