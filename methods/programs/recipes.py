@@ -136,7 +136,7 @@ def _and_more(names: list[str]) -> str:
 
 def recipe_ids() -> tuple[str, ...]:
     """Ids of all recipes, with the prefix."""
-    names = (item.name for item in files(__package__).joinpath("recipes").iterdir() if item.name.endswith(_SUFFIX))
+    names = (item.name for item in files(__package__).joinpath("recipe_files").iterdir() if item.name.endswith(_SUFFIX))
     return tuple(sorted((PREFIX + name.removesuffix(_SUFFIX) for name in names), key=str.lower))
 
 
@@ -148,7 +148,7 @@ def load_recipe(id: str) -> Recipe:
     """
     if id not in recipe_ids():
         raise UnknownMethodError(f"unknown recipe '{id}'{did_you_mean(id, recipe_ids())}")
-    text = files(__package__).joinpath("recipes", id.removeprefix(PREFIX) + _SUFFIX).read_text(encoding="utf-8")
+    text = files(__package__).joinpath("recipe_files", id.removeprefix(PREFIX) + _SUFFIX).read_text(encoding="utf-8")
     return validated(Recipe, read_yaml(text, id, MethodError), id, MethodError)
 
 
