@@ -215,6 +215,11 @@ def _from_text(text: str) -> MethodReference:
         return replace(_from_text(rest), name=name)
     if text.startswith("predictions:"):
         return _finished(text.removeprefix("predictions:"))
+    if text.startswith("command:"):
+        raise MethodReferenceError(
+            f"method '{text}': a program is a mapping in a spec, such as"
+            ' {name: Mine, command: "python infer.py {lq} {sr}"}'
+        )
     if text.startswith((ASASR, SESSION)):
         return MethodReference(id=text)
     if text.startswith(RECIPE):

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate(
-    spec: Annotated[str, typer.Argument(help="A study of 'list studies', or a YAML file.")],
+    spec: Annotated[
+        str, typer.Argument(help="A study of 'list studies' ('show STUDY' tells what it holds), or a YAML file.")
+    ],
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder of HQ images to train on, instead of the file's. Repeatable.")
     ] = None,

@@ -172,7 +172,7 @@ def studies(as_json: JsonOption = False) -> None:
 
 @listing.command()
 def engines(as_json: JsonOption = False) -> None:
-    """Engines of the metrics of tasks, and whether they are ready."""
+    """Engines of tasks' metrics, and whether they are ready."""
     from .options.named import engine_names, facts_of_engine
 
     rows = [(name, ", ".join(facts["measures"]), _state("" if facts["state"] == "ready" else facts["state"]))
@@ -182,7 +182,7 @@ def engines(as_json: JsonOption = False) -> None:
 
 @listing.command()
 def configurations(as_json: JsonOption = False) -> None:
-    """Configurations of ASASR that come with the package, for 'train'."""
+    """Shipped configurations of ASASR, for 'train'."""
     from ...asasr.config import load_config, preset_names
 
     rows = [(name, load_config(name).model.family) for name in preset_names()]

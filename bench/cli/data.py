@@ -40,7 +40,10 @@ def fetch(
 def verify(
     dataset: Annotated[list[str] | None, typer.Argument(help="Card ids or paths; default: all that are here.")] = None,
 ) -> None:
-    """Compare files with published digests, or with those noted when they were first seen."""
+    """Compare files with their digests.
+
+    These are the published ones, or those noted when the files were first seen.
+    """
     from ...datasets.card import card_ids, data_root, load_card
     from ...datasets.fetch.cards import verify as check
 

@@ -35,7 +35,7 @@ def doctor(
     device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what this machine can do, what is here, and how to get what is not.
+    """Tell what this machine can do, and how to get the rest.
 
     Versions, devices, extras, weights, datasets.
 

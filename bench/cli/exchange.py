@@ -29,7 +29,7 @@ def import_(
         Path, typer.Option(help="Folder of a new store for values of images; of a store that has one for means.")
     ],
 ) -> None:
-    """Make a store of exported results, or put means of others beside one."""
+    """Make a store of exported results, or add means of others."""
     from ..exchange.import_results import import_results
 
     imported = import_results(results, out)
@@ -47,7 +47,10 @@ def reproduce(
     store: Annotated[Path, typer.Option(help="Folder of the new store.")] = Path("runs/reproduced"),
     out: Annotated[Path | None, typer.Option(help="Folder for the specs and reproduce.sh.")] = None,
 ) -> None:
-    """Tell the commands that made results, or run them and say what comes out otherwise."""
+    """Tell the commands that made results, or run them again.
+
+    Run again, it says what comes out otherwise.
+    """
     from ..exchange.reproduce import read_results, run_again, steps, write_steps
 
     document = read_results(results)

@@ -37,7 +37,7 @@ def init(
     name: Annotated[str, typer.Argument(help="Its name, such as my_method.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; default: the name.")] = None,
 ) -> None:
-    """Write a working method, metric or dataset of your own, with its test."""
+    """Write a working method, metric or dataset, with its test."""
     module = name.replace("-", "_")
     if not module.isidentifier() or not module.isascii():
         raise InitError(f"name '{ascii(name)[1:-1]}': letters, digits and _ alone, no digit first, such as my_{kind}")

@@ -81,7 +81,10 @@ def export(
     order: OrderOption = Order.TABLES,
     name: NameOption = None,
 ) -> None:
-    """Write every value of every image, or all results in a format that others read. Nothing is sent."""
+    """Write every value of every image, or all results.
+
+    Formats are those that others read: JSON, Parquet, Every Eval Ever, files for the Hub. Nothing is sent.
+    """
     from ..exchange.export_results import ExportError, ExportOptions, export_results
 
     chosen = selection(method, metric, dataset, order, name)

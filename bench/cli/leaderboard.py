@@ -87,9 +87,10 @@ def drop(
     dataset: Annotated[list[str] | None, _gone("dataset")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take methods, metrics and datasets out of a store, with the images that nothing needs any more.
+    """Take methods, metrics and datasets out of a store.
 
-    Each of them goes as a whole. It asks first. Without any, it removes images that a stopped drop left.
+    Each of them goes as a whole, with the images that nothing needs any more. It asks first. Without any, it removes
+    images that a stopped drop left.
     """
     from ..store.drop import Doomed, amount
     from ..store.drop import drop as drop_from

@@ -40,7 +40,7 @@ def score(
     per_image: Annotated[Path | None, typer.Option(help="CSV file for every value of every image.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score finished images, a folder or a file, and print the means."""
+    """Score finished images: a folder or a file."""
     import pandas as pd
     from rich.table import Table
 

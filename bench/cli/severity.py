@@ -29,7 +29,10 @@ def severity(
         Path | None, typer.Option(help="Folder for severity-cases.csv and, with both lines, severity-rates.csv.")
     ] = None,
 ) -> None:
-    """Mean values in every case of severity; with two lines, the rates of SEAL (acceptance, relative performance)."""
+    """Tell the mean values in every case of severity.
+
+    With two lines, it tells the rates of SEAL (acceptance, relative performance), too.
+    """
     from ...datasets.errors import UsageError
     from ...datasets.images import write_atomically
     from ..analysis.severity import case_values

@@ -37,7 +37,7 @@ def prior(
     config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
-    """Supervised flow matching: the SR adapter, or the whole small network."""
+    """Supervised flow matching: the adapter, or the small network."""
     loaded = _load(config, data, override)
     from ...asasr.training.stages import train_prior
 
@@ -49,7 +49,10 @@ def adversary(
     config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
     device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
-    """The adversary, on outputs of its teachers: baseline methods, which restore images first, or finished folders."""
+    """The adversary, on outputs of its teachers.
+
+    They are baseline methods, which restore images first, or finished folders.
+    """
     from ..train.stages import after_prior
 
     loaded = after_prior(_load(config, data, override), out / "prior")
@@ -84,7 +87,10 @@ def gan(
     config: Annotated[str, typer.Argument(help="compact-gan, or a YAML file.")], out: OutOption,
     data: DataOption = None, override: SetOption = None, device: DeviceOption = "auto",
 ) -> None:  # fmt: skip
-    """The small GAN baseline: a compact generator against a patch discriminator."""
+    """The small GAN baseline.
+
+    A compact generator against a patch discriminator.
+    """
     from ...methods.train.gan import load_gan_config, train_gan
     from ..train.stages import require_images
 

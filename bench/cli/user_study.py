@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Let people judge: a blind page for raters, and what their votes say. (Studies that train are 'ablate'.)",
+    help="Let people judge: a blind page, and what their votes say. (Studies that train are 'ablate'.)",
 )
 
 
@@ -36,7 +36,10 @@ def make(
         list[str] | None, typer.Option("--set", help="KEY=VALUE of the design, such as images=32 or crop=256.")
     ] = None,
 ) -> None:
-    """Write a blind page: neutral names, shuffled sides and order, catch trials; it works offline and sends nothing."""
+    """Write a blind page for raters.
+
+    It has neutral names, shuffled sides and order, and catch trials; it works offline and sends nothing.
+    """
     from ..user_study.design import load_design
     from ..user_study.make import make_study
     from .options.assignments import assignments
@@ -60,7 +63,10 @@ def read(
     dataset: Annotated[list[str] | None, typer.Option(help="Dataset that counts. Repeatable; default: all.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the report (md, html, csv).")] = None,
 ) -> None:
-    """Read votes: shares, wins, Bradley-Terry strengths, agreement of raters, and which metrics go with the votes."""
+    """Read votes, and tell what they say.
+
+    Shares, wins, Bradley-Terry strengths, agreement of raters, and which metrics go with the votes.
+    """
     from ..user_study.read import read_study, write_study
     from .exit_codes import INCOMPLETE
 

@@ -44,6 +44,13 @@ class Provenance:
     threads: int | None = None
 
 
+def _command() -> str:
+    """What was typed, without the program's folder; ``python -m`` of the command line is the command itself."""
+    program = Path(sys.argv[0])
+    name = "asasr-bench" if program.parts[-2:] == ("cli", "main.py") else program.name
+    return shlex.join([name, *sys.argv[1:]])
+
+
 def now() -> str:
     """The present moment as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -52,7 +59,7 @@ def now() -> str:
 def provenance(device: str, threads: int) -> Provenance:
     """Of this process, which works on ``device`` with so many threads a worker."""
     return Provenance(
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=_command(),
         git=_git_commit(),
         packages=_versions(),
         python=platform.python_version(),

@@ -6,13 +6,14 @@ import json
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from inspect import isfunction
 from typing import Any, cast, get_args
 
 from ..entry import MethodEntry
 from ..errors import MethodError
 from ..interface import OWN_FAMILIES, AnyMethod, Family, MethodCard, interface_of
 from .loaded_code import ChangedCodeError
-from .objects import Identity, Imported, constructed, identity_of
+from .objects import CodeError, Identity, Imported, constructed, identity_of
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,16 @@ def _identity(imported: Imported, arguments: Mapping[str, Any], method: object) 
 def _make(imported: Imported, arguments: Mapping[str, Any]) -> object:
     value = imported.value
     is_method = interface_of(value) is not None or isinstance(value, MethodEntry)
-    return constructed(imported, arguments, ready=not isinstance(value, type) and (is_method or not callable(value)))
+    ready = not isinstance(value, type) and (is_method or not callable(value))
+    try:
+        return constructed(imported, arguments, ready=ready)
+    except CodeError as error:
+        if not isfunction(value) or arguments:
+            raise
+        raise CodeError(
+            f"{error}; a function of LQ is a method from Python (evaluate(methods={{'Mine': {imported.attribute}}})),"
+            " on the command line it is 'restore' of a class: 'asasr-bench init method NAME' writes one"
+        ) from error
 
 
 def _require_own_weights(imported: Imported, method: object, identity: Identity) -> None:

@@ -68,6 +68,8 @@ def test_a_name_is_only_a_label() -> None:
         ("nowhere/net.pth", MissingWeightsError, "nowhere/net.pth is missing"),
         ("no_such_module:thing", MethodError, "cannot be imported"),
         ("json:dumps", MethodError, r"dumps\(\) cannot be made .*missing 1 required positional argument"),
+        ("json:dumps", MethodError, "a function of LQ is a method from Python"),
+        ("Mine=command:python infer.py {lq} {sr}", MethodReferenceError, "a program is a mapping in a spec"),
         ("json:JSONEncoder", MethodError, "is no method: it needs a MethodCard named 'card' and 'restore'"),
         ({"weigths": "x.pth"}, MethodReferenceError, "did you mean 'weights'"),
         ({"name": "x"}, MethodReferenceError, "exactly one"),

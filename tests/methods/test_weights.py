@@ -160,3 +160,10 @@ def test_doctor_tells_what_is_missing_and_the_remedy(command) -> None:
     assert "torch" in output
     assert "not here" in output
     assert "asasr-bench data fetch" in output
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(3 * 2**20, "(MIT, 3 MiB)"), (9_000, "(MIT, less than 1 MiB)"), (None, "(MIT)")]
+)
+def test_the_remedy_tells_the_size_where_it_is_known(size: int | None, told: str) -> None:
+    assert WeightFile("net", "net.pth", "", "MIT", bytes=size).remedy.endswith(told)

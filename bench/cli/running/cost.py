@@ -28,7 +28,7 @@ def cost(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
 ) -> None:
-    """Measure what methods cost for one image: parameters, MACs, activations, seconds, memory."""
+    """Measure parameters, MACs, time and memory of methods."""
     from ..terminal import print_table
 
     costs = _costs(methods, size, scale, runs, warm_up, device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -242,8 +242,16 @@ def parse_options(given: Any, origin: str) -> FigureOptions:
         raise FormatError(f"{origin}: a figure is a mapping with a key 'kind' (one of {', '.join(KINDS)})")
     kind = given["kind"]
     if kind not in KINDS:
-        raise FormatError(f"{origin}: unknown figure '{kind}'{did_you_mean(kind, KINDS)}")
+        raise FormatError(f"{origin}: unknown figure '{kind}'{did_you_mean(kind, KINDS, 'asasr-bench list figures')}")
     return validated(KINDS[kind], given, f"{origin}: figure '{kind}'", FormatError)
+
+
+def options_of(kind: str, options: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
+    """Of options for several kinds those that concern one: a key that only other kinds have is left out."""
+    if kind not in KINDS:
+        return dict(options)
+    elsewhere = {key for other in kinds if other in KINDS for key in KINDS[other].model_fields}
+    return {key: value for key, value in options.items() if key in KINDS[kind].model_fields or key not in elsewhere}
 
 
 def of_metrics(kind: str, metrics: Sequence[str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from .comparisons import bars, cost, radar, ranks, sensitivity
 from .curves import curves
 from .data import FigureData
 from .distributions import correlation, violins
-from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, parse_options
+from .options import KINDS, FigureOptions, TrainingOptions, anchored, of_metrics, options_of, parse_options
 from .pictures import artifacts, crops, spectrum2d
 from .settings import checkpoints, tiles
 from .severities import severity
@@ -67,7 +67,7 @@ def write_figures(
         root: folder of the store; None for kinds that need none.
         kinds: of ``KINDS``.
         out: folder for the files.
-        options: keys of the kinds.
+        options: keys of the kinds; each goes to those that have it.
         metrics: to draw, in this order; empty: what suits each kind.
         selection: what is drawn of the store, and under which names.
 
@@ -76,7 +76,10 @@ def write_figures(
         StoreError: no store there, or none of what a figure shows.
     """
     shared = {**(options or {}), **({} if root is None else {"store": str(root)})}
-    entries = [parse_options({**shared, **of_metrics(kind, metrics), "kind": kind}, "figures") for kind in kinds]
+    entries = [
+        parse_options({**options_of(kind, shared, kinds), **of_metrics(kind, metrics), "kind": kind}, "figures")
+        for kind in kinds
+    ]
     return _write(entries, out, selection)
 
 

@@ -128,6 +128,14 @@ def test_a_bad_entry_of_a_list_is_named(store: Path, tmp_path: Path, entry: str,
     assert said in str(raised.value)
 
 
+def test_a_key_goes_to_the_kinds_that_have_it(store: Path, tmp_path: Path, command) -> None:
+    chosen = ("--set", "x=lsd", "--set", "power=false")
+    names = command("figures", "store", "--kind", "curves,ranks", *chosen[:2], "--out", "f").stdout.split()
+    assert {Path(name).name.split("-")[0] for name in names} == {"curves", "ranks"}
+    with pytest.raises(FormatError, match="'power': unknown key"):
+        write_figures(store, ["curves", "ranks"], tmp_path / "f", {"x": "lsd", "power": False})
+
+
 def test_what_the_store_lacks_is_named(store: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no values of metric 'psnr'; did you mean 'psnr_y'\?"):
         write_figures(store, ["curves"], tmp_path, {"y": ["psnr"]})
