@@ -58,10 +58,9 @@ class WeightFile:
         """How to get it."""
         if self.by_hand and self.package is None:
             return f"download {self.file} by hand from {self.url} and put it into {own_folder()}"
-        megabytes = (self.bytes or 0) / 2**20
-        sizes = (
-            [f"{megabytes:.0f} MiB" if megabytes >= 1 else "less than 1 MiB"] if megabytes and not self.by_hand else []
-        )
+        size = self.bytes or 0
+        told = f"{size / 2**20:.0f} MiB" if size >= 2**20 else "less than 1 MiB"
+        sizes = [told] if size and not self.by_hand else []
         sizes += [self.package.words] if self.package else []
         about = ", ".join(filter(None, [self.licence, " or ".join(sizes)]))
         return f"get it with 'asasr-bench weights fetch {self.id}' ({about})"

@@ -17,7 +17,7 @@ from asasr_bench.methods.errors import MissingWeightsError
 from asasr_bench.methods.networks.published import network_cards
 from asasr_bench.methods.registry import REGISTRY, load_method, resolve
 from asasr_bench.methods.weights import files as weights
-from asasr_bench.methods.weights.files import WeightsError, fetch, find, manifest, weight_file
+from asasr_bench.methods.weights.files import WeightFile, WeightsError, fetch, find, manifest, weight_file
 from typer.testing import CliRunner
 
 
