@@ -65,7 +65,18 @@ def command_reference() -> str:
     """Every command with its options, as Typer writes them."""
     command = [sys.executable, "-m", "typer", "asasr_bench.bench.cli.main", "utils", "docs"]
     command += ["--name", "asasr-bench", "--title", "Commands"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    sentences = {
+        name: " ".join(first.split())
+        for name, first in re.findall(r"(?m)^#+ `asasr-bench ((?:[\w-]+ ?)+)`\n\n((?:.+\n)+)", text)
+    }
+
+    def whole(match: re.Match[str]) -> str:
+        """Typer cuts what the list of commands says of each."""
+        names = [name for name in sentences if name.split()[-1] == match[1]]
+        return f"* `{match[1]}`: {sentences[names[0]]}" if len(names) == 1 else match[0]
+
+    return re.sub(r"(?m)^\* `([\w-]+)`: .*\.\.\.$", whole, text)
 
 
 def spec_reference() -> str:
