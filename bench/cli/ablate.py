@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
-from .run import given
+from .run import given, print_board
 from .running.stopping import Terminated, graceful
-from .terminal import say
+from .terminal import print_table, say
+
+if TYPE_CHECKING:
+    from ..train.ablation.study import Outcome
 
 
 def register(app: typer.Typer) -> None:
@@ -83,6 +86,7 @@ def ablate(
             )  # fmt: skip
     except StoppedError:
         raise Terminated from None
+    _print_results(out or Path("runs", loaded.name), outcome)
     for path in outcome.paths:
         say(path)
     summary = outcome.summary
@@ -91,3 +95,21 @@ def ablate(
         say(f"  {message}", err=True)
     if not summary.complete:
         raise typer.Exit(INCOMPLETE)
+
+
+def _print_results(folder: Path, outcome: Outcome) -> None:
+    """Print the leaderboard of the arms, and what each factor changes."""
+    from ..analysis.leaderboard import load_board
+    from ..store.store import open_store
+
+    with open_store(folder / "store") as store:
+        print_board(load_board(store, title=folder.name))
+    if outcome.effects:
+        print_table(
+            ("dataset", "setting", "metric", "factor", "images", "change", "95 % interval", "p (Holm)"),
+            (
+                (one.dataset, one.setting, one.metric, one.factor, one.n, f"{one.difference:+.4g}",
+                 f"{one.low:+.4g} to {one.high:+.4g}", f"{one.p:.4f}")
+                for one in outcome.effects
+            ),
+        )  # fmt: skip

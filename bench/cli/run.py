@@ -18,6 +18,7 @@ from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
 
 if TYPE_CHECKING:
+    from ...reports.board import Board
     from ..execute.run import Summary
     from ..plan.missing import Scope
     from ..spec import Spec
@@ -163,12 +164,9 @@ def given(**options: Any) -> dict[str, Any]:
 
 def _show(root: Path, summary: Summary, *, report: bool) -> None:
     """Print the tables and write the report from one board."""
-
-    from ...reports.terminal import to_terminal
     from ..analysis.leaderboard import load_board
     from ..store.store import open_store
 
-    console = plain_console()
     page = root / "report" / "leaderboard.html"
     with open_store(root) as opened:
         board = load_board(opened, title=root.resolve().name)
@@ -176,11 +174,19 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
             from ..publish.leaderboards import write_board
 
             write_board(opened, board, page.parent)  # before anything is printed, which may fail: nobody may read it
-        for table in to_terminal(board, console.width):
-            console.print(table)
+        print_board(board)
         _tell(root, summary)
     if report:
         say(f"report: {page}")
+
+
+def print_board(board: Board) -> None:
+    """Print the tables of a leaderboard, as wide as the terminal."""
+    from ...reports.terminal import to_terminal
+
+    console = plain_console()
+    for table in to_terminal(board, console.width):
+        console.print(table)
 
 
 def _tell(root: Path, summary: Summary) -> None:

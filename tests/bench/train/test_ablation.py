@@ -124,6 +124,9 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     again = ablate("--no-train")
     assert "training" not in again
     assert "0 cells measured" in again
+    assert all(f" {name} " in again for name in ("bicubic", "prior-1", "full-2")), "the table of the arms"
+    effects_told = [line for line in again.splitlines() if "SSR" in line and "│" in line]
+    assert effects_told, "effects are told once all four arms are there"
     tables = [path for path in before if path.suffix in (".pdf", ".png") or path.name.startswith(("effects", "gaps"))]
     assert [path.name for path in tables if path.read_bytes() != before[path]] == []
 
