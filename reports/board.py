@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 METRIC_COLUMNS = ["metric", "title", "unit", "digits", "direction", "note", "of_sets"]
 PROBLEM_COLUMNS = ["protocol", "dataset", "method", "metric", "status", "message", "count"]
@@ -130,6 +131,9 @@ class Example:
     protocol: str = ""
     spectra: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By method: power of SR over that of HR in dB at ``page_data.FREQUENCIES``."""
+    layers: Mapping[str, Mapping[str, Image.Image]] = field(default_factory=dict)
+    """By method and name: artifact maps that a page lays over the method's image, as ``heat.indexed`` makes them; none
+    where the page does not hold the image at its full size, or where it has no HR."""
 
 
 @dataclass(frozen=True)

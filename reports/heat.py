@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from .palette import COLOURS
 
@@ -13,6 +14,8 @@ Layer = NDArray[np.uint8]
 MORE, LESS = COLOURS[1], COLOURS[0]
 """Colours of what an image has too much and too little of."""
 _OPACITY = 200
+_ENTRIES = 16
+"""Of a palette: PNG packs two of its pixels into a byte."""
 
 
 def heat_layer(values: NDArray[np.float64], top: float, colour: str = MORE) -> Layer:
@@ -35,6 +38,42 @@ def over(pixels: NDArray[np.uint8], layer: Layer) -> NDArray[np.uint8]:
     grey = pixels if pixels.ndim == 2 else pixels.astype(np.float64).mean(2)
     opacity = layer[..., 3:] / 255
     return np.rint((1 - opacity) * grey[..., None] + opacity * layer[..., :3]).astype(np.uint8)
+
+
+def indexed(layer: Layer, times: int = 2) -> Image.Image:
+    """A layer at a part of its size, as an image of 16 colours with opacity, so that a page holds it in few bytes.
+
+    Args:
+        layer: of one or two colours, as ``heat_layer`` and ``area_layer`` draw it; a mean of both has the stronger one.
+        times: pixels of the layer along each side of a pixel of the image.
+    """
+    height, width = (-(-side // times) for side in layer.shape[:2])
+    missing = (height * times - layer.shape[0], width * times - layer.shape[1])
+    whole = np.pad(layer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    opacity = whole[..., 3].astype(np.float64)
+    codes = whole[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    colours = np.unique(codes[opacity > 0])
+    if not colours.size:
+        colours = np.zeros(1, dtype=np.int64)
+    levels = _ENTRIES // len(colours)
+    shares = np.stack(
+        [_block_means(opacity if len(colours) == 1 else opacity * (codes == colour), times) for colour in colours]
+    )
+    top = opacity.max() or 1
+    level = np.rint(shares.sum(0) / top * (levels - 1)).astype(np.intp)
+    index = np.where(level > 0, shares.argmax(0) * levels + level, 0).astype(np.uint8)
+    image = Image.fromarray(index).convert("P")
+    rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8)
+    image.putpalette(np.repeat(rgb, levels, axis=0).tobytes())
+    steps = np.rint(np.linspace(0, top, levels)).astype(np.uint8)
+    image.info["transparency"] = bytes(np.tile(steps, len(colours)))
+    return image
+
+
+def _block_means(values: NDArray[np.float64], times: int) -> NDArray[np.float64]:
+    height, width = values.shape
+    means: NDArray[np.float64] = values.reshape(height // times, times, width // times, times).mean((1, 3))
+    return means
 
 
 def _layer(opacity: NDArray[np.uint8], second: NDArray[np.bool_], colours: tuple[str, str]) -> Layer:

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
+from PIL import Image
 
 from .board import Board, Example, ImageValues, Shown
 from .grid import Grid
+from .heat import LESS, MORE
 from .notes import records
 from .palette import line_styles
 
@@ -29,6 +31,7 @@ def page_data(
     values: Iterable[ImageValues],
     address: Callable[[Shown], str],
     thumbnail: Callable[[NDArray[np.uint8]], str],
+    layer: Callable[[Image.Image], str],
 ) -> Markup:
     """JSON for the inside of a script element.
 
@@ -39,6 +42,7 @@ def page_data(
         values: of single images.
         address: where a browser finds an image; all images of the page go through it.
         thumbnail: the same of a small picture of it.
+        layer: the same of an artifact map.
     """
     single = {(one.protocol, one.dataset): one for one in values}
     content = {
@@ -49,8 +53,9 @@ def page_data(
             for row in records(board.metrics)
         ],
         "tables": [_table(board, grid, single.get((grid.protocol, grid.dataset))) for grid in grids],
-        "pictures": [_picture(example, address, thumbnail) for example in examples],
+        "pictures": [_picture(example, address, thumbnail, layer) for example in examples],
         "frequencies": [round(float(frequency), 4) for frequency in FREQUENCIES],
+        "colours": {"more": MORE, "less": LESS},
     }
     text = json.dumps(content, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return Markup(text.replace("<", "\\u003c"))  # a "<" in a name could end the script element
@@ -137,7 +142,10 @@ def _plain(value: float, digits: int) -> object:
 
 
 def _picture(
-    example: Example, address: Callable[[Shown], str], thumbnail: Callable[[NDArray[np.uint8]], str]
+    example: Example,
+    address: Callable[[Shown], str],
+    thumbnail: Callable[[NDArray[np.uint8]], str],
+    layer: Callable[[Image.Image], str],
 ) -> Mapping[str, object]:
     views = [("LQ", example.lq, "lq"), *((name, pixels, "sr") for name, pixels in example.restored.items())]
     if example.hr is not None:
@@ -146,7 +154,11 @@ def _picture(
     return {
         "dataset": example.dataset, "protocol": example.protocol, "image": example.image,
         "width": width, "height": height,
-        "views": [{"name": name, "src": address(pixels), "kind": kind} for name, pixels, kind in views],
+        "views": [
+            {"name": name, "src": address(pixels), "kind": kind,
+             "layers": {key: layer(map_) for key, map_ in example.layers.get(name, {}).items()}}
+            for name, pixels, kind in views
+        ],
         "thumbnail": "" if example.thumbnail is None else thumbnail(example.thumbnail),
         "spectra": {name: np.round(ratio, 1).tolist() for name, ratio in example.spectra.items()},
     }  # fmt: skip

@@ -1,9 +1,9 @@
-"""Artifact maps of a restored image as layers over it, for pages and figures.
+"""Artifact maps of restored images as layers over them, for pages and figures.
 
-A page asks for the layers of an image and lays them over SR::
+A page asks for the layers of all methods of an image and lays each over its SR::
 
-    for name, layer in artifact_layers(sr, hr).items():  # "LDL" and "DeSRA": uint8 [H, W, 4], mostly clear
-        show(name, layer)
+    for method, layers in artifact_layers({"bicubic": sr}, hr).items():
+        show(method, layers["LDL"])  # and "DeSRA": uint8 [H, W, 4], mostly clear
 """
 
 from __future__ import annotations
@@ -21,16 +21,22 @@ _TOP = 99.5
 """Percentile of LDL's maps at which their layers are as opaque as they get."""
 
 
-def artifact_layers(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> dict[str, Layer]:
-    """The layers of one image by name.
+def artifact_layers(
+    restored: Mapping[str, Pixels], hr: Pixels, stable: Pixels | None = None
+) -> dict[str, dict[str, Layer]]:
+    """The layers of one image by method and name; all methods have one scale.
 
     Args:
-        sr: uint8 ``[H, W]`` or ``[H, W, 3]``, as all of them and of one size.
+        restored: by method, uint8 ``[H, W]`` or ``[H, W, 3]``, as all of them and of one size.
         hr: the truth.
         stable: see ``artifact_maps``.
     """
-    maps = maps_of(sr, hr, stable)
-    return {"LDL": heat_layer(maps.ldl, shared_top({"": maps})), "DeSRA": area_layer(maps.areas, maps.excess)}
+    maps = {name: maps_of(sr, hr, stable) for name, sr in restored.items()}
+    top = shared_top(maps) if maps else 0
+    return {
+        name: {"LDL": heat_layer(each.ldl, top), "DeSRA": area_layer(each.areas, each.excess)}
+        for name, each in maps.items()
+    }
 
 
 def maps_of(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> ArtifactMaps:

@@ -9,14 +9,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from ...datasets.images import to_uint8, write_png
 from ...reports.board import Board, Example, Shown
+from ...reports.heat import indexed
+from ...reports.page import MOST_PIXELS
 from ..analysis.leaderboard import outputs_of
 from ..analysis.spectra import image_ratios
+from ..metrics.faithfulness.artifact_maps import LEAST_SIDE
 from ..store.images import Pixels, StoreError
 from ..store.merge import link_or_copy
 from ..store.store import Store
+from .artifact_layers import artifact_layers
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,32 @@ def _example(
     if len(lq) > 1:
         lq = [choose_lq({digest: store.objects.get(digest) for digest in lq})]
     thumbnail = None if gallery.folder is None else store.objects.get(hr or next(iter(restored.values())))
+    shown = {name: _shown(store, digest, gallery) for name, digest in restored.items()}
+    truth = None if hr is None else _shown(store, hr, gallery)
     return Example(
         place[1],
         place[2],
         lq=_shown(store, lq[0], gallery),
-        hr=None if hr is None else _shown(store, hr, gallery),
-        restored={name: _shown(store, digest, gallery) for name, digest in restored.items()},
+        hr=truth,
+        restored=shown,
         size=None if thumbnail is None else (thumbnail.shape[1], thumbnail.shape[0]),
         thumbnail=thumbnail,
         protocol=place[0],
         spectra={name: spectra[name] for name in restored if name in spectra},
+        layers=layers_in_page(shown, truth),
     )
+
+
+def layers_in_page(restored: Mapping[str, Shown], hr: Shown | None) -> dict[str, dict[str, Image.Image]]:
+    """Artifact maps of images that a page holds at full size and that have HR; none of others.
+
+    Images that are files beside the page, that the page reduces, or that are too small for a map have none.
+    """
+    if hr is None or isinstance(hr, str) or min(hr.shape[:2]) < LEAST_SIDE or max(hr.shape[:2]) > MOST_PIXELS:
+        return {}
+    own = {name: sr for name, sr in restored.items() if not isinstance(sr, str) and sr.shape[:2] == hr.shape[:2]}
+    layers = artifact_layers(own, hr)
+    return {name: {key: indexed(layer) for key, layer in each.items()} for name, each in layers.items()}
 
 
 def choose_lq(forms: Mapping[str, Pixels]) -> str:

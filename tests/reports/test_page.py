@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -17,7 +16,7 @@ import pytest
 from asasr_bench.bench.publish.leaderboards import write_reports
 from asasr_bench.bench.store.store import open_store
 from numpy.typing import NDArray
-from PIL import Image
+from pages import canvas, corner, drawn, state
 
 if TYPE_CHECKING:
     from playwright.sync_api import Download, Page
@@ -72,32 +71,6 @@ def report(make_store: Callable[..., Path], tmp_path_factory: pytest.TempPathFac
     store = make_store(root / "s", methods=METHODS, images=4, size=SIDE, metrics=("psnr_y", "lsd", "hf_ratio"))
     (path,) = write_reports(store, root, ("html",))
     return Report(path.as_uri(), store)
-
-
-def drawn(tab: Page) -> None:
-    """Wait until the viewer has drawn what is chosen: no frame is asked for, and no image is on its way."""
-    tab.locator("#stage").scroll_into_view_if_needed()
-    for _ in range(400):
-        if tab.evaluate("!viewer.frame && Boolean(document.getElementById('canvas').dataset.drawn)"):
-            return
-        tab.wait_for_timeout(25)
-    raise AssertionError("the viewer draws nothing")
-
-
-def canvas(tab: Page, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Pixels of the viewer, ``[height, width, 3]``."""
-    address = tab.evaluate("document.getElementById('canvas').toDataURL()")
-    whole = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
-    return whole[y : y + height, x : x + width]
-
-
-def corner(tab: Page) -> list[int]:
-    """Where the image begins on the canvas."""
-    return list(tab.evaluate("(({ left, top }) => [left, top])(viewOf(panes()[0], picture(), state, ratio()))"))
-
-
-def state(tab: Page) -> dict[str, Any]:
-    return dict(tab.evaluate("({...state})"))
 
 
 def saved(download: Download) -> bytes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from asasr_bench.bench.publish.leaderboards import write_leaderboards
 from asasr_bench.bench.store.provenance import Provenance
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
+from numpy.typing import NDArray
+from PIL import Image
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 METHODS, IMAGES, SIDE = 20, 100, 64
 FAMILIES = ("gan", "diffusion", "flow")
@@ -63,3 +67,29 @@ def write_site(root: Path) -> Path:
                 store.commit(records, run)
     write_leaderboards([root / "store"], root / "site", title="Pages")
     return root / "site"
+
+
+def drawn(tab: Page) -> None:
+    """Wait until the viewer has drawn what is chosen: no frame is asked for, and no image is on its way."""
+    tab.locator("#stage").scroll_into_view_if_needed()
+    for _ in range(400):
+        if tab.evaluate("!viewer.frame && Boolean(document.getElementById('canvas').dataset.drawn)"):
+            return
+        tab.wait_for_timeout(25)
+    raise AssertionError("the viewer draws nothing")
+
+
+def canvas(tab: Page, x: int, y: int, width: int, height: int) -> NDArray[np.uint8]:
+    """Pixels of the viewer, ``[height, width, 3]``."""
+    address = tab.evaluate("document.getElementById('canvas').toDataURL()")
+    whole = np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"))
+    return whole[y : y + height, x : x + width]
+
+
+def corner(tab: Page) -> list[int]:
+    """Where the image begins on the canvas."""
+    return list(tab.evaluate("(({ left, top }) => [left, top])(viewOf(panes()[0], picture(), state, ratio()))"))
+
+
+def state(tab: Page) -> dict[str, Any]:
+    return dict(tab.evaluate("({...state})"))

@@ -25,6 +25,8 @@ Mask = NDArray[np.bool_]
 _LDL_WINDOW = 7
 _LDL_EXPONENT = 1 / 5
 _DESRA_WINDOW = 11
+LEAST_SIDE = max(_LDL_WINDOW, _DESRA_WINDOW)
+"""Pixels of the shortest side that both maps take."""
 _DESRA_CONSTANT = (0.03 * 255) ** 2
 _DESRA_FLOOR = 1e-8
 DESRA_THRESHOLD = 0.7

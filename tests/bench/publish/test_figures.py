@@ -209,12 +209,20 @@ def test_layers_lie_where_an_image_differs() -> None:
     hr = np.full((96, 96, 3), 120, np.uint8)
     sr = hr.copy()
     sr[:, :90] = np.random.default_rng(0).integers(60, 180, (96, 90, 3))
-    layers = artifact_layers(sr, hr)
+    layers = artifact_layers({"noise": sr}, hr)["noise"]
     assert set(layers) == {"LDL", "DeSRA"}
     for layer in layers.values():
         assert layer.shape == (96, 96, 4)
         assert layer[10:80, 10:80, 3].mean() > 50
-    assert not artifact_layers(hr[..., 0], hr[..., 0])["LDL"][..., 3].any()
+    assert not artifact_layers({"same": hr[..., 0]}, hr[..., 0])["same"]["LDL"][..., 3].any()
+
+
+def test_the_layers_of_methods_have_one_scale() -> None:
+    noise = np.random.default_rng(0).integers(-60, 60, (96, 96, 3))
+    hr = np.full((96, 96, 3), 120, np.uint8)
+    layers = artifact_layers({"strong": (hr + noise).astype(np.uint8), "weak": (hr + noise // 4).astype(np.uint8)}, hr)
+    strong, weak = (layers[name]["LDL"][..., 3].mean() for name in ("strong", "weak"))
+    assert strong > 10 * weak > 0
 
 
 def test_the_most_different_box_is_where_versions_differ(rng: np.random.Generator) -> None:

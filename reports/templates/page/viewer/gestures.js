@@ -4,7 +4,7 @@ const GRAB = 22; // pixels beside the divider that take hold of it
 const KEYS = [
   ["← → ↑ ↓", "move the enlarged image; the divider where the whole image is shown"], ["Shift ← →", "move the divider"],
   ["+ −", "zoom"], ["0", "the whole image"], ["1", "a pixel of the image is a pixel of the screen"],
-  ["F", "full screen"], ["D", "pixels, difference to HR, error map, left − right"], ["G", "gain of differences"],
+  ["F", "full screen"], ["D", "pixels, difference to HR, error map, left − right, artifact maps of LDL and DeSRA"], ["G", "gain of differences"],
   ["B", "flip between left and right"], ["S", "swap left and right"], ["2", "side by side"],
   ["N P", "next, previous image"], ["J K", "next, previous version on the right; with Shift on the left"], ["?", "this sheet"],
 ];
@@ -115,10 +115,10 @@ function keys(event) {
     else pan(-40 * arrow[0], -40 * arrow[1]);
     return;
   }
-  const layers = ["image", ...(sides().hr ? ["difference", "error"] : []), "between"], next = (list, now) => list[(list.indexOf(now) + 1) % list.length];
+  const next = (list, now) => list[(list.indexOf(now) + 1) % list.length];
   const does = {
     "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "0": () => change({ zoom: 0, x: 0.5, y: 0.5 }), "1": () => actualSize(),
-    "2": () => change({ side: !state.side }), f: () => wholeScreen(), d: () => change({ layer: next(layers, layerNow()) }),
+    "2": () => change({ side: !state.side }), f: () => wholeScreen(), d: () => change({ layer: next(layersNow(), layerNow()) }),
     g: () => change({ gain: next([1, 2, 4, 8, 16], gainNow()) }), b: () => change({ divide: state.divide < 50 ? 100 : 0 }),
     s: () => at("swap").click(), n: () => stepImage(1), p: () => stepImage(-1),
     j: () => stepVersion(event.shiftKey ? "left" : "right", 1), k: () => stepVersion(event.shiftKey ? "left" : "right", -1),

@@ -1,4 +1,4 @@
-// Pixels of versions: their images, differences to HR with a gain, and error maps.
+// Pixels of versions: their images, differences to HR with a gain, error maps, and artifact maps over them.
 // All is done by drawing, never by reading: pages that were opened from a disk may not read the files beside them.
 
 const loaded = new Map();
@@ -62,18 +62,29 @@ function errorMap(one, other, gain) {
   return sum.canvas;
 }
 
+/** An image in grey with an artifact map over it; in grey alone where it has none. */
+function marked(image, map) {
+  const { canvas, draw } = paper(image.naturalWidth, image.naturalHeight);
+  draw("source-over", image);
+  draw("saturation", "#000");
+  if (map) draw("source-over", map);
+  return canvas;
+}
+
 const computed = new Map();
+const MAPS = ["LDL", "DeSRA"]; // names of layers that the page holds
 
 /** What is drawn of a view in a layer: an image or a canvas; null until all of it has come. */
 function drawable(view, views, layer, gain, ready) {
   const image = imageOf(view, ready);
   if (layer === "image") return isReady(image) ? image : null;
-  const against = imageOf(layer === "between" ? views.other : views.hr, ready);
-  if (!isReady(image) || !isReady(against)) return null;
-  const key = [layer, gain, image.src, against.src].join(" ");
+  const isMap = MAPS.includes(layer), map = view.layers[layer];
+  const against = isMap ? map && imageOf({ src: map }, ready) : imageOf(layer === "between" ? views.other : views.hr, ready);
+  if (!isReady(image) || (against && !isReady(against))) return null;
+  const key = [layer, gain, image.src, against?.src].join(" ");
   if (!computed.has(key)) {
     if (computed.size >= 4) computed.delete(computed.keys().next().value);
-    computed.set(key, layer === "error" ? errorMap(image, against, gain) : difference(image, against, gain));
+    computed.set(key, isMap ? marked(image, against) : layer === "error" ? errorMap(image, against, gain) : difference(image, against, gain));
   }
   return computed.get(key);
 }

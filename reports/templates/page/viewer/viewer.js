@@ -23,24 +23,40 @@ function viewOptions() {
 }
 
 function refreshControls() {
-  const { left, right, hr } = sides(), options = viewOptions();
+  const { left, right } = sides(), options = viewOptions();
   at("image").value = pictureName(picture());
   fill(at("left"), options, left.name);
   fill(at("right"), options, right.name);
   const layer = layerNow();
   at("layer").value = layer;
-  for (const option of at("layer").options) option.disabled = !hr && ["difference", "error"].includes(option.value);
+  for (const option of at("layer").options) option.disabled = !layersNow().includes(option.value);
   at("gain").value = String(gainNow());
-  at("gain-label").hidden = layer === "image";
+  at("gain-label").hidden = layer === "image" || MAPS.includes(layer);
   at("side").checked = state.side;
   at("left-tag").textContent = left.name;
   at("right-tag").textContent = right.name;
   for (const button of at("thumbnails").children) button.setAttribute("aria-pressed", String(button.dataset.picture === pictureName(picture())));
-  at("scale").hidden = layer !== "error";
-  at("scale-most").textContent = `${Math.round(255 / gainNow())} of 255`;
+  refreshScale(layer);
 }
-const layerNow = () => ["difference", "error"].includes(state.layer) && !sides().hr ? "image"
-  : ["difference", "error", "between"].includes(state.layer) ? state.layer : "image";
+
+/** What the colours of a layer mean. */
+function refreshScale(layer) {
+  const { more, less } = data.colours, scale = at("scale");
+  const [low, colours, high] = { error: ["0", "", `${Math.round(255 / gainNow())} of 255`],
+    LDL: ["no artifact", `linear-gradient(90deg, #888, ${more})`, "likeliest in this image"],
+    DeSRA: ["less contrast than HR", `linear-gradient(90deg, ${less} 50%, ${more} 50%)`, "more"] }[layer] ?? ["", "", ""];
+  scale.hidden = !high;
+  scale.querySelector("i").style.background = colours;
+  at("scale-least").textContent = low;
+  at("scale-most").textContent = high;
+}
+
+/** What can be shown of this image, in the order of the select. */
+function layersNow() {
+  const { views } = picture();
+  return ["image", ...(sides().hr ? ["difference", "error"] : []), "between", ...MAPS.filter((map) => views.some((view) => view.layers[map]))];
+}
+const layerNow = () => layersNow().includes(state.layer) ? state.layer : "image";
 const gainNow = () => [1, 2, 4, 8, 16].includes(state.gain) ? state.gain : 4;
 
 /** Ask for the next frame; many changes are drawn once. */
@@ -97,9 +113,11 @@ function drawViewer(context, own) {
 
 function stageNote(waiting) {
   const { left, right, hr } = sides(), broken = [left, right].find((view) => { const own = imageOf(view, redraw); return own.complete && !own.naturalWidth; });
+  const bare = MAPS.includes(layerNow()) && [left, right].find((view) => view.kind !== "hr" && !view.layers[layerNow()]);
   const shown = imageOf(hr ?? right, redraw), reduced = shown.naturalWidth && shown.naturalWidth < picture().width;
   at("stage-note").textContent = broken ? `The file of ${broken.name} is not beside this page.` : waiting ? "Loading …"
-    : reduced ? `This page holds the image reduced to ${shown.naturalWidth} × ${shown.naturalHeight}; pages of leaderboard have all ${picture().width} × ${picture().height} pixels.` : "";
+    : reduced ? `This page holds the image reduced to ${shown.naturalWidth} × ${shown.naturalHeight}; pages of leaderboard have all ${picture().width} × ${picture().height} pixels.`
+    : bare ? `${bare.name} has no artifact map.` : "";
 }
 
 /** Step through images or versions. */
