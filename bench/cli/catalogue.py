@@ -96,6 +96,7 @@ def metrics(as_json: JsonOption = False) -> None:
         print_table(("installed engine", "place"), list(engines.items()))
     say("what is missing and how to get it: asasr-bench show METRIC")
     say("after an engine, ':hr' compares with what it finds in HR instead of ground truth")
+    say("any metric of the extra 'iqa' by pyiqa's own name: pyiqa:NAME")
     say(f"your own: FILE.py:NAME, module:NAME, or an entry point of the group {ENTRY_POINT_GROUP}")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,21 @@ from ...reports.progress import download_progress
 from .exit_codes import INCOMPLETE
 from .terminal import JsonOption, print_rows, say
 
+if TYPE_CHECKING:
+    from ...methods.weights.files import WeightFile
+
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check weight files.")
+
+
+def _entries(id: str) -> Sequence[WeightFile]:
+    from ...methods.weights.files import weight_file
+    from ..metrics.pyiqa_by_name import PYIQA
+
+    if not id.startswith(PYIQA):
+        return [weight_file(id)]
+    from ..metrics.pyiqa_by_name.files import files_of
+
+    return files_of(id.removeprefix(PYIQA))
 
 
 @app.command(name="list")
@@ -33,16 +48,17 @@ def list_weights(as_json: JsonOption = False) -> None:
 
 @app.command()
 def fetch(
-    weights: Annotated[list[str], typer.Argument(help="Ids; see 'weights list'.")],
+    weights: Annotated[
+        list[str], typer.Argument(help="Ids; see 'weights list'. Also pyiqa:NAME: all files of this metric.")
+    ],
     source: Annotated[
         Path | None, typer.Option("--from", help="Folder with the files, downloaded elsewhere; no network is used.")
     ] = None,
 ) -> None:
     """Download files and check their digests. A broken download goes on where it stopped."""
     from ...methods.weights.files import fetch as get
-    from ...methods.weights.files import weight_file
 
-    for entry in [weight_file(id) for id in weights]:
+    for entry in [entry for id in weights for entry in _entries(id)]:
         with download_progress() as tell:
             path = get(entry, source=source, tell=tell)
         noted = "" if entry.sha256 or entry.package else " (nobody published its digest; it is noted)"
@@ -54,10 +70,10 @@ def verify(
     weights: Annotated[list[str] | None, typer.Argument(help="Ids; default: all that are here.")] = None,
 ) -> None:
     """Compare files with their digests."""
-    from ...methods.weights.files import WeightsError, find, manifest, weight_file
+    from ...methods.weights.files import WeightsError, find, manifest
 
     broken = False
-    for entry in [weight_file(id) for id in weights] if weights else manifest().values():
+    for entry in [entry for id in weights for entry in _entries(id)] if weights else manifest().values():
         try:
             path = find(entry)
         except WeightsError as error:

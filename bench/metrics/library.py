@@ -33,7 +33,7 @@ def load_network(name: str, files: tuple[str, ...], options: tuple[tuple[str, An
     import pyiqa
 
     entries = [weight_file(id) for id in files]
-    with _verified_files_only(entries), contextlib.redirect_stdout(io.StringIO()):
+    with verified_files_only(entries), _backbones_without_weights(), contextlib.redirect_stdout(io.StringIO()):
         try:
             return pyiqa.create_metric(name, device=device, **dict(options)).net
         except Exception as error:
@@ -44,13 +44,12 @@ def load_network(name: str, files: tuple[str, ...], options: tuple[tuple[str, An
 
 
 @contextlib.contextmanager
-def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
+def verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
     """Let the library see a folder with these files alone, laid out as its caches are, and no network.
 
     It checks no digest and unpickles: so every file is verified before, one that it would fetch itself stays out, and
     one whose digest nobody published is read as plain tensors only.
     """
-    import timm
     from pyiqa.utils import download_util
 
     with tempfile.TemporaryDirectory(prefix="asasr-bench-") as name, contextlib.ExitStack() as stack:
@@ -70,18 +69,24 @@ def _verified_files_only(entries: Sequence[WeightFile]) -> Iterator[None]:
         if not all(entry.sha256 for entry in entries):
             variables["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
         stack.enter_context(environment(variables))
-        stack.enter_context(_replaced(urllib.request, "_opener", None))  # it keeps the proxies that it was made with
-        stack.enter_context(_replaced(download_util, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")))
-        # MANIQA's file holds the whole network: the ImageNet weights that it would fetch first are overwritten anyway.
-        create = timm.create_model
-        stack.enter_context(
-            _replaced(timm, "create_model", lambda *args, **more: create(*args, **{**more, "pretrained": False}))
-        )
+        stack.enter_context(replaced(urllib.request, "_opener", None))  # it keeps the proxies that it was made with
+        stack.enter_context(replaced(download_util, "DEFAULT_CACHE_DIR", str(hub / "pyiqa")))
         yield
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, value: object) -> Iterator[None]:
+def _backbones_without_weights() -> Iterator[None]:
+    """MANIQA's file holds the whole network: the ImageNet weights that it would fetch first are overwritten anyway."""
+    import timm
+
+    create = timm.create_model
+    with replaced(timm, "create_model", lambda *args, **more: create(*args, **{**more, "pretrained": False})):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, value: object) -> Iterator[None]:
+    """Another value of an attribute inside of the block."""
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:

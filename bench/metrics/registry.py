@@ -16,6 +16,7 @@ from .card import MetricCard
 from .faithfulness import FEATURES, JUDGE
 from .metric import Metric, MetricError, Score, SetMetric
 from .metric_input import MetricInput
+from .pyiqa_by_name import PYIQA
 from .shipped import shipped_metrics
 from .third_party import installed_metric, installed_metrics, metric_from_code
 
@@ -24,8 +25,8 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     """The metric to measure with: the only way from a name to a metric's code.
 
     Args:
-        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, or somebody's own (``third_party``),
-            which takes arguments in a mapping (``parse_object``).
+        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, ``pyiqa:NAME``, or somebody's own
+            (``third_party``), which takes arguments in a mapping (``parse_object``).
 
     Raises:
         MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
@@ -49,6 +50,10 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
         from .faithfulness.judge import judge_metric
 
         return judge_metric(text)
+    if text.startswith(PYIQA):
+        from .pyiqa_by_name.metric import metric_of_library
+
+        return metric_of_library(text)
     if text in metrics:
         raise MetricError(f"metric '{text}': 'args' and 'name' go with code of your own")
     if is_task_id(text):
@@ -63,7 +68,7 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     known = [*metrics, *measures(), *installed_metrics()]
     raise MetricError(
         f"unknown metric '{text}'{did_you_mean(text, known, 'asasr-bench list metrics')}; also your own: FILE.py:NAME,"
-        " module:NAME, judge:FILE.yaml"
+        " module:NAME, judge:FILE.yaml, pyiqa:NAME"
     )
 
 

@@ -19,6 +19,7 @@ from .card import MetricCard
 from .faithfulness import JUDGE
 from .metric import Metric, MetricError, per_image
 from .metric_input import MetricInput
+from .pyiqa_by_name import PYIQA
 from .shipped import shipped_metrics
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def anchored(reference: Any, folder: Path) -> Any:
 
     if reference.startswith(JUDGE):
         return f"{JUDGE}{(folder / reference.removeprefix(JUDGE)).resolve()}"
+    if reference.startswith(PYIQA):
+        return reference
     if not is_task_id(reference):
         return anchored_object(reference, folder)
     try:

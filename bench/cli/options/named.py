@@ -33,7 +33,6 @@ def kinds() -> tuple[Kind, ...]:
     from ....methods.registry import REGISTRY
     from ....methods.weights.files import manifest
     from ...metrics.shipped import shipped_metrics
-    from ...metrics.tasks.catalogue import is_task_id
     from ...metrics.third_party import installed_metrics
     from ...protocols import installed_protocols, is_shipped, protocol_names
     from ...spec import shipped_specs
@@ -43,7 +42,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind("spec", shipped_specs, _of_spec),
         Kind("study", shipped_studies, study_facts),
         Kind("dataset", card_ids, _of_dataset, is_card_file),
-        Kind("metric", lambda: (*shipped_metrics(), *installed_metrics()), _of_metric, is_task_id),
+        Kind("metric", lambda: (*shipped_metrics(), *installed_metrics()), _of_metric, _is_made_by_id),
         Kind("engine", engine_names, facts_of_engine),
         Kind("protocol", lambda: (*protocol_names(), *installed_protocols()), _of_protocol, is_shipped),
         Kind("published", published_tables, _of_published),
@@ -112,6 +111,14 @@ def _of_metric(name: str) -> Facts:
     metric = get_metric(name)
     keys = ("id", "title", "unit", "direction", "range", "version", "needs", "note")
     return {**{key: getattr(metric.card, key) for key in keys}, "state": metric.missing() or "ready"}
+
+
+def _is_made_by_id(name: str) -> bool:
+    from ...metrics.faithfulness import FEATURES
+    from ...metrics.pyiqa_by_name import PYIQA
+    from ...metrics.tasks.catalogue import is_task_id
+
+    return is_task_id(name) or name.startswith((FEATURES, PYIQA))
 
 
 def engine_names() -> list[str]:
