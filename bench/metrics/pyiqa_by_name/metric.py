@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
-
-import numpy as np
 
 from ..batches import TOLERANCE, measure_batch, rgb_tensors
 from ..card import MetricCard
@@ -18,11 +14,10 @@ from ..requirements import Library, library_version
 from . import PYIQA
 from .files import WITHOUT_FILES, LibraryWeights
 from .network import load_network
+from .seed import SEED, seeded
 from .tables import LibraryMetric, library_metric
 
 VERSION = "1"
-SEED = 123
-"""Of every image's random crops and patches; what the library calls its default seed."""
 
 _LIBRARY = Library("pyiqa", "iqa", " (pyiqa is for non-commercial use)")
 _COUNT = WITHOUT_FILES | {"NIQE", "ILNIQE", "BRISQUE", "NRQM", "PI"}
@@ -72,25 +67,7 @@ def _measure(name: str, needs: str, inputs: Sequence[MetricInput], device: str) 
     network = load_network(name, LibraryWeights(name).weights(), device)
     scores = []
     for image in inputs:
-        with _seeded(device):
+        with seeded(device):
             (value,) = measure_batch(network, rgb_tensors([image], needs), device)
         scores.append(Score(value))
     return scores
-
-
-@contextmanager
-def _seeded(device: str) -> Iterator[None]:
-    """All random numbers begin at the seed, and go on afterwards where they were before."""
-    import torch
-
-    python, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002 (the library draws from it)
-    gpus = [torch.device(device)] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=gpus):
-        torch.manual_seed(SEED)
-        random.seed(SEED)
-        np.random.seed(SEED)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(arrays)  # noqa: NPY002

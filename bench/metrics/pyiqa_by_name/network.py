@@ -14,6 +14,8 @@ from ..library import replaced, verified_files_only
 from ..metric import MetricError
 from . import PYIQA
 from .files import AskedFor, asked_for, hub_name
+from .seed import seeded
+from .tables import library_metric
 
 
 @lru_cache(maxsize=8)
@@ -34,7 +36,7 @@ def load_network(name: str, weights: str, device: str) -> Any:
     asked = asked_for(name)
     fence = (verified_files_only(asked.files), _given_backbones_only(asked), _no_downloads(name))
     with contextlib.ExitStack() as stack:
-        for part in (*fence, contextlib.redirect_stdout(io.StringIO())):
+        for part in (*fence, contextlib.redirect_stdout(io.StringIO()), seeded(device)):
             stack.enter_context(part)
         try:
             network = pyiqa.create_metric(name, device=device).net
@@ -78,8 +80,6 @@ def _no_downloads(name: str) -> Iterator[None]:
     import torch
     from pyiqa import archs
     from pyiqa.utils import download_util
-
-    from .tables import library_metric
 
     def refuse(url: str, target: str, *_: object, **__: object) -> None:
         raise MetricError(f"{PYIQA}{name} asks for {url}, which is none of its known files; nothing is downloaded here")

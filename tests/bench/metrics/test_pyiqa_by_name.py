@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from asasr_bench.bench.metrics import requirements
 from asasr_bench.bench.metrics.metric import MetricError
 from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.pyiqa_by_name import files, network
+from asasr_bench.bench.metrics.pyiqa_by_name import metric as metric_module
 from asasr_bench.bench.metrics.registry import get_metric, metrics_of
 from asasr_bench.bench.metrics.third_party import anchored
 from asasr_bench.bench.protocols import get_protocol
@@ -27,8 +29,8 @@ from typer.testing import CliRunner
 
 WITHOUT_FILES = ("psnr", "psnry", "ssim", "ssimc", "ms_ssim", "cw_ssim", "fsim", "vif", "gmsd", "nlpd", "vsi", "mad",
                  "piqe", "entropy")  # fmt: skip
-PATCHES = "wadiqam_nr"
-"""Draws the patches that it looks at."""
+SMALL = "wadiqam_nr"
+"""A network of some layers."""
 
 pytest.importorskip("pyiqa", reason="pyiqa is not installed")
 
@@ -51,12 +53,12 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def random_patches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def weight(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of a small network with random values, whose name tells no digest."""
     from pyiqa.archs.wadiqam_arch import WaDIQaM
 
     monkeypatch.setattr(files, "_DIGEST", re.compile("never"))
-    (entry,) = files.asked_for(PATCHES).files
+    (entry,) = files.asked_for(SMALL).files
     torch.manual_seed(1)
     small = WaDIQaM("NR", model_name="wadiqam_nr_koniq", pretrained=False)
     torch.save({"params": small.state_dict()}, folder / entry.file)
@@ -118,32 +120,49 @@ def test_a_key_names_library_variant_input_and_seed() -> None:
     assert '"test_y_channel":false' in of_rgb
 
 
-def test_random_patches_are_of_one_seed_and_leave_no_trace(photo: np.ndarray, random_patches: Path) -> None:
-    """Equal to the library behind the same seed; alone, again and in a batch the same."""
+def test_a_network_from_its_file_is_the_librarys(photo: np.ndarray, weight: Path) -> None:
+    """Alone, again and in a batch the same; building and measuring it draws no random numbers of anybody else."""
     import pyiqa
 
-    metric, image = get_metric(f"pyiqa:{PATCHES}"), pair(photo)
-    torch.manual_seed(7)
+    metric, image = get_metric(f"pyiqa:{SMALL}"), pair(photo)
     before = torch.random.get_rng_state()
     value = measured(metric, image)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert [score.value for score in metric.measure([image, image], "cpu")] == [value, value]
-    theirs = pyiqa.create_metric(PATCHES, device="cpu", pretrained_model_path=str(random_patches))
-    theirs.load_weights(str(random_patches), "params")
-    with torch.inference_mode():
-        unseeded = {directly(theirs, image) for _ in range(3)}
-        torch.manual_seed(123)
-        assert value == pytest.approx(directly(theirs, image), rel=1e-6)
-    assert len(unseeded) == 3
+    theirs = pyiqa.create_metric(SMALL, device="cpu", pretrained_model_path=str(weight))
+    theirs.load_weights(str(weight), "params")
+    assert value == pytest.approx(directly(theirs, image), rel=1e-6)
 
 
-def test_the_digest_of_every_file_is_in_the_key(random_patches: Path) -> None:
-    metric = get_metric(f"pyiqa:{PATCHES}")
+def test_every_image_has_the_same_seed(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever generator a network draws from; all go on afterwards where they were."""
+
+    def drawn(*images: torch.Tensor) -> torch.Tensor:
+        return torch.rand(1) + np.random.rand() + random.random()  # noqa: NPY002 (as the library does)
+
+    monkeypatch.setattr(metric_module, "load_network", lambda *_: drawn)
+    image = pair(photo)
+    torch.manual_seed(123)
+    np.random.seed(123)  # noqa: NPY002
+    random.seed(123)
+    expected = float(drawn())
+    following = float(drawn())
+    torch.manual_seed(123)
+    np.random.seed(123)  # noqa: NPY002
+    random.seed(123)
+    drawn()
+    scores = get_metric("pyiqa:nlpd").measure([image, image], "cpu")
+    assert [score.value for score in scores] == [expected, expected]
+    assert float(drawn()) == following != expected
+
+
+def test_the_digest_of_every_file_is_in_the_key(weight: Path) -> None:
+    metric = get_metric(f"pyiqa:{SMALL}")
     assert metric.missing() == ""
     before = metric.implementation
-    assert before.endswith(f"seed 123 {digest_of(random_patches)}")
-    random_patches.write_bytes(b"another")
-    assert metric.implementation.endswith(f"seed 123 {digest_of(random_patches)}")
+    assert before.endswith(f"seed 123 {digest_of(weight)}")
+    weight.write_bytes(b"another")
+    assert metric.implementation.endswith(f"seed 123 {digest_of(weight)}")
     assert metric.implementation != before
 
 
@@ -176,10 +195,10 @@ def test_a_file_with_another_digest_than_its_name_says_is_not_used(folder: Path)
     assert "is not used" in get_metric("pyiqa:nima").missing()
 
 
-def test_what_it_was_not_known_to_read_is_refused(random_patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_was_not_known_to_read_is_refused(weight: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "asked_for", lambda name: files.AskedFor((), ()))
     with pytest.raises(MetricError, match=r"asks for https:.*nothing is downloaded"):
-        network.load_network(PATCHES, "", "cpu")
+        network.load_network(SMALL, "", "cpu")
 
 
 def test_a_backbone_that_no_file_gives_is_nan_and_not_random() -> None:
@@ -240,14 +259,13 @@ def test_files_of_a_metric_are_fetched_and_verified_together(
 ) -> None:
     monkeypatch.setattr(files, "_DIGEST", re.compile("never"))
     (tmp_path / "given").mkdir()
-    for file in ("WaDIQaM-NR-koniq-aaffea29.pth",):
-        (tmp_path / "given" / file).write_bytes(b"weights")
+    (tmp_path / "given" / "WaDIQaM-NR-koniq-aaffea29.pth").write_bytes(b"weights")
     invoke = CliRunner().invoke
-    assert invoke(app, ["weights", "verify", f"pyiqa:{PATCHES}"]).exit_code != 0
-    done = invoke(app, ["weights", "fetch", f"pyiqa:{PATCHES}", "--from", str(tmp_path / "given")])
+    assert invoke(app, ["weights", "verify", f"pyiqa:{SMALL}"]).exit_code != 0
+    done = invoke(app, ["weights", "fetch", f"pyiqa:{SMALL}", "--from", str(tmp_path / "given")])
     assert done.exit_code == 0, done.output
     assert [path.name for path in folder.iterdir()] == ["WaDIQaM-NR-koniq-aaffea29.pth"]
-    assert invoke(app, ["weights", "verify", f"pyiqa:{PATCHES}"]).exit_code == 0
+    assert invoke(app, ["weights", "verify", f"pyiqa:{SMALL}"]).exit_code == 0
 
 
 def test_a_folder_named_like_the_library_changes_nothing(tmp_path: Path) -> None:
