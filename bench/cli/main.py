@@ -9,10 +9,13 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 from ...asasr.training.stopping import TrainingStopped
 from ...datasets.errors import BenchError
@@ -49,14 +52,20 @@ _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _COLLECT_AFTER = 100_000
 """New objects after which Python looks for unreachable ones: at its own 700, imports cause hundreds of searches."""
 
-app = typer.Typer(
-    name="asasr-bench",
-    help="Benchmark image super-resolution: exact protocols, pluggable methods, reproducible tables.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # importing rich for the help text alone takes longer than all the rest
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+def _command_line() -> typer.Typer:
+    """The command line, with no command yet."""
+    return typer.Typer(
+        name="asasr-bench",
+        help="Benchmark image super-resolution: exact protocols, pluggable methods, reproducible tables.",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # importing rich for the help text alone takes longer than all the rest
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+app = _command_line()
 for module in (
     run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show,
     doctor, restore, cost, exchange,
@@ -85,6 +94,21 @@ def _options(
 ) -> None:
     if debug:
         os.environ["ASASR_BENCH_DEBUG"] = "1"
+
+
+def _with_command(arguments: Sequence[str]) -> typer.Typer:
+    """The command line with the command alone that is called: typer looks at every option of all that it is given."""
+    name = arguments[0] if arguments else ""
+    called = [command for command in app.registered_commands if _name(command) == name]
+    if len(called) != 1:
+        return app  # a group, an option, the help, shell completion or a mistake
+    alone = _command_line()
+    alone.registered_callback, alone.registered_commands = app.registered_callback, called
+    return alone
+
+
+def _name(command: CommandInfo) -> str:
+    return command.name or (get_command_name(command.callback.__name__) if command.callback else "")
 
 
 class _Interrupted(BaseException):
@@ -132,7 +156,7 @@ def _status() -> int:
     gc.set_threshold(_COLLECT_AFTER)
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        _with_command(sys.argv[1:])()
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # typer and rich end with 1 then, as with any failure
             return UNREAD

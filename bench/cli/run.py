@@ -18,10 +18,13 @@ from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ...reports.board import Board
     from ..execute.run import Summary
     from ..plan.missing import Scope
     from ..spec import Spec
+    from ..store.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -163,30 +166,48 @@ def given(**options: Any) -> dict[str, Any]:
 
 
 def _show(root: Path, summary: Summary, *, report: bool) -> None:
-    """Print the tables and write the report from one board."""
-    from ..analysis.leaderboard import load_board
+    """Print the tables and write the report from one board; a store that shows what it showed before needs none."""
+    from ..store.fingerprint import fingerprint
     from ..store.store import open_store
+    from .running.printed_tables import Printed, keep_printed, read_printed, terminal_of
 
-    page = root / "report" / "leaderboard.html"
+    console = plain_console()
+    title, page = root.resolve().name, root / "report" / "leaderboard.html"
+    printed, terminal = read_printed(root), terminal_of(console, title)
     with open_store(root) as opened:
-        board = load_board(opened, title=root.resolve().name)
-        if report and (summary.changed or not page.exists()):
-            from ..publish.leaderboards import write_board
-
-            write_board(opened, board, page.parent)  # before anything is printed, which may fail: nobody may read it
-        print_board(board)
-        _tell(root, summary)
+        state = fingerprint(opened)
+        stale = report and (printed.page != state or not page.exists())
+        if stale or not printed.fits(state, terminal):
+            text = _made(opened, title, console, page.parent if stale else None)
+            printed = Printed(state, state if stale else printed.page, terminal, text)
+            keep_printed(root, printed)
+    typer.echo(printed.text, nl=False, color=True)  # the console decided on colours
+    _tell(root, summary)
     if report:
         say(f"report: {page}")
 
 
-def print_board(board: Board) -> None:
+def print_board(board: Board, console: Console | None = None) -> None:
     """Print the tables of a leaderboard, as wide as the terminal."""
     from ...reports.terminal import to_terminal
 
-    console = plain_console()
+    console = console or plain_console()
     for table in to_terminal(board, console.width):
         console.print(table)
+
+
+def _made(store: Store, title: str, console: Console, report: Path | None) -> str:
+    """The tables of a store as printed; before them its report, since nobody may read what is printed."""
+    from ..analysis.leaderboard import load_board
+
+    board = load_board(store, title=title)
+    if report is not None:
+        from ..publish.leaderboards import write_board
+
+        write_board(store, board, report)
+    with console.capture() as capture:
+        print_board(board, console)
+    return capture.get()
 
 
 def _tell(root: Path, summary: Summary) -> None:

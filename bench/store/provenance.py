@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 _PACKAGES = (
@@ -76,10 +76,19 @@ def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            found[package] = _version(package)
         except PackageNotFoundError:
             continue
     return found
+
+
+def _version(package: str) -> str:
+    """From the head of its metadata alone: ``version`` parses all of it as an e-mail, which takes 2 ms a package."""
+    metadata = distribution(package)
+    lines = (metadata.read_text("METADATA") or "").split("\n\n", 1)[0].splitlines()
+    return next((line.removeprefix("Version:").strip() for line in lines if line.startswith("Version:")), "") or (
+        metadata.version
+    )
 
 
 def _processor() -> str:

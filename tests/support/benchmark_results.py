@@ -16,6 +16,10 @@ from asasr_bench.bench.store.provenance import now, provenance
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 
+_WITH_BYTECODE = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""The surroundings of a command; without bytecode it would measure how fast Python compiles."""
+
+
 def keep(benchmark: str, **values: float | str) -> None:
     """Print what a benchmark measured and put it into the file of this version and processor, in place of what it had.
 
@@ -41,12 +45,14 @@ def keep(benchmark: str, **values: float | str) -> None:
 def core_seconds(command: Sequence[str | Path], **environment: str) -> float:
     """Seconds of a core, user's and system's, that a command and its children took.
 
+    Bytecode is kept, as that of an installed package is; call it twice, since the first call may write it.
+
     Raises:
         CalledProcessError: it failed; what it said is in the error.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        command, env={**os.environ, "OMP_NUM_THREADS": "1", **environment}, capture_output=True, text=True
+        command, env={**_WITH_BYTECODE, "OMP_NUM_THREADS": "1", **environment}, capture_output=True, text=True
     )
     if done.returncode:
         print(done.stdout, done.stderr, file=sys.stderr)
