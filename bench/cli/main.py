@@ -98,8 +98,7 @@ def _options(
 
 def _with_command(arguments: Sequence[str]) -> typer.Typer:
     """The command line with the command alone that is called: typer looks at every option of all that it is given."""
-    name = arguments[0] if arguments else ""
-    called = [command for command in app.registered_commands if _name(command) == name]
+    called = [command for command in app.registered_commands if _name(command) == arguments[0]] if arguments else []
     if len(called) != 1:
         return app  # a group, an option, the help, shell completion or a mistake
     alone = _command_line()
