@@ -14,6 +14,8 @@ from .records import LeftOut
 
 _SET = "s.protocol = o.protocol AND s.scale = o.scale AND s.dataset = o.dataset"
 
+# SQLite evaluates a column of a view again wherever it is named, both sides of AND, and one branch of CASE: checksums of
+# cells stand where few rows need them.
 _VIEWS = (
     f"""
     CREATE TEMP VIEW judged_outputs AS SELECT o.*, CASE
@@ -31,20 +33,18 @@ _VIEWS = (
     """,
     "CREATE TEMP VIEW current_outputs AS SELECT * FROM judged_outputs WHERE outdated = ''",
     """
-    CREATE TEMP VIEW judged_cells AS SELECT c.*, s.value, s.run, CASE
-        WHEN c.status != 'done' THEN ''
-        WHEN s.checksum IS NOT score_checksum(c.score, s.value) THEN 'damaged'
-        WHEN s.version != '' AND s.version != m.version THEN 'metric'
-        ELSE '' END AS outdated
+    CREATE TEMP VIEW judged_cells AS SELECT c.*, s.value, s.run,
+        CASE WHEN c.status = 'done' THEN s.checksum IS NOT score_checksum(c.score, s.value) ELSE 0 END AS damaged,
+        CASE WHEN c.status = 'done' AND s.version != '' AND s.version != m.version
+            THEN s.checksum IS score_checksum(c.score, s.value) ELSE 0 END AS former
     FROM cells c LEFT JOIN scores s ON s.key = c.score LEFT JOIN metrics m ON m.id = c.metric
     """,
     """
     CREATE TEMP VIEW current_cells AS SELECT output, metric, score, run, detail,
-        CASE outdated WHEN 'damaged' THEN NULL ELSE value END AS value,
-        CASE outdated WHEN 'damaged' THEN 'failed' ELSE status END AS status,
-        CASE outdated WHEN 'damaged' THEN 'the stored value is damaged; run again to measure it again'
-            ELSE message END AS message
-    FROM judged_cells WHERE outdated != 'metric'
+        CASE WHEN damaged THEN NULL ELSE value END AS value,
+        CASE WHEN damaged THEN 'failed' ELSE status END AS status,
+        CASE WHEN damaged THEN 'the stored value is damaged; run again to measure it again' ELSE message END AS message
+    FROM judged_cells WHERE NOT former
     """,
 )
 
@@ -83,8 +83,8 @@ def left_out(database: sqlite3.Connection) -> Iterator[LeftOut]:
         total = totals[protocol, scale, dataset, method]
         yield LeftOut(protocol, scale, dataset, method, "", _REASONS[reason], count, total)
     for protocol, scale, dataset, method, metric, count, total in database.execute(
-        f"SELECT {place}, c.metric, sum(c.outdated = 'metric'), count(*) FROM judged_cells c"
+        f"SELECT {place}, c.metric, sum(c.former), count(*) FROM judged_cells c"
         " JOIN current_outputs o ON o.id = c.output"
-        f" GROUP BY {place}, c.metric HAVING sum(c.outdated = 'metric') > 0 ORDER BY {place}, c.metric"
+        f" GROUP BY {place}, c.metric HAVING sum(c.former) > 0 ORDER BY {place}, c.metric"
     ):
         yield LeftOut(protocol, scale, dataset, method, metric, _REASONS["metric"], count, total)

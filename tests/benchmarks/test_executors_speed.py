@@ -15,6 +15,7 @@ from asasr_bench.bench import evaluate
 from asasr_bench.bench.execute.executors.local import LocalProcesses
 from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.datasets.images import write_png
+from benchmark_results import keep
 
 pytestmark = pytest.mark.benchmark
 
@@ -48,9 +49,8 @@ def test_two_workers_against_one(tmp_path: Path) -> None:
             seconds[workers, threads, count] = time.perf_counter() - start
     each = {way: (seconds[*way, many] - seconds[*way, few]) / (many - few) for way in WAYS}
     alone, two_workers, two_threads = (each[way] for way in WAYS)
-    print(f"\none worker {1000 * alone:.0f} ms an image, with two threads {1000 * two_threads:.0f} ms; two workers"
-          f" {1000 * two_workers:.0f} ms: {alone / two_workers:.2f} times; load {os.getloadavg()[0]:.1f} on"
-          f" {os.cpu_count()} cores")  # fmt: skip
+    keep("two_workers_against_one", ratio=alone / two_workers, seconds_an_image=alone, load=os.getloadavg()[0],
+         seconds_with_two_threads=two_threads, seconds_with_two_workers=two_workers)  # fmt: skip
     assert alone / two_workers >= TIMES
     assert two_workers < two_threads  # so that more workers are what a long run is told to take
 

@@ -1,10 +1,10 @@
-"""Eight metrics of 512x512 pairs: a run with two workers against a script that calls pyiqa image by image."""
+"""Eight metrics of 512x512 pairs: a run against a script that calls pyiqa image by image, in seconds of a core."""
 
 from __future__ import annotations
 
 import multiprocessing
-import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 import numpy as np
 import pytest
@@ -13,15 +13,16 @@ import torch
 from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.execute.executors import local
 from asasr_bench.datasets.images import read_image, write_png
+from benchmark_results import keep
 
 pytestmark = pytest.mark.benchmark
 
 OURS = ("psnr_y", "ssim_y", "niqe", "fsim", "gmsd", "ms_ssim", "lpips_alex", "musiq_koniq")
 THEIRS = ("psnry", "ssim", "niqe", "fsim", "gmsd", "ms_ssim", "lpips", "musiq")
 WEIGHTS = ("niqe", "alexnet", "lpips-alex", "musiq-koniq")
-FEW, MANY = 4, 20
-CORES = 2
+FEW, MANY = 2, 10
 TIMES = 3.0
+"""As fast as pyiqa at least, on one core each; 8 is wanted."""
 
 
 @pytest.fixture
@@ -58,10 +59,9 @@ def test_a_run_against_a_script(
     torch.set_num_threads(1)
     seconds = {count: run(tmp_path, pairs[:count], count) for count in (FEW, MANY)}
     ours = (MANY - FEW) / (seconds[MANY] - seconds[FEW])  # starting the workers and loading cancel
-    torch.set_num_threads(CORES)
-    theirs, values = script(pairs[FEW:], folder, monkeypatch)
-    print(f"\n{len(OURS)} metrics of 512x512 pairs on {CORES} cores: ours {ours:.2f} images/s, pyiqa {theirs:.2f}"
-          f" images/s, ratio {ours / theirs:.1f}")  # fmt: skip
+    theirs, each, values = script(pairs[FEW:], folder, monkeypatch)
+    keep("eight_metrics_against_pyiqa", ratio=ours / theirs, images_a_core_second=ours,
+         pyiqa_images_a_core_second=theirs, **{f"pyiqa_seconds_{name}": each[name] for name in THEIRS})  # fmt: skip
     with open_store(tmp_path / f"store{MANY}") as store:
         scores = store.scores().pivot(index="image", columns="metric", values="value")
     for id in ("fsim", "gmsd", "ms_ssim", "lpips_alex", "musiq_koniq"):
@@ -70,32 +70,40 @@ def test_a_run_against_a_script(
 
 
 def run(tmp_path: Path, pairs: list[tuple[Path, Path]], count: int) -> float:
-    """Seconds of a whole run over these images."""
+    """Seconds of a core of a whole run over these images."""
     for folder in ("sr", "hr", "lq"):
         for sr, _ in pairs:
             target = tmp_path / f"{folder}{count}" / sr.name
             target.parent.mkdir(exist_ok=True)
             target.symlink_to(tmp_path / folder / sr.name)
-    start = time.perf_counter()
+    start = core_time()
     evaluate(
         "realsr", tmp_path / f"store{count}", datasets=[f"D={tmp_path / f'lq{count}'},{tmp_path / f'hr{count}'}"],
-        methods=[f"M=predictions:{tmp_path / f'sr{count}'}"], metrics=list(OURS), workers=CORES, device="cpu",
+        methods=[f"M=predictions:{tmp_path / f'sr{count}'}"], metrics=list(OURS), workers=2, device="cpu",
     )  # fmt: skip
-    return time.perf_counter() - start
+    return core_time() - start
+
+
+def core_time() -> float:
+    """Seconds of a core that this process and its ended children took so far."""
+    return sum(use.ru_utime + use.ru_stime for use in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 
 
 def script(
     pairs: list[tuple[Path, Path]], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[float, dict[str, list[float]]]:
-    """Images per second of the plain way, and its values: every image decoded once, every metric called on it."""
+) -> tuple[float, dict[str, float], dict[str, list[float]]]:
+    """Images a core second of the plain way, every image decoded once, every metric called on it; of each; values."""
     import pyiqa
 
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
     metrics = {name: pyiqa.create_metric(name, device="cpu") for name in THEIRS}
     values: dict[str, list[float]] = {name: [] for name in THEIRS}
-    start = time.perf_counter()
+    each = dict.fromkeys(THEIRS, 0.0)
+    start = core_time()
     for paths in pairs:
         sr, hr = (torch.from_numpy(read_image(path)).movedim(-1, 0)[None].float() / 255 for path in paths)
         for name, metric in metrics.items():
+            before = core_time()
             values[name].append(float(metric(sr) if metric.metric_mode == "NR" else metric(sr, hr)))
-    return len(pairs) / (time.perf_counter() - start), values
+            each[name] += (core_time() - before) / len(pairs)
+    return len(pairs) / (core_time() - start), each, values

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from statistics import median
 
 import pytest
+from benchmark_results import keep
 from pages import IMAGES, METHODS, chromium, write_site
 
 pytestmark = pytest.mark.benchmark
@@ -25,5 +27,6 @@ def test_20_methods_and_100_images_open_within_two_seconds(tmp_path: Path) -> No
             assert counts == [IMAGES, IMAGES, METHODS]
             memory = tab.evaluate("performance.memory.usedJSHeapSize") / 2**20
             tab.close()
-    print(f"\nopened in {median(taken):.2f} s, {page.stat().st_size / 2**20:.1f} MiB, heap {memory:.0f} MiB")
+    keep("page_20_methods_100_images", open_seconds=median(taken), page_mib=page.stat().st_size / 2**20,
+         heap_mib=float(memory), load=os.getloadavg()[0])  # fmt: skip
     assert median(taken) < 2
