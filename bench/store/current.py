@@ -14,8 +14,8 @@ from .records import LeftOut
 
 _SET = "s.protocol = o.protocol AND s.scale = o.scale AND s.dataset = o.dataset"
 
-# SQLite evaluates a column of a view again wherever it is named, both sides of AND, and one branch of CASE: checksums of
-# cells stand where few rows need them.
+# SQLite evaluates a column of a view again wherever it is named, and of CASE one branch alone: checksums of cells stand
+# where few rows need them.
 _VIEWS = (
     f"""
     CREATE TEMP VIEW judged_outputs AS SELECT o.*, CASE
