@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +35,15 @@ def shared() -> Path:
     if not folder or not Path(folder, "data").is_dir():
         pytest.skip("ASASR_BENCH_SHARED does not name a folder with the real images")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests of pages: Playwright starts once in a process."""
+    from pages import chromium
+
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

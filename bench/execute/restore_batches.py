@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ...methods.interface import Method
+from ...methods.interface import Method, PixelMethod
 from ...methods.networks.tiling import PIXELS_AT_ONCE
 from ..failures import Failure
 from ..metrics.measure import grouped
@@ -93,8 +93,8 @@ def restore_in_batches(
 def _together(
     method: Method, group: Sequence[LqImage], scale: int, seed: int, device: str, check: BatchCheck
 ) -> list[Restored] | None:
-    """A group in one call; None where its images must be restored alone."""
-    if len(group) == 1 or check.depends:
+    """A group in one call; None where its images must be restored alone, as by a ``PixelMethod``."""
+    if len(group) == 1 or check.depends or isinstance(method, PixelMethod):
         return None
     lqs, digests = [image.load() for image in group], [image.digest for image in group]
     try:

@@ -102,7 +102,7 @@ class FallsOver:
 def test_a_job_of_several_images_is_done_again_image_by_image() -> None:
     tasks = tuple(Task(image, "", None, "", None, ()) for image in "abc")
     job = Job("D", "net", MethodReference(id="net"), "asasr", 4, 0, "files", tasks)
-    spec = SimpleNamespace(device="cpu", threads=1, timeout=7.0)
+    spec = SimpleNamespace(device="cpu", threads=1, timeout=7.0, batch=1)
     experiment: Any = SimpleNamespace(spec=spec, methods=())
     store: Any = SimpleNamespace(objects=None)
     results = [

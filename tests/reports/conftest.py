@@ -6,19 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pages import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 OpenTab = Callable[..., "Page"]
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of pages."""
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench.publish.figures import write_figures
+from asasr_bench.bench.publish.figures.write import write_figures
 from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import parse_options
 from asasr_bench.bench.publish.figures.write import MAKERS

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,17 +32,6 @@ def study(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[..., Pa
 @pytest.fixture
 def key(study: Path) -> StudyKey:
     return read_key(study / "key.json")
-
-
-@pytest.fixture
-def browser() -> Iterator[playwright.Browser]:
-    binary = next((found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None)
-    if binary is None:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=binary, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def opened(browser: playwright.Browser, study: Path, errors: list[str], phone: bool = False) -> playwright.Page:
