@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench.publish.figures.write import write_figures
 from asasr_bench.bench.publish.figures.data import FigureData
 from asasr_bench.bench.publish.figures.options import parse_options
-from asasr_bench.bench.publish.figures.write import MAKERS
+from asasr_bench.bench.publish.figures.write import MAKERS, write_figures
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.figures.style import Paper
