@@ -41,7 +41,10 @@ def pairs(shared: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
 
 def sr_track(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> tuple[float, float]:
     """PSNR and SSIM of the SR challenge: float32 throughout, Y of BT.601 after cutting four pixels."""
-    import cv2
+    from scipy.ndimage import correlate1d
+
+    kernel = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    kernel /= kernel.sum()
 
     def luma(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         cut = image[: len(image) // 4 * 4, : image.shape[1] // 4 * 4][4:-4, 4:-4].astype(np.float32) / np.float32(255)
@@ -52,7 +55,7 @@ def sr_track(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> tuple[float, float
     psnr = 20 * np.log10(255 / np.sqrt(np.mean((a - b) ** 2)))
 
     def mean(plane: NDArray[Any]) -> NDArray[Any]:
-        return cv2.GaussianBlur(plane.astype(np.float64), (11, 11), 1.5)[5:-5, 5:-5]
+        return correlate1d(correlate1d(plane.astype(np.float64), kernel, axis=0), kernel, axis=1)[5:-5, 5:-5]
 
     p, q = a.astype(np.float64), b.astype(np.float64)
     c, d = 6.5025, 58.5225
