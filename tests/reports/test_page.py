@@ -157,6 +157,7 @@ def test_the_divider_is_dragged_on_the_image(report: Report, open_tab: OpenTab) 
     tab.locator("#handle").focus()
     tab.keyboard.press("ArrowLeft")
     assert state(tab)["divide"] == pytest.approx(78, abs=0.5)
+    tab.wait_for_function("document.getElementById('handle').getAttribute('aria-valuenow') === '78'")  # a frame later
     assert tab.get_by_role("slider", name="Divider").get_attribute("aria-valuenow") == "78"
 
 
