@@ -1,5 +1,5 @@
 # The command line with its CPU dependencies:
-#   docker build -t asasr-bench . && docker run --rm -v "$PWD:/work" asasr-bench run demo
+#   docker build -t asasr-bench . && docker run --rm -v "$PWD:/data" asasr-bench run demo
 # Other extras or a GPU: --build-arg EXTRAS=[iqa,ocr] --build-arg TORCH_INDEX=URL (a wheel index of PyTorch).
 FROM python:3.11-slim
 
@@ -16,7 +16,7 @@ RUN if [ -n "$TORCH_INDEX" ]; then pip install --no-cache-dir torch torchvision 
     && pip install --no-cache-dir "/src$EXTRAS" \
     && rm -rf /src
 
-ENV MPLBACKEND=Agg ASASR_BENCH_WEIGHTS=/work/.weights ASASR_BENCH_DATA=/work/.data
-WORKDIR /work
+ENV MPLBACKEND=Agg ASASR_BENCH_WEIGHTS=/data/.weights ASASR_BENCH_DATA=/data/.data
+WORKDIR /data
 ENTRYPOINT ["asasr-bench"]
 CMD ["--help"]

@@ -33,7 +33,7 @@ from .user_code.object_method import object_entry
 from .user_code.objects import import_object
 from .user_code.references import installed_objects
 from .user_code.session import PREFIX as SESSION
-from .user_code.session import session_entry
+from .user_code.session import SESSION_METHODS
 from .weights.files import find, weight_file
 
 ENTRY_POINT_GROUP = "asasr_bench.methods"
@@ -234,7 +234,7 @@ def _object(reference: MethodReference) -> MethodEntry | None:
 def _session(reference: MethodReference) -> MethodEntry | None:
     """An object that somebody's Python gave to the run that is going on."""
     id = reference.id or ""
-    return session_entry(id) if id.startswith(SESSION) else None
+    return SESSION_METHODS.find(id) if id.startswith(SESSION) else None
 
 
 def _installed(reference: MethodReference) -> MethodEntry | None:

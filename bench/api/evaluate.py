@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ...methods.user_code.session import session_methods
+from ...methods.user_code.session import SESSION_METHODS
 from ...reports.progress import stage_progress
 from ..execute.run import run
-from ..metrics.session import session_metrics
+from ..metrics.session import SESSION_METRICS
 from ..plan.experiment import find_everything
 from ..spec import Spec, SpecError, load_spec, parse_spec
 from .evaluation import Evaluation
@@ -78,7 +78,7 @@ def evaluate(
     loaded = _spec(spec, overrides)
     if own_methods or own_metrics:
         _require_this_process(loaded)
-    with session_methods(own_methods), session_metrics(own_metrics), _told(progress) as tell:
+    with SESSION_METHODS.known(own_methods), SESSION_METRICS.known(own_metrics), _told(progress) as tell:
         experiment = find_everything(loaded)
         summary = run(loaded, Path(store), progress=tell)
     return Evaluation(Path(store), summary, experiment)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from itertools import groupby
 from math import isinf, isnan
 from operator import itemgetter
@@ -13,7 +12,7 @@ from typing import Any
 
 from ...reports.board import Board
 from ...reports.escaping import without_folders
-from ..store.provenance import now
+from ..store.provenance import now, package_versions
 from ..store.store import Store
 from .document import (
     Cell,
@@ -46,7 +45,7 @@ def document_of(store: Store, board: Board) -> Document:
     places = {(output.protocol, output.scale, output.dataset) for output in outputs}
     pixels = {output.lq for output in outputs}
     return Document(
-        program=version("asasr-bench"),
+        program=package_versions().get("asasr-bench", ""),
         exported=now(),
         title=board.title,
         table=tuple(_table(board)),

@@ -37,9 +37,9 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     wanted = parse_object(reference, "metric", MetricError)
     text = wanted.text
     if text.startswith(SESSION):
-        from .session import session_metric
+        from .session import SESSION_METRICS
 
-        return session_metric(text)
+        return SESSION_METRICS.find(text)
     from .tasks.catalogue import is_task_id, measures, task_metric
 
     if text.startswith(FEATURES):

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 
 from ...methods.user_code.references import ObjectReference
-from ...methods.user_code.session import PREFIX, object_identity
+from ...methods.user_code.session import PREFIX, SessionObjects, object_identity
 from .metric import Metric, MetricError
 from .third_party import identified, of_function
 
-_METRICS: dict[str, Metric] = {}
-"""Those of the run that is going on, by their references."""
-
-
-@contextmanager
-def session_metrics(metrics: Mapping[str, Metric]) -> Iterator[None]:
-    """Let metrics be found by ``session:ID`` in the block."""
-    before = dict(_METRICS)
-    _METRICS.update({f"{PREFIX}{id}": metric for id, metric in metrics.items()})
-    try:
-        yield
-    finally:
-        _METRICS.clear()
-        _METRICS.update(before)
-
-
-def session_metric(text: str) -> Metric:
-    """The metric of a reference.
-
-    Raises:
-        MetricError: no run with it is going on.
-    """
-    if text not in _METRICS:
-        raise MetricError(
-            f"'{text}' was an object in somebody's Python; give that object to evaluate, or its code as FILE.py:NAME"
-        )
-    return _METRICS[text]
+SESSION_METRICS: SessionObjects[Metric] = SessionObjects(MetricError)
+"""Metrics of the run that is going on."""
 
 
 def metric_of(value: object, name: str = "") -> Metric:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import version
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,15 +25,35 @@ _SHOWN = (
 )
 
 
+_MAKERS = ("reports", "bench/analysis", "bench/cli", "bench/metrics", "bench/publish", "bench/store", "datasets")
+"""Folders of the package whose code makes tables and pages."""
+
+
 def fingerprint(store: Store) -> str:
-    """SHA-256 over all rows that tables and pages are made from, and the version of the package that makes them.
+    """SHA-256 over all rows that tables and pages are made from, and over the state of the code that makes them.
 
     Raises:
         StoreError: they cannot be read.
     """
-    digest = hashlib.sha256(version("asasr-bench").encode())
+    digest = hashlib.sha256()
+    package = Path(__file__).parents[2]
+    for folder in _MAKERS:
+        for state in _files(str(package / folder)):
+            digest.update(repr(state).encode())
     for query in _SHOWN:
         digest.update(query.encode())
         for row in store.query(query):
             digest.update(repr(row).encode())
     return digest.hexdigest()
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of change of the files of a folder and those in it: what they say is not read."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    yield from _files(entry.path)
+            elif entry.name.endswith((".py", ".j2", ".js", ".css", ".yaml")):
+                status = entry.stat()
+                yield entry.name, status.st_size, status.st_mtime_ns

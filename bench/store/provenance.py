@@ -61,7 +61,7 @@ def provenance(device: str, threads: int) -> Provenance:
     return Provenance(
         command=_command(),
         git=_git_commit(),
-        packages=_versions(),
+        packages=package_versions(),
         python=platform.python_version(),
         platform=platform.platform(),
         processor=_processor(),
@@ -72,7 +72,8 @@ def provenance(device: str, threads: int) -> Provenance:
 
 
 @lru_cache(maxsize=1)
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a pixel or a score, and are installed."""
     found = {}
     for package in _PACKAGES:
         try:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Generic, TypeVar, cast
 
 from ..entry import MethodEntry
 from ..errors import MethodError
@@ -25,33 +25,42 @@ from .objects import CodeError, Identity, Imported, identity_of
 PREFIX = "session:"
 """Begins the id of a method or metric that is an object of this session."""
 
-_ENTRIES: dict[str, MethodEntry] = {}
-"""Those of the run that is going on, by id."""
+T = TypeVar("T")
 
 
-@contextmanager
-def session_methods(entries: Mapping[str, MethodEntry]) -> Iterator[None]:
-    """Let methods be found by ``session:NAME`` in the block."""
-    before = dict(_ENTRIES)
-    _ENTRIES.update({f"{PREFIX}{name}": entry for name, entry in entries.items()})
-    try:
-        yield
-    finally:
-        _ENTRIES.clear()
-        _ENTRIES.update(before)
+class SessionObjects(Generic[T]):
+    """Methods or metrics of a session that are known while a run of it lasts, by ``session:NAME``.
 
-
-def session_entry(id: str) -> MethodEntry:
-    """The method of an id.
-
-    Raises:
-        MethodError: no run with it is going on.
+    Args:
+        error: what is raised where there is none.
     """
-    if id not in _ENTRIES:
-        raise MethodError(
-            f"'{id}' was an object in somebody's Python; give that object to evaluate, or its code as FILE.py:NAME"
-        )
-    return _ENTRIES[id]
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error = error
+        self._known: dict[str, T] = {}
+
+    @contextmanager
+    def known(self, objects: Mapping[str, T]) -> Iterator[None]:
+        """Let objects be found by their names in the block."""
+        before = dict(self._known)
+        self._known.update({f"{PREFIX}{name}": value for name, value in objects.items()})
+        try:
+            yield
+        finally:
+            self._known.clear()
+            self._known.update(before)
+
+    def find(self, id: str) -> T:
+        """The object of an id; the error, where no run with it is going on."""
+        if id not in self._known:
+            raise self._error(
+                f"'{id}' was an object in somebody's Python; give that object to evaluate, or its code as FILE.py:NAME"
+            )
+        return self._known[id]
+
+
+SESSION_METHODS: SessionObjects[MethodEntry] = SessionObjects(MethodError)
+"""Methods of the run that is going on."""
 
 
 def entry_of(name: str, value: object) -> MethodEntry:

@@ -201,6 +201,7 @@ class _Page:
 
 def _show(axes: Axes, pixels: Pixels) -> None:
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
 

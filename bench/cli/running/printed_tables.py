@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 FILE = "printed.json"
 """In the store's folder. It may be deleted at any time."""
+_HARMLESS = re.compile(r"(?:[^\x00-\x09\x0b-\x1f\x7f-\x9f]|\x1b\[[\d;]*m)*")
+"""Text that commands a terminal to nothing but colours: a store may be somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ def read_printed(root: Path) -> Printed:
         printed = Printed(**told)
     except (OSError, ValueError, TypeError):
         return Printed()
-    return printed if all(isinstance(value, str) for value in asdict(printed).values()) else Printed()
+    sound = all(isinstance(value, str) for value in asdict(printed).values()) and _HARMLESS.fullmatch(printed.text)
+    return printed if sound else Printed()
 
 
 def keep_printed(root: Path, printed: Printed) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asasr_bench.bench.cli.running.printed_tables import read_printed
 from asasr_bench.bench.store.fingerprint import fingerprint
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
@@ -107,6 +108,30 @@ def test_a_damaged_file_costs_time_alone(run: Run, tmp_path: Path) -> None:
         kept.write_text(damage)
         assert tables(run("--no-report")) == tables(first)
         assert json.loads(kept.read_text())["text"] == tables(first) + "\n"
+
+
+@pytest.mark.parametrize("command", ["\x1b]0;title\x07", "\x1b[2J", "\x9b2J", "\r", "\x08"])
+def test_what_a_store_says_was_printed_commands_no_terminal(run: Run, tmp_path: Path, command: str) -> None:
+    first = run("--no-report")
+    kept = tmp_path / "s" / "printed.json"
+    content = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**content, "text": f"\x1b[1mbold\x1b[0m\n{command}"}))
+    assert tables(run("--no-report")) == tables(first)
+    kept.write_text(json.dumps({**content, "text": "\x1b[1mkept as it is\x1b[0m\n"}))
+    with open_store(tmp_path / "s") as store:
+        assert read_printed(tmp_path / "s").fits(fingerprint(store), content["terminal"])
+
+
+def test_other_code_makes_the_tables_anew(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("--no-report")
+    (tmp_path / "rooms" / "inner").mkdir(parents=True)
+    code = tmp_path / "rooms" / "inner" / "grid.py"
+    code.write_text("1")
+    monkeypatch.setattr("asasr_bench.bench.store.fingerprint._MAKERS", (str(tmp_path / "rooms"),))
+    before = state(tmp_path)
+    assert state(tmp_path) == before
+    code.write_text("22")
+    assert state(tmp_path) != before
 
 
 def test_another_width_arranges_them_anew(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

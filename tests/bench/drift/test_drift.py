@@ -88,8 +88,8 @@ def changed_psnr(monkeypatch: pytest.MonkeyPatch, by: float, version: str | None
 
 
 def other_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = provenance._versions()
-    monkeypatch.setattr(provenance, "_versions", lambda: {**known, "numpy": "99.0"})
+    known = provenance.package_versions()
+    monkeypatch.setattr(provenance, "package_versions", lambda: {**known, "numpy": "99.0"})
 
 
 def test_an_equal_run_passes(lab: Laboratory) -> None:
