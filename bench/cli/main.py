@@ -128,6 +128,7 @@ def main() -> None:
         status = UNREAD
     if status == UNREAD:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    gc.freeze()  # else Python looks through all objects for unreachable ones at its end: a third of a second of a run
     sys.exit(status)
 
 
