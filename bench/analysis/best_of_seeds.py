@@ -93,9 +93,19 @@ def _rows(
         best, worst = expected_extremes(compared, samples, higher=metric.card.direction == "higher")
         bounds = [interval(clusters.units(place[0], images, one)) for one in (best, worst)]
         yield BestOfSeeds(
-            *place, metric.id, metric.card.title, metric.card.digits, samples, float(best.mean()), bounds[0],
-            float(compared.mean()), float(worst.mean()), bounds[1], seeds, len(images),
-        )  # fmt: skip
+            *place,
+            metric.id,
+            metric.card.title,
+            metric.card.digits,
+            samples,
+            float(best.mean()),
+            bounds[0],
+            float(compared.mean()),
+            float(worst.mean()),
+            bounds[1],
+            seeds,
+            len(images),
+        )
 
 
 def expected_extremes(values: Floats, samples: int, *, higher: bool) -> tuple[Floats, Floats]:

@@ -57,9 +57,15 @@ class Comparison:
 
 
 def compare_methods(
-    root: Path, first: str, second: str, *, metrics: Sequence[str] | None = None, datasets: Sequence[str] | None = None,
-    margins: Mapping[str, float] | None = None, clusters: Mapping[str, Any] | None = None,
-) -> list[Comparison]:  # fmt: skip
+    root: Path,
+    first: str,
+    second: str,
+    *,
+    metrics: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    margins: Mapping[str, float] | None = None,
+    clusters: Mapping[str, Any] | None = None,
+) -> list[Comparison]:
     """Paired comparisons of two methods of a store; seeds are averaged within an image.
 
     Metrics whose best value is 0 are compared by their size (``Metric.compared``).
@@ -131,12 +137,22 @@ def compare_methods(
     rows = []
     for (dataset, protocol, metric, result, differences), p in zip(found, adjusted, strict=True):
         spread, margin = float(differences.std(ddof=1)), allowed.get(metric.id)
-        rows.append(Comparison(
-            dataset, protocol, metric.id, metric.card.digits, result, float(p), _wins(result, metric),
-            better_of(first, second, metric, result, float(p)), differences.size,
-            smallest_difference(spread, differences.size), units_needed(result.difference, spread),
-            None if margin is None else equivalence(differences, margin),
-        ))  # fmt: skip
+        rows.append(
+            Comparison(
+                dataset,
+                protocol,
+                metric.id,
+                metric.card.digits,
+                result,
+                float(p),
+                _wins(result, metric),
+                better_of(first, second, metric, result, float(p)),
+                differences.size,
+                smallest_difference(spread, differences.size),
+                units_needed(result.difference, spread),
+                None if margin is None else equivalence(differences, margin),
+            )
+        )
     return rows
 
 

@@ -110,9 +110,14 @@ def composite_contests(
 
 
 def _contest(
-    composite: Composite, protocol: str, dataset: str, group: pd.DataFrame, metrics: Mapping[str, Metric],
-    ceilings: Container[str], clusters: Clusters,
-) -> Contest:  # fmt: skip
+    composite: Composite,
+    protocol: str,
+    dataset: str,
+    group: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    ceilings: Container[str],
+    clusters: Clusters,
+) -> Contest:
     stored = str(group["set"].iloc[0]) if "set" in group else dataset
     tables = _by_method(composite, group, metrics)
     entries = tuple(_entry(composite, name, table, clusters, stored) for name, table in tables.items())

@@ -69,9 +69,12 @@ class Contest:
 
 
 def contests(
-    scores: pd.DataFrame, metrics: Mapping[str, Metric], payloads: Mapping[str, Mapping[Place, Payload]],
-    ceilings: Container[str], clusters: Clusters = Clusters(),  # noqa: B008 - frozen
-) -> Iterator[Contest]:  # fmt: skip
+    scores: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    payloads: Mapping[str, Mapping[Place, Payload]],
+    ceilings: Container[str],
+    clusters: Clusters = Clusters(),  # noqa: B008 - frozen
+) -> Iterator[Contest]:
     """The contest of every protocol, dataset and metric.
 
     Args:
@@ -108,9 +111,14 @@ def _of_images(
 
 
 def _of_sets(
-    protocol: str, dataset: str, metric: Metric, group: pd.DataFrame, payloads: Mapping[Place, Payload],
-    ceilings: Container[str], clusters: Clusters,
-) -> Contest:  # fmt: skip
+    protocol: str,
+    dataset: str,
+    metric: Metric,
+    group: pd.DataFrame,
+    payloads: Mapping[Place, Payload],
+    ceilings: Container[str],
+    clusters: Clusters,
+) -> Contest:
     groups = clusters.of(str(group["set"].iloc[0]), group["image"].unique())
     stored: dict[str, dict[tuple[str, int], Payload]] = {}
     for name, part in group.groupby("method", sort=False):

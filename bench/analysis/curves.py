@@ -74,9 +74,14 @@ class CurveComparison:
 
 
 def compare_curves(
-    root: Path, first: str, second: str, *, distortion: str, metrics: Sequence[str] | None = None,
+    root: Path,
+    first: str,
+    second: str,
+    *,
+    distortion: str,
+    metrics: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
-) -> list[CurveComparison]:  # fmt: skip
+) -> list[CurveComparison]:
     """Compare every point of one curve with the other curve at the mean distortion of the point, image by image.
 
     Values of whole sets (mIoU, AP, FID) are taken on the straight line between two neighbouring points, by a paired
@@ -130,17 +135,30 @@ def compare_curves(
     adjusted = holm([np.nan if result is None else result.p for *_, result in found])
     return [
         CurveComparison(
-            dataset, protocol, metric.id, metric.card.digits, point, mean, result, float(p),
+            dataset,
+            protocol,
+            metric.id,
+            metric.card.digits,
+            point,
+            mean,
+            result,
+            float(p),
             "-" if result is None else better_of(first, second, metric, result, float(p)),
         )
         for (dataset, protocol, metric, point, mean, result), p in zip(found, adjusted, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _compare(
-    tables: Mapping[str, pd.DataFrame], names: Mapping[str, list[str]], first: str, second: str, metric: Metric,
-    distortion: str, dataset: str, clusters: Clusters,
-) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    tables: Mapping[str, pd.DataFrame],
+    names: Mapping[str, list[str]],
+    first: str,
+    second: str,
+    metric: Metric,
+    distortion: str,
+    dataset: str,
+    clusters: Clusters,
+) -> list[tuple[str, float, Paired | None]]:
     """Each point of the first curve with its mean distortion and the result."""
     both = [*names[first], *names[second]]
     images = set.intersection(*(set(tables[id].reindex(columns=both).dropna().index) for id in (metric.id, distortion)))
@@ -158,9 +176,15 @@ def _compare(
 
 
 def _compare_sets(
-    scores: pd.DataFrame, payloads: Mapping[Place, Payload], distortions: pd.DataFrame,
-    names: Mapping[str, list[str]], first: str, second: str, metric: Metric, groups: Mapping[str, str] | None,
-) -> list[tuple[str, float, Paired | None]]:  # fmt: skip
+    scores: pd.DataFrame,
+    payloads: Mapping[Place, Payload],
+    distortions: pd.DataFrame,
+    names: Mapping[str, list[str]],
+    first: str,
+    second: str,
+    metric: Metric,
+    groups: Mapping[str, str] | None,
+) -> list[tuple[str, float, Paired | None]]:
     """The same for a metric of sets, on the images that all points have."""
     both = [*names[first], *names[second]]
     complete = set(distortions.reindex(columns=both).dropna().index)

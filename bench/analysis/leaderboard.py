@@ -180,15 +180,27 @@ def _values(
         place, tied = (contest.protocol, contest.dataset, contest.metric.id), contest.tied
         shared = dict(zip(contest.methods, contest.values.tolist(), strict=True))
         rows += [
-            (*place, entry.method, entry.value, entry.low, entry.high, entry.n, contest.metric.card.direction,
-             shared.get(entry.method, np.nan), contest.images, entry.method in tied,
-             infinite[(*place, entry.method)])
+            (
+                *place,
+                entry.method,
+                entry.value,
+                entry.low,
+                entry.high,
+                entry.n,
+                contest.metric.card.direction,
+                shared.get(entry.method, np.nan),
+                contest.images,
+                entry.method in tied,
+                infinite[(*place, entry.method)],
+            )
             for entry in contest.entries
-        ]  # fmt: skip
+        ]
     frame = pd.DataFrame(rows, columns=SCORE_COLUMNS)
-    ranks = {"method": {name: rank for rank, name in enumerate(methods["method"])},
-             "metric": {metric.id: rank for rank, metric in enumerate(metrics)},
-             "dataset": {name: rank for rank, name in enumerate(datasets)}}  # fmt: skip
+    ranks = {
+        "method": {name: rank for rank, name in enumerate(methods["method"])},
+        "metric": {metric.id: rank for rank, metric in enumerate(metrics)},
+        "dataset": {name: rank for rank, name in enumerate(datasets)},
+    }
     return frame.sort_values(
         ["protocol", "dataset", "method", "metric"],
         key=lambda column: column.map(ranks[str(column.name)]) if str(column.name) in ranks else column,

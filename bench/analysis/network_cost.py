@@ -56,9 +56,15 @@ class Cost:
 
 
 def measure_cost(
-    method: str, parameters: int | None, restore: Callable[[Tensor], object], images: Sequence[Tensor], device: str,
-    *, runs: int = RUNS, warm_up: int = WARM_UP,
-) -> Cost:  # fmt: skip
+    method: str,
+    parameters: int | None,
+    restore: Callable[[Tensor], object],
+    images: Sequence[Tensor],
+    device: str,
+    *,
+    runs: int = RUNS,
+    warm_up: int = WARM_UP,
+) -> Cost:
     """Cost of a method.
 
     Args:
@@ -94,9 +100,14 @@ def measure_cost(
     known = [peak for peak in memory if peak is not None]
     counted = macs if macs else None
     return Cost(
-        method, parameters, counted, activations if counted else None, convolutions if counted else None,
-        tuple(seconds), max(known, default=None),
-    )  # fmt: skip
+        method,
+        parameters,
+        counted,
+        activations if counted else None,
+        convolutions if counted else None,
+        tuple(seconds),
+        max(known, default=None),
+    )
 
 
 def efficiency_score(cost: Cost, reference: Cost) -> tuple[float, dict[str, float]] | None:
@@ -130,9 +141,15 @@ def _operations(restore: Callable[[Tensor], object], image: Tensor) -> tuple[int
     aten = torch.ops.aten
     # Where gradients are off, convolutions come by their own names.
     convolution = {
-        aten.convolution, aten._convolution, aten.conv1d, aten.conv2d, aten.conv3d, aten.conv_transpose1d,
-        aten.conv_transpose2d, aten.conv_transpose3d,
-    }  # fmt: skip
+        aten.convolution,
+        aten._convolution,
+        aten.conv1d,
+        aten.conv2d,
+        aten.conv3d,
+        aten.conv_transpose1d,
+        aten.conv_transpose2d,
+        aten.conv_transpose3d,
+    }
     totals = {"activations": 0, "convolutions": 0}
 
     class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -86,10 +86,13 @@ def with_published(
         notes.append(_nothing(board))
     sources = {
         id: f"{table.source}{_KINDS[table.kind]}"
-        + (f"; {', '.join(unchecked[id])}: same name and number of images, pictures not compared"
-           if id in unchecked else "")
+        + (
+            f"; {', '.join(unchecked[id])}: same name and number of images, pictures not compared"
+            if id in unchecked
+            else ""
+        )
         for id, table in {**published_tables(), **imported}.items()
-    }  # fmt: skip
+    }
     published = pd.DataFrame(rows, columns=PUBLISHED_COLUMNS)
     return replace(board, published=published, sources=sources, unpublished=tuple(notes))
 
@@ -116,9 +119,12 @@ def _sets(outputs: pd.DataFrame) -> Iterator[_Set]:
             if isinstance(lq, str) and lq:
                 pixels.add((lq, reference if isinstance(reference, str) else None))
         yield _Set(
-            str(dataset), str(protocol), frozenset(part["scale"]), frozenset(part["lq_rule"]),
+            str(dataset),
+            str(protocol),
+            frozenset(part["scale"]),
+            frozenset(part["lq_rule"]),
             {image: frozenset(pixels) for image, pixels in images.items()},
-        )  # fmt: skip
+        )
 
 
 def _problem(one: _Set, claim: _Claim, input_of: InputOf) -> str:
@@ -171,9 +177,13 @@ def _pixels_of_card(claim: _Claim, input_of: InputOf) -> set[Pixels]:
     for stem in {**hr, **lq}:
         for on_luma in (False, True):
             key = input_key(
-                hr_file=hr.get(stem), lq_file=lq.get(stem), lq_rule=claim.lq, rule_version=rule_version(claim.lq),
-                scale=claim.scale, on_luma=on_luma,
-            )  # fmt: skip
+                hr_file=hr.get(stem),
+                lq_file=lq.get(stem),
+                lq_rule=claim.lq,
+                rule_version=rule_version(claim.lq),
+                scale=claim.scale,
+                on_luma=on_luma,
+            )
             pixels = input_of(key)
             if pixels is not None:
                 found.add(pixels)

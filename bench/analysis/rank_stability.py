@@ -82,11 +82,17 @@ def _of(protocol: str, dataset: str, part: Ranked, draws: Floats) -> RankStabili
     signs = np.sign(draws[:, above[1]] - draws[:, above[0]])
     expected = np.sign(point[above[1]] - point[above[0]])
     return RankStability(
-        protocol, dataset, tuple(methods), tuple(map(float, point)),
-        tuple(bounds[name][0] for name in methods), tuple(bounds[name][1] for name in methods),
-        tuple(map(float, first)), tuple(map(float, ahead)),
-        float((signs == expected).all(1).mean()), float((signs * expected).mean()),
-    )  # fmt: skip
+        protocol,
+        dataset,
+        tuple(methods),
+        tuple(map(float, point)),
+        tuple(bounds[name][0] for name in methods),
+        tuple(bounds[name][1] for name in methods),
+        tuple(map(float, first)),
+        tuple(map(float, ahead)),
+        float((signs == expected).all(1).mean()),
+        float((signs * expected).mean()),
+    )
 
 
 def _before(one: Floats, other: Floats) -> Floats:

@@ -95,8 +95,21 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
             found.append((PIXELS, PIXELS, 3, _of_images(levels, list(table.index), str(dataset), clusters)))
         for id, title, digits, one in found:
             if one is not None:
-                rows.append(Stability(str(dataset), str(protocol), str(method), id, one.value, one.low, one.high,
-                                      table.shape[1], one.images, title, digits))  # fmt: skip
+                rows.append(
+                    Stability(
+                        str(dataset),
+                        str(protocol),
+                        str(method),
+                        id,
+                        one.value,
+                        one.low,
+                        one.high,
+                        table.shape[1],
+                        one.images,
+                        title,
+                        digits,
+                    )
+                )
     if not rows:
         raise StabilityError(f"{root}: no method has an image restored with two seeds; run with --seed 0 --seed 1 ...")
     return rows

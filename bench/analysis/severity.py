@@ -141,9 +141,13 @@ def case_values(store: Store, metric_ids: Sequence[str] = ()) -> Iterator[CaseVa
             if complete.empty:
                 raise SeverityStoreError(f"{store.root}: {base}, {id}: no image has values in all cases; run again")
             yield CaseValues(
-                str(base), str(protocol), card, cases, tuple(map(str, complete.index)),
+                str(base),
+                str(protocol),
+                card,
+                cases,
+                tuple(map(str, complete.index)),
                 {name: complete[[(name, case) for case in cases]].to_numpy() for name in names},
-            )  # fmt: skip
+            )
 
 
 def _scores(store: Store) -> pd.DataFrame:
@@ -209,14 +213,20 @@ def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
         )
         found.append(
             Rates(
-                name, int(kept.sum()), int((~kept).sum()),
-                float(accepted.mean()), float(ranges[0][0]), float(ranges[0][1]),
-                float(relative.mean()), float(ranges[1][0]), float(ranges[1][1]),
+                name,
+                int(kept.sum()),
+                int((~kept).sum()),
+                float(accepted.mean()),
+                float(ranges[0][0]),
+                float(ranges[0][1]),
+                float(relative.mean()),
+                float(ranges[1][0]),
+                float(ranges[1][1]),
                 float(relative[accepted].mean()) if accepted.any() else float("nan"),
                 float(relative[~accepted].mean()) if not accepted.all() else float("nan"),
                 float(np.subtract(*np.percentile(relative, (75, 25)))),
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -236,9 +246,10 @@ def curves_over(values: CaseValues, factor: str) -> tuple[tuple[str, ...], list[
     others = [other for other in FACTORS if other != factor]
     mildest = {other: min(case.strength(other) for case in values.cases) for other in others}
     chosen = [
-        place for place, case in enumerate(values.cases)
+        place
+        for place, case in enumerate(values.cases)
         if all(case.strength(other) == mildest[other] for other in others)
-    ]  # fmt: skip
+    ]
     chosen.sort(key=lambda place: values.cases[place].strength(factor))
     curves = []
     for name, table in values.methods.items():

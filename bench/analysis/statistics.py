@@ -140,10 +140,14 @@ def paired(first: ArrayLike, second: ArrayLike) -> Paired:
     spread = float(differences.std(ddof=1))
     mean = float(differences.mean())
     return Paired(
-        n=a.size, difference=mean, low=low, high=high, p=permutation_p(differences),
+        n=a.size,
+        difference=mean,
+        low=low,
+        high=high,
+        p=permutation_p(differences),
         effect=mean / spread if spread > 0 else nan if mean == 0 else float(np.copysign(np.inf, mean)),
         wins=float(((a > b) + 0.5 * (a == b)).mean()),
-    )  # fmt: skip
+    )
 
 
 def permutation_p(differences: ArrayLike, *, flips: int = FLIPS, seed: int = 0) -> float:

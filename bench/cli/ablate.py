@@ -68,9 +68,17 @@ def ablate(
                 "a planned study is as its file says; --dataset, --arm, --seed, --workers change it"
             )
         run_planned(
-            planned, data or (), out, device=device, train=train, quick=quick, jobs=jobs, batch=batch, minutes=minutes,
+            planned,
+            data or (),
+            out,
+            device=device,
+            train=train,
+            quick=quick,
+            jobs=jobs,
+            batch=batch,
+            minutes=minutes,
             outputs=outputs or (),
-        )  # fmt: skip
+        )
         return
     loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
     try:
@@ -81,9 +89,16 @@ def ablate(
                 progress(f"training {what}", 0, 0)
 
             outcome = run_ablation(
-                loaded, out or Path("runs", loaded.name), Path(spec).resolve().parent, only=arm or (), device=device,
-                train=train, tell=tell, progress=progress, stop=stop,
-            )  # fmt: skip
+                loaded,
+                out or Path("runs", loaded.name),
+                Path(spec).resolve().parent,
+                only=arm or (),
+                device=device,
+                train=train,
+                tell=tell,
+                progress=progress,
+                stop=stop,
+            )
     except StoppedError:
         raise Terminated from None
     _print_results(out or Path("runs", loaded.name), outcome)
@@ -108,8 +123,16 @@ def _print_results(folder: Path, outcome: Outcome) -> None:
         print_table(
             ("dataset", "setting", "metric", "factor", "images", "change", "95 % interval", "p (Holm)"),
             (
-                (one.dataset, one.setting, one.metric, one.factor, one.n, f"{one.difference:+.4g}",
-                 f"{one.low:+.4g} to {one.high:+.4g}", f"{one.p:.4f}")
+                (
+                    one.dataset,
+                    one.setting,
+                    one.metric,
+                    one.factor,
+                    one.n,
+                    f"{one.difference:+.4g}",
+                    f"{one.low:+.4g} to {one.high:+.4g}",
+                    f"{one.p:.4f}",
+                )
                 for one in outcome.effects
             ),
-        )  # fmt: skip
+        )

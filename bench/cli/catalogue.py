@@ -176,8 +176,11 @@ def engines(as_json: JsonOption = False) -> None:
     """Engines of tasks' metrics, and whether they are ready."""
     from .options.named import engine_names, facts_of_engine
 
-    rows = [(name, ", ".join(facts["measures"]), _state("" if facts["state"] == "ready" else facts["state"]))
-            for name in engine_names() for facts in [facts_of_engine(name)]]  # fmt: skip
+    rows = [
+        (name, ", ".join(facts["measures"]), _state("" if facts["state"] == "ready" else facts["state"]))
+        for name in engine_names()
+        for facts in [facts_of_engine(name)]
+    ]
     print_rows(("engine", "measures", "state"), rows, as_json=as_json)
 
 

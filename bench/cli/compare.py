@@ -81,9 +81,12 @@ def compare(
         for row in part:
             one = row.result
             table.add_row(
-                row.metric, *_result(one, row.digits, row.p), f"{one.effect:+.2f}",
-                f"{100 * row.wins:.0f} %", escape(row.better),
-            )  # fmt: skip
+                row.metric,
+                *_result(one, row.digits, row.p),
+                f"{one.effect:+.2f}",
+                f"{100 * row.wins:.0f} %",
+                escape(row.better),
+            )
         _print(table)
         if power:
             _print_power(part, "images" if units >= images else "clusters")
@@ -239,8 +242,17 @@ def stability(
     rows = []
     for row in measure(store, metrics=metric):
         interval = between(row.low, row.high, row.digits)
-        rows.append((row.dataset, row.method, row.title, f"{row.value:.{row.digits}f}", interval, str(row.seeds),
-                     str(row.images)))  # fmt: skip
+        rows.append(
+            (
+                row.dataset,
+                row.method,
+                row.title,
+                f"{row.value:.{row.digits}f}",
+                interval,
+                str(row.seeds),
+                str(row.images),
+            )
+        )
     print_table(("dataset", "method", "what", "mean", "95 % interval", "seeds", "images"), rows)
     say_left_out_of(store)
 

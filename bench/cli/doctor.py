@@ -12,10 +12,17 @@ from .exit_codes import GATE_FAILED, INCOMPLETE
 from .terminal import JsonOption, named_rows, print_table, say, say_json
 
 _EXTRAS = {
-    "pyiqa": "iqa", "rapidocr": "ocr", "easyocr": "ocr", "pytesseract": "ocr",
-    "ultralytics": "detection", "pycocotools": "detection", "mmsegmentation": "segmentation", "ray": "cluster",
-    "onnxruntime": "onnx", "ncnn": "ncnn",
-}  # fmt: skip
+    "pyiqa": "iqa",
+    "rapidocr": "ocr",
+    "easyocr": "ocr",
+    "pytesseract": "ocr",
+    "ultralytics": "detection",
+    "pycocotools": "detection",
+    "mmsegmentation": "segmentation",
+    "ray": "cluster",
+    "onnxruntime": "onnx",
+    "ncnn": "ncnn",
+}
 _Row = tuple[str, str, str]
 
 
@@ -51,8 +58,13 @@ def doctor(
     rows = [*_machine(), *_packages(), *_weights(), *_datasets()]
     verdict = _verdict(rows)
     if as_json:
-        say_json({"verdict": verdict, "items": named_rows(("what", "state", "remedy"), rows),
-                  "folders": {"weights": own_folder(), "datasets": data_root()}})  # fmt: skip
+        say_json(
+            {
+                "verdict": verdict,
+                "items": named_rows(("what", "state", "remedy"), rows),
+                "folders": {"weights": own_folder(), "datasets": data_root()},
+            }
+        )
         return
     for line in verdict:
         say(line)
@@ -138,12 +150,19 @@ def _compare_with_record(folder: Path, device: str, every: int) -> None:
             missing.append(f"{metric.card.title}: {row.unavailable}")
             numbers = ("unavailable", f"{row.theirs:.{digits}f}", "", "", "", "")
         else:
-            numbers = (f"{row.ours:.{digits}f}", f"{row.theirs:.{digits}f}", f"{row.ours - row.theirs:+.1e}",
-                       f"{row.median:.1e}", f"{row.largest:.1e}",
-                       "" if row.agrees is None else "yes" if row.agrees else "no")  # fmt: skip
+            numbers = (
+                f"{row.ours:.{digits}f}",
+                f"{row.theirs:.{digits}f}",
+                f"{row.ours - row.theirs:+.1e}",
+                f"{row.median:.1e}",
+                f"{row.largest:.1e}",
+                "" if row.agrees is None else "yes" if row.agrees else "no",
+            )
             if row.agrees is False:
-                others.append(f"{metric.card.title}: an image is {row.largest:.1e} from the authors' value, more than"
-                              f" {TOLERANCES[row.metric]:.0e}")  # fmt: skip
+                others.append(
+                    f"{metric.card.title}: an image is {row.largest:.1e} from the authors' value, more than"
+                    f" {TOLERANCES[row.metric]:.0e}"
+                )
         rows.append((metric.card.title, *numbers))
     print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image", "the same"), rows)
     for line in (*others, *missing):

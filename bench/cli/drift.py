@@ -37,9 +37,13 @@ def baseline(
     from ..drift.baseline import write_baseline
 
     kept = write_baseline(
-        store, out, methods=method or (), datasets=dataset or (), metrics=metric or (),
+        store,
+        out,
+        methods=method or (),
+        datasets=dataset or (),
+        metrics=metric or (),
         tolerances=_tolerances(tolerance),
-    )  # fmt: skip
+    )
     cells = sum(len(output.scores) for output in kept.outputs.values())
     say(f"{cells} cells of {len(kept.outputs)} outputs in {out}")
     say_left_out_of(store)
@@ -102,9 +106,15 @@ def history(
     for one in report.series:
         for step in one.steps:
             changed = ", ".join(step.changed) + (f" ({versions(step.packages)})" if step.packages else "")
-            table.add_row(escape(label(one)), sparkline(one.values), escape(Path(report.stores[step.at]).name),
-                          number(step.before), number(step.after), signed(step.after - step.before),
-                          escape(changed))  # fmt: skip
+            table.add_row(
+                escape(label(one)),
+                sparkline(one.values),
+                escape(Path(report.stores[step.at]).name),
+                number(step.before),
+                number(step.after),
+                signed(step.after - step.before),
+                escape(changed),
+            )
     console = plain_console()
     if report.steps:
         console.print(table)

@@ -75,9 +75,10 @@ def merge(
 
 def _gone(what: str) -> Any:
     return typer.Option(
-        f"--{what}", help=f"{what.capitalize()} to take out with all that it has. Repeatable.",
+        f"--{what}",
+        help=f"{what.capitalize()} to take out with all that it has. Repeatable.",
         autocompletion=complete.stored(what),
-    )  # fmt: skip
+    )
 
 
 def drop(
@@ -106,8 +107,11 @@ def drop(
         return
     with open_store(store, write=True) as opened:
         freed = drop_from(opened, doomed)
-    say(f"{told} are out of {store}; {freed / 2**20:.1f} MiB of images are free" if names else
-        f"{freed / 2**20:.1f} MiB of images that nothing needed are free")  # fmt: skip
+    say(
+        f"{told} are out of {store}; {freed / 2**20:.1f} MiB of images are free"
+        if names
+        else f"{freed / 2**20:.1f} MiB of images that nothing needed are free"
+    )
     if names:
         say(f"reports are as they were: asasr-bench report {store}")
 

@@ -67,9 +67,24 @@ def _command_line() -> typer.Typer:
 
 app = _command_line()
 for module in (
-    run, status, init, measure, inspect, leaderboard, figures, drift, ablate, compare, severity, catalogue, show,
-    doctor, restore, cost, exchange,
-):  # fmt: skip
+    run,
+    status,
+    init,
+    measure,
+    inspect,
+    leaderboard,
+    figures,
+    drift,
+    ablate,
+    compare,
+    severity,
+    catalogue,
+    show,
+    doctor,
+    restore,
+    cost,
+    exchange,
+):
     module.register(app)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
@@ -128,7 +143,6 @@ def main() -> None:
         status = UNREAD
     if status == UNREAD:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
-    gc.freeze()  # else Python looks through all objects for unreachable ones at its end: a third of a second of a run
     sys.exit(status)
 
 

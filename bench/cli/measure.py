@@ -67,8 +67,17 @@ def score(
         facts = [
             {"metric": id, "mean": mean, "ci_low": low, "ci_high": high} for id, (mean, low, high) in means.items()
         ]
-        say_json({"sr": sr, "hr": hr, "protocol": chosen.name, "images": len(scored.samples), "of_images": scored.whole,
-                  "means": facts, "values": rows})  # fmt: skip
+        say_json(
+            {
+                "sr": sr,
+                "hr": hr,
+                "protocol": chosen.name,
+                "images": len(scored.samples),
+                "of_images": scored.whole,
+                "means": facts,
+                "values": rows,
+            }
+        )
         return
     against = f" against {hr}" if hr is not None else ""
     size = images_text(len(scored.samples), scored.whole)

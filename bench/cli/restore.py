@@ -49,10 +49,17 @@ def restore(
     from ...methods.registry import resolve
 
     asked = {
-        "steps": steps, "tile": tile, "tiles": tiles, "precision": precision, "prompt": prompt,
-        "prompt-file": None if prompt_file is None else str(prompt_file), "guidance": guidance, "offload": offload,
-        "quantize": quantize, "compile": compile or None,
-    }  # fmt: skip
+        "steps": steps,
+        "tile": tile,
+        "tiles": tiles,
+        "precision": precision,
+        "prompt": prompt,
+        "prompt-file": None if prompt_file is None else str(prompt_file),
+        "guidance": guidance,
+        "offload": offload,
+        "quantize": quantize,
+        "compile": compile or None,
+    }
     given = {name: value for name, value in asked.items() if value is not None}
     entry = resolve(with_options(parse_reference(method), given))
     if entry.interface == Interface.FINISHED:

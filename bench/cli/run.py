@@ -111,10 +111,25 @@ def run(
     from .running.logs import logging_to
 
     overrides = given(
-        datasets=dataset, methods=method, metrics=metric, seeds=seed, protocol=protocol, scale=scale, workers=workers,
-        threads=threads, timeout=timeout, device=device, lq_rule=lq_rule, truth=truth, crop=crop, batch=batch,
-        limit=limit, images=images, executor=executor, cluster=assignments(cluster, "--cluster"),
-    )  # fmt: skip
+        datasets=dataset,
+        methods=method,
+        metrics=metric,
+        seeds=seed,
+        protocol=protocol,
+        scale=scale,
+        workers=workers,
+        threads=threads,
+        timeout=timeout,
+        device=device,
+        lq_rule=lq_rule,
+        truth=truth,
+        crop=crop,
+        batch=batch,
+        limit=limit,
+        images=images,
+        executor=executor,
+        cluster=assignments(cluster, "--cluster"),
+    )
     if only_missing and retry_failed:
         raise SpecError("--only-missing leaves failed cells alone and --retry-failed tries them; give one of them")
     scope: Scope = "untried" if only_missing else "failed" if retry_failed else "all"

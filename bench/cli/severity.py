@@ -75,10 +75,15 @@ def _print_rates(frame: object, acceptance: str, excellence: str) -> None:
             left = f" (-{row['left_out']})" if row["left_out"] else ""
             shown = ["" if row[key] != row[key] else f"{row[key]:.2f}" for key in ("accepted", "unaccepted", "spread")]
             table.add_row(
-                escape(row["metric"]), escape(row["method"]), f"{row['cases']}{left}",
-                f"{row['acceptance']:.2f}", between(row["acceptance_low"], row["acceptance_high"], 2),
-                f"{row['relative']:.2f}", between(row["relative_low"], row["relative_high"], 2), *shown,
-            )  # fmt: skip
+                escape(row["metric"]),
+                escape(row["method"]),
+                f"{row['cases']}{left}",
+                f"{row['acceptance']:.2f}",
+                between(row["acceptance_low"], row["acceptance_high"], 2),
+                f"{row['relative']:.2f}",
+                between(row["relative_low"], row["relative_high"], 2),
+                *shown,
+            )
         plain_console().print(table)
 
 

@@ -52,12 +52,23 @@ def status(
         methods = methods_in_order({method for _, _, method in counts}, opened)
     progress = read_progress(store)
     if as_json:
-        cells = [{"protocol": protocol, "dataset": dataset, "method": method, **by_status}
-                 for (protocol, dataset, method), by_status in counts.items()]  # fmt: skip
+        cells = [
+            {"protocol": protocol, "dataset": dataset, "method": method, **by_status}
+            for (protocol, dataset, method), by_status in counts.items()
+        ]
         alive = None if progress is None else progress.alive()
         ran = [{"id": run.id, "spec": run.spec.name, "started": run.started, "finished": run.finished} for run in runs]
-        say_json({"store": store, "runs": ran, "progress": progress, "alive": alive, "cells": cells,
-                  "problems": problems, "left_out": left_out})  # fmt: skip
+        say_json(
+            {
+                "store": store,
+                "runs": ran,
+                "progress": progress,
+                "alive": alive,
+                "cells": cells,
+                "problems": problems,
+                "left_out": left_out,
+            }
+        )
         return
     if progress is not None:
         _tell_progress(console, progress)
@@ -129,7 +140,11 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
             for name, one in sorted(progress.workers.items()):
                 rate = one.cells / max(one.heard - progress.since, 1e-3)
                 table.add_row(
-                    escape(name), str(one.cells), str(one.failed), f"{rate:.3g}", escape(one.last),
+                    escape(name),
+                    str(one.cells),
+                    str(one.failed),
+                    f"{rate:.3g}",
+                    escape(one.last),
                     duration(now - one.heard),
-                )  # fmt: skip
+                )
             console.print(table)

@@ -34,9 +34,12 @@ DeviceOption = Annotated[str, typer.Option(help="auto or cpu; several GPUs throu
 
 @app.command()
 def prior(
-    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
+    config: ConfigArgument,
+    out: OutOption,
+    data: DataOption = None,
+    override: SetOption = None,
     device: DeviceOption = "auto",
-) -> None:  # fmt: skip
+) -> None:
     """Supervised flow matching: the adapter, or the small network."""
     loaded = _load(config, data, override)
     from ...asasr.training.stages import train_prior
@@ -46,9 +49,12 @@ def prior(
 
 @app.command()
 def adversary(
-    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
+    config: ConfigArgument,
+    out: OutOption,
+    data: DataOption = None,
+    override: SetOption = None,
     device: DeviceOption = "auto",
-) -> None:  # fmt: skip
+) -> None:
     """The adversary, on outputs of its teachers.
 
     They are baseline methods, which restore images first, or finished folders.
@@ -69,9 +75,13 @@ def adversary(
 
 @app.command()
 def preference(
-    config: ConfigArgument, out: OutOption, data: DataOption = None, override: SetOption = None,
-    arm: Annotated[str | None, typer.Option(help="Arm of the ablation.")] = None, device: DeviceOption = "auto",
-) -> None:  # fmt: skip
+    config: ConfigArgument,
+    out: OutOption,
+    data: DataOption = None,
+    override: SetOption = None,
+    arm: Annotated[str | None, typer.Option(help="Arm of the ablation.")] = None,
+    device: DeviceOption = "auto",
+) -> None:
     """AS-DPO of the policy against the prior."""
     from ..train.stages import after_prior, with_adversary
 
@@ -84,9 +94,12 @@ def preference(
 
 @app.command()
 def gan(
-    config: Annotated[str, typer.Argument(help="compact-gan, or a YAML file.")], out: OutOption,
-    data: DataOption = None, override: SetOption = None, device: DeviceOption = "auto",
-) -> None:  # fmt: skip
+    config: Annotated[str, typer.Argument(help="compact-gan, or a YAML file.")],
+    out: OutOption,
+    data: DataOption = None,
+    override: SetOption = None,
+    device: DeviceOption = "auto",
+) -> None:
     """The small GAN baseline.
 
     A compact generator against a patch discriminator.
@@ -145,7 +158,7 @@ def _overrides(data: list[Path] | None, override: list[str] | None) -> dict[str,
 
 def _train(
     run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str
-) -> None:  # fmt: skip
+) -> None:
     from ..train.stages import run_stage
 
     with training_progress(stage) as tell:

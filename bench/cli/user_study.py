@@ -46,9 +46,15 @@ def make(
 
     chosen = load_design(design, assignments(override, "--set"))
     made = make_study(
-        store, out, chosen, methods=method, datasets=dataset, protocol=protocol, beside=beside,
+        store,
+        out,
+        chosen,
+        methods=method,
+        datasets=dataset,
+        protocol=protocol,
+        beside=beside,
         tell=lambda text: say(text, err=True),
-    )  # fmt: skip
+    )
     people = f", meant for {chosen.raters} raters" if chosen.raters else ""
     say(f"{made.trials} trials on {made.images} images; each rater answers {made.per_rater}{people}")
     say(f"{made.page}: give it to raters{' together with the folder images' if beside else ''}")

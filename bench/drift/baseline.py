@@ -27,9 +27,14 @@ class BaselineError(BenchError, ValueError):
 
 
 def write_baseline(
-    root: Path, path: Path, *, methods: Collection[str] = (), datasets: Collection[str] = (),
-    metrics: Collection[str] = (), tolerances: Mapping[str, float] | None = None,
-) -> Snapshot:  # fmt: skip
+    root: Path,
+    path: Path,
+    *,
+    methods: Collection[str] = (),
+    datasets: Collection[str] = (),
+    metrics: Collection[str] = (),
+    tolerances: Mapping[str, float] | None = None,
+) -> Snapshot:
     """Write the baseline of a store, or of a part of it; the same store gives the same bytes.
 
     Raises:
@@ -87,10 +92,13 @@ def read_baseline(path: Path) -> Snapshot:
 def to_json(snapshot: Snapshot) -> str:
     """The baseline's text."""
     head = {
-        "format": FORMAT, "name": snapshot.name, "started": snapshot.started, "tolerances": dict(snapshot.tolerances),
+        "format": FORMAT,
+        "name": snapshot.name,
+        "started": snapshot.started,
+        "tolerances": dict(snapshot.tolerances),
         "origins": [asdict(origin) for origin in snapshot.origins],
         "methods": {name: dict(card) for name, card in snapshot.methods.items()},
-    }  # fmt: skip
+    }
     lines = [json.dumps(_output(place, output), ensure_ascii=False) for place, output in snapshot.outputs.items()]
     text = json.dumps(head, indent=1, sort_keys=True, ensure_ascii=False)
     return text.removesuffix("\n}") + ',\n "outputs": [\n' + ",\n".join(lines) + "\n]}\n"

@@ -65,8 +65,17 @@ def compare(
                 cells.append(_drifted(before, after, place, metric, (old, new), (score, now), tolerance))
             elif old.sr != new.sr or score.value != now.value:
                 within += 1
-    cells.sort(key=lambda cell: -(inf if cell.after is None else _distance(cell.before, cell.after) / cell.tolerance
-                                  if cell.tolerance else inf))  # fmt: skip
+    cells.sort(
+        key=lambda cell: (
+            -(
+                inf
+                if cell.after is None
+                else _distance(cell.before, cell.after) / cell.tolerance
+                if cell.tolerance
+                else inf
+            )
+        )
+    )
     return DriftReport(
         names[0], names[1], compared, tuple(cells), tuple(_extra(before, after)), within, _all_packages(before, after)
     )
@@ -93,9 +102,14 @@ def _missing(place: Place, metric: str, value: float, tolerance: float, now: Sco
 
 
 def _drifted(
-    before: Snapshot, after: Snapshot, place: Place, metric: str, outputs: tuple[OutputState, OutputState],
-    scores: tuple[ScoreState, ScoreState], tolerance: float,
-) -> CellDrift:  # fmt: skip
+    before: Snapshot,
+    after: Snapshot,
+    place: Place,
+    metric: str,
+    outputs: tuple[OutputState, OutputState],
+    scores: tuple[ScoreState, ScoreState],
+    tolerance: float,
+) -> CellDrift:
     (old, new), (score, now) = outputs, scores
     assert score.value is not None
     assert now.value is not None
@@ -151,8 +165,10 @@ def _versions(first: tuple[Origin, ...], one: int | None, second: tuple[Origin, 
 
 
 def _differing(one: Origin, other: Origin) -> Packages:
-    pairs = {name: (one.packages.get(name, ""), other.packages.get(name, ""))
-             for name in sorted({*one.packages, *other.packages})}  # fmt: skip
+    pairs = {
+        name: (one.packages.get(name, ""), other.packages.get(name, ""))
+        for name in sorted({*one.packages, *other.packages})
+    }
     pairs |= {"python": (one.python, other.python), "device": (one.device, other.device)}
     if one.processor and other.processor:  # older baselines do not name it
         pairs["processor"] = one.processor, other.processor

@@ -24,9 +24,13 @@ Group = tuple[str, str, str, str]
 
 
 def history(
-    roots: Sequence[Path], *, methods: Collection[str] = (), datasets: Collection[str] = (),
-    metrics: Collection[str] = (), tolerances: Mapping[str, float] | None = None,
-) -> HistoryReport:  # fmt: skip
+    roots: Sequence[Path],
+    *,
+    methods: Collection[str] = (),
+    datasets: Collection[str] = (),
+    metrics: Collection[str] = (),
+    tolerances: Mapping[str, float] | None = None,
+) -> HistoryReport:
     """Follow every value through stores, in the order in which their latest runs began.
 
     Raises:

@@ -154,11 +154,18 @@ def _sets(
             if isnan(value):
                 score = ScoreState(None, message="not defined for these images, or its code is not here")
             before = found.get(whole)
-            found[whole] = replace(before, scores={**before.scores, id: score}) if before else OutputState(
-                _of_all([one.lq for one in members]), _of_all([one.reference for one in members]),
-                _of_all([one.sr for one in members]), _of_all([one.restoration for one in members]),
-                members[-1].origin, {id: score},
-            )  # fmt: skip
+            found[whole] = (
+                replace(before, scores={**before.scores, id: score})
+                if before
+                else OutputState(
+                    _of_all([one.lq for one in members]),
+                    _of_all([one.reference for one in members]),
+                    _of_all([one.sr for one in members]),
+                    _of_all([one.restoration for one in members]),
+                    members[-1].origin,
+                    {id: score},
+                )
+            )
     return found
 
 

@@ -82,9 +82,12 @@ def _sets(claims: Sequence[Claim]) -> list[dict[str, Any]]:
         methods = dict.fromkeys(claim.method for claim in own)
         sets.append(
             {
-                "dataset": dataset, "scale": scale, "lq": lq, "images": images,
+                "dataset": dataset,
+                "scale": scale,
+                "lq": lq,
+                "images": images,
                 "metrics": dict.fromkeys(metrics, _DECIMALS),
                 "rows": {method: [values.get((method, metric)) for metric in metrics] for method in methods},
             }
-        )  # fmt: skip
+        )
     return sets

@@ -68,9 +68,12 @@ def write_every_eval_ever(document: Document, out: Path, evaluator: Evaluator) -
         lines = list(_samples(document, aggregate, outputs))
         text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
         aggregate["detailed_evaluation_results"] = {
-            "format": "jsonl", "file_path": samples.as_posix(), "hash_algorithm": "sha256",
-            "checksum": hashlib.sha256(text.encode()).hexdigest(), "total_rows": len(lines),
-        }  # fmt: skip
+            "format": "jsonl",
+            "file_path": samples.as_posix(),
+            "hash_algorithm": "sha256",
+            "checksum": hashlib.sha256(text.encode()).hexdigest(),
+            "total_rows": len(lines),
+        }
         told = json.dumps(aggregate, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         for path, content in ((samples, text), (folder / f"{number}.json", told)):
             write_atomically(out / path, content.encode())
@@ -196,23 +199,29 @@ def _aggregate(document: Document, name: str, outputs: Sequence[Output], evaluat
         "evaluation_timestamp": started,
         "retrieved_timestamp": stamp,
         "source_metadata": {
-            "source_name": document.title or "asasr-bench", "source_type": "evaluation_run",
-            "source_organization_name": evaluator.organization, "evaluator_relationship": evaluator.relationship,
+            "source_name": document.title or "asasr-bench",
+            "source_type": "evaluation_run",
+            "source_organization_name": evaluator.organization,
+            "evaluator_relationship": evaluator.relationship,
         },
         "eval_library": {
-            "name": "asasr-bench", "version": document.program,
+            "name": "asasr-bench",
+            "version": document.program,
             "additional_details": {_REST: json.dumps(_without_numbers(document, name, outputs), allow_nan=False)},
         },
         "model_info": {
-            "name": name, "id": f"unknown/{_file_name(name)}",
+            "name": name,
+            "id": f"unknown/{_file_name(name)}",
             "additional_details": {
-                "deployment_type": "self_deployed", "model_availability": "unknown", **_method_details(method),
+                "deployment_type": "self_deployed",
+                "model_availability": "unknown",
+                **_method_details(method),
             },
         },
         "evaluation_results": [
             _result(document, row) for row in document.table if row.method == name and isinstance(row.value, float)
         ],
-    }  # fmt: skip
+    }
 
 
 def _method_details(method: Method | None) -> dict[str, str]:
@@ -252,24 +261,32 @@ def _result(document: Document, row: TableRow) -> dict[str, Any]:
         "source_data": _source(row.dataset),
         "metric_config": {
             "evaluation_description": f"{card.get('title', row.metric)} under the protocol {row.protocol}",
-            "metric_id": row.metric, "metric_name": str(card.get("title", row.metric)),
-            "metric_unit": str(card.get("unit", "")), "lower_is_better": row.direction in ("lower", "zero"),
-            "score_type": "continuous", "min_score": low, "max_score": high,
+            "metric_id": row.metric,
+            "metric_name": str(card.get("title", row.metric)),
+            "metric_unit": str(card.get("unit", "")),
+            "lower_is_better": row.direction in ("lower", "zero"),
+            "score_type": "continuous",
+            "min_score": low,
+            "max_score": high,
             "additional_details": {key: value for key, value in details.items() if value},
         },
         "score_details": {
-            "score": row.value, "details": {"set_images": str(row.set_images)}, "uncertainty": _uncertainty(row),
+            "score": row.value,
+            "details": {"set_images": str(row.set_images)},
+            "uncertainty": _uncertainty(row),
         },
-    }  # fmt: skip
+    }
 
 
 def _uncertainty(row: TableRow) -> dict[str, Any]:
     found: dict[str, Any] = {"num_samples": row.n}
     if isinstance(row.ci_low, float) and isinstance(row.ci_high, float):
         found["confidence_interval"] = {
-            "lower": row.ci_low, "upper": row.ci_high, "confidence_level": 0.95,
+            "lower": row.ci_low,
+            "upper": row.ci_high,
+            "confidence_level": 0.95,
             "method": "Student's t over images with Hall's correction for skewness",
-        }  # fmt: skip
+        }
     return found
 
 
@@ -324,9 +341,13 @@ def _sample(aggregate: Mapping[str, Any], output: Output, cell: Cell, dataset: s
     restoration = output.restoration
     metadata = {
         "place": _WITHIN.format(**{**output.model_dump(exclude={"cells"}), "metric": cell.metric}),
-        "scale": str(output.scale), "seed": str(output.seed), "protocol": output.protocol, "metric": cell.metric,
-        "lq_rule": output.lq_rule, "score_key": cell.key or "",
-    }  # fmt: skip
+        "scale": str(output.scale),
+        "seed": str(output.seed),
+        "protocol": output.protocol,
+        "metric": cell.metric,
+        "lq_rule": output.lq_rule,
+        "score_key": cell.key or "",
+    }
     if cell.payload is not None:
         metadata["payload"] = json.dumps(cell.payload.model_dump(mode="json"))
     record: dict[str, Any] = {

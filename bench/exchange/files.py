@@ -114,15 +114,35 @@ def _arrow() -> tuple[Any, Any]:
 
 
 _OUTPUT = {
-    "protocol": "string", "scale": "int64", "dataset": "string", "image": "string", "method": "string", "seed": "int64",
-    "output_status": "string", "lq_rule": "string", "lq": "string", "reference": "string", "output_message": "string",
-    "restoration": "string", "sr": "string", "seconds": "float64", "memory": "int64", "device": "string",
+    "protocol": "string",
+    "scale": "int64",
+    "dataset": "string",
+    "image": "string",
+    "method": "string",
+    "seed": "int64",
+    "output_status": "string",
+    "lq_rule": "string",
+    "lq": "string",
+    "reference": "string",
+    "output_message": "string",
+    "restoration": "string",
+    "sr": "string",
+    "seconds": "float64",
+    "memory": "int64",
+    "device": "string",
     "restored_by": "int64",
-}  # fmt: skip
+}
 _CELL = {
-    "metric": "string", "value": "float64", "status": "string", "message": "string", "key": "string",
-    "measured_by": "int64", "payload_dtype": "string", "payload_shape": "string", "payload": "string",
-}  # fmt: skip
+    "metric": "string",
+    "value": "float64",
+    "status": "string",
+    "message": "string",
+    "key": "string",
+    "measured_by": "int64",
+    "payload_dtype": "string",
+    "payload_shape": "string",
+    "payload": "string",
+}
 
 
 def _columns(pa: Any) -> list[tuple[str, Any]]:
@@ -138,16 +158,25 @@ def _flat(document: Document) -> Iterator[dict[str, Any]]:
             "output_message": output.message,
         }
         if restoration is not None:
-            place |= {**restoration.model_dump(exclude={"key", "run"}), "restoration": restoration.key,
-                      "restored_by": restoration.run}  # fmt: skip
+            place |= {
+                **restoration.model_dump(exclude={"key", "run"}),
+                "restoration": restoration.key,
+                "restored_by": restoration.run,
+            }
         for cell in output.cells or (None,):
             row = dict(place)
             if cell is not None:
-                row |= {**cell.model_dump(include={"metric", "status", "message", "key"}), "measured_by": cell.run,
-                        "value": None if cell.value is None else float(cell.value)}  # fmt: skip
+                row |= {
+                    **cell.model_dump(include={"metric", "status", "message", "key"}),
+                    "measured_by": cell.run,
+                    "value": None if cell.value is None else float(cell.value),
+                }
                 if cell.payload is not None:
-                    row |= {"payload_dtype": cell.payload.dtype, "payload_shape": json.dumps(cell.payload.shape),
-                            "payload": cell.payload.content}  # fmt: skip
+                    row |= {
+                        "payload_dtype": cell.payload.dtype,
+                        "payload_shape": json.dumps(cell.payload.shape),
+                        "payload": cell.payload.content,
+                    }
             yield row
 
 

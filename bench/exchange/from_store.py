@@ -87,11 +87,17 @@ def _rows(store: Store, kind: Any, table: str, order: str) -> Iterator[Any]:
 def _table(board: Board) -> Iterator[TableRow]:
     for row in board.scores.to_dict("records"):
         yield TableRow(
-            dataset=row["dataset"], method=row["method"], metric=row["metric"], protocol=row["protocol"],
-            value=number_of(row["value"]), ci_low=number_of(row["ci_low"]), ci_high=number_of(row["ci_high"]),
-            n=int(row["n"]), set_images=board.whole.get((row["protocol"], row["dataset"]), int(row["n"])),
+            dataset=row["dataset"],
+            method=row["method"],
+            metric=row["metric"],
+            protocol=row["protocol"],
+            value=number_of(row["value"]),
+            ci_low=number_of(row["ci_low"]),
+            ci_high=number_of(row["ci_high"]),
+            n=int(row["n"]),
+            set_images=board.whole.get((row["protocol"], row["dataset"]), int(row["n"])),
             direction=row["direction"],
-        )  # fmt: skip
+        )
 
 
 def _runs(store: Store) -> Iterator[Run]:

@@ -70,13 +70,18 @@ def write_model_cards(document: Document, out: Path) -> list[Path]:
             continue
         results = [
             EvalResult(
-                task_type="image-to-image", task_name="Image super-resolution",
-                dataset_type=row.dataset, dataset_name=row.dataset, dataset_config=row.protocol,
-                dataset_args=_conditions(document, row), metric_type=row.metric,
-                metric_name=_title(document, row.metric), metric_value=row.value,
+                task_type="image-to-image",
+                task_name="Image super-resolution",
+                dataset_type=row.dataset,
+                dataset_name=row.dataset,
+                dataset_config=row.protocol,
+                dataset_args=_conditions(document, row),
+                metric_type=row.metric,
+                metric_name=_title(document, row.metric),
+                metric_value=row.value,
             )
             for row in rows
-        ]  # fmt: skip
+        ]
         head = ModelCardData(model_name=method, eval_results=results, ignore_metadata_errors=False).to_yaml()
         path = out / f"{_file_name(method)}.md"
         write_atomically(path, f"---\n{head}\n---\n\n{_section(document, rows)}".encode())
@@ -118,11 +123,16 @@ def read_model_card(path: Path) -> list[Claim]:
             raise ExchangeError(f"{path}: the value of {result.metric_type} is no number ({result.metric_value!r:.40})")
         claims.append(
             Claim(
-                method=str(data.get("model_name") or path.stem), dataset=result.dataset_name, metric=result.metric_type,
-                value=float(result.metric_value), protocol=str(result.dataset_config or ""),
-                scale=_int(told.get("scale")), lq=str(told.get("lq", "")), images=_int(told.get("images")),
+                method=str(data.get("model_name") or path.stem),
+                dataset=result.dataset_name,
+                metric=result.metric_type,
+                value=float(result.metric_value),
+                protocol=str(result.dataset_config or ""),
+                scale=_int(told.get("scale")),
+                lq=str(told.get("lq", "")),
+                images=_int(told.get("images")),
             )
-        )  # fmt: skip
+        )
     return claims
 
 
@@ -139,8 +149,14 @@ def _task(row: TableRow) -> str:
 
 
 def _entry(document: Document, row: TableRow, id: str) -> dict[str, Any]:
-    notes = {"dataset": row.dataset, "method": row.method, "metric": row.metric, "protocol": row.protocol,
-             **_conditions(document, row), "images": row.n}  # fmt: skip
+    notes = {
+        "dataset": row.dataset,
+        "method": row.method,
+        "metric": row.metric,
+        "protocol": row.protocol,
+        **_conditions(document, row),
+        "images": row.n,
+    }
     if isinstance(row.ci_low, float) and isinstance(row.ci_high, float):
         notes["interval95"] = f"{row.ci_low!r} to {row.ci_high!r}"
     date = max((run.finished or run.started for run in document.runs), default=document.exported)
@@ -184,10 +200,15 @@ def _claim(entry: Any, path: Path) -> Claim:
         raise ExchangeError(f"{path}: task '{task:.60}' tells no metric and protocol; write task_id: PROTOCOL.METRIC")
     folder = path.parent.parent if path.parent.name == _RESULTS else path.parent
     return Claim(
-        method=told.get("method", folder.resolve().name), dataset=told.get("dataset", str(dataset.get("id", ""))),
-        metric=told.get("metric", metric), value=float(value), protocol=told.get("protocol", protocol),
-        scale=_int(told.get("scale")), lq=told.get("lq", ""), images=_int(told.get("images")),
-    )  # fmt: skip
+        method=told.get("method", folder.resolve().name),
+        dataset=told.get("dataset", str(dataset.get("id", ""))),
+        metric=told.get("metric", metric),
+        value=float(value),
+        protocol=told.get("protocol", protocol),
+        scale=_int(told.get("scale")),
+        lq=told.get("lq", ""),
+        images=_int(told.get("images")),
+    )
 
 
 def _int(value: object) -> int | None:

@@ -84,8 +84,9 @@ def read_results(place: Path) -> Document:
         rows = store.query("SELECT id, spec, provenance FROM runs")
         exact = {id: (json.loads(spec), json.loads(made)) for id, spec, made in rows}
     # Here the folders of this machine are wanted, which an export leaves out.
-    runs = [run.model_copy(update=dict(zip(("spec", "provenance"), exact[run.id], strict=True)))
-            for run in document.runs]  # fmt: skip
+    runs = [
+        run.model_copy(update=dict(zip(("spec", "provenance"), exact[run.id], strict=True))) for run in document.runs
+    ]
     return document.model_copy(update={"runs": tuple(runs)})
 
 
@@ -159,8 +160,10 @@ def _digests(before: Snapshot, after: Snapshot) -> Iterator[str]:
             yield f"{place.dataset}/{place.image}, {place.method}: not restored here"
             continue
         for what, first, second in (
-            ("LQ", old.lq, new.lq), ("HR", old.reference, new.reference), ("SR", old.sr, new.sr),
-        ):  # fmt: skip
+            ("LQ", old.lq, new.lq),
+            ("HR", old.reference, new.reference),
+            ("SR", old.sr, new.sr),
+        ):
             if first != second:
                 shown = f"{first[:_SHOWN] or 'none'}, here {second[:_SHOWN] or 'none'}"
                 yield f"{place.dataset}/{place.image}, {place.method}: {what} pixels {shown}"

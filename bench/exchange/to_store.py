@@ -76,8 +76,9 @@ def _problem(document: Document) -> str:
     if not named <= runs:
         return f"names run {min(named - runs)}, which it does not have"
     places = [_place(output) for output in document.outputs]
-    repeated = next((place for place, before in zip(sorted(places)[1:], sorted(places), strict=False)
-                     if place == before), None)  # fmt: skip
+    repeated = next(
+        (place for place, before in zip(sorted(places)[1:], sorted(places), strict=False) if place == before), None
+    )
     return "" if repeated is None else f"has output {'/'.join(map(str, repeated))} twice"
 
 
@@ -124,18 +125,32 @@ def _by_run(document: Document) -> Iterator[tuple[int | None, list[OutputRecord]
 def _record(output: Output) -> OutputRecord:
     protocol, scale, dataset, image, method, seed = _place(output)
     return OutputRecord(
-        protocol, scale, dataset, image, method, seed, output.status, output.lq_rule, output.lq, output.reference,
-        restoration=None if output.restoration is None else output.restoration.key, message=output.message,
-    )  # fmt: skip
+        protocol,
+        scale,
+        dataset,
+        image,
+        method,
+        seed,
+        output.status,
+        output.lq_rule,
+        output.lq,
+        output.reference,
+        restoration=None if output.restoration is None else output.restoration.key,
+        message=output.message,
+    )
 
 
 def _cell(cell: Cell) -> CellRecord:
     value = {"Infinity": inf, "-Infinity": -inf, None: nan}.get(cell.value, cell.value)  # type: ignore[arg-type]
     done = cell.status == "done"
     return CellRecord(
-        cell.metric, cell.status, cell.key, float(value) if done and value is not None else None, cell.message,
+        cell.metric,
+        cell.status,
+        cell.key,
+        float(value) if done and value is not None else None,
+        cell.message,
         payload=_array(cell) if done else None,
-    )  # fmt: skip
+    )
 
 
 def _array(cell: Cell) -> NDArray[Any] | None:

@@ -109,21 +109,48 @@ _DIGITS = 1e-9
 """The last digits differ from one processor to the next."""
 _PLACE = "protocol, scale, dataset, image, method, seed"
 _FACTS = (
-    _Fact("method '{0}'", "SELECT name, identity, card, weights FROM methods", 1, _methods,
-          "run the method again in one of the stores by the same reference, or name one of them NAME=..."),
-    _Fact("metric '{0}'", "SELECT id, version FROM metrics", 1, _metrics,
-          "run the spec of the older one again with this program"),
-    _Fact("image {0}, x{1}, {2}/{3}", "SELECT DISTINCT protocol, scale, dataset, image, reference FROM current_outputs"
-          " WHERE status = 'done' AND reference IS NOT NULL", 4, _digests("HR"),
-          "give one of the datasets another name, or run on the same images"),
-    _Fact("output {0}, x{1}, {2}/{3}, {4}, seed {5}",
-          f"SELECT {_PLACE}, lq, reference, restoration FROM current_outputs WHERE status = 'done'", 6,
-          _digests("LQ", "HR", "restoration key"), "run the method again in one of the stores"),
-    _Fact("output {0}, x{1}, {2}/{3}, {4}, seed {5}",
-          f"SELECT {_PLACE}, r.sr FROM current_outputs o JOIN restorations r ON r.key = o.restoration", 6,
-          _digests("SR pixels of the same work"), "they depend on threads, processor and libraries; keep one of them"),
-    _Fact("score {0}, x{1}, {2}/{3}, {4}, seed {5}, {6}",
-          f"SELECT {_PLACE}, c.metric, c.score, c.value FROM current_outputs o JOIN current_cells c ON c.output = o.id"
-          " WHERE c.status = 'done'", 7, _scores,
-          "another version of the metric, or other threads, processor or libraries; run one of them again"),
-)  # fmt: skip
+    _Fact(
+        "method '{0}'",
+        "SELECT name, identity, card, weights FROM methods",
+        1,
+        _methods,
+        "run the method again in one of the stores by the same reference, or name one of them NAME=...",
+    ),
+    _Fact(
+        "metric '{0}'",
+        "SELECT id, version FROM metrics",
+        1,
+        _metrics,
+        "run the spec of the older one again with this program",
+    ),
+    _Fact(
+        "image {0}, x{1}, {2}/{3}",
+        "SELECT DISTINCT protocol, scale, dataset, image, reference FROM current_outputs"
+        " WHERE status = 'done' AND reference IS NOT NULL",
+        4,
+        _digests("HR"),
+        "give one of the datasets another name, or run on the same images",
+    ),
+    _Fact(
+        "output {0}, x{1}, {2}/{3}, {4}, seed {5}",
+        f"SELECT {_PLACE}, lq, reference, restoration FROM current_outputs WHERE status = 'done'",
+        6,
+        _digests("LQ", "HR", "restoration key"),
+        "run the method again in one of the stores",
+    ),
+    _Fact(
+        "output {0}, x{1}, {2}/{3}, {4}, seed {5}",
+        f"SELECT {_PLACE}, r.sr FROM current_outputs o JOIN restorations r ON r.key = o.restoration",
+        6,
+        _digests("SR pixels of the same work"),
+        "they depend on threads, processor and libraries; keep one of them",
+    ),
+    _Fact(
+        "score {0}, x{1}, {2}/{3}, {4}, seed {5}, {6}",
+        f"SELECT {_PLACE}, c.metric, c.score, c.value FROM current_outputs o JOIN current_cells c ON c.output = o.id"
+        " WHERE c.status = 'done'",
+        7,
+        _scores,
+        "another version of the metric, or other threads, processor or libraries; run one of them again",
+    ),
+)

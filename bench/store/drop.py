@@ -59,10 +59,13 @@ def amount(store: Store, doomed: Doomed) -> Amount:
     chosen, values = _outputs(doomed)
     (outputs,) = next(store.query(f"SELECT count(*) FROM outputs WHERE {chosen}", values))
     metrics = ", ".join("?" * len(doomed.metrics))
-    (cells,) = next(store.query(
-        f"SELECT count(*) FROM cells WHERE metric IN ({metrics}) OR output IN (SELECT id FROM outputs WHERE {chosen})",
-        (*doomed.metrics, *values),
-    ))  # fmt: skip
+    (cells,) = next(
+        store.query(
+            f"SELECT count(*) FROM cells WHERE metric IN ({metrics})"
+            f" OR output IN (SELECT id FROM outputs WHERE {chosen})",
+            (*doomed.metrics, *values),
+        )
+    )
     return Amount(outputs, cells)
 
 
@@ -75,8 +78,9 @@ def drop(store: Store, doomed: Doomed) -> int:
         chosen, values = _outputs(doomed)
         database.execute(
             "CREATE TEMP TABLE gone_restorations AS SELECT DISTINCT restoration AS key FROM outputs"
-            f" WHERE {chosen} AND restoration IS NOT NULL", values,
-        )  # fmt: skip
+            f" WHERE {chosen} AND restoration IS NOT NULL",
+            values,
+        )
         metrics = ", ".join("?" * len(doomed.metrics))
         database.execute(
             f"CREATE TEMP TABLE gone_scores AS SELECT DISTINCT score AS key FROM cells WHERE score IS NOT NULL AND"

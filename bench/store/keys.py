@@ -16,14 +16,24 @@ def digest(parts: Mapping[str, object]) -> str:
 
 
 def input_key(
-    *, hr_file: str | None, lq_file: str | None, lq_rule: str, rule_version: int, scale: int, on_luma: bool,
+    *,
+    hr_file: str | None,
+    lq_file: str | None,
+    lq_rule: str,
+    rule_version: int,
+    scale: int,
+    on_luma: bool,
     crop: int | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """Names the LQ and HR pixels that come from these file digests by this rule."""
     parts: dict[str, object] = {
-        "hr": hr_file, "lq": lq_file, "rule": [lq_rule, rule_version], "scale": scale, "luma": on_luma,
+        "hr": hr_file,
+        "lq": lq_file,
+        "rule": [lq_rule, rule_version],
+        "scale": scale,
+        "luma": on_luma,
         "reading": READING,
-    }  # fmt: skip
+    }
     return digest(parts if crop is None else {**parts, "crop": crop})
 
 

@@ -79,9 +79,12 @@ _TABLES = (
     ("inputs", "key, lq, reference", ""),
     ("restorations", "run, key, sr, seconds, memory, device", ""),
     ("scores", "run, key, value, version, checksum", "WHERE checksum = score_checksum(key, value)"),
-    ("payloads", "key, dtype, shape, content, checksum",
-     "WHERE checksum = payload_checksum(key, dtype, shape, content)"),
-)  # fmt: skip
+    (
+        "payloads",
+        "key, dtype, shape, content, checksum",
+        "WHERE checksum = payload_checksum(key, dtype, shape, content)",
+    ),
+)
 """Tables of which rows with the same key say the same: name, columns, and which rows are sound."""
 
 

@@ -15,10 +15,26 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 _PACKAGES = (
-    "asasr-bench", "numpy", "scipy", "pandas", "pillow", "torch", "torchvision", "spandrel", "scikit-image",
-    "diffusers", "peft", "transformers", "pyiqa", "easyocr", "rapidocr", "ultralytics", "mmsegmentation", "onnxruntime",
+    "asasr-bench",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pillow",
+    "torch",
+    "torchvision",
+    "spandrel",
+    "scikit-image",
+    "diffusers",
+    "peft",
+    "transformers",
+    "pyiqa",
+    "easyocr",
+    "rapidocr",
+    "ultralytics",
+    "mmsegmentation",
+    "onnxruntime",
     "ncnn",
-)  # fmt: skip
+)
 """Packages whose version can change a pixel or a score; those not installed are left out."""
 
 _VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd")

@@ -157,12 +157,15 @@ class Store:
 
     def has_score(self, key: str) -> bool:
         """Whether a score was measured, and it and what belongs to it are as they were written."""
-        return self._row(
-            "SELECT 1 FROM scores s LEFT JOIN payloads p ON p.key = s.key WHERE s.key = ?"
-            " AND s.checksum = score_checksum(s.key, s.value)"
-            " AND (p.key IS NULL OR p.checksum = payload_checksum(p.key, p.dtype, p.shape, p.content))",
-            (key,),
-        ) is not None  # fmt: skip
+        return (
+            self._row(
+                "SELECT 1 FROM scores s LEFT JOIN payloads p ON p.key = s.key WHERE s.key = ?"
+                " AND s.checksum = score_checksum(s.key, s.value)"
+                " AND (p.key IS NULL OR p.checksum = payload_checksum(p.key, p.dtype, p.shape, p.content))",
+                (key,),
+            )
+            is not None
+        )
 
     def state_of(self, place: Place) -> PlaceState | None:
         """What is recorded for an output."""
@@ -236,11 +239,14 @@ class Store:
 
     def problems(self) -> list[Problem]:
         """Why cells have no value, the most frequent reason first."""
-        return [Problem(*row) for row in self.query(
-            f"SELECT c.status, o.dataset, o.method, {_REASON} AS reason, count(*) AS cells"
-            " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status != 'done'"
-            " GROUP BY c.status, o.dataset, o.method, reason ORDER BY c.status, cells DESC, o.dataset, o.method"
-        )]  # fmt: skip
+        return [
+            Problem(*row)
+            for row in self.query(
+                f"SELECT c.status, o.dataset, o.method, {_REASON} AS reason, count(*) AS cells"
+                " FROM current_outputs o JOIN current_cells c ON c.output = o.id WHERE c.status != 'done'"
+                " GROUP BY c.status, o.dataset, o.method, reason ORDER BY c.status, cells DESC, o.dataset, o.method"
+            )
+        ]
 
     def failed_cells(self) -> Iterator[FailedCell]:
         """Every failed cell with its error, and the traceback of the user's code where that raised it."""

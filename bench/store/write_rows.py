@@ -105,9 +105,18 @@ def insert_set(database: sqlite3.Connection, protocol: str, scale: int, images: 
         database.execute(
             "INSERT OR REPLACE INTO sets (protocol, scale, dataset, image, luma, lq_rule, lq, reference, run)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (protocol, scale, image.dataset, image.image, int(image.luma), image.lq_rule, image.lq, image.reference,
-             run),
-        )  # fmt: skip
+            (
+                protocol,
+                scale,
+                image.dataset,
+                image.image,
+                int(image.luma),
+                image.lq_rule,
+                image.lq,
+                image.reference,
+                run,
+            ),
+        )
     for dataset in datasets:
         database.execute(
             "DELETE FROM sets AS old"

@@ -1,1 +1,1 @@
-"""Training: stages of ASASR, ablation studies and referees, from the command line."""
+"""Training of the stages of ASASR, of ablation studies, of planned studies and of referee networks."""

@@ -1,7 +1,8 @@
-"""Outputs of baseline methods, its teachers, on degraded training images: what an adversary learns to make.
+"""Training pairs of the adversary: outputs of baseline methods (its teachers) on degraded training images.
 
-Each output is made once and kept in a file: by one of the processes that train together, under a name that tells what
-determines it, so that a stopped training and later ones find it again.
+Each output is computed once, by one of the processes that train together, and is kept in a file. The name of the file
+holds a digest of everything that determines the output, so that a training that was stopped and later trainings reuse
+it.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ _DIGITS = 16
 
 
 class TeacherPairs(NamedTuple):
-    """What an adversary trains on, and what it is validated on."""
+    """Training pairs of an adversary, and the images on which it is validated."""
 
     pairs: PairedCrops
     held_out: list[HeldOut]
 
 
 def teacher_pairs(config: AsasrConfig, folder: Path, processes: Processes) -> TeacherPairs:
-    """Outputs of the adversary's teachers for a share of the training images, made now unless they are in ``folder``.
+    """Outputs of the adversary's teachers for a share of the training images; those missing in ``folder`` are computed.
 
-    All processes call it, and see one folder.
+    Every process that trains calls this function, with the same folder.
 
     Returns:
-        Pairs whose HQ are the outputs, and held-out ones where the stage is validated.
+        Pairs whose HQ images are the outputs, and held-out pairs if the stage is validated.
 
     Raises:
         TrainingConfigError: no adversary section, no teacher, or no folders of HQ images.
@@ -64,23 +65,28 @@ def teacher_pairs(config: AsasrConfig, folder: Path, processes: Processes) -> Te
     if stage is None:
         raise TrainingConfigError(f"{config.name}: has no section 'adversary'")
     if not stage.methods and not stage.outputs:
-        raise TrainingConfigError("adversary: has no teacher; name some as 'methods', or folders as 'outputs'")
-    trained, held = _finished_outputs(stage, config.data)
+        raise TrainingConfigError(
+            "adversary: has no teacher; name methods in 'adversary.methods', or folders of outputs in"
+            " 'adversary.outputs'"
+        )
+    trained, held_out_files = _finished_outputs(stage, config.data)
     if stage.methods:
         entries = [(reference, resolve(reference)) for reference in stage.methods]  # before any is run
         sources = training_images(config.data)
         chosen = [image for images, _ in sources for image in images[: max(1, round(stage.share * len(images)))]]
-        kept = [image for _, images in sources for image in images][: stage.validate_images]
-        kept = kept if stage.validate_every else []
-        lqs = _degraded([*chosen, *kept], config.data, stage.seed, folder, processes)
+        validation_images = [image for _, images in sources for image in images][: stage.validate_images]
+        validation_images = validation_images if stage.validate_every else []
+        lqs = _degraded([*chosen, *validation_images], config.data, stage.seed, folder, processes)
         for _, entry in entries:
-            outputs = _outputs(entry, [*chosen, *kept], lqs, config.data, stage.seed, folder, processes)
+            outputs = _outputs(entry, [*chosen, *validation_images], lqs, config.data, stage.seed, folder, processes)
             id = _plain(entry.card.id)
             trained |= {f"{image.name}-{id}": (outputs[image.name], lqs[image.name]) for image in chosen}
-            held |= {f"{image.name}-{id}": (outputs[image.name], lqs[image.name]) for image in kept}
+            held_out_files |= {
+                f"{image.name}-{id}": (outputs[image.name], lqs[image.name]) for image in validation_images
+            }
     held_out = [
         centre_of_pair(name, as_rgb(read_image(sr)), as_rgb(read_image(lq)), config.data)
-        for name, (sr, lq) in sorted(held.items())
+        for name, (sr, lq) in sorted(held_out_files.items())
     ]
     pairs = PairedCrops.of(
         [files for _, files in sorted(trained.items())], crop=config.data.crop, scale=config.data.scale
@@ -93,23 +99,23 @@ Files = dict[str, tuple[Path, Path]]
 
 
 def _finished_outputs(stage: AdversaryStage, data: DataConfig) -> tuple[Files, Files]:
-    """Of folders that hold outputs and their LQ: to train on, and held out."""
+    """Files in the folders of ``adversary.outputs``: those to train on, and those held out for validation."""
     trained: Files = {}
-    held: Files = {}
+    held_out_files: Files = {}
     for number, outputs in enumerate(stage.outputs, start=1):
         files = paired_files(Path(outputs.sr), Path(outputs.lq))
         stems = sorted(files, key=stem_order)
         count = data.held_out if stage.validate_every else 0
         require_enough([Path(outputs.sr)], len(stems), count)
-        held |= {f"{stem}-outputs{number}": files[stem] for stem in stems[:count]}
+        held_out_files |= {f"{stem}-outputs{number}": files[stem] for stem in stems[:count]}
         trained |= {f"{stem}-outputs{number}": files[stem] for stem in stems[count:]}
-    return trained, held
+    return trained, held_out_files
 
 
 def _degraded(
     images: Sequence[TrainingImage], data: DataConfig, seed: int, folder: Path, processes: Processes
 ) -> dict[str, Path]:
-    """LQ of each image, by its name."""
+    """LQ file of each image by the image's name; an LQ image that is missing is degraded from its HQ image."""
     recipe = {
         "degradations": _degradations(images, data.scale),
         "seed": seed,
@@ -128,18 +134,28 @@ def _degraded(
 
 
 def _outputs(
-    entry: MethodEntry, images: Sequence[TrainingImage], lqs: dict[str, Path], data: DataConfig, seed: int,
-    folder: Path, processes: Processes,
-) -> dict[str, Path]:  # fmt: skip
-    """One teacher's output of each image, by its name."""
+    entry: MethodEntry,
+    images: Sequence[TrainingImage],
+    lqs: dict[str, Path],
+    data: DataConfig,
+    seed: int,
+    folder: Path,
+    processes: Processes,
+) -> dict[str, Path]:
+    """File with one teacher's output of each image, by the image's name; missing outputs are restored."""
     if entry.interface == Interface.FINISHED:
         finished = entry.load("cpu")
         assert isinstance(finished, FinishedImages)
         return {image.name: finished.image_path(image.name, data.scale) for image in images}
     recipe = {
-        "method": entry.identity_of_all(), "degradations": _degradations(images, data.scale), "seed": seed,
-        "seeding": SEEDING, "sharpened": data.sharpen, "scale": data.scale, "images": _listed(images),
-    }  # fmt: skip
+        "method": entry.identity_of_all(),
+        "degradations": _degradations(images, data.scale),
+        "seed": seed,
+        "seeding": SEEDING,
+        "sharpened": data.sharpen,
+        "scale": data.scale,
+        "images": _listed(images),
+    }
     id = _plain(entry.card.id)
     place = folder / f"{id}-{_claimed(folder, id, recipe)}"
     files = {image.name: place / f"{image.name}.png" for image in images}
@@ -163,7 +179,7 @@ def _reader(path: Path) -> Callable[[], Any]:
 
 
 def _claimed(folder: Path, name: str, recipe: dict[str, Any]) -> str:
-    """Digest of a recipe, which is written into the folder of that name."""
+    """Digest of a recipe; the recipe itself is written into the folder that is named after the digest."""
     text = json.dumps(recipe, indent=1, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     path = folder / f"{name}-{digest}" / RECIPE_FILE
@@ -178,9 +194,11 @@ def _degradations(images: Sequence[TrainingImage], scale: int) -> dict[str, Any]
 
 
 def _listed(images: Sequence[TrainingImage]) -> str:
-    """Digest of the files: their names and sizes, since to read them all would take as long as to restore some."""
-    told = [[image.name, *(path.stat().st_size for path in (image.hq, image.lq) if path)] for image in images]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    """Digest of the names and sizes of the files; to read every file would take as long as to restore some."""
+    names_and_sizes = [
+        [image.name, *(path.stat().st_size for path in (image.hq, image.lq) if path)] for image in images
+    ]
+    return hashlib.sha256(json.dumps(names_and_sizes).encode()).hexdigest()
 
 
 def _plain(id: str) -> str:

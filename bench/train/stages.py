@@ -1,4 +1,4 @@
-"""Run stages of training: what each starts from, and where it runs. The command line and ablations share it."""
+"""Run a stage of training under accelerate, from the files of earlier stages. The command line and ablations use it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ADVERSARY_FILE = "adv.safetensors"
 
 
 def require_images(data: DataConfig) -> None:
-    """Have the images to train on counted before torch is loaded.
+    """Check that there are enough images to train on, before torch is loaded.
 
     Raises:
-        TrainingError: there are too few.
+        TrainingError: there are too few images.
     """
     from ...asasr.training.files import split_files
 
@@ -30,7 +30,7 @@ def require_images(data: DataConfig) -> None:
 
 
 def after_prior(config: AsasrConfig, folder: Path) -> AsasrConfig:
-    """Start from the prior that was trained into a folder, unless the configuration names one or there is none."""
+    """Start from the prior in ``folder``, unless the configuration names a prior or the folder has none."""
     from ...asasr.config import MODEL_FILE, load_config
 
     trained = folder / MODEL_FILE
@@ -42,7 +42,7 @@ def after_prior(config: AsasrConfig, folder: Path) -> AsasrConfig:
 
 
 def with_adversary(config: AsasrConfig, folder: Path) -> AsasrConfig:
-    """Use the adversary that was trained into a folder, unless the configuration names one or there is none."""
+    """Use the adversary in ``folder``, unless the configuration names an adversary or the folder has none."""
     trained = folder / ADVERSARY_FILE
     if "adv" in config.model.adapters or not trained.exists():
         return config
@@ -51,16 +51,28 @@ def with_adversary(config: AsasrConfig, folder: Path) -> AsasrConfig:
 
 
 def without_adversary(config: AsasrConfig) -> AsasrConfig:
-    """Name no adversary, so that its file can neither be missing nor change what does not use it."""
+    """Remove the adversary from a configuration, so that a stage that does not use it does not depend on its file."""
     adapters = {role: path for role, path in config.model.adapters.items() if role != "adv"}
     return config.model_copy(update={"model": config.model.model_copy(update={"adapters": adapters})})
 
 
 def run_stage(
-    run: Callable[[Place], Path], config: AsasrConfig | GanConfig, stage: str, folder: Path, device: str,
+    run: Callable[[Place], Path],
+    config: AsasrConfig | GanConfig,
+    stage: str,
+    folder: Path,
+    device: str,
     tell: Tell | None = None,
-) -> tuple[Path, bool]:  # fmt: skip
+) -> tuple[Path, bool]:
     """Run one stage under accelerate.
+
+    Args:
+        run: trains the stage in a folder and returns the trained file.
+        config: configuration with the stage's settings.
+        stage: name of the section with the settings, such as ``preference``.
+        folder: folder for the trained file, checkpoints and logs.
+        device: ``cpu``, or ``auto`` for the devices that accelerate finds.
+        tell: called by the main process with the step, the number of steps and the mean losses.
 
     Returns:
         The trained file, and whether this is the main process.
@@ -83,13 +95,15 @@ def run_stage(
     from ...asasr.precision import training_precision
     from ...asasr.training.stages import Place
 
-    AcceleratorState._reset_state()  # it is one for the process, and the last stage may have had another precision
+    AcceleratorState._reset_state()  # the process has a single state, and the last stage may have had another precision
     cpu = device == "cpu"
     precision = training_precision(settings.precision, PartialState(cpu=cpu).device.type)
     accelerator = Accelerator(
-        cpu=cpu, mixed_precision=precision, log_with=list(settings.trackers) or None,
+        cpu=cpu,
+        mixed_precision=precision,
+        log_with=list(settings.trackers) or None,
         project_config=ProjectConfiguration(project_dir=str(folder), logging_dir=str(folder / TRACKER_FOLDER)),
-    )  # fmt: skip
+    )
     metrics = validation_metrics(accelerator.device) if getattr(settings, "validate_every", 0) else {}
     path = run(Place(folder, accelerator, tell if accelerator.is_main_process else None, metrics))
     accelerator.end_training()
@@ -97,7 +111,7 @@ def run_stage(
 
 
 def validation_metrics(device: Any) -> dict[str, Measure]:
-    """PSNR-Y and SSIM-Y of the protocol ``asasr``, and LPIPS (AlexNet) where its weights are."""
+    """PSNR-Y and SSIM-Y of the protocol ``asasr``, and LPIPS (AlexNet) if its weights are on this machine."""
     from functools import partial
 
     from ..metrics.measure import measure_each

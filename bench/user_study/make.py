@@ -95,10 +95,16 @@ class _Draft:
 
 
 def make_study(
-    root: Path, out: Path, design: StudyDesign, *, methods: Sequence[str] | None = None,
-    datasets: Sequence[str] | None = None, protocol: str | None = None, beside: bool = False,
+    root: Path,
+    out: Path,
+    design: StudyDesign,
+    *,
+    methods: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    protocol: str | None = None,
+    beside: bool = False,
     tell: Callable[[str], None] = lambda text: None,
-) -> MadeStudy:  # fmt: skip
+) -> MadeStudy:
     """Write ``page.html`` for raters and ``key.json`` for the experimenter: equal stores and designs give equal bytes.
 
     Args:
@@ -135,8 +141,9 @@ def make_study(
         catch = list(_catch(draft, images, 2 if design.kind == "pairs" else len(judged)))
     trials = tuple(trial for trial, _ in (*votes, *catch))
     order = rng.permutation(len(trials))
-    key = StudyKey(study=study_id(trials), design=design, protocol=protocol, scale=scale, methods=tuple(judged),
-                   trials=trials)  # fmt: skip
+    key = StudyKey(
+        study=study_id(trials), design=design, protocol=protocol, scale=scale, methods=tuple(judged), trials=trials
+    )
     per_rater = min(design.per_rater or len(votes), len(votes))
     places = {trial.id: number for number, trial in enumerate(trials)}
     groups = [
@@ -229,9 +236,13 @@ def _catch(draft: _Draft, images: Sequence[Picture], shown: int) -> Iterator[tup
 
 
 def _write(
-    out: Path, key: StudyKey, draft: _Draft, groups: list[tuple[int, list[PageTrial]]], beside: bool,
+    out: Path,
+    key: StudyKey,
+    draft: _Draft,
+    groups: list[tuple[int, list[PageTrial]]],
+    beside: bool,
     tell: Callable[[str], None],
-) -> None:  # fmt: skip
+) -> None:
     used = {name for _, part in groups for trial in part for name in (*trial.options, trial.beside) if name}
     names = sorted(used)  # the order of drawing would tell which images belong together
     files = {name: image_file(draft.shown[name]) for name in names}

@@ -78,10 +78,19 @@ def read_study(
 def write_study(read: ReadStudy, out: Path) -> list[Path]:
     """Write ``user-study.md``, ``user-study.html`` and CSV files; ``votes.csv`` has every vote with its names."""
     board = read.board
-    votes = pd.DataFrame([
-        {"rater": vote.rater, "dataset": vote.dataset, "image": vote.image, "shown": " | ".join(vote.shown),
-         "choice": vote.choice or "", "seconds": vote.seconds} for vote in read.votes
-    ])  # fmt: skip
+    votes = pd.DataFrame(
+        [
+            {
+                "rater": vote.rater,
+                "dataset": vote.dataset,
+                "image": vote.image,
+                "shown": " | ".join(vote.shown),
+                "choice": vote.choice or "",
+                "seconds": vote.seconds,
+            }
+            for vote in read.votes
+        ]
+    )
     texts = {
         "user-study.md": study_markdown(board),
         "user-study.html": study_html(board),
@@ -105,9 +114,13 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _board(
-    key: StudyKey, raters: Sequence[Rater], left_out: Sequence[tuple[Rater, tuple[str, ...]]], votes: list[Vote],
-    everyone: list[Vote], problems: tuple[str, ...],
-) -> StudyBoard:  # fmt: skip
+    key: StudyKey,
+    raters: Sequence[Rater],
+    left_out: Sequence[tuple[Rater, tuple[str, ...]]],
+    votes: list[Vote],
+    everyone: list[Vote],
+    problems: tuple[str, ...],
+) -> StudyBoard:
     counted = ballots(votes, key.methods)
     size = len(key.methods)
 
@@ -134,23 +147,37 @@ def _board(
     methods = tuple(
         RatedMethod(
             key.methods[at],
-            share=float(share.value[at]), share_low=float(np.maximum(0, share.low[at])),
+            share=float(share.value[at]),
+            share_low=float(np.maximum(0, share.low[at])),
             share_high=float(np.minimum(1, share.high[at])),
-            strength=float(strength.value[at]), low=float(strength.low[at]), high=float(strength.high[at]),
+            strength=float(strength.value[at]),
+            low=float(strength.low[at]),
+            high=float(strength.high[at]),
             p_next=float(adjusted[at, order[place + 1]]) if place + 1 < size else float("nan"),
             all_raters=float(with_all[at]),
         )
         for place, at in enumerate(order)
-    )  # fmt: skip
+    )
     alpha, low, high = agreement(votes)
     return StudyBoard(
-        title=key.design.title, question=key.design.question, kind=key.design.kind, protocol=key.protocol,
-        votes=len(votes), images=counted.images, ties=sum(vote.choice is None for vote in votes), methods=methods,
+        title=key.design.title,
+        question=key.design.question,
+        kind=key.design.kind,
+        protocol=key.protocol,
+        votes=len(votes),
+        images=counted.images,
+        ties=sum(vote.choice is None for vote in votes),
+        methods=methods,
         wins=counted.wins.sum(0)[np.ix_(order, order)],
         raters=tuple(_row(one, next((why for other, why in left_out if other is one), ())) for one in raters),
         rules=tuple(_rules(key.design.rules)),
-        alpha=alpha, alpha_low=low, alpha_high=high, metrics=(), problems=problems, notes=tuple(_notes(counted)),
-    )  # fmt: skip
+        alpha=alpha,
+        alpha_low=low,
+        alpha_high=high,
+        metrics=(),
+        problems=problems,
+        notes=tuple(_notes(counted)),
+    )
 
 
 def _row(rater: Rater, why: tuple[str, ...]) -> RaterRow:

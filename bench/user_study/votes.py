@@ -134,9 +134,7 @@ def _rater(file: VoteFile, trials: dict[str, Trial], codes: Sequence[str]) -> Ra
         methods = tuple(trial.options.values())
         shown = tuple(trial.options[id] for id in answer.shown)
         choice = None if answer.choice is None else trial.options[answer.choice]
-        votes.append(
-            Vote(file.rater, trial.id, trial.dataset, trial.image, methods, shown, choice, answer.ms / 1000)
-        )  # fmt: skip
+        votes.append(Vote(file.rater, trial.id, trial.dataset, trial.image, methods, shown, choice, answer.ms / 1000))
     places = tuple(-1 if one.choice is None else one.shown.index(one.choice) for one in file.answers)
     seconds = tuple(answer.ms / 1000 for answer in file.answers)
     return Rater(name, tuple(votes), failed, catch, seconds, places, file.complete)

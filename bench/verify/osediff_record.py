@@ -94,8 +94,9 @@ def compare_with_record(
                     raise score
                 ours.append(score.value)
         differences = np.abs(np.array(ours) - theirs)
-        yield Row(id, float(theirs.mean()), float(np.mean(ours)), float(np.median(differences)),
-                  float(differences.max()))  # fmt: skip
+        yield Row(
+            id, float(theirs.mean()), float(np.mean(ours)), float(np.median(differences)), float(differences.max())
+        )
 
 
 def _checked(folder: Path, row: dict[str, str]) -> tuple[Path, Path]:

@@ -91,10 +91,15 @@ def _row(cost: Cost, reference: Cost | None) -> tuple[str, ...]:
         parts = ", ".join(f"{name} {part:.2f}" for name, part in scored[1].items())
         score = f"{scored[0]:.3f} ({parts})"
     return (
-        cost.method, told(cost.parameters, 1e6, 3), told(cost.macs, 1e9, 3), told(cost.activations, 1e6, 2),
-        "-" if cost.convolutions is None else str(cost.convolutions), f"{cost.mean:.4g} ± {cost.deviation:.2g}",
-        told(cost.memory, 2**20, 0), score,
-    )  # fmt: skip
+        cost.method,
+        told(cost.parameters, 1e6, 3),
+        told(cost.macs, 1e9, 3),
+        told(cost.activations, 1e6, 2),
+        "-" if cost.convolutions is None else str(cost.convolutions),
+        f"{cost.mean:.4g} ± {cost.deviation:.2g}",
+        told(cost.memory, 2**20, 0),
+        score,
+    )
 
 
 def _write(out: Path, costs: list[Cost], reference: Cost | None, size: str, scale: int) -> None:

@@ -20,13 +20,22 @@ def planned_study(source: str) -> Path | None:
 
 
 def run_planned(
-    path: Path, data: Sequence[Path], out: Path | None, *, device: str, train: bool, quick: bool, jobs: int, batch: int,
-    minutes: float | None, outputs: Sequence[str],
-) -> None:  # fmt: skip
+    path: Path,
+    data: Sequence[Path],
+    out: Path | None,
+    *,
+    device: str,
+    train: bool,
+    quick: bool,
+    jobs: int,
+    batch: int,
+    minutes: float | None,
+    outputs: Sequence[str],
+) -> None:
     """Tell the cost, do what is missing, and tell the tests."""
     from ...train.study.cost import cost_line
     from ...train.study.report import summary_lines, write_report
-    from ...train.study.run import Bench, run_study
+    from ...train.study.run import StudyOptions, run_study
     from ...train.study.spec import load_study
 
     study = load_study(path, quick=quick, data=data)
@@ -40,14 +49,19 @@ def run_planned(
             )
         ready[teacher] = str(Path(folder).resolve())
     study = study.model_copy(update={"outputs": ready})
-    bench = Bench(
-        (out or Path("runs", study.name)).resolve(), device, jobs=jobs, batch=batch, minutes=minutes, train=train,
-    )  # fmt: skip
+    options = StudyOptions(
+        (out or Path("runs", study.name)).resolve(),
+        device,
+        jobs=jobs,
+        batch=batch,
+        minutes=minutes,
+        train=train,
+    )
     say(study.title)
     if train:
         say(cost_line(study))
-    result = run_study(study, bench, say)
+    result = run_study(study, options, say)
     for line in summary_lines(result):
         say(line)
-    for written in write_report(study, bench, result):
+    for written in write_report(study, options, result):
         say(written)

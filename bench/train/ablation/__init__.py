@@ -1,1 +1,1 @@
-"""Ablation studies: arms of one training, each trained once, measured together and compared in pairs."""
+"""Ablation studies: variations (arms) of a training are trained once each, measured together and compared."""

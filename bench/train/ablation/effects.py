@@ -1,4 +1,4 @@
-"""Effects of two factors and their interaction, image by image."""
+"""Main effects of two factors and their interaction, computed image by image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...metrics.metric import Metric
 
 @dataclass(frozen=True)
 class Effect:
-    """What a factor changes in one metric on one dataset."""
+    """The effect of one factor on one metric on one dataset."""
 
     dataset: str
     protocol: str
@@ -23,11 +23,11 @@ class Effect:
     """Sampling steps at which the arms were compared; '' where there is one setting."""
     metric: str
     factor: str
-    """A factor, or ``A x B`` for what both give beyond the sum of each."""
+    """Name of the factor, or ``A x B`` for the interaction of two factors."""
     n: int
-    """Images."""
+    """Number of images."""
     difference: float
-    """Mean over images; of the size where 0 is a metric's best value."""
+    """Mean over images. For a metric whose best value is 0, of the absolute values."""
     low: float
     high: float
     """95 % interval over images."""
@@ -36,9 +36,11 @@ class Effect:
 
 
 def factor_effects(
-    scores: pd.DataFrame, metrics: Mapping[str, Metric], factors: tuple[str, str],
+    scores: pd.DataFrame,
+    metrics: Mapping[str, Metric],
+    factors: tuple[str, str],
     arms: Mapping[str, Sequence[Sequence[str]]],
-) -> list[Effect]:  # fmt: skip
+) -> list[Effect]:
     """Main effects and interaction of a two-by-two design.
 
     With arms ``00`` (neither), ``10``, ``01`` and ``11`` (both), per image and averaged over seeds of sampling and of
@@ -46,10 +48,17 @@ def factor_effects(
     Values of whole sets (mIoU, AP, FID) are left out: they are no mean over images.
 
     Args:
-        arms: setting to the methods (one for each training seed) of neither, first, second, both.
+        scores: rows with the columns protocol, dataset, metric, method, image, seed and value.
+        metrics: metrics by id; scores of other metrics are ignored.
+        factors: names of the first and the second factor.
+        arms: for each setting the methods (one for each training seed) with neither factor, with the first, with the
+            second, and with both.
+
+    Returns:
+        Three effects for each dataset, metric and setting, with p-values corrected over all of them.
     """
     first, second = factors
-    found: list[tuple[tuple[str, str, str, str, str], np.ndarray]] = []
+    contrast_values: list[tuple[tuple[str, str, str, str, str], np.ndarray]] = []
     for (protocol, dataset, id), group in scores.dropna(subset=["value"]).groupby(
         ["protocol", "dataset", "metric"], sort=False
     ):
@@ -69,9 +78,9 @@ def factor_effects(
             }
             for factor, contrast in contrasts.items():
                 if contrast.size > 1:
-                    found.append(((str(dataset), str(protocol), setting, str(id), factor), contrast))
-    adjusted = holm([permutation_p(contrast) for _, contrast in found])
+                    contrast_values.append(((str(dataset), str(protocol), setting, str(id), factor), contrast))
+    adjusted = holm([permutation_p(contrast) for _, contrast in contrast_values])
     return [
         Effect(*place, contrast.size, float(contrast.mean()), *interval(contrast), float(p))
-        for (place, contrast), p in zip(found, adjusted, strict=True)
+        for (place, contrast), p in zip(contrast_values, adjusted, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""An ablation in one file: a base configuration, its arms or a grid, and how they are evaluated."""
+"""The file of an ablation: a base configuration, the arms or a grid of values, and how they are evaluated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Interaction(Strict):
 
 
 class AblationSpec(Strict):
-    """What is varied, and how it is measured."""
+    """An ablation: which keys of a training are varied, and how the results are measured."""
 
     name: str
     summary: str = ""
@@ -48,14 +48,14 @@ class AblationSpec(Strict):
     set: dict[str, Any] = Field(default_factory=dict)
     """Keys of the configuration to replace in all arms, such as ``preference.steps: 100``."""
     arms: dict[str, str | dict[str, Any] | None] = Field(default_factory=dict)
-    """Name to dotted keys to replace; ``null``: the prior alone; a text: a method that is trained already, or the
-    configuration's arm of that name. Empty, without a grid: the configuration's own arms."""
+    """Name of an arm to the dotted keys that it replaces. ``null``: the prior alone. A text: a method that is trained
+    already, or the configuration's arm of that name. If this and ``grid`` are empty, the arms of the configuration."""
     grid: dict[str, Annotated[tuple[Any, ...], Field(strict=False, min_length=1)]] = Field(default_factory=dict)
-    """Dotted keys to lists of values; each combination is an arm more."""
+    """Dotted keys to lists of values; each combination of values is one more arm."""
     training_seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (0,)
-    """Each arm is trained once for each; values are averaged over them."""
+    """Each arm is trained once with each seed; values are averaged over the seeds."""
     steps: Annotated[tuple[int, ...], Field(strict=False)] = ()
-    """Sampling steps at which each arm is evaluated; empty: the configuration's."""
+    """Numbers of sampling steps at which each arm is evaluated; empty: the number in the configuration."""
     interaction: Interaction | None = None
     evaluation: dict[str, Any]
     """Keys of a spec: protocol, datasets, metrics, seeds, lq_rule, and methods to compare with. The dataset
@@ -72,15 +72,15 @@ class AblationSpec(Strict):
 
 @dataclass(frozen=True)
 class Arm:
-    """One variation."""
+    """One variation of the training."""
 
     name: str
     changes: dict[str, Any] | None = field(default_factory=dict)
     """Dotted keys to replace; None: the prior alone."""
     config_arm: str | None = None
-    """Arm of the configuration to begin with."""
+    """Name of the configuration's arm whose keys are set first."""
     reference: str | None = None
-    """A method that is trained already."""
+    """Reference of a method that is trained already; nothing is trained for this arm."""
 
 
 def shipped_studies() -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def shipped_studies() -> tuple[str, ...]:
 
 
 def study_file(source: str | Path) -> Path:
-    """The file of a shipped study, or the file named."""
+    """The file of a shipped study if ``source`` is the name of one, else ``source`` itself as a path."""
     return Path(str(_studies().joinpath(f"{source}.yaml"))) if str(source) in shipped_studies() else Path(source)
 
 
@@ -123,14 +123,15 @@ def load_ablation(
     if spec.adversary is not None and (base / spec.adversary).is_file():
         changes["adversary"] = str(base / spec.adversary)
     spec = spec.model_copy(update=changes)
-    evaluation_spec(spec, [], base)  # its errors are told before anything is trained
+    evaluation_spec(spec, [], base)  # raises for an invalid evaluation before anything is trained
     return spec
 
 
 def evaluation_spec(spec: AblationSpec, arms: list[dict[str, Any]], base: Path | None = None) -> Spec:
-    """The experiment that measures the arms and what they are compared with.
+    """The spec of the run that measures the arms and the methods they are compared with.
 
     Args:
+        spec: the ablation.
         arms: method references of the arms.
         base: folder from which relative paths of the evaluation start.
 
@@ -143,10 +144,10 @@ def evaluation_spec(spec: AblationSpec, arms: list[dict[str, Any]], base: Path |
 
 
 def arms_of(spec: AblationSpec, config_arms: list[str]) -> list[Arm]:
-    """All arms: the named ones, or the configuration's, and those of the grid.
+    """All arms of an ablation: those in ``arms``, or else those of the configuration, and those of the grid.
 
     Raises:
-        SpecError: two arms of one name.
+        SpecError: two arms have the same name.
     """
     arms = [_arm(name, value, config_arms) for name, value in spec.arms.items()]
     if not spec.arms and not spec.grid:
@@ -162,7 +163,7 @@ def arms_of(spec: AblationSpec, config_arms: list[str]) -> list[Arm]:
 
 
 def chosen(arms: Sequence[Arm], names: Sequence[str], origin: str) -> list[Arm]:
-    """The arms of these names; all where there is no name.
+    """The arms with these names; all arms if ``names`` is empty.
 
     Raises:
         SpecError: no arm has such a name.

@@ -21,11 +21,11 @@ from .loop import WEIGHTS_FILE, RefereeTraining, Tell, TrainingDataError, class_
 
 @dataclass(frozen=True, kw_only=True)
 class SegmenterTraining(RefereeTraining):
-    """How long, how, and into which classes."""
+    """Settings of the training, and the classes to tell apart."""
 
     classes: tuple[str, ...]
     void: tuple[int, ...] = (VOID,)
-    """Labels that are no class."""
+    """Values in label maps that stand for no class."""
 
 
 CAMVID = SegmenterTraining(
@@ -38,21 +38,28 @@ CAMVID = SegmenterTraining(
 def train_segmenter(
     images: Path, labels: Path, settings: SegmenterTraining, folder: Path, *, tell: Tell | None = None
 ) -> Path:
-    """Train with weighted cross entropy; a batch follows from the seed and the step alone.
+    """Train with weighted cross entropy; each batch depends on the seed and the number of the step alone.
+
+    Args:
+        images: folder of images.
+        labels: folder of label maps with the same file names.
+        settings: classes, number of steps and the like.
+        folder: folder for the weight file, the saved state and the log.
+        tell: called with the step, the number of steps and the mean loss at each save.
 
     Returns:
         The weight file.
 
     Raises:
-        TrainingDataError, DatasetError, ImageError, TruthError: unusable material.
+        TrainingDataError, DatasetError, ImageError, TruthError: images or label maps that cannot be used.
     """
-    material = _load(images, labels, settings)
+    labelled_images = _load(images, labels, settings)
     torch.manual_seed(settings.seed)
     network = SmallSegmenter(len(settings.classes), settings.width).to(memory_format=torch.channels_last)
-    weights = class_weights(_counts(material, len(settings.classes)), 1.02)
+    weights = class_weights(_counts(labelled_images, len(settings.classes)), 1.02)
 
     def loss_at(step: int) -> Tensor:
-        batch, target = _batch(material, settings, step)
+        batch, target = _batch(labelled_images, settings, step)
         return functional.cross_entropy(network(batch), target, weights, ignore_index=VOID)
 
     optimise(network, loss_at, settings, folder, tell)
@@ -89,18 +96,18 @@ def _load(images: Path, labels: Path, settings: SegmenterTraining) -> list[_Pair
     return pairs
 
 
-def _counts(material: list[_Pair], classes: int) -> NDArray[np.float64]:
+def _counts(labelled_images: list[_Pair], classes: int) -> NDArray[np.float64]:
     counts = np.zeros(VOID + 1)
-    for pair in material:
+    for pair in labelled_images:
         counts += np.bincount(pair.labels.ravel(), minlength=VOID + 1)
     return counts[:classes]
 
 
-def _batch(material: list[_Pair], settings: SegmenterTraining, step: int) -> tuple[Tensor, Tensor]:
+def _batch(labelled_images: list[_Pair], settings: SegmenterTraining, step: int) -> tuple[Tensor, Tensor]:
     """Images ``[B, 3, S, S]`` in [0, 1] and labels ``[B, S, S]``."""
     rng = np.random.default_rng([settings.seed, step])
     crops = []
     for _ in range(settings.batch):
-        pair = material[int(rng.integers(len(material)))]
+        pair = labelled_images[int(rng.integers(len(labelled_images)))]
         crops.append(random_crop(pair.image, pair.labels, settings.crop, rng))
     return stacked([image for image, _ in crops]), torch.stack([labels for _, labels in crops])

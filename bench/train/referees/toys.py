@@ -1,4 +1,4 @@
-"""Train the small detector on scenes of toys that are drawn for it."""
+"""Train the small detector on drawn scenes of toys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIRST_SCENE = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ToyTraining(RefereeTraining):
-    """How long, how, and on how many scenes."""
+    """Settings of the training, and the number of scenes to train on."""
 
     scenes: int = 120
 
@@ -33,21 +33,21 @@ TOYS = ToyTraining(steps=800, crop=192)
 
 
 def train_detector(settings: ToyTraining, folder: Path, *, tell: Tell | None = None) -> Path:
-    """Draw the scenes, then train; a batch follows from the seed and the step alone.
+    """Draw the scenes, then train; each batch depends on the seed and the number of the step alone.
 
     Returns:
         The weight file.
     """
-    material = [_scene(_FIRST_SCENE + number) for number in range(settings.scenes)]
+    scenes = [_scene(_FIRST_SCENE + number) for number in range(settings.scenes)]
     torch.manual_seed(settings.seed)
     network = SmallSegmenter(len(NAMES), settings.width, objects=True).to(memory_format=torch.channels_last)
     counts = np.zeros(len(NAMES))
-    for scene in material:
+    for scene in scenes:
         counts += np.bincount(scene.categories[scene.owner].ravel(), minlength=len(NAMES))
     weights = class_weights(counts, 1.1)
 
     def loss_at(step: int) -> Tensor:
-        batch, targets = _batch(material, settings, step)
+        batch, targets = _batch(scenes, settings, step)
         return loss_of(network(batch), targets, weights)
 
     optimise(network, loss_at, settings, folder, tell)
@@ -68,17 +68,17 @@ class _Scene:
 def _scene(seed: int) -> _Scene:
     drawn = draw_object_scene(seed)
     owner = np.zeros(drawn.labels.shape, dtype=np.uint8)
-    for number, one in enumerate(drawn.instances, start=1):
-        owner[one.mask] = number
-    categories = [0, *(NAMES.index(one.category) for one in drawn.instances)]
+    for number, instance in enumerate(drawn.instances, start=1):
+        owner[instance.mask] = number
+    categories = [0, *(NAMES.index(instance.category) for instance in drawn.instances)]
     return _Scene(drawn.pixels, owner, np.array(categories, dtype=np.int64))
 
 
-def _batch(material: Sequence[_Scene], settings: ToyTraining, step: int) -> tuple[Tensor, Targets]:
+def _batch(scenes: Sequence[_Scene], settings: ToyTraining, step: int) -> tuple[Tensor, Targets]:
     rng = np.random.default_rng([settings.seed, step])
     images, targets = [], []
     for _ in range(settings.batch):
-        scene = material[int(rng.integers(len(material)))]
+        scene = scenes[int(rng.integers(len(scenes)))]
         image, owner = random_crop(scene.pixels, scene.owner, settings.crop, rng)
         images.append(image)
         targets.append(targets_of(owner, scene.categories))

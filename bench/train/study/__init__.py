@@ -1,1 +1,1 @@
-"""Planned studies: arms, choices and tests are written down before anything is trained, and corrected together."""
+"""Planned studies: arms, choices and tests are fixed in a file before training; p-values are corrected together."""

@@ -1,4 +1,4 @@
-"""From scores to choices and tests: the frontier of the prior, settings chosen on one set, contrasts on the others."""
+"""Choose the settings of a planned study on one set of images, and compute its planned tests on the other sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TESTED, NOT_REACHED, NOT_MADE = "tested", "not reached", "not made"
 
 @dataclass(frozen=True)
 class Difference:
-    """What one family gives beyond another on one set, at one number of steps, in one metric."""
+    """Difference between two families on one set, at one number of steps, in one metric."""
 
     first: str
     second: str
@@ -38,10 +38,10 @@ class Difference:
     steps: int
     metric: str
     direction: str
-    """Of the metric: which sign is better."""
+    """Direction of the metric: which sign is better."""
     first_point: str = ""
     second_point: str = ""
-    """One point, or the mixture of two."""
+    """Name of one point, or of two points and their mixture."""
     evaluations: int = 0
     second_evaluations: float = nan
     photos: int = 0
@@ -54,17 +54,17 @@ class Difference:
     smallest: float = nan
     """The smallest difference that the set can show: two-sided 5 %, power 80 %, before any correction."""
     p: float = nan
-    """Sign-flip permutation test over photos; NaN where it is not made."""
+    """P-value of the sign-flip permutation test over photos; NaN if the test is not made."""
     p_plan: float = nan
-    """Corrected (Holm) over all tests of the plan, also those that are not made."""
+    """P-value corrected (Holm) over all tests of the plan, also those that are not made."""
     outcome: str = TESTED
-    """``tested``, ``not reached`` (the second has no point of the first's distortion) or ``not made``."""
+    """``tested``, ``not reached`` (the second family has no point at the first's distortion) or ``not made``."""
     reason: str = ""
-    """Why a test is not made."""
+    """Why the test is not made."""
 
 
 class Scores:
-    """Values of photos by point; seeds of training and sampling are averaged within a photo."""
+    """Values of photos at each point; seeds of training and of sampling are averaged within a photo."""
 
     def __init__(self, frame: pd.DataFrame, metrics: Mapping[str, Metric]) -> None:
         self.frame, self.metrics = frame, metrics
@@ -76,11 +76,11 @@ class Scores:
         return list(dict.fromkeys(self.frame["dataset"]))
 
     def seeds(self, point: Point) -> int:
-        """Training seeds of a point."""
+        """Number of training seeds of a point."""
         return int(self.frame.loc[self.frame["point"] == point.name, "training_seed"].nunique())
 
     def table(self, dataset: str, metric: str) -> pd.DataFrame:
-        """Photos by points."""
+        """Values with a row for each photo and a column for each point."""
         key = dataset, metric
         if key not in self._tables:
             rows = self.frame[(self.frame["dataset"] == dataset) & (self.frame["metric"] == metric)]
@@ -96,7 +96,7 @@ class Scores:
         return all(point.name in table.columns and bool(table[point.name].notna().all()) for point in points)
 
     def values(self, dataset: str, metric: str, point: Point) -> Floats:
-        """Of the photos, in order of their names."""
+        """Values ``[N]`` of the photos at a point, in the order of the photos' names."""
         values: Floats = self.table(dataset, metric)[point.name].to_numpy(dtype=np.float64)
         return values
 
@@ -104,17 +104,18 @@ class Scores:
 def at_equal_distortion(
     first: tuple[Floats, Floats], curve: Sequence[tuple[Floats, Floats]]
 ) -> tuple[Floats, tuple[int, int, float]] | None:
-    """Differences of photos from the mixture of a curve's neighbouring points that has the same mean distortion.
+    """Differences of photos from the mixture of two neighbouring points of a curve with the same mean distortion.
 
-    The mixture depends on the set, so photos' differences are the pseudo-values of a jackknife that finds it anew each
-    time.
+    The mixture depends on the photos. So the differences are the pseudo-values of a jackknife, which determines the
+    mixture again for each set without one photo.
 
     Args:
-        first: distortion and metric of the photos.
-        curve: the same of each of its points.
+        first: distortion ``[N]`` and metric ``[N]`` of the photos.
+        curve: distortion and metric of the same photos at each point of the curve.
 
     Returns:
-        The differences ``[N]``, whose mean is the difference, and the mixture; None where the curve does not reach.
+        The differences ``[N]``, whose mean is the difference of the set, and the mixture: the index of its first and
+        its second point, and the share of the second. None if no point of the curve has such a distortion.
     """
     size = len(first[0])
     sets = np.concatenate([np.ones((1, size)), left_out(size)])
@@ -132,7 +133,11 @@ def at_equal_distortion(
 
 
 def smallest_difference(differences: Floats) -> float:
-    """What a paired two-sided test at 5 % finds in 4 of 5 sets of so many photos with this spread."""
+    """Smallest difference that a paired two-sided test at 5 % finds with a power of 80 %, given the spread of photos.
+
+    Args:
+        differences: differences ``[N]`` of the photos, of which the number and the standard deviation count.
+    """
     count = len(differences)
     if count < 2:
         return nan
@@ -141,11 +146,11 @@ def smallest_difference(differences: Floats) -> float:
 
 
 def choice_marks(study: Study, settings: Sequence[Setting], scores: Scores) -> list[tuple[Setting, float]]:
-    """What the choice goes by: of each setting the mean standardised difference from the prior at equal distortion.
+    """Mark of each setting, by which it is chosen: its mean standardised difference from the prior at equal distortion.
 
-    The differences are averaged over the metrics of ``chosen_by``, the tested steps and the sets of the choice; each is
-    divided by its standard error, and below 0 is better. Infinite where a setting leaves the prior's range of
-    distortion; a setting without scores is left out.
+    Each difference is divided by its standard error; then the differences are averaged over the metrics of
+    ``chosen_by``, the tested steps and the sets of the choice. A mark below 0 is better than the prior. The mark is
+    infinite if a setting leaves the prior's range of distortion; a setting without scores has no mark.
     """
     marks: list[tuple[Setting, float]] = []
     curve = [point for point in points_of(study, settings[0]) if not point.blend]
@@ -153,7 +158,7 @@ def choice_marks(study: Study, settings: Sequence[Setting], scores: Scores) -> l
     for setting in settings:
         if setting.family == PRIOR:
             continue
-        own: list[float] = []
+        standardised: list[float] = []
         for dataset in study.measurement.choice:
             usable = [point for point in curve if scores.has(dataset, x, [point])]
             for point in (Point(setting, steps) for steps in study.tested_steps):
@@ -162,18 +167,18 @@ def choice_marks(study: Study, settings: Sequence[Setting], scores: Scores) -> l
                         continue
                     gap = _against(scores, dataset, x, id, point, usable)
                     if gap is None:
-                        own.append(np.inf)
+                        standardised.append(np.inf)
                         continue
                     error = max(float(gap[0].std(ddof=1)) / sqrt(len(gap[0])), 1e-12)
                     sign = -1.0 if scores.metrics[id].card.direction == "higher" else 1.0
-                    own.append(sign * float(gap[0].mean()) / error)
-        if own:
-            marks.append((setting, float(np.mean(own))))
+                    standardised.append(sign * float(gap[0].mean()) / error)
+        if standardised:
+            marks.append((setting, float(np.mean(standardised))))
     return marks
 
 
 def chosen_settings(study: Study, settings: Sequence[Setting], scores: Scores) -> dict[str, Setting]:
-    """Of each family the setting with the least mark; a family without scores is left out."""
+    """The setting with the lowest mark of each family; a family without scores is left out."""
     best: dict[str, tuple[float, Setting]] = {PRIOR: (0.0, settings[0])}
     for setting, mark in choice_marks(study, settings, scores):
         if setting.family not in best or mark < best[setting.family][0]:
@@ -182,52 +187,79 @@ def chosen_settings(study: Study, settings: Sequence[Setting], scores: Scores) -
 
 
 def contrasts(study: Study, chosen: Mapping[str, Setting], scores: Scores) -> list[Difference]:
-    """All tests of the plan, corrected together; those that the scores do not allow count in the correction.
+    """All tests of the plan, with p-values corrected over the plan.
 
-    A test that is not made has the corrected weight of one with p = 1, so that leaving work out never helps another.
+    A test that the scores do not allow counts in the correction as a test with p = 1, so that leaving work out never
+    makes another test significant.
     """
     planned = [
         difference
-        for dataset in study.measurement.report for contrast in study.contrasts for steps in study.tested_steps
+        for dataset in study.measurement.report
+        for contrast in study.contrasts
+        for steps in study.tested_steps
         for difference in compared(study, contrast, chosen, scores, dataset, steps)
-    ]  # fmt: skip
-    adjusted = holm([1.0 if isnan(one.p) else one.p for one in planned])
-    return [one if isnan(one.p) else replace(one, p_plan=float(p)) for one, p in zip(planned, adjusted, strict=True)]
+    ]
+    adjusted = holm([1.0 if isnan(difference.p) else difference.p for difference in planned])
+    return [
+        difference if isnan(difference.p) else replace(difference, p_plan=float(p))
+        for difference, p in zip(planned, adjusted, strict=True)
+    ]
 
 
 def explored(study: Study, chosen: Mapping[str, Setting], scores: Scores) -> list[Difference]:
-    """What no test of the plan asks, where it was measured, without correction: findings to be tested anew.
+    """Comparisons that are not in the plan, without correction: their findings have to be tested again on new data.
 
-    Families that the plan does not compare with the prior are compared with it; those that it does also with arms that
-    have no value of beta, the controls. Some families have one seed of sampling: give scores of that seed alone.
+    Every family is compared with the prior, and every family that the plan tests with the controls (arms without a
+    value of beta), unless the plan has that contrast. Some families have a single seed of sampling: give scores of that
+    seed alone.
     """
-    planned = {(one.first, one.second) for one in study.contrasts}
-    compared_ones = dict.fromkeys(one.first for one in study.contrasts)
+    planned = {(contrast.first, contrast.second) for contrast in study.contrasts}
+    families_with_test = dict.fromkeys(contrast.first for contrast in study.contrasts)
     controls = [name for name, arm in study.arms.items() if not arm.betas]
     pairs = [(family, PRIOR) for family in chosen if family != PRIOR] + [
-        (family, control) for family in compared_ones for control in controls if family != control
+        (family, control) for family in families_with_test for control in controls if family != control
     ]
     return [
         difference
-        for dataset in study.measurement.report for pair in pairs if pair not in planned
-        for equal in ("distortion", "evaluations") for steps in study.tested_steps
-        for difference in compared(study, Contrast(first=pair[0], second=pair[1], equal=equal), chosen, scores, dataset,
-                                   steps)
+        for dataset in study.measurement.report
+        for pair in pairs
+        if pair not in planned
+        for equal in ("distortion", "evaluations")
+        for steps in study.tested_steps
+        for difference in compared(
+            study, Contrast(first=pair[0], second=pair[1], equal=equal), chosen, scores, dataset, steps
+        )
         if difference.outcome == TESTED
-    ]  # fmt: skip
+    ]
 
 
 def compared(
     study: Study, contrast: Contrast, chosen: Mapping[str, Setting], scores: Scores, dataset: str, steps: int
 ) -> Iterator[Difference]:
-    """One contrast on one set at one number of steps, in every metric."""
+    """One contrast on one set at one number of steps, in every metric.
+
+    Args:
+        study: the plan.
+        contrast: the two families, and where they are compared.
+        chosen: chosen setting of each family.
+        scores: values of the photos.
+        dataset: name of the set.
+        steps: number of sampling steps of the first family's point.
+    """
     x, *ys = study.measurement.metrics
     for id in ys if contrast.equal == "distortion" else (x, *ys):
         direction = get_metric(id).card.direction
         empty = Difference(
-            contrast.first, contrast.second, contrast.equal, contrast.curve, dataset, steps, id, direction,
+            contrast.first,
+            contrast.second,
+            contrast.equal,
+            contrast.curve,
+            dataset,
+            steps,
+            id,
+            direction,
             outcome=NOT_MADE,
-        )  # fmt: skip
+        )
         families = [name for name in (contrast.first, contrast.second) if name not in chosen]
         if families:
             yield replace(empty, reason=f"nothing was measured of {' and '.join(families)}")
@@ -235,7 +267,9 @@ def compared(
         point, curve = Point(chosen[contrast.first], steps), _curve(study, contrast, chosen[contrast.second])
         empty = replace(empty, first_point=point.name, evaluations=point.evaluations)
         needed = [point] if contrast.equal == "distortion" else [point, _as_costly(curve, point)]
-        missing = [one.name for one in needed if not _measured(scores, dataset, (x, id), one)]
+        missing = [
+            needed_point.name for needed_point in needed if not _measured(scores, dataset, (x, id), needed_point)
+        ]
         if missing:
             yield replace(empty, reason=f"not measured: {', '.join(missing)}")
         elif contrast.equal == "evaluations":
@@ -246,15 +280,17 @@ def compared(
 
 
 def _at_equal_distortion(empty: Difference, scores: Scores, point: Point, curve: Sequence[Point], x: str) -> Difference:
-    """The test against a curve of which points may be missing: only between neighbours of the whole curve."""
-    there = [one for one in curve if _measured(scores, empty.dataset, (x, empty.metric), one)]
-    missing = ", ".join(one.name for one in curve if one not in there)
-    gap = _against(scores, empty.dataset, x, empty.metric, point, there) if there else None
+    """The test against a curve; if points of the curve are not measured, only between neighbours of the whole curve."""
+    measured_points = [
+        curve_point for curve_point in curve if _measured(scores, empty.dataset, (x, empty.metric), curve_point)
+    ]
+    missing = ", ".join(curve_point.name for curve_point in curve if curve_point not in measured_points)
+    gap = _against(scores, empty.dataset, x, empty.metric, point, measured_points) if measured_points else None
     if gap is None and not missing:
         return replace(empty, outcome=NOT_REACHED, reason=f"no point of {empty.second} has this {x}")
     if gap is None:
         return replace(empty, reason=f"not measured: {missing}")
-    low, high = there[gap[1][0]], there[gap[1][1]]
+    low, high = measured_points[gap[1][0]], measured_points[gap[1][1]]
     if missing and abs(curve.index(low) - curve.index(high)) > 1:
         return replace(empty, reason=f"not measured: {missing}")
     share = gap[1][2]
@@ -267,10 +303,18 @@ def _tested(
 ) -> Difference:
     low, high = interval(values)
     return replace(
-        empty, outcome=TESTED, second_point=second, second_evaluations=evaluations, photos=len(values),
-        training_seeds=scores.seeds(point), difference=float(values.mean()), low=low, high=high,
-        smallest=smallest_difference(values), p=permutation_p(values),
-    )  # fmt: skip
+        empty,
+        outcome=TESTED,
+        second_point=second,
+        second_evaluations=evaluations,
+        photos=len(values),
+        training_seeds=scores.seeds(point),
+        difference=float(values.mean()),
+        low=low,
+        high=high,
+        smallest=smallest_difference(values),
+        p=permutation_p(values),
+    )
 
 
 def _measured(scores: Scores, dataset: str, metrics: Sequence[str], point: Point) -> bool:
@@ -278,22 +322,26 @@ def _measured(scores: Scores, dataset: str, metrics: Sequence[str], point: Point
 
 
 def _as_costly(curve: Sequence[Point], point: Point) -> Point:
-    """The point of a curve whose evaluations are nearest; of two the cheaper."""
-    return min(curve, key=lambda one: (abs(one.evaluations - point.evaluations), one.evaluations))
+    """The point of a curve with the most similar number of evaluations; of two equally near points the cheaper."""
+    return min(
+        curve, key=lambda curve_point: (abs(curve_point.evaluations - point.evaluations), curve_point.evaluations)
+    )
 
 
 def _against(
     scores: Scores, dataset: str, x: str, id: str, point: Point, curve: Sequence[Point]
 ) -> tuple[Floats, tuple[int, int, float]] | None:
-    def both(one: Point) -> tuple[Floats, Floats]:
-        return scores.values(dataset, x, one), scores.values(dataset, id, one)
+    def values_of(curve_point: Point) -> tuple[Floats, Floats]:
+        return scores.values(dataset, x, curve_point), scores.values(dataset, id, curve_point)
 
-    return at_equal_distortion(both(point), [both(one) for one in curve])
+    return at_equal_distortion(values_of(point), [values_of(curve_point) for curve_point in curve])
 
 
 def _curve(study: Study, contrast: Contrast, setting: Setting) -> list[Point]:
-    """Points of the second side in order: by steps, or from one sample to the mean of several."""
-    points = sorted(points_of(study, setting), key=lambda one: (one.blend, one.steps))
+    """Points of the second family in order: by number of steps, or from a single sample to the mean of several."""
+    points = sorted(points_of(study, setting), key=lambda curve_point: (curve_point.blend, curve_point.steps))
     if contrast.curve == "steps":
-        return [one for one in points if not one.blend]
-    return [one for one in points if one.blend or one.steps == study.frontier.blend_steps]
+        return [curve_point for curve_point in points if not curve_point.blend]
+    return [
+        curve_point for curve_point in points if curve_point.blend or curve_point.steps == study.frontier.blend_steps
+    ]

@@ -1,4 +1,4 @@
-"""What a study costs, told before it starts."""
+"""The cost of a planned study, which is printed before the study starts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from .spec import PRIOR, Study
 
 
 def cost_line(study: Study) -> str:
-    """Trainings with their steps, and evaluations of the network for restorations."""
+    """One line: the number of trainings and their steps, and evaluations of the network for the restorations."""
     from ..ablation.arms import arm_config
 
     settings = settings_of(study)
-    trained = [one for one in settings if one.changes is not None and not one.weight]
-    count = sum(len(seeds_of(study, one)) for one in trained)
+    trained = [setting for setting in settings if setting.changes is not None and not setting.weight]
+    count = sum(len(seeds_of(study, setting)) for setting in trained)
     config = arm_config(ablation_of(study), trained[0].training, 0) if trained else None
     preference = config.preference if config is not None else None
     steps = 0 if preference is None else preference.steps
     batch = 0 if preference is None else preference.batch
-    chosen = sum(point.evaluations * len(seeds_of(study, one)) for one in settings for point in points_of(study, one))
+    chosen = sum(
+        point.evaluations * len(seeds_of(study, setting)) for setting in settings for point in points_of(study, setting)
+    )
     prior = sum(point.evaluations for point in points_of(study, settings[0]))
     assert settings[0].family == PRIOR
     return (

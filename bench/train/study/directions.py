@@ -1,4 +1,4 @@
-"""How far the learned adversary goes where theory says: its cosine to the Riesz direction over s and sigma."""
+"""Agreement of the learned adversary with theory: its cosine to the Riesz direction over s and sigma."""
 
 from __future__ import annotations
 
@@ -21,14 +21,18 @@ DIRECTIONS: tuple[Kind, ...] = ("adversary", "lq")
 SMOOTHNESS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 SIGMAS = (0.1, 0.3, 0.5, 0.7, 0.9)
 _SIDE = 64
-"""HR pixels of the centre crops on which it is measured: those of the training."""
+"""Side of the centre crops in HR pixels, the same as in training."""
 
 
 def agreement(folder: Path, adversary: Path, teacher: str, image_set: ImageSet, device: str) -> pd.DataFrame:
-    """Cosines in ``H^s`` of photos, for the adversary and for the LQ image in its place.
+    """Cosines in ``H^s`` to the Riesz direction, of the adversary's step and of a step towards the LQ image.
 
     Args:
-        folder: model of the prior.
+        folder: folder of the prior's model.
+        adversary: file of the adversary.
+        teacher: name of the adversary's teacher, for the table.
+        image_set: photos on whose centre crops the cosines are computed.
+        device: torch device.
 
     Returns:
         Columns teacher, direction (adversary, lq), s, sigma, image, cosine.
@@ -58,10 +62,15 @@ def agreement(folder: Path, adversary: Path, teacher: str, image_set: ImageSet, 
     rows = []
     for sigma in SIGMAS:
         pairing = Pairing(
-            clean, condition, noise, torch.full((len(clean),), sigma, device=device),
-            policy=lambda state, sigma: model.backbone(state, sigma, condition), adversary=learned,
-            operator=SobolevOperator(0), generator=torch.Generator().manual_seed(0),
-        )  # fmt: skip
+            clean,
+            condition,
+            noise,
+            torch.full((len(clean),), sigma, device=device),
+            policy=lambda state, sigma: model.backbone(state, sigma, condition),
+            adversary=learned,
+            operator=SobolevOperator(0),
+            generator=torch.Generator().manual_seed(0),
+        )
         gradient = residual_gradient(pairing)
         steps = {kind: make_loser(Negative(kind), pairing).clean - clean for kind in DIRECTIONS}
         for s in SMOOTHNESS:

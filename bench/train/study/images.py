@@ -1,4 +1,4 @@
-"""The images of a study, prepared once: LQ and HR of all sets in one file that can be taken along."""
+"""The images of a study, prepared once: one file with LQ and HR of all sets, which can be copied to another machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RECIPE = "recipe"
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images of one size."""
+    """LQ and HR images of a set; all have the same size."""
 
     name: str
     images: tuple[str, ...]
@@ -37,33 +37,38 @@ class ImageSet:
 
     @property
     def digest(self) -> str:
-        """Of all pixels."""
+        """Digest of all pixels."""
         pairs = zip(self.lq, self.hr, strict=True)
         return digest({"pixels": [pixel_digest(image) for pair in pairs for image in pair]})
 
 
 def prepared_sets(measurement: Measurement, out: Path, held_out: Path | None) -> dict[str, ImageSet]:
-    """The sets of a study by name, from the file in ``out``, which is made where it is missing.
+    """The sets of a study by name, from the file in ``out``, which is written first if it is missing.
 
     Args:
-        held_out: folder of the photos that training leaves out, where a set asks for them.
+        measurement: names of the sets, scale, crop and LQ rule.
+        out: folder of the study.
+        held_out: folder of the photos that training leaves out, if a set is ``held-out``.
 
     Raises:
-        SpecError, DatasetError: a set that cannot be had; the file holds images made in another way.
+        SpecError, DatasetError: the images of a set are not available, or the file holds images that were made with
+            other settings.
     """
     path = out / FILE
     recipe = {
-        "sets": [*measurement.choice, *measurement.report], "crop": measurement.crop, "lq_rule": measurement.lq_rule,
+        "sets": [*measurement.choice, *measurement.report],
+        "crop": measurement.crop,
+        "lq_rule": measurement.lq_rule,
         "scale": measurement.scale,
-    }  # fmt: skip
+    }
     if not path.is_file():
-        write_atomically(path, _packed(_made(measurement, held_out), recipe))
+        write_atomically(path, _packed(_read_or_made(measurement, held_out), recipe))
     with np.load(path) as content:
         stored = json.loads(str(content[_RECIPE]))
         if any(stored[key] != recipe[key] for key in recipe if key != "sets") or not (
             set(recipe["sets"]) <= set(stored["sets"])  # type: ignore[arg-type]
         ):
-            raise SpecError(f"{path}: holds images made in another way; remove it, or give another folder (--out)")
+            raise SpecError(f"{path}: holds images made with other settings; remove it, or give another folder (--out)")
         return {name: _read(content, name) for name in stored["sets"]}
 
 
@@ -71,16 +76,21 @@ def _read(content: Mapping[str, Any], name: str) -> ImageSet:
     return ImageSet(name, tuple(map(str, content[f"{name}.images"])), content[f"{name}.lq"], content[f"{name}.hr"])
 
 
-def _made(measurement: Measurement, held_out: Path | None) -> dict[str, ImageSet]:
-    """Read or make LQ and HR, as an evaluation would."""
+def _read_or_made(measurement: Measurement, held_out: Path | None) -> dict[str, ImageSet]:
+    """Read or make the LQ and HR images in the same way as an evaluation."""
     sets = {}
     for name in (*measurement.choice, *measurement.report):
         entry: Any = {"name": name, "hr": str(held_out)} if name == "held-out" else name
         content = {
-            "name": "images", "protocol": measurement.protocol, "scale": measurement.scale, "crop": measurement.crop,
-            "datasets": [entry], "methods": ["bicubic"], "metrics": ["psnr_y"],
+            "name": "images",
+            "protocol": measurement.protocol,
+            "scale": measurement.scale,
+            "crop": measurement.crop,
+            "datasets": [entry],
+            "methods": ["bicubic"],
+            "metrics": ["psnr_y"],
             **({"lq_rule": measurement.lq_rule} if measurement.lq_rule and not _has_lq(name) else {}),
-        }  # fmt: skip
+        }
         experiment = find_everything(parse_spec(yaml.safe_dump(content), origin=f"set {name}", base=None))
         pairs = {item.image: load_input(item) for _, item in experiment.inputs()}
         missing = [image for image, (_, hr) in pairs.items() if hr is None]
@@ -104,8 +114,8 @@ def _has_lq(name: str) -> bool:
 
 def _packed(sets: Mapping[str, ImageSet], recipe: Mapping[str, Any]) -> bytes:
     arrays: dict[str, Any] = {_RECIPE: np.array(json.dumps(recipe))}
-    for name, one in sets.items():
-        arrays |= {f"{name}.images": np.array(one.images), f"{name}.lq": one.lq, f"{name}.hr": one.hr}
+    for name, image_set in sets.items():
+        arrays |= {f"{name}.images": np.array(image_set.images), f"{name}.lq": image_set.lq, f"{name}.hr": image_set.hr}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()

@@ -13,7 +13,7 @@ from ....reports.planned import differences_markdown
 from ....reports.tables import csv_text
 from ...metrics.registry import get_metric
 from .contrasts import TESTED, Difference
-from .run import DIRECTIONS, Bench, Result
+from .run import DIRECTIONS, Result, StudyOptions
 from .spec import PRIOR, Study
 
 _SIGNIFICANT = 0.05
@@ -23,21 +23,23 @@ _NOT_EXPLORED = ["curve", "p_plan", "outcome", "reason"]
 """Columns of the tests of the plan alone."""
 
 
-def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
-    """The tests, the means of all points, what was chosen, and two figures."""
-    folder = bench.out / "report"
+def write_report(study: Study, options: StudyOptions, result: Result) -> list[Path]:
+    """Write the tests, the means of all points, the chosen settings and two figures into the folder ``report``."""
+    folder = options.out / "report"
     metrics = {id: get_metric(id) for id in study.measurement.metrics}
     means = point_means(result.scores)
     files = {
-        "differences.csv": csv_text(pd.DataFrame([asdict(one) for one in result.differences]).round(_PLACES)),
+        "differences.csv": csv_text(
+            pd.DataFrame([asdict(difference) for difference in result.differences]).round(_PLACES)
+        ),
         "explored.csv": csv_text(_explored(result).round(_PLACES)),
         "differences.md": differences_markdown(
             study.title, study.question, result.differences, {id: metric.card.digits for id, metric in metrics.items()}
         ),
         "points.csv": csv_text(means.round(_PLACES)),
         "chosen.csv": csv_text(_choice(result)),
-    }  # fmt: skip
-    cosines = [pd.read_csv(path) for path in sorted((bench.out / DIRECTIONS).glob("*.csv"))]
+    }
+    cosines = [pd.read_csv(path) for path in sorted((options.out / DIRECTIONS).glob("*.csv"))]
     if cosines:
         groups = ["teacher", "direction", "s", "sigma"]
         table = pd.concat(cosines).groupby(groups, sort=False)["cosine"].agg(["mean", "std", "count"]).reset_index()
@@ -48,17 +50,24 @@ def write_report(study: Study, bench: Bench, result: Result) -> list[Path]:
 
 
 def _explored(result: Result) -> pd.DataFrame:
-    rows = pd.DataFrame([asdict(one) for one in result.explored])
+    rows = pd.DataFrame([asdict(difference) for difference in result.explored])
     return rows.drop(columns=_NOT_EXPLORED) if len(rows) else rows
 
 
 def _choice(result: Result) -> pd.DataFrame:
-    """Every setting with what the choice went by."""
-    taken = set(result.chosen.values())
-    return pd.DataFrame([
-        {"family": setting.family, "setting": setting.name, "standardised_difference": mark, "chosen": setting in taken}
-        for setting, mark in result.marks
-    ])  # fmt: skip
+    """Every setting with its mark, and whether it was chosen."""
+    chosen_settings = set(result.chosen.values())
+    return pd.DataFrame(
+        [
+            {
+                "family": setting.family,
+                "setting": setting.name,
+                "standardised_difference": mark,
+                "chosen": setting in chosen_settings,
+            }
+            for setting, mark in result.marks
+        ]
+    )
 
 
 def point_means(scores: pd.DataFrame) -> pd.DataFrame:
@@ -72,37 +81,39 @@ def point_means(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_lines(result: Result) -> list[str]:
-    """What a terminal tells: every test that is made, how many are not, and what could not be done."""
-    tested = [one for one in result.differences if one.outcome == TESTED]
-    held = [one for one in tested if one.p_plan < _SIGNIFICANT]
+    """Lines for the terminal: a summary, every test that was made, and what could not be measured or trained."""
+    tested = [difference for difference in result.differences if difference.outcome == TESTED]
+    significant = [difference for difference in tested if difference.p_plan < _SIGNIFICANT]
     lines = [
-        f"{len(result.differences)} tests of the plan, {len(tested)} made, {len(held)} told from chance after the"
+        f"{len(result.differences)} tests of the plan, {len(tested)} made, {len(significant)} significant after the"
         " correction over the plan"
     ]
-    lines += [_line(one) for one in tested]
+    lines += [_line(difference) for difference in tested]
     lines += [f"{id}: not measured ({reason})" for id, reason in result.unavailable.items()]
     lines += [f"not done in time, or failed: {name}" for name in result.undone]
     return lines
 
 
-def _line(one: Difference) -> str:
-    star = "*" if one.p_plan < _SIGNIFICANT else " "
+def _line(difference: Difference) -> str:
+    star = "*" if difference.p_plan < _SIGNIFICANT else " "
+    families = f"{difference.first} - {difference.second} {difference.metric}"
+    interval = f"{difference.difference:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
     return (
-        f"{star} {one.dataset}, {one.steps} steps, equal {one.equal}: {one.first} - {one.second} {one.metric}"
-        f" {one.difference:+.4f} [{one.low:+.4f}, {one.high:+.4f}], smallest {one.smallest:.4f}, p {one.p:.4f}"
-        f" (plan {one.p_plan:.4f}; {one.direction} is better)"
+        f"{star} {difference.dataset}, {difference.steps} steps, equal {difference.equal}: {families} {interval},"
+        f" smallest {difference.smallest:.4f}, p {difference.p:.4f} (plan {difference.p_plan:.4f};"
+        f" {difference.direction} is better)"
     )
 
 
 def _figures(study: Study, folder: Path, result: Result, cosines: Sequence[pd.DataFrame]) -> list[Path]:
-    """Families with the first seed of sampling alone, which all of them have: the same noise in every point."""
+    """Figures of the families, from the first seed of sampling alone: all families have it, with the same noise."""
     from ....reports.figures.planned import directions_figure, families_figure
     from ....reports.figures.style import Paper
 
     figures = {}
     x, *ys = study.measurement.metrics
     ys = [id for id in ys if id not in result.unavailable][:2]
-    contrasted = [name for one in study.contrasts for name in (one.first, one.second)]
+    contrasted = [name for contrast in study.contrasts for name in (contrast.first, contrast.second)]
     controls = [name for name, arm in study.arms.items() if not arm.betas]
     families = [name for name in dict.fromkeys([PRIOR, *controls, *contrasted]) if name in result.chosen]
     names = {result.chosen[family].name: family for family in families}

@@ -1,4 +1,4 @@
-"""A planned study from its plan to its tables: trainings and scores that are missing are done, several at once."""
+"""Run a planned study: do the trainings and measurements that are missing, several at once, and return the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...execute.restore_image import torch_device
 from ...execute.threads import fixed_threads
 from ...metrics.metric import Metric
 from ...metrics.registry import get_metric
-from ..ablation.arms import Workshop, held_out_images
+from ..ablation.arms import TrainingContext, held_out_images
 from .contrasts import Difference, Scores, choice_marks, chosen_settings, contrasts, explored
 from .images import FILE, ImageSet, prepared_sets
 from .models import ablation_of, adversary_of, reference_of
@@ -34,7 +34,7 @@ DIRECTIONS = "directions"
 
 @dataclass(frozen=True)
 class Work:
-    """One piece of a study that a process does by itself: a setting trained with one seed, and scored."""
+    """One piece of work for one process: train a setting with one seed, then restore and score its points."""
 
     setting: Setting
     seed: int
@@ -48,52 +48,52 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """Where and how a study is worked on."""
+class StudyOptions:
+    """Folder, device, number of processes and time limit of a study."""
 
     out: Path
     device: str = "auto"
     jobs: int = 1
-    """Processes at once."""
+    """Number of processes that work at once."""
     batch: int = 16
-    """Images that are restored at once."""
+    """Number of images that are restored at once."""
     minutes: float | None = None
-    """Time after which no training is begun; what is trained by then is measured and reported."""
+    """Time after which no training is started; what is trained by then is measured and reported."""
     train: bool = True
-    """False: report what is there."""
+    """False: report what is measured already."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a study gave."""
+    """Results of a planned study."""
 
     scores: pd.DataFrame
     chosen: dict[str, Setting]
     marks: list[tuple[Setting, float]]
-    """What each setting was chosen, or not, by: see ``choice_marks``."""
+    """Mark of each setting, by which it was chosen or not: see ``choice_marks``."""
     differences: list[Difference]
     explored: list[Difference]
-    """What no test of the plan asks, without correction."""
+    """Comparisons that are not in the plan, without correction."""
     unavailable: dict[str, str]
     """Metrics that this machine cannot measure, and why."""
     undone: tuple[str, ...]
-    """Pieces of work that were not begun in time, or failed."""
+    """Pieces of work that were not started in time, or failed."""
 
 
 @dataclass(frozen=True)
 class Undone:
-    """What was not begun in time, or failed."""
+    """Pieces of work that were not started in time, or failed."""
 
     works: tuple[str, ...]
     trainings: frozenset[str]
-    """Those without a single piece of work that was done: there may be no model of them."""
+    """Trainings of which no piece of work was finished: their models may be missing."""
 
 
-def run_study(study: Study, bench: Bench, tell: Callable[[str], None] = lambda what: None) -> Result:
-    """Do what is missing of a study; stopped at any moment, the same call goes on.
+def run_study(study: Study, options: StudyOptions, tell: Callable[[str], None] = lambda message: None) -> Result:
+    """Train, restore and measure what is missing of a study; after a stop at any moment, the same call goes on.
 
-    First every setting is trained and scored on the sets of the choice, then the chosen ones are scored on those of
-    the report.
+    First every setting is trained and scored on the sets of the choice. Then the chosen settings are scored on the sets
+    of the report.
 
     Raises:
         SpecError, TrainingError, MethodError, DatasetError: see what each step raises.
@@ -101,30 +101,39 @@ def run_study(study: Study, bench: Bench, tell: Callable[[str], None] = lambda w
     started = time.monotonic()
     metrics, unavailable = available(study.measurement.metrics)
     settings = settings_of(study)
-    if not bench.train:
-        return _result(study, bench, {id: get_metric(id) for id in study.measurement.metrics}, {}, ())
-    write_atomically(bench.out / PLAN, study_text(study).encode())
-    _images(study, bench)
-    first = _do(study, bench, list(_first_works(study, settings)), started, tell)
-    chosen = chosen_settings(study, settings, _scores(bench, metrics))
+    if not options.train:
+        return _result(study, options, {id: get_metric(id) for id in study.measurement.metrics}, {}, ())
+    write_atomically(options.out / PLAN, study_text(study).encode())
+    _images(study, options)
+    first = _do(study, options, list(_first_works(study, settings)), started, tell)
+    chosen = chosen_settings(study, settings, _scores(options, metrics))
     tell("chosen: " + ", ".join(setting.name for setting in chosen.values()))
     directions = [
         Work(settings[0], 0, (), (), (), teacher, directions=True) for teacher in study.teachers or ("shipped",)
     ]
-    second = _do(study, bench, [*_report_works(study, chosen, first.trainings), *directions], None, tell)
-    return _result(study, bench, metrics, unavailable, (*first.works, *second.works))
+    second = _do(study, options, [*_report_works(study, chosen, first.trainings), *directions], None, tell)
+    return _result(study, options, metrics, unavailable, (*first.works, *second.works))
 
 
 def _result(
-    study: Study, bench: Bench, metrics: Mapping[str, Metric], unavailable: dict[str, str], undone: tuple[str, ...]
+    study: Study,
+    options: StudyOptions,
+    metrics: Mapping[str, Metric],
+    unavailable: dict[str, str],
+    undone: tuple[str, ...],
 ) -> Result:
-    settings, scores = settings_of(study), _scores(bench, metrics)
+    settings, scores = settings_of(study), _scores(options, metrics)
     same_noise = Scores(scores.frame[scores.frame["seed"] == study.measurement.seeds[0]], metrics)
     chosen = chosen_settings(study, settings, scores)
     return Result(
-        scores.frame, chosen, choice_marks(study, settings, scores), contrasts(study, chosen, scores),
-        explored(study, chosen, same_noise), unavailable, undone,
-    )  # fmt: skip
+        scores.frame,
+        chosen,
+        choice_marks(study, settings, scores),
+        contrasts(study, chosen, scores),
+        explored(study, chosen, same_noise),
+        unavailable,
+        undone,
+    )
 
 
 def available(ids: Sequence[str]) -> tuple[dict[str, Metric], dict[str, str]]:
@@ -135,38 +144,38 @@ def available(ids: Sequence[str]) -> tuple[dict[str, Metric], dict[str, str]]:
 
 
 def collected(folder: Path) -> pd.DataFrame:
-    """All scores of a study."""
+    """All scores of a study, from the files in its folder of scores."""
     files = sorted(folder.glob("*.csv"))
     return pd.concat([pd.read_csv(path, keep_default_na=True) for path in files], ignore_index=True)
 
 
-def _scores(bench: Bench, metrics: Mapping[str, Metric]) -> Scores:
-    return Scores(collected(bench.out / SCORES), metrics)
+def _scores(options: StudyOptions, metrics: Mapping[str, Metric]) -> Scores:
+    return Scores(collected(options.out / SCORES), metrics)
 
 
-def _images(study: Study, bench: Bench) -> dict[str, ImageSet]:
-    wants = "held-out" in study.measurement.choice and not (bench.out / FILE).is_file()
-    held_out = held_out_images(ablation_of(study), bench.out) if wants else None
-    return prepared_sets(study.measurement, bench.out, held_out)
+def _images(study: Study, options: StudyOptions) -> dict[str, ImageSet]:
+    wants = "held-out" in study.measurement.choice and not (options.out / FILE).is_file()
+    held_out = held_out_images(ablation_of(study), options.out) if wants else None
+    return prepared_sets(study.measurement, options.out, held_out)
 
 
 def _first_works(study: Study, settings: Sequence[Setting]) -> Iterator[Work]:
-    """Adversaries, the prior's points, then arms: all of them with the first seed before any with the second."""
+    """Adversaries, the prior's points, then the arms: all arms with the first seed before any arm with the second."""
     sets, seeds = study.measurement.choice, study.measurement.seeds[:1]
     for teacher in study.teachers:
         yield Work(settings[0], 0, (), (), (), adversary=teacher)
     yield from _prior_works(study, settings[0], sets, seeds)
     arms = [setting for setting in settings if setting.family != PRIOR]
     for number in range(len(study.training_seeds)):
-        for setting in sorted(arms, key=lambda one: bool(one.weight)):
-            own = seeds_of(study, setting)
-            if number < len(own):
+        for setting in sorted(arms, key=lambda setting: bool(setting.weight)):
+            training_seeds = seeds_of(study, setting)
+            if number < len(training_seeds):
                 points = tuple(Point(setting, steps) for steps in study.tested_steps)
-                yield Work(setting, own[number], points, sets, seeds)
+                yield Work(setting, training_seeds[number], points, sets, seeds)
 
 
 def _prior_works(study: Study, prior: Setting, sets: tuple[str, ...], seeds: tuple[int, ...]) -> Iterator[Work]:
-    """The blends together, since they share samples."""
+    """The prior's points; all blends are one piece of work, since they share samples."""
     points = list(points_of(study, prior))
     blends = tuple(point for point in points if point.blend)
     if blends:
@@ -177,10 +186,10 @@ def _prior_works(study: Study, prior: Setting, sets: tuple[str, ...], seeds: tup
 
 
 def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Container[str]) -> Iterator[Work]:
-    """Families of the contrasts whole; then the others, with one seed of sampling, where they would be tested."""
+    """Families of the contrasts with all points and seeds; then the others at the tested steps, with one seed."""
     sets, seeds = study.measurement.report, study.measurement.seeds
-    contrasted = {name for one in study.contrasts for name in (one.first, one.second)}
-    for setting in sorted(chosen.values(), key=lambda one: one.family not in contrasted):
+    contrasted = {name for contrast in study.contrasts for name in (contrast.first, contrast.second)}
+    for setting in sorted(chosen.values(), key=lambda setting: setting.family not in contrasted):
         if setting.family == PRIOR:
             yield from _prior_works(study, setting, sets, seeds)
             continue
@@ -191,13 +200,15 @@ def _report_works(study: Study, chosen: Mapping[str, Setting], untrained: Contai
                 yield Work(setting, seed, (point,), sets, seeds if whole else seeds[:1])
 
 
-def _do(study: Study, bench: Bench, works: list[Work], started: float | None, tell: Callable[[str], None]) -> Undone:
-    """Do pieces of work, as many at once as there are jobs; those that need an adversary wait for it."""
+def _do(
+    study: Study, options: StudyOptions, works: list[Work], started: float | None, tell: Callable[[str], None]
+) -> Undone:
+    """Do pieces of work, ``options.jobs`` at once; a piece that needs an adversary waits until that is trained."""
     undone: list[Work] = []
     trained: set[str] = set()
 
     def in_time() -> bool:
-        return started is None or bench.minutes is None or time.monotonic() - started < 60 * bench.minutes
+        return started is None or options.minutes is None or time.monotonic() - started < 60 * options.minutes
 
     def skip(work: Work) -> bool:
         if in_time() or work.setting.changes is None or _training(work) in trained:
@@ -205,35 +216,35 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
         undone.append(work)
         return True
 
-    def told() -> Undone:
+    def undone_works() -> Undone:
         without = {_training(work) for work in undone if work.setting.changes is not None} - trained
         return Undone(tuple(map(_title, undone)), frozenset(without))
 
-    if bench.jobs == 1:
+    if options.jobs == 1:
         for number, work in enumerate(works, start=1):
             if not skip(work):
                 tell(f"{number}/{len(works)}: {_title(work)}")
-                perform(study, bench, work)
+                perform(study, options, work)
                 trained.add(_training(work))
-        return told()
-    with ProcessPoolExecutor(bench.jobs, mp_context=get_context("spawn")) as pool:
+        return undone_works()
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         asking = {setting.training.name for setting in _distinct(works) if _asks_adversary(study, setting)}
         running: dict[Future[str], Work] = {}
-        left, done = list(works), 0
+        waiting, done = list(works), 0
         taught = set[str]() if started is not None else set(study.teachers)
         busy: set[str] = set()
         try:
-            while left or running:
-                for work in list(left):
-                    if len(running) >= bench.jobs:
+            while waiting or running:
+                for work in list(waiting):
+                    if len(running) >= options.jobs:
                         break
                     trains = _training(work)
                     if _needs(study, work, asking) - taught or trains in busy:
                         continue
-                    left.remove(work)
+                    waiting.remove(work)
                     if not skip(work):
                         busy.add(trains)
-                        running[pool.submit(perform, study, bench, work)] = work
+                        running[pool.submit(perform, study, options, work)] = work
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     work = running.pop(future)
                     done += 1
@@ -245,12 +256,12 @@ def _do(study: Study, bench: Bench, works: list[Work], started: float | None, te
                     tell(f"{done}/{len(works)}: {_title(work)}" + (f": failed, {failure}" if failure else ""))
                     if failure is None:
                         trained.add(_training(work))
-                    else:  # the others are worth having
+                    else:  # the other pieces of work go on
                         undone.append(work)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return told()
+    return undone_works()
 
 
 def _distinct(works: Sequence[Work]) -> list[Setting]:
@@ -261,10 +272,12 @@ def _distinct(works: Sequence[Work]) -> list[Setting]:
 
 
 def _needs(study: Study, work: Work, asking: Container[str]) -> set[str]:
-    """Teachers whose adversaries must be there before; in the report they are.
+    """Teachers whose adversaries must be trained before this piece of work starts.
 
     Args:
-        asking: trainings that have losers of an adversary.
+        study: the plan.
+        work: the piece of work.
+        asking: names of trainings whose losers come from an adversary.
     """
     if work.adversary or not study.teachers or (work.setting.changes is None and not work.setting.weight):
         return set()
@@ -279,13 +292,13 @@ def _asks_adversary(study: Study, setting: Setting) -> bool:
 
     try:
         preference = arm_config(ablation_of(study), setting.training, 0).preference
-    except TrainingConfigError:  # told by the training itself, which the others do not wait for
+    except TrainingConfigError:  # the training itself reports it, and the other pieces of work do not wait for it
         return False
-    return preference is not None and any(one.kind == "adversary" for one in preference.negatives)
+    return preference is not None and any(negative.kind == "adversary" for negative in preference.negatives)
 
 
 def _training(work: Work) -> str:
-    """Of two pieces of work that would train the same at once, the second waits."""
+    """Name of what a piece of work trains; of two with the same name, the second waits for the first."""
     if work.setting.changes is None or work.adversary:
         return f"{_title(work)}"
     return f"{work.setting.training.name}, seed {work.seed}"
@@ -297,40 +310,50 @@ def _title(work: Work) -> str:
     return f"{work.setting.name}, seed {work.seed}, {' '.join(point.name for point in work.points)}"
 
 
-def perform(study: Study, bench: Bench, work: Work) -> str:
+def perform(study: Study, options: StudyOptions, work: Work) -> str:
     """Do one piece of work in this process."""
     quiet_libraries()
-    device = torch_device(bench.device)
-    shop = Workshop(bench.out, device)
+    device = torch_device(options.device)
+    context = TrainingContext(options.out, device)
     if work.directions:
-        return str(_directions(study, bench, work, shop))
+        return str(_directions(study, options, work, context))
     if work.adversary:
-        return str(adversary_of(study, work.adversary, shop))
-    reference = reference_of(study, work.setting, work.seed, shop)
+        return str(adversary_of(study, work.adversary, context))
+    reference = reference_of(study, work.setting, work.seed, context)
     metrics: Any = list(available(study.measurement.metrics)[0].values())
     from .scoring import score_point
 
-    sets = _images(study, bench)
+    sets = _images(study, options)
     memory: dict[Any, Any] = {}
-    with fixed_threads(1) if bench.jobs > 1 else _nothing():
+    with fixed_threads(1) if options.jobs > 1 else _nothing():
         for point in work.points:
             for name in work.sets:
                 score_point(
-                    point, reference, work.seed, sets[name], work.sampling_seeds, measurement=study.measurement,
-                    metrics=metrics, folder=bench.out / SCORES, device=device, batch=bench.batch,
+                    point,
+                    reference,
+                    work.seed,
+                    sets[name],
+                    work.sampling_seeds,
+                    measurement=study.measurement,
+                    metrics=metrics,
+                    folder=options.out / SCORES,
+                    device=device,
+                    batch=options.batch,
                     memory=memory,
-                )  # fmt: skip
+                )
     return reference
 
 
-def _directions(study: Study, bench: Bench, work: Work, shop: Workshop) -> Path:
+def _directions(study: Study, options: StudyOptions, work: Work, context: TrainingContext) -> Path:
     from .directions import agreement
 
-    path = bench.out / DIRECTIONS / f"{work.adversary}.csv"
+    path = options.out / DIRECTIONS / f"{work.adversary}.csv"
     if not path.is_file():
-        folder = Path(reference_of(study, work.setting, 0, shop).removeprefix("asasr:"))
-        image_set = _images(study, bench)[study.measurement.choice[0]]
-        frame = agreement(folder, adversary_of(study, work.adversary, shop), work.adversary, image_set, shop.device)
+        folder = Path(reference_of(study, work.setting, 0, context).removeprefix("asasr:"))
+        image_set = _images(study, options)[study.measurement.choice[0]]
+        frame = agreement(
+            folder, adversary_of(study, work.adversary, context), work.adversary, image_set, context.device
+        )
         write_atomically(path, csv_text(frame).encode())
     return path
 

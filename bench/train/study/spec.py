@@ -1,4 +1,4 @@
-"""The plan of a study: arms, grids, samplers, sets, measures and tests, in one file that is older than its results."""
+"""The plan of a study in one file, which is written before any result: arms, samplers, sets of images and tests."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PRIOR = "prior"
 
 
 class ArmPlan(Strict):
-    """One way of training, at each value of beta."""
+    """One way of training, with each of several values of beta."""
 
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of the configuration to replace."""
     betas: Annotated[tuple[float, ...], Field(strict=False)] = ()
-    """Values of ``preference.beta``; of these the choice takes one. Empty: the configuration's."""
+    """Values of ``preference.beta``, of which one is chosen. Empty: the value of the configuration."""
     teacher: str | None = None
-    """Of its adversary; None: the study's first."""
+    """Teacher of its adversary; None: the first teacher of the study."""
 
 
 class Frontier(Strict):
-    """Points of the prior that cost no training: what an arm has to beat where its distortion is equal."""
+    """Points of the prior, which need no training: an arm has to be better than they are at equal distortion."""
 
     steps: Annotated[tuple[int, ...], Field(strict=False, min_length=2)]
     """Numbers of Euler steps of one sample."""
@@ -40,12 +40,12 @@ class Frontier(Strict):
 
 
 class Guidance(Strict):
-    """Samplers that go away from an adversary; they need no training but the adversary's."""
+    """Samplers that are guided away from an adversary; nothing but the adversary is trained for them."""
 
     arms: Annotated[tuple[str, ...], Field(strict=False)]
     """``prior``, or arms of the plan; each is a family of its own, ``ARM+adversary`` or ``ARM+adversary-TEACHER``."""
     weights: dict[str, Any]
-    """Name to ``sampling.adversary``; of these the choice takes one."""
+    """Name to a value of ``sampling.adversary``; one of them is chosen."""
     teachers: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 
     @model_validator(mode="after")
@@ -55,7 +55,7 @@ class Guidance(Strict):
         return self
 
     def weight(self, name: str) -> GuidanceWeight:
-        """The sampler's value."""
+        """Value of ``sampling.adversary`` under this name: a number, or a weight for each of several sigmas."""
         value = self.weights[name]
         if isinstance(value, list):
             return check_weight(tuple((float(sigma), float(weight)) for sigma, weight in value))
@@ -63,22 +63,22 @@ class Guidance(Strict):
 
 
 class Measurement(Strict):
-    """What images are measured, and how."""
+    """Sets of images, protocol and metrics of a study."""
 
     protocol: str
     scale: int = 4
     crop: int | None = None
     lq_rule: str = ""
     metrics: Annotated[tuple[str, ...], Field(strict=False, min_length=2)]
-    """The first is distortion: where it is equal, the others are compared."""
+    """The first measures distortion; the others are compared at equal distortion."""
     choice: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Sets on which settings are chosen; ``held-out``: the photos that training leaves out."""
     report: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Sets on which nothing is chosen."""
     seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)] = (0,)
-    """Of sampling, on the sets of the report; the choice takes the first."""
+    """Seeds of sampling on the sets of the report; on the sets of the choice the first is used."""
     chosen_by: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
-    """Metrics whose standardised differences from the prior at equal distortion are averaged: the least is chosen."""
+    """Metrics whose standardised differences from the prior at equal distortion are averaged; the lowest is chosen."""
 
 
 class Contrast(Strict):
@@ -100,7 +100,7 @@ class Study(Strict):
     title: str
     question: str
     kind: Literal["planned"]
-    """Tells the file from an ablation's."""
+    """Distinguishes the file from that of an ablation."""
     config: str
     """Preset of ASASR or a YAML file."""
     prior: str
@@ -110,15 +110,15 @@ class Study(Strict):
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of the configuration to replace everywhere."""
     teachers: dict[str, Annotated[tuple[str, ...], Field(strict=False)]]
-    """Name to methods whose outputs an adversary learns; none: the adversary ``small-adversary`` that is shipped."""
+    """Name to the methods whose outputs an adversary learns. Empty: the shipped adversary ``small-adversary``."""
     outputs: dict[str, str] = Field(default_factory=dict)
-    """Teacher to a folder with its outputs (``sr``) and their ``lq``, where they are there already."""
+    """Teacher to a folder with the folders ``sr`` and ``lq``, if its outputs exist already."""
     arms: dict[str, ArmPlan]
     training_seeds: Annotated[tuple[int, ...], Field(strict=False, min_length=1)]
     steps: Annotated[tuple[int, ...], Field(strict=False, min_length=1)]
     """Sampling steps of the arms' points."""
     tested_steps: Annotated[tuple[int, ...], Field(strict=False, min_length=1)]
-    """Those of them at which contrasts are tested."""
+    """Those of ``steps`` at which contrasts are tested."""
     frontier: Frontier
     guidance: Annotated[tuple[Guidance, ...], Field(strict=False)] = ()
     measurement: Measurement
@@ -140,16 +140,18 @@ class Study(Strict):
                 if name not in self.families:
                     raise ValueError(f"contrasts: no family '{name}' (known: {', '.join(self.families)})")
         if not set(self.tested_steps) <= set(self.steps):
-            raise ValueError("tested_steps: are some of 'steps'")
+            raise ValueError("tested_steps: all of them must be in 'steps'")
         return self
 
     @property
     def families(self) -> tuple[str, ...]:
-        """What contrasts compare: the prior, arms with their betas, and guided samplers."""
+        """Names that contrasts can compare: the prior, arms with their betas, and guided samplers."""
         guided = (
             self.guided_family(name, teacher)
-            for guidance in self.guidance for name in guidance.arms for teacher in guidance.teachers
-        )  # fmt: skip
+            for guidance in self.guidance
+            for name in guidance.arms
+            for teacher in guidance.teachers
+        )
         return (PRIOR, *self.arms, *guided)
 
     def guided_family(self, arm: str, teacher: str) -> str:
@@ -159,7 +161,7 @@ class Study(Strict):
 
 
 def is_planned(path: Path) -> bool:
-    """Whether a YAML file is a planned study and no ablation of another kind."""
+    """Whether a YAML file is a planned study, not an ablation."""
     try:
         content = read_yaml(read_file(path), path)
     except YamlError:
@@ -183,7 +185,9 @@ def load_study(path: Path, *, quick: bool = False, data: Sequence[Path] = ()) ->
             raise SpecError(f"{path}: has no short form (section 'quick')")
         for key, value in dict(content["quick"]).items():
             _put(content, key.split("."), value)
-    folders = [folder.resolve() for folder in data] or [path.resolve().parent / one for one in content.get("data", ())]
+    folders = [folder.resolve() for folder in data] or [
+        path.resolve().parent / folder for folder in content.get("data", ())
+    ]
     content["data"] = [str(folder) for folder in folders]
     return validated(Study, content, path, SpecError)
 

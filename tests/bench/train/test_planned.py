@@ -226,7 +226,7 @@ def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monk
         for one in settings_of(study) if one.changes is not None
     ]  # fmt: skip
 
-    def perform(study: Study, bench: planned_run.Bench, work: planned_run.Work) -> str:
+    def perform(study: Study, bench: planned_run.StudyOptions, work: planned_run.Work) -> str:
         if work.setting.weight or work.setting.beta == 200:
             raise RuntimeError("no memory")
         return ""
@@ -234,11 +234,11 @@ def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monk
     monkeypatch.setattr(planned_run, "perform", perform)
     monkeypatch.setattr(planned_run, "ProcessPoolExecutor", lambda jobs, mp_context: ThreadPoolExecutor(jobs))
     told: list[str] = []
-    undone = planned_run._do(study, planned_run.Bench(tmp_path, jobs=2), works, None, told.append)
+    undone = planned_run._do(study, planned_run.StudyOptions(tmp_path, jobs=2), works, None, told.append)
     assert len(undone.works) == 3  # both guided ones, and the arm of one beta
     assert undone.trainings == {"full-beta2e2, seed 0"}
     assert sum("no memory" in line for line in told) == 3
-    late = planned_run._do(study, planned_run.Bench(tmp_path, minutes=0), works, 0.0, told.append)
+    late = planned_run._do(study, planned_run.StudyOptions(tmp_path, minutes=0), works, 0.0, told.append)
     assert late.trainings == {"full-beta2e2, seed 0", "full-beta4e7, seed 0"}
 
 
