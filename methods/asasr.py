@@ -34,19 +34,28 @@ if TYPE_CHECKING:
     from ..asasr.sampling import SamplingSettings
 
 VERSIONS = {"small": "2"}
-"""Of the small models in pixel space; what others give has changed since, with the noise of their VAE's posterior."""
+"""Version by family: the small models work in pixel space. Models with a VAE changed later, when the noise of the VAE's
+posterior became part of the sampler."""
 VERSION = "3"
+"""Version of all other families."""
 
 
 class AsasrMethod:
-    """A ``Method``: samples of an ASASR model."""
+    """A ``Method`` that restores images by sampling from an ASASR model.
+
+    Args:
+        card: description of the method; it fixes the scale.
+        model: backbone, codec and adapters, on the device on which they run.
+        settings: steps, tiles and guidance of the sampler.
+        prompt: encoded text for the backbone; None where the model reads no text.
+    """
 
     def __init__(self, card: MethodCard, model: Model, settings: SamplingSettings, prompt: Prompt | None) -> None:
         self.card = card
         self._model, self._settings, self._prompt = model, settings, prompt
         self._against = [role for role in model.adapters.roles if role in ("sr", "adv")]
         self.tell: Callable[[int, int], None] | None = None
-        """Receives the steps that are done of an image, or of a batch, and all that there are."""
+        """Progress callback: called with the steps done and the total number of steps of an image or batch."""
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
         """See ``Method``."""
@@ -81,13 +90,13 @@ def find_model(reference: str) -> Path:
 
 
 def shipped_adapter(name: str) -> Path | None:
-    """The file of a shipped adapter that is no model of its own, such as ``small-adversary``; None: there is none."""
+    """File of a shipped adapter that is not a model by itself, such as ``small-adversary``; None if there is none."""
     path = Path(str(dict(shelves())[PREFIX].joinpath(f"{name}.safetensors")))
     return path if path.is_file() else None
 
 
 def family_of(reference: str) -> str:
-    """Family of a model's backbone, as its file tells it.
+    """Family of a model's backbone, such as ``small`` or ``flux``, read from the model's file.
 
     Raises:
         UnknownMethodError, MethodError: see ``describe``.
@@ -96,19 +105,26 @@ def family_of(reference: str) -> str:
 
 
 def tile_of(reference: str, side: int) -> dict[str, int]:
-    """Keys of a model's sampling that cut images into tiles of this side in LQ pixels; neighbours share a quarter at
-    most.
+    """Settings ``tile`` and ``overlap`` of a model's sampler for tiles of a given size.
+
+    Args:
+        reference: ``asasr:NAME`` or ``asasr:FOLDER``.
+        side: side of a tile in LQ pixels. Neighbouring tiles overlap by at most a quarter of it.
+
+    Returns:
+        The two settings in pixels of the model's latent.
 
     Raises:
-        MethodError: the tile is smaller than the model can take.
+        MethodError: the tile is smaller than the model accepts.
     """
     try:
         config = load_config(find_model(reference))
     except TrainingConfigError as error:
         raise MethodError(f"{reference}: {error}") from None
-    tile, least = side * config.scale // config.model.reduction, SamplingConfig.model_fields["tile"].metadata[0].ge
-    if tile < least:
-        needed = -(-least * config.model.reduction // config.scale)
+    tile = side * config.scale // config.model.reduction
+    smallest_tile = SamplingConfig.model_fields["tile"].metadata[0].ge
+    if tile < smallest_tile:
+        needed = -(-smallest_tile * config.model.reduction // config.scale)
         raise MethodError(f"{reference}: a tile of {side} LQ pixels is too small; {needed} are the fewest")
     return {"tile": tile, "overlap": min(config.sampling.overlap, tile // 4)}
 
@@ -119,26 +135,31 @@ def describe(
     """Card, settings and weights digest of a model, read without torch.
 
     Args:
-        running: see ``RunningConfig``; of it, the file of a prompt alone can change pixels.
+        reference: ``asasr:NAME`` or ``asasr:FOLDER``.
+        sampling_changes: keys of the model's sampling to replace, such as ``{"steps": 8}``.
+        running: see ``RunningConfig``; of its keys only the prompt's file can change pixels.
+
+    Returns:
+        The card, the settings that can change pixels, and a SHA-256 over everything that identifies the weights.
 
     Raises:
         UnknownMethodError: see ``find_model``.
         MissingWeightsError: a weight or adapter file is not there.
-        MethodError: the model's file is not one that training wrote.
+        MethodError: the model's file is not a file that training wrote.
     """
     path = find_model(reference)
     content, model, sampling, adapters = _sections(path)
     sampling |= sampling_changes or {}
-    named = {"weights": model.pop("weights", None), **adapters}
+    weight_names = {"weights": model.pop("weights", None), **adapters}
     guidance = _guidance(sampling)
     idle = () if uses_adversary(guidance) else ("adv",)
-    named = {role: str(name) for role, name in named.items() if name and role not in idle}
-    weights = tuple([str(model["source"])] if model.get("source") else []) + tuple(named.values())
+    weight_names = {role: str(name) for role, name in weight_names.items() if name and role not in idle}
+    weights = tuple([str(model["source"])] if model.get("source") else []) + tuple(weight_names.values())
     digests, parameters = _source(reference, path, model), None
     prompt_file = Path(str((running or {}).get("prompt_file") or ""))
-    if prompt_file.is_file():  # a wrong one is told where the model is loaded
+    if prompt_file.is_file():  # a missing file is reported when the model is loaded
         sampling["prompt_file"] = digest_of(prompt_file)
-    for role, name in sorted(named.items()):
+    for role, name in sorted(weight_names.items()):
         if name.startswith(HUB):
             digests.append(f"{role}:{_of_hub(path, name)}")
         elif not (path.parent / name).is_file():
@@ -149,6 +170,9 @@ def describe(
             digests.append(f"{role}:{digest_of(path.parent / name)}")
             if role == "weights":
                 parameters = _parameters(path.parent / name)
+    evaluations_per_sample = evaluations(
+        int(sampling.get("steps", SamplingConfig().steps)), guidance, float(sampling.get("shift") or 0)
+    )
     card = MethodCard(
         reference if reference in shipped_names() else f"{PREFIX}{content['name']}",
         "diffusion" if model.get("prediction") == "epsilon" else "flow",
@@ -157,28 +181,33 @@ def describe(
         deterministic=False,
         version=VERSIONS.get(str(model["family"]), VERSION),
         paper="https://arxiv.org/abs/2605.23264" if reference.startswith(PREFIX) else "",
-        code="https://huggingface.co/wafer-bob/ASASR" if len(weights) > len(named) else "",
+        code="https://huggingface.co/wafer-bob/ASASR" if len(weights) > len(weight_names) else "",
         licence=str(content.get("licence") or ""),
         weights=weights,
         parameters=parameters,
-        steps=evaluations(
-            int(sampling.get("steps", SamplingConfig().steps)), guidance, float(sampling.get("shift") or 0)
-        ) * int(sampling.get("samples", 1)),
-    )  # fmt: skip
+        steps=evaluations_per_sample * int(sampling.get("samples", 1)),
+    )
     return card, {"model": model, "sampling": sampling}, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def load(
-    reference: str, card: MethodCard, device: str, sampling_changes: Mapping[str, Any] | None = None,
+    reference: str,
+    card: MethodCard,
+    device: str,
+    sampling_changes: Mapping[str, Any] | None = None,
     running: Mapping[str, Any] | None = None,
-) -> AsasrMethod:  # fmt: skip
-    """Build the model on a device, with keys of its sampling replaced.
+) -> AsasrMethod:
+    """Build the model on a device, ready to restore images.
 
     Args:
+        reference: ``asasr:NAME`` or ``asasr:FOLDER``.
+        card: see ``describe``.
+        device: torch device, such as ``cpu`` or ``cuda:0``.
+        sampling_changes: keys of the model's sampling to replace, such as ``{"steps": 8}``.
         running: keys of ``RunningConfig``.
 
     Raises:
-        MethodError: its configuration or files cannot be used.
+        MethodError: the model's configuration or files cannot be used.
         MissingWeightsError: weights that must be downloaded first.
     """
     from ..asasr.adapters import AdapterError
@@ -188,7 +217,7 @@ def load(
     from ..asasr.running import channels_innermost, compile_blocks, place, quantize
     from ..asasr.sampling import SamplingSettings
 
-    how = _running(reference, running)
+    running_config = _running(reference, running)
     try:
         overrides = {f"sampling.{key}": value for key, value in (sampling_changes or {}).items()}
         config = load_config(find_model(reference), overrides)
@@ -198,13 +227,13 @@ def load(
                 f"{reference}: sampling.adversary needs the adversary's adapter; name its file as model.adapters.adv"
             )
         adapters = {role: path for role, path in config.model.adapters.items() if role != "adv" or guided}
-        wanted = config.model.model_copy(update={"adapters": adapters})
-        model = build_model(wanted, sampling_policy(wanted.family, config.sampling.precision, device))
-        prompt = _prompt(config, how, device)
+        model_config = config.model.model_copy(update={"adapters": adapters})
+        model = build_model(model_config, sampling_policy(model_config.family, config.sampling.precision, device))
+        prompt = _prompt(config, running_config, device)
         acting = [role for role in model.adapters.roles if role != "adv"]
         scales = config.sampling.scales
         model.adapters.activate(acting, [scales.get(role, 1.0) for role in acting])
-        if wanted.family != "flux" and not guided:  # the adversary stands on the network without the policy's adapter
+        if model_config.family != "flux" and not guided:  # the adversary needs the network without the policy's adapter
             model.adapters.merge()
         parameters = sum(parameter.numel() for parameter in model.backbone.parameters())
         quantize(model.backbone.network, config.sampling.quantize)
@@ -214,32 +243,32 @@ def load(
         raise MethodError(f"{reference}: {error}") from None
     if device == "cpu":
         channels_innermost(model.backbone.network)
-    if how.compile:
+    if running_config.compile:
         compile_blocks(model.backbone)
-    place(model, device, how.offload)
-    settings = SamplingSettings(**config.sampling.settings(), tiles_at_once=how.tiles)
+    place(model, device, running_config.offload)
+    settings = SamplingSettings(**config.sampling.settings(), tiles_at_once=running_config.tiles)
     return AsasrMethod(replace(card, parameters=parameters), model, settings, prompt)
 
 
-def _running(reference: str, given: Mapping[str, Any] | None) -> RunningConfig:
+def _running(reference: str, running: Mapping[str, Any] | None) -> RunningConfig:
     """The checked keys of ``running``."""
-    return validated(RunningConfig, dict(given or {}), f"{reference}: running", MethodError)
+    return validated(RunningConfig, dict(running or {}), f"{reference}: running", MethodError)
 
 
-def _prompt(config: AsasrConfig, how: RunningConfig, device: str) -> Prompt | None:
-    """What the model reads: a file, the prompt of its sampling, or nothing (zeros).
+def _prompt(config: AsasrConfig, running: RunningConfig, device: str) -> Prompt | None:
+    """The encoded prompt: from a file, from the text in the sampling's settings, or None (the model reads zeros).
 
     Raises:
-        RunningError: text for a model that reads none, or of another size than it takes.
-        BackboneError: the file or the encoders cannot be had.
+        RunningError: a text for a model that reads no text, or a prompt of another size than the model takes.
+        BackboneError: the file or the text encoders are missing.
     """
     from ..asasr.prompts import empty_prompt, encoded_prompt, read_prompt
 
     model, text = config.model, config.sampling.prompt
-    if how.prompt_file is not None:
+    if running.prompt_file is not None:
         if model.family == "small":
             raise RunningError("prompt_file: a model of family 'small' reads no text")
-        return read_prompt(Path(how.prompt_file))
+        return read_prompt(Path(running.prompt_file))
     if text and (model.family == "small" or model.source is None):
         raise RunningError("prompt: this model has no text encoders; leave the prompt empty")
     if text and model.text_in("sampling") == "zeros":
@@ -250,7 +279,7 @@ def _prompt(config: AsasrConfig, how: RunningConfig, device: str) -> Prompt | No
 
 
 def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A model's file as a whole, its sections ``model`` (without adapters) and ``sampling``, and the adapters."""
+    """A model's file: its whole content, the sections ``model`` (without adapters) and ``sampling``, the adapters."""
     content = read_mapping(read_file(path, MethodError), path, "the description of a model", MethodError)
     try:
         model, sampling = dict(content["model"]), dict(content.get("sampling") or {})
@@ -264,7 +293,7 @@ def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any
 
 
 def _source(reference: str, path: Path, model: dict[str, Any]) -> list[str]:
-    """What tells the source of a model's file from others, in place of where it is: its settings name no folder."""
+    """What identifies the source network of a model: its content or commit, and never the folder that it is in."""
     source = model.get("source")
     if not source:
         return []
@@ -289,7 +318,7 @@ def _of_hub(path: Path, name: str) -> str:
 
 
 def _guidance(sampling: Mapping[str, Any]) -> GuidanceWeight:
-    """The adversary's weight in a model's file; what is wrong with it is told where the model is loaded."""
+    """The adversary's weight in a model's file; 0 if it is invalid, which is reported when the model is loaded."""
     from pydantic import ValidationError
 
     try:
@@ -299,11 +328,11 @@ def _guidance(sampling: Mapping[str, Any]) -> GuidanceWeight:
 
 
 def _scale(path: Path, content: Mapping[str, Any]) -> int:
-    """Of the model's section, or of its training data's; 4 where neither tells it."""
-    told = content["model"].get("scale") or (content.get("data") or {}).get("scale") or DataConfig().scale
-    if not isinstance(told, int) or told < 1:
-        raise MethodError(f"{path}: model.scale: {told!r} is no scale; give a whole number such as 4")
-    return told
+    """Scale from the section ``model`` of a model's file, else from ``data``, else the default."""
+    scale = content["model"].get("scale") or (content.get("data") or {}).get("scale") or DataConfig().scale
+    if not isinstance(scale, int) or scale < 1:
+        raise MethodError(f"{path}: model.scale: {scale!r} is no scale; give a whole number such as 4")
+    return scale
 
 
 def _parameters(path: Path) -> int | None:
@@ -314,4 +343,4 @@ def _parameters(path: Path) -> int | None:
         with safe_open(path, "numpy") as file:
             return int(sum(prod(file.get_slice(name).get_shape()) for name in file.keys()))  # noqa: SIM118
     except (OSError, SafetensorError):
-        return None  # loading it will say what is wrong
+        return None  # loading the file reports what is wrong

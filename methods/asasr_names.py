@@ -1,4 +1,4 @@
-"""Which ASASR models are shipped, and how their ids begin; known without the code that loads one."""
+"""Names of the shipped ASASR models, without importing the code that loads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SMALL_DIFFUSION = "small-diffusion"
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Ids of the shipped models; those of ASASR have the prefix."""
+    """Ids of the shipped models; ids of ASASR models begin with ``asasr:``."""
     return tuple(
         prefix + name.removesuffix(".yaml")
         for prefix, shelf in shelves()
@@ -20,6 +20,6 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def shelves() -> tuple[tuple[str, Traversable], ...]:
-    """Folders of shipped models, by what their ids begin with."""
+    """Folders of shipped models, each with the prefix of its models' ids."""
     asasr = files(f"{__package__.rpartition('.')[0]}.asasr").joinpath("shipped")
     return (PREFIX, asasr), ("", files(__package__).joinpath("shipped"))

@@ -1,4 +1,4 @@
-"""A method that was found and not loaded yet."""
+"""A method that is known but not loaded."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .interface import AnyMethod, Interface, MethodCard
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A method that was found but not loaded; making one imports no torch."""
+    """A method that is known but not loaded. Creating an entry does not import torch."""
 
     card: MethodCard
     interface: Interface
     load: Callable[[str], AnyMethod]
-    """From a torch device to the method, ready to use."""
+    """Loads the method onto a torch device."""
     settings: Mapping[str, object] = field(default_factory=dict)
-    """What can change pixels beside code and weights; JSON-able."""
+    """Everything besides code and weights that can change pixels; serialisable as JSON."""
     weights_digest: str = ""
-    """SHA-256 of the weight file; '' if there is none."""
+    """SHA-256 of the weight file; '' if the method has none."""
     missing: str = ""
-    """Why it cannot be loaded here and how to change that; '' if it can."""
+    """Why the method cannot be loaded on this machine, and the remedy; '' if it can be loaded."""
     origin: str = ""
-    """Id under which it is registered, whatever a spec calls it."""
+    """Id under which the method is registered, independent of its name in a spec."""
 
     def identity_of_all(self) -> dict[str, object]:
-        """What determines the pixels of all its images; names and paths do not."""
+        """What determines the pixels of every image that the method restores; names and paths are no part of it."""
         return {
             "origin": self.origin or self.card.id,
             "version": self.card.version,
@@ -37,7 +37,11 @@ class MethodEntry:
         }
 
     def identity(self, image: str, scale: int) -> dict[str, object]:
-        """What determines its pixels, apart from LQ, scale and seed.
+        """What determines the pixels of one restored image, apart from LQ, scale and seed.
+
+        Args:
+            image: name of the image.
+            scale: size of SR relative to LQ.
 
         Raises:
             MethodError: a finished image is missing.

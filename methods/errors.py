@@ -1,4 +1,4 @@
-"""What can be wrong with a method, apart from its output."""
+"""Errors of methods: unknown, unusable, or without their weights."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class MethodError(BenchError, ValueError):
 
 
 class UnknownMethodError(UsageError, MethodError):
-    """No method of that name."""
+    """No method has this name."""
 
 
 class MethodReferenceError(UsageError, MethodError):
-    """A reference (command line or YAML) that says nothing sensible."""
+    """A malformed reference to a method on the command line or in YAML."""
 
 
 class MissingWeightsError(MethodError):
-    """A method whose weight file is not there."""
+    """A weight file that a method needs is missing."""
 
     def __init__(self, method: str, message: str) -> None:
         super().__init__(message)

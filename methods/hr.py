@@ -1,4 +1,4 @@
-"""HR itself as a method: the ceiling of every metric that asks what a restored image is good for."""
+"""HR itself as a method: the upper bound of metrics that measure a downstream task, such as OCR accuracy."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ CARD = MethodCard(
     "hr", "reference", "HR itself: the ceiling of downstream tasks, shown with their metrics and with no others"
 )
 FLOOR = "bicubic"
-"""The method that shows what LQ is worth."""
+"""The method that stands for LQ itself: the lower bound of the same metrics."""

@@ -1,4 +1,4 @@
-"""What a super-resolution method is: a card, and one of four ways to turn LQ into SR.
+"""The interface of a super-resolution method: a card, and one of four ways to turn LQ into SR.
 
 A third party's method needs no base class::
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 Family = Literal[
     "interpolation", "regression", "gan", "diffusion", "flow", "network", "external", "published", "reference"
 ]
-"""``network``: a network of which nobody says how it was trained."""
+"""``network``: a network whose training is unknown."""
 OWN_FAMILIES = frozenset({"published", "reference"})
-"""Of rows that are not measured and of HR itself, which wins nothing: no method can be of them."""
+"""Families that no user's method can have: published rows, which are not measured, and HR, which is not ranked."""
 
 
 class Interface(StrEnum):
@@ -52,9 +52,9 @@ class Interface(StrEnum):
     FOLDER = "folder"
     """A ``FolderMethod``, an external program."""
     FINISHED = "finished"
-    """``FinishedImages``: each is identified by a file of its own."""
+    """``FinishedImages``: each image is a file that exists already."""
     HR = "reference"
-    """It is HR itself."""
+    """HR itself."""
 
 
 @dataclass(frozen=True)
@@ -65,61 +65,76 @@ class MethodCard:
     family: Family
     summary: str
     scales: tuple[int, ...] = ()
-    """Scales it can do; empty: any."""
+    """Supported scales; empty: any scale."""
     deterministic: bool = True
-    """False: its output depends on a seed."""
+    """False: the output depends on a seed."""
     version: str = "1"
-    """Raised whenever the code may give other pixels."""
+    """To be raised whenever a change of the code may change pixels."""
     paper: str = ""
     code: str = ""
     licence: str = ""
     weights: tuple[str, ...] = ()
-    """Files it needs."""
+    """Names of the weight files that the method needs."""
     parameters: int | None = None
-    """Of all its networks together."""
+    """Number of parameters of all its networks together."""
     steps: int | None = None
-    """Times that a sampler evaluates its network for one image."""
+    """How often a sampler evaluates its network for one image."""
     incomplete: str = ""
-    """What is not known of that which determines its pixels, for tables; filled in when it is resolved."""
+    """What is unknown about the code and weights that determine its pixels; a note for tables, set by ``resolve``."""
 
 
 @runtime_checkable
 class Method(Protocol):
-    """Works on batches of tensors, on the device it was loaded for."""
+    """Restores batches of tensors, on the device that it was loaded onto."""
 
     @property
     def card(self) -> MethodCard: ...
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
-        """``[B, 3, h, w]`` in [0, 1] and one seed per image to floating point ``[B, 3, scale * h, scale * w]`` in
-        [0, 1]. Values a little outside are clipped; another range, type or shape is refused."""
+        """Restore a batch.
+
+        Args:
+            lq: ``[B, 3, h, w]`` in [0, 1].
+            scale: size of SR relative to LQ.
+            seeds: one seed per image.
+
+        Returns:
+            Floating point ``[B, 3, scale * h, scale * w]`` in [0, 1]. Values slightly outside are clipped; any other
+            range, type or shape is an error.
+        """
 
 
 @runtime_checkable
 class TellsSteps(Protocol):
-    """A ``Method`` whose one image takes long enough to be told of its steps."""
+    """A ``Method`` that reports progress within an image, such as a sampler with many steps."""
 
     tell: Callable[[int, int], None] | None
-    """Receives the steps that are done and all that there are, where somebody listens."""
+    """Progress callback, called with the steps done and the total number of steps; None: nobody listens."""
 
 
 @runtime_checkable
 class PixelMethod(Protocol):
-    """Resamples each channel alone, on arrays: uint8 images, and float64 Y planes of the classic protocols."""
+    """Resamples each channel by itself, on arrays: uint8 images, and float64 Y planes of the classic protocols."""
 
     @property
     def card(self) -> MethodCard: ...
 
     def restore_pixels(self, lq: NDArray[Any], scale: int) -> NDArray[Any]:
-        """``[h, w]`` or ``[h, w, 3]``, uint8 or float64 0..255, to ``scale`` times the size.
+        """Resample one image to ``scale`` times its size.
 
-        uint8, or floating point in 0..255: a little outside is clipped, a Y plane to 16..235, all else is refused.
+        Args:
+            lq: ``[h, w]`` or ``[h, w, 3]``, uint8 or float64 in 0..255.
+            scale: size of SR relative to LQ.
+
+        Returns:
+            uint8, or floating point in 0..255. Values slightly outside are clipped (a Y plane to 16..235); anything
+            else is an error.
         """
 
 
 @runtime_checkable
 class FolderMethod(Protocol):
-    """Runs over a whole folder, as external programs do."""
+    """Restores a whole folder of images at once, as external programs do."""
 
     @property
     def card(self) -> MethodCard: ...
@@ -130,29 +145,31 @@ class FolderMethod(Protocol):
         Args:
             lq_dir: PNG files, grey or RGB.
             sr_dir: an empty folder.
-            scale: of SR to LQ.
-            seed: of the run.
+            scale: size of SR relative to LQ.
+            seed: seed of the run.
 
-        Returns peak resident bytes of its largest process, None where they are unknown. Where it raises, the images
-        that it wrote before count all the same."""
+        Returns:
+            Peak resident memory of the largest process in bytes; None if it is unknown. Images that were written
+            before an error count as restored.
+        """
 
 
 @runtime_checkable
 class FinishedImages(Protocol):
-    """Images that somebody restored before."""
+    """Images that were restored before the benchmark runs."""
 
     @property
     def card(self) -> MethodCard: ...
 
     def image_path(self, image: str, scale: int) -> Path:
-        """The file of one image."""
+        """The file of one restored image."""
 
 
 AnyMethod = Method | PixelMethod | FolderMethod | FinishedImages
 
 
 def interface_of(method: object) -> Interface | None:
-    """Which of the four ways a method implements; None for something that is no method."""
+    """Which of the four interfaces an object implements; None if it is no method."""
     if isinstance(method, PixelMethod):
         return Interface.PIXELS
     if isinstance(method, FinishedImages):

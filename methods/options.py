@@ -1,4 +1,4 @@
-"""What a command line may ask of any method, put where the method's reference takes it, or refused by its name."""
+"""Options of the command line such as ``--steps`` or ``--tile``, translated into keys of a method's reference."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _RUNNING = {"offload": "offload", "compile": "compile", "tiles": "tiles", "promp
 
 
 def with_options(reference: MethodReference, options: Mapping[str, Any]) -> MethodReference:
-    """A reference that asks for these options too.
+    """Add options of the command line to a method's reference.
 
     Args:
-        options: those that were given, by the name that they have on the command line. ``tile``: side of a tile in LQ
-            pixels.
+        reference: the method.
+        options: value by the option's name without the dashes. ``tile`` is the side of a tile in LQ pixels.
 
     Raises:
-        MethodReferenceError: the method does not have one of them; all that it has are named.
+        MethodReferenceError: the method does not have one of the options; the message lists those that it has.
         MethodError: the file of an ASASR model cannot be read.
     """
     takes = _takes(reference)
     for name in options:
         if name not in takes:
-            has = f"it has {', '.join(f'--{one}' for one in takes)}" if takes else "it has none of its own"
+            has = f"it has {', '.join(f'--{option}' for option in takes)}" if takes else "it has none of its own"
             raise MethodReferenceError(
                 f"--{name}: '{reference.name or reference.id or reference.weights or reference.object or 'it'}' has no"
                 f" such option; {has}"
@@ -51,19 +51,19 @@ def with_options(reference: MethodReference, options: Mapping[str, Any]) -> Meth
 
 
 def _takes(reference: MethodReference) -> tuple[str, ...]:
-    """Names of the options that a method has."""
+    """Names of the options that a method supports."""
     if reference.weights is not None:
         return ("tile",)
     if reference.id in pipeline_ids():
         call = PIPELINES[str(reference.id)].call
-        more = {"prompt": "prompt" in call, "guidance": "guidance_scale" in call}
-        return ("steps", "tile", *(name for name, there in more.items() if there))
+        optional = {"prompt": "prompt" in call, "guidance": "guidance_scale" in call}
+        return ("steps", "tile", *(name for name, supported in optional.items() if supported))
     if not _is_asasr(reference):
         return ()
     family = asasr.family_of(str(reference.id))
-    left = {"guidance"} if family != "flux" else set()
-    left |= {"prompt", "prompt-file"} if family == "small" else set()
-    return tuple(name for name in ("tile", *_SAMPLING, *_RUNNING) if name not in left)
+    excluded = {"guidance"} if family != "flux" else set()
+    excluded |= {"prompt", "prompt-file"} if family == "small" else set()
+    return tuple(name for name in ("tile", *_SAMPLING, *_RUNNING) if name not in excluded)
 
 
 def _is_asasr(reference: MethodReference) -> bool:

@@ -33,24 +33,24 @@ _KINDS = ("id", "predictions", "weights", "command", "object")
 
 @dataclass(frozen=True)
 class MethodReference:
-    """Which method is meant; exactly one of ``id predictions weights command object``.
+    """A reference to a method by exactly one of ``id predictions weights command object``.
 
-    Its fields are the keys of a method's mapping in YAML. It travels to workers as it is.
+    Its fields are the keys of a method's mapping in YAML. Workers receive it unchanged.
     """
 
     name: str | None = None
-    """What tables call it."""
+    """Name of the method in tables."""
     id: str | None = None
     predictions: str | None = None
     """Folder of finished images."""
     suffix: str = ""
-    """What the names of finished images, or of the outputs of ``command``, add to the dataset's."""
+    """Text that names of finished images, or of outputs of ``command``, add to the names of the dataset's images."""
     lossy: bool = False
-    """Take finished images or outputs that are JPEG or lossy WebP; without it they are refused."""
+    """Accept finished images or outputs that are JPEG or lossy WebP; by default they are an error."""
     weights: str | None = None
-    """Weight file of a network that spandrel knows, or a network of ONNX or ncnn."""
+    """Weight file of a network that spandrel knows, or of ONNX or ncnn."""
     family: Family | None = None
-    """How tables group it, whatever its card says."""
+    """Family in tables, in place of the one on its card."""
     tile: Annotated[int, Field(ge=16)] | None = None
     overlap: Annotated[int, Field(ge=0)] | None = None
     command: str | None = None
@@ -61,27 +61,27 @@ class MethodReference:
     env: dict[str, str] = field(default_factory=dict)
     seeded: bool = False
     version: str = "1"
-    """Raise it when the program behind ``command`` changes in a way that no file of it tells."""
+    """To be raised when the program behind ``command`` changes in a way that none of its files shows."""
     files: Annotated[tuple[str, ...], Field(strict=False)] | None = None
-    """Files and folders that the program behind ``command`` reads beside its code, such as weights; ``[]``: none."""
+    """Files and folders that ``command`` reads besides its code, such as weights; ``[]``: none; None: not declared."""
     scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
     object: str | None = None
     """``module:attribute`` or ``FILE.py:attribute``."""
     args: dict[str, Any] = field(default_factory=dict)
-    """What ``object``, a class or a function, is called with."""
+    """Keyword arguments for ``object``, if it is a class or a function."""
     path: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    """Folders in which the module of ``object`` is looked for, beside the working folder and Python's path."""
+    """Folders in which the module of ``object`` is searched, besides the working folder and Python's path."""
     sampling: dict[str, Any] = field(default_factory=dict)
-    """Of an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
+    """For an ``asasr:`` model or a diffusion pipeline: keys of its sampling to replace, such as ``{steps: 8}``."""
     running: dict[str, Any] = field(default_factory=dict)
-    """Of an ``asasr:`` model: how it is held and run, such as ``{offload: model}``; see ``asasr.running``."""
+    """For an ``asasr:`` model: how it is stored and run, such as ``{offload: model}``; see ``asasr.running``."""
     folder: str | None = None
     """Your clone of a recipe's repository, or your copy of a diffusion pipeline."""
     python: str | None = None
     """Interpreter of the environment in which a recipe runs."""
 
-    def given(self) -> dict[str, Any]:
-        """Its keys that say something."""
+    def changed_fields(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, by name."""
         blank = MethodReference()
         values = {key.name: getattr(self, key.name) for key in fields(self)}
         return {name: value for name, value in values.items() if value != getattr(blank, name)}
@@ -89,7 +89,7 @@ class MethodReference:
 
 @lru_cache(maxsize=1)
 def _mapping() -> type[Strict]:
-    """What checks a mapping from outside: the fields of a reference, and no others."""
+    """Pydantic model of a reference's mapping in YAML: the fields of ``MethodReference`` and no others."""
     hints, blank = get_type_hints(MethodReference, include_extras=True), MethodReference()
     keys: dict[str, Any] = {key.name: (hints[key.name], getattr(blank, key.name)) for key in fields(MethodReference)}
     return create_model("MethodReference", __base__=Strict, **keys)
@@ -102,7 +102,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     ``recipe:NAME@CLONE``, ``NTIRE-ESR@CLONE#TEAM``, ``module:object``, ``FILE.py:object``; each may follow ``NAME=``.
 
     Raises:
-        MethodReferenceError: an unknown key, or not exactly one kind of method.
+        MethodReferenceError: a key is unknown, or the reference does not name exactly one kind of method.
     """
     if isinstance(reference, str):
         parsed = _from_text(reference)
@@ -117,7 +117,7 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
     ours = (parsed.id or "").startswith(ASASR) or parsed.id in shipped_names()
     samples = ours or parsed.id in pipeline_ids()
     recipe = (parsed.id or "").startswith(RECIPE)
-    for key, fits, wanted in (
+    for key, allowed, expected in (
         ("sampling", samples, f"an id that begins with '{ASASR}', {SMALL_DIFFUSION} or a diffusion pipeline"),
         ("running", ours, f"an id that begins with '{ASASR}' or {SMALL_DIFFUSION}"),
         (
@@ -132,8 +132,8 @@ def parse_reference(reference: str | Mapping[str, Any]) -> MethodReference:
         ("path", parsed.object is not None, "'object'"),
         ("files", parsed.command is not None, "'command'"),
     ):
-        if getattr(parsed, key) and not fits:
-            raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {wanted}")
+        if getattr(parsed, key) and not allowed:
+            raise MethodReferenceError(f"method {dict(reference)}: '{key}' goes with {expected}")
     try:
         json.dumps(parsed.args, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -154,27 +154,29 @@ def _require_a_name(name: str | None) -> None:
 
 
 def anchored(reference: str | Mapping[str, Any], folder: Path) -> str | Mapping[str, Any]:
-    """The same reference with paths that are relative to a folder made absolute, and with its modules looked for there.
+    """The same reference with relative paths made absolute, so that it is valid in every working folder.
 
-    A reference that says nothing sensible stays as it is.
+    Args:
+        reference: a reference; a malformed one is returned unchanged.
+        folder: where relative paths start, and where its modules are searched.
     """
     try:
         parsed = parse_reference(reference)
     except MethodReferenceError:
         return reference
-    changes = _placed(parsed, folder)
+    changes = _absolute_paths(parsed, folder)
     if not changes:
         return reference
-    return {**(parsed.given() if isinstance(reference, str) else reference), **changes}
+    return {**(parsed.changed_fields() if isinstance(reference, str) else reference), **changes}
 
 
-def beside(reference: MethodReference, folder: Path) -> MethodReference:
-    """The same reference, whatever the working folder is: see ``anchored``."""
-    return replace(reference, **_placed(reference, folder))
+def with_absolute_paths(reference: MethodReference, folder: Path) -> MethodReference:
+    """The same reference with relative paths made absolute; see ``anchored``."""
+    return replace(reference, **_absolute_paths(reference, folder))
 
 
-def _placed(reference: MethodReference, folder: Path) -> dict[str, Any]:
-    """The keys of a reference that name places, with what they are relative to this folder."""
+def _absolute_paths(reference: MethodReference, folder: Path) -> dict[str, Any]:
+    """The fields of a reference that hold paths, each with its absolute path starting from this folder."""
     changes: dict[str, Any] = {}
     for key in ("predictions", "weights", "cwd", "folder"):
         path = getattr(reference, key)
@@ -192,7 +194,7 @@ def _placed(reference: MethodReference, folder: Path) -> dict[str, Any]:
 
 
 def _finished(text: str) -> MethodReference:
-    """A folder of finished images, with how they are named where that is said."""
+    """Reference to a folder of finished images, read from ``DIR`` or ``DIR/{image}_out.png``."""
     folder, name = os.path.split(text)
     if not name.startswith(_IMAGE):
         return MethodReference(predictions=text)
@@ -201,7 +203,7 @@ def _finished(text: str) -> MethodReference:
 
 
 def name_of(reference: str | Mapping[str, Any]) -> str:
-    """What tables call a method, as far as its reference tells; else ''."""
+    """Name of a method in tables if its reference contains it, else ''."""
     try:
         parsed = parse_reference(reference)
     except MethodReferenceError:
@@ -210,9 +212,9 @@ def name_of(reference: str | Mapping[str, Any]) -> str:
 
 
 def _from_text(text: str) -> MethodReference:
-    name, equals, rest = text.partition("=")
+    name, equals, unnamed = text.partition("=")
     if equals and name and not set(name) & set("/\\:"):
-        return replace(_from_text(rest), name=name)
+        return replace(_from_text(unnamed), name=name)
     if text.startswith("predictions:"):
         return _finished(text.removeprefix("predictions:"))
     if text.startswith("command:"):

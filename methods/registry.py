@@ -15,25 +15,29 @@ from .sources import Source, sources
 
 
 class Registry:
-    """All methods that can be had, from a list of sources."""
+    """All available methods, from a list of sources.
+
+    Args:
+        sources: searched in this order.
+    """
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
 
     def names(self) -> list[str]:
-        """Ids of all methods, third parties' included."""
+        """Ids of all methods, including those of third parties."""
         return [id for source in self._sources for id in source.ids()]
 
     def get(self, id: str) -> MethodEntry:
-        """The method of this id, whether or not its weights are here; see ``find``."""
+        """The method of this id, whether or not its weights are on this machine; see ``find``."""
         return self.find(MethodReference(id=id))
 
     def find(self, reference: MethodReference) -> MethodEntry:
-        """What the first source that knows a reference says of it.
+        """The entry of the first source that knows the reference.
 
         Raises:
-            UnknownMethodError: none does; the message names the nearest id.
-            MissingWeightsError: the weight file that the reference names is not there.
+            UnknownMethodError: no source knows it; the message names the nearest id.
+            MissingWeightsError: the weight file that the reference names is missing.
             MethodError: a folder or a third party's code cannot be used.
         """
         for source in self._sources:
@@ -48,26 +52,34 @@ class Registry:
 
 
 REGISTRY = Registry(sources())
-"""The methods that come with the package or join it."""
+"""The methods of this package and of installed packages that extend it."""
 
 
 def resolve(reference: MethodReference | str | Mapping[str, Any]) -> MethodEntry:
     """Find what a reference of the command line or of a spec means.
 
     Raises:
-        MethodReferenceError: it says nothing sensible.
-        UnknownMethodError: no method has the id.
-        MissingWeightsError: the weight file is not there.
+        MethodReferenceError: the reference is malformed.
+        UnknownMethodError: no method has this id.
+        MissingWeightsError: a weight file is missing.
         MethodError: a folder or a third party's code cannot be used.
     """
-    wanted = reference if isinstance(reference, MethodReference) else parse_reference(reference)
-    entry = REGISTRY.find(wanted)
+    parsed = reference if isinstance(reference, MethodReference) else parse_reference(reference)
+    entry = REGISTRY.find(parsed)
     if entry.missing:
-        raise MissingWeightsError(wanted.name or entry.card.id, entry.missing)
-    card = replace(entry.card, id=wanted.name or entry.card.id, family=wanted.family or entry.card.family)
+        raise MissingWeightsError(parsed.name or entry.card.id, entry.missing)
+    card = replace(entry.card, id=parsed.name or entry.card.id, family=parsed.family or entry.card.family)
     return replace(entry, card=card, origin=entry.origin or entry.card.id)
 
 
-def load_method(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
-    """Find and load a method."""
+def resolve_and_load(reference: str | Mapping[str, Any], device: str = "cpu") -> AnyMethod:
+    """Find and load a method.
+
+    Args:
+        reference: see ``parse_reference``.
+        device: torch device, such as ``cpu`` or ``cuda:0``.
+
+    Raises:
+        MethodError: see ``resolve``.
+    """
     return resolve(reference).load(device)

@@ -1,4 +1,4 @@
-"""Where methods come from: each source knows its ids, and which references are for it. None loads a network."""
+"""Sources of methods. Each source knows its ids and recognises its own references; none loads a network."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _LOSSY = "its images may be compressed with loss, which its values include"
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of methods."""
+    """One kind of method, such as recipes or weight files."""
 
     entry: Callable[[MethodReference], MethodEntry | None]
-    """The method that a reference means; None where the reference is for another source."""
+    """The method of a reference; None if the reference belongs to another source."""
     ids: Callable[[], Iterable[str]] = tuple
-    """What ``list methods`` shows of it; nothing where its methods are the user's files."""
+    """Ids that ``list methods`` shows; empty where the methods are files of the user."""
 
 
 def sources() -> tuple[Source, ...]:
-    """All of them. The first that knows a reference has it, so that nobody else's code takes one of our ids."""
+    """All sources in order of precedence, so that no third party's code can take an id of this package."""
     return (
         Source(_interpolation, lambda: KERNELS),
         Source(_ceiling),
@@ -85,7 +85,7 @@ def _ceiling(reference: MethodReference) -> MethodEntry | None:
 
 
 def _network(reference: MethodReference) -> MethodEntry | None:
-    """A network of ours or a published one, whether or not its weights are here."""
+    """The shipped network or a published one, whether or not its weights are on this machine."""
     if reference.id == COMPACT_GAN.id:
         return _of_spandrel(COMPACT_GAN, compact_gan_file())
     card = network_cards().get(reference.id or "")
@@ -110,9 +110,13 @@ def _asasr(reference: MethodReference) -> MethodEntry | None:
 
     card, settings, digest = asasr.describe(id, changes, running)
     return MethodEntry(
-        card, Interface.TENSOR, lambda device: asasr.load(id, card, device, changes, running), settings,
-        weights_digest=digest, origin="asasr",
-    )  # fmt: skip
+        card,
+        Interface.TENSOR,
+        lambda device: asasr.load(id, card, device, changes, running),
+        settings,
+        weights_digest=digest,
+        origin="asasr",
+    )
 
 
 def _recipe(reference: MethodReference) -> MethodEntry | None:
@@ -120,9 +124,13 @@ def _recipe(reference: MethodReference) -> MethodEntry | None:
         return None
     assert reference.id is not None
     return recipe_entry(
-        reference.id, reference.folder, python=reference.python, timeout=reference.timeout, env=reference.env,
+        reference.id,
+        reference.folder,
+        python=reference.python,
+        timeout=reference.timeout,
+        env=reference.env,
         version=reference.version,
-    )  # fmt: skip
+    )
 
 
 def _ntire(reference: MethodReference) -> MethodEntry | None:
@@ -155,14 +163,14 @@ def _weight_file(reference: MethodReference) -> MethodEntry | None:
     if published is not None:
         card = replace(published, id=name, scales=tuple(reference.scales) or published.scales)
     else:
-        # Nothing in a file says how it was trained: spandrel's purposes and tags are those of its architecture.
+        # The file does not say how the network was trained; spandrel's tags describe only the architecture.
         card = MethodCard(name, "network", f"Network from {path.name}", tuple(reference.scales), weights=(path.name,))
     overlap = OVERLAP if reference.overlap is None else reference.overlap
     return _of_spandrel(card, path, tile=reference.tile or TILE, overlap=overlap)
 
 
 def _card_of(path: Path) -> MethodCard | None:
-    """The card of a published or shipped network whose file this is, whatever it is called."""
+    """Card of the published or shipped network whose content this file has, whatever its name is."""
     digest = digest_of(path)
     if digest == digest_of(compact_gan_file()):
         return COMPACT_GAN
@@ -171,7 +179,7 @@ def _card_of(path: Path) -> MethodCard | None:
 
 def _of_spandrel(
     card: MethodCard, path: Path | None, missing: str = "", *, tile: int = TILE, overlap: int = OVERLAP
-) -> MethodEntry:  # fmt: skip
+) -> MethodEntry:
     def load(device: str) -> AnyMethod:
         if path is None:
             raise MissingWeightsError(card.id, missing)
@@ -192,16 +200,16 @@ def _command(reference: MethodReference) -> MethodEntry | None:
     cwd = Path(reference.cwd) if reference.cwd else None
     program = program_identity(name, command, cwd, reference.env, reference.files)
     card = MethodCard(
-        name, "external", command, tuple(reference.scales), deterministic=not reference.seeded,
+        name,
+        "external",
+        command,
+        tuple(reference.scales),
+        deterministic=not reference.seeded,
         version=reference.version,
         incomplete="; ".join(filter(None, [program.incomplete, _LOSSY if reference.lossy else ""])),
-    )  # fmt: skip
-    method = ExternalCommand(
-        card, command, reference.timeout, cwd, reference.env, reference.suffix, reference.lossy
-    )  # fmt: skip
-    settings: dict[str, object] = {
-        "command": list(program.arguments), "code": program.code, "env": dict(reference.env),
-    }  # fmt: skip
+    )
+    method = ExternalCommand(card, command, reference.timeout, cwd, reference.env, reference.suffix, reference.lossy)
+    settings: dict[str, object] = {"command": list(program.arguments), "code": program.code, "env": dict(reference.env)}
     if reference.suffix:
         settings["suffix"] = reference.suffix
     return MethodEntry(card, Interface.FOLDER, lambda device: method, settings, program.weights, origin="command")
@@ -219,7 +227,7 @@ def _predictions(reference: MethodReference) -> MethodEntry | None:
 
 
 def _object(reference: MethodReference) -> MethodEntry | None:
-    """The user's code, by the module or file that it is in."""
+    """The user's code in a module or file."""
     if reference.object is None:
         return None
     folders = dict.fromkeys([*(Path(folder).absolute() for folder in reference.path), Path.cwd()])
@@ -232,7 +240,7 @@ def _object(reference: MethodReference) -> MethodEntry | None:
 
 
 def _session(reference: MethodReference) -> MethodEntry | None:
-    """An object that somebody's Python gave to the run that is going on."""
+    """A Python object that was passed to the current run."""
     id = reference.id or ""
     return SESSION_METHODS.find(id) if id.startswith(SESSION) else None
 
@@ -249,7 +257,7 @@ def _installed(reference: MethodReference) -> MethodEntry | None:
         raise MissingWeightsError(id, str(error)) from error
     except MethodError as error:
         raise MethodError(f"method '{id}' of {place} does not load ({error})") from error
-    return replace(entry, card=replace(entry.card, id=id))  # tables show what was asked for
+    return replace(entry, card=replace(entry.card, id=id))  # tables show the id that the user wrote
 
 
 def _entry_points() -> dict[str, str]:

@@ -78,7 +78,7 @@ def evaluate(
     loaded = _spec(spec, overrides)
     if own_methods or own_metrics:
         _require_this_process(loaded)
-    with SESSION_METHODS.known(own_methods), SESSION_METRICS.known(own_metrics), _told(progress) as tell:
+    with SESSION_METHODS.registered(own_methods), SESSION_METRICS.registered(own_metrics), _told(progress) as tell:
         experiment = find_everything(loaded)
         summary = run(loaded, Path(store), progress=tell)
     return Evaluation(Path(store), summary, experiment)

@@ -94,7 +94,7 @@ def _called(name: str, value: str | os.PathLike[str] | Mapping[str, Any]) -> Ref
     reference = dict(value) if isinstance(value, Mapping) else os.fspath(value)
     if not name:
         return reference
-    return {**parse_reference(reference).given(), "name": name}
+    return {**parse_reference(reference).changed_fields(), "name": name}
 
 
 def _name_of(value: object) -> str:

@@ -17,7 +17,7 @@ from ...methods import hr as ceiling
 from ...methods.entry import MethodEntry
 from ...methods.errors import MissingWeightsError
 from ...methods.interface import Interface, MethodCard
-from ...methods.reference import MethodReference, beside, parse_reference
+from ...methods.reference import MethodReference, parse_reference, with_absolute_paths
 from ...methods.registry import resolve
 from ..metrics.measure import images_together
 from ..metrics.metric import Metric
@@ -168,7 +168,7 @@ def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], s
 
 def _planned(reference: str | Mapping[str, Any]) -> PlannedMethod:
     parsed = parse_reference(reference)
-    placed = beside(parsed, Path.cwd())
+    placed = with_absolute_paths(parsed, Path.cwd())
     try:
         entry = resolve(parsed)
     except MissingWeightsError as error:

@@ -1,23 +1,16 @@
-"""Archives from elsewhere: their images land in the wanted folders of a set, or nowhere."""
+"""Extract the images of a downloaded archive into the folders of a dataset, and nothing else."""
 
 from __future__ import annotations
 
-import lzma
-import stat
-import struct
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from ..dataset import listed
 from ..errors import DatasetError
 from ..images import SUFFIXES, ImageError, read_image, write_atomically
 from ..names import name_problem
+from .archive_members import ArchiveError, Member, opened_archive
 from .download import web_page
 
 _LARGEST = 1 << 30
@@ -27,103 +20,87 @@ _FREE, _RATIO = 1 << 30, 20
 
 
 def unpack(archive: Path, folders: dict[str, str], target: Path) -> dict[str, Path]:
-    """Take the images of the wanted folders out of a zip or tar file; names inside it never choose a place on disk.
+    """Extract the images of the chosen folders from a zip or tar file; names inside it never choose a place on disk.
 
     Args:
-        folders: of the archive to folders of the set.
-        target: an empty folder.
+        archive: the zip or tar file.
+        folders: a folder inside the archive to the folder of the dataset that receives its images.
+        target: an empty folder on disk.
 
     Returns:
-        Places in the set to the files in ``target``.
+        Path of each image in the dataset to its file in ``target``.
 
     Raises:
-        DatasetError: it is damaged or no archive, has no such images, two different ones for one place, names that are
-            none, or more bytes than images have.
+        DatasetError: the archive is damaged or is none, holds no images in these folders, holds different images for
+            the same path, holds unusable names, or unpacks to more bytes than images have.
     """
-    places: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     origins: dict[str, str] = {}
-    total, most = 0, _FREE + _RATIO * archive.stat().st_size
+    total, limit = 0, _FREE + _RATIO * archive.stat().st_size
     with _members(archive) as members:
-        for name, size, opened in members:
-            member = PurePosixPath(name)
-            folder = next((to for inside, to in folders.items() if _is_in(member, inside)), None)
-            if folder is None or member.suffix.lower() not in SUFFIXES or member.name.startswith("."):
+        for member in members:
+            path = PurePosixPath(member.name)
+            folder = next((to for inside, to in folders.items() if _is_in(path, inside)), None)
+            if folder is None or path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
                 continue
-            if problem := name_problem(member.name, file=True):
-                raise DatasetError(f"{archive}: holds {member.name!a}, and this name {problem}; nothing of it is used")
-            if size > _LARGEST:
-                raise DatasetError(f"{archive}: '{name}' claims {size} bytes, more than an image has ({_LARGEST})")
-            total += size
-            if total > most:
+            if problem := name_problem(path.name, file=True):
+                raise DatasetError(f"{archive}: holds {path.name!a}, and this name {problem}; nothing of it is used")
+            if member.size > _LARGEST:
                 raise DatasetError(
-                    f"{archive}: unpacks to more than {most} bytes, which no archive of images of its size does;"
+                    f"{archive}: '{member.name}' claims {member.size} bytes, more than an image has ({_LARGEST})"
+                )
+            total += member.size
+            if total > limit:
+                raise DatasetError(
+                    f"{archive}: unpacks to more than {limit} bytes, which no archive of images of its size does;"
                     " nothing of it is used"
                 )
-            with opened() as file:
+            with member.open() as file:
                 content = file.read()
-            place = str(PurePosixPath(folder, member.name))
-            if place in places and places[place].read_bytes() != content:
+            place = str(PurePosixPath(folder, path.name))
+            if place in files and files[place].read_bytes() != content:
                 raise DatasetError(
-                    f"{archive}: holds different images '{origins[place]}' and '{name}', which would both become"
+                    f"{archive}: holds different images '{origins[place]}' and '{member.name}', which would both become"
                     f" {place}; nothing of it is used"
                 )
-            places[place], origins[place] = target / place, name
+            files[place], origins[place] = target / place, member.name
             write_atomically(target / place, content)
-    if not places:
+    if not files:
         raise DatasetError(f"{archive}: has no images in {listed(folders)}; is it the right file?")
-    return places
+    return files
 
 
 def require_images(files: Iterable[Path], origin: Path) -> None:
-    """Read all of these images, so that no digest is noted of a download that cannot be used.
+    """Read every downloaded image once, so that the digest of an unusable download is never recorded.
+
+    Args:
+        files: the images.
+        origin: the downloaded file that they came from; errors name it.
 
     Raises:
-        DatasetError: they cannot be read; it names the file that they came in.
+        DatasetError: an image cannot be read.
     """
     for path in files:
         try:
             read_image(path)
         except ImageError as error:
-            what = web_page(path) or str(error).removeprefix(f"{path}: ")
-            within = f"'{path.name}' in it " if path != origin else ""
-            raise DatasetError(f"{origin}: {within}{what}; it is not used, download it again") from None
+            reason = web_page(path) or str(error).removeprefix(f"{path}: ")
+            location = f"'{path.name}' in it " if path != origin else ""
+            raise DatasetError(f"{origin}: {location}{reason}; it is not used, download it again") from None
 
 
-def _is_in(member: PurePosixPath, folder: str) -> bool:
-    """Whether the last folders of a member are the wanted ones; an empty name wants every folder."""
-    inside = PurePosixPath(folder).parts
-    return not inside or member.parts[:-1][-len(inside) :] == inside
-
-
-Member = tuple[str, int, Callable[[], IO[bytes]]]
-"""Name, size in bytes as it claims, and how to open it."""
+def _is_in(path: PurePosixPath, folder: str) -> bool:
+    """Whether the folders of a path end in ``folder``; an empty ``folder`` matches every path."""
+    folder_names = PurePosixPath(folder).parts
+    return not folder_names or path.parts[:-1][-len(folder_names) :] == folder_names
 
 
 @contextmanager
 def _members(archive: Path) -> Iterator[Iterator[Member]]:
-    """The regular files of an archive; links and devices are not among them."""
+    """The regular files of an archive; an error names the archive and says what to do."""
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                yield (
-                    (item.filename, item.file_size, partial(opened.open, item))
-                    for item in opened.infolist()
-                    if not item.is_dir() and not stat.S_ISLNK(item.external_attr >> 16)
-                )
-        else:
-            with tarfile.open(archive) as packed:
-                yield ((item.name, item.size, partial(_content, packed, item)) for item in packed if item.isreg())
-    except (
-        zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error, ValueError, OSError,
-        RuntimeError,  # encrypted; NotImplementedError, one of them, for an unknown compression
-    ) as error:  # fmt: skip
-        if isinstance(error, DatasetError) or (isinstance(error, OSError) and error.errno is not None):
-            raise  # the disk, not the archive: decoders have no errno
-        what = web_page(archive) or f"damaged, or no zip or tar file ({error})"
-        raise DatasetError(f"{archive}: {what}; it is not used, download it again") from None
-
-
-def _content(packed: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
-    content = packed.extractfile(item)
-    assert content is not None  # it is a regular file
-    return content
+        with opened_archive(archive) as members:
+            yield members
+    except ArchiveError as error:
+        reason = web_page(archive) or f"damaged, or no zip or tar file ({error})"
+        raise DatasetError(f"{archive}: {reason}; it is not used, download it again") from None

@@ -27,16 +27,23 @@ if TYPE_CHECKING:
 
 
 class DiffusionMethod:
-    """A ``Method``: samples of a pipeline, each image and tile on its own noise."""
+    """A ``Method`` that samples from a pipeline of diffusers, with separate noise for every image and tile.
 
-    def __init__(self, card: MethodCard, wanted: Pipeline, pipeline: Any, settings: Mapping[str, Any]) -> None:
+    Args:
+        card: description of the method.
+        description: how the pipeline is called and what its network expects.
+        pipeline: the loaded pipeline of diffusers.
+        settings: see ``pipeline_settings``.
+    """
+
+    def __init__(self, card: MethodCard, description: Pipeline, pipeline: Any, settings: Mapping[str, Any]) -> None:
         self.card = card
-        self._wanted, self._pipeline = wanted, pipeline
+        self._wanted, self._pipeline = description, pipeline
         self._call = {key: value for key, value in settings.items() if key not in ("steps", "tile", "overlap")}
         self._steps, self._tile, self._overlap = settings["steps"], settings["tile"], settings["overlap"]
 
     def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
-        """See ``Method``; images are sampled one by one, so that none depends on its batch."""
+        """See ``Method``; images are sampled one by one, so that no image depends on its batch."""
         import torch
 
         if scale != SCALE:
@@ -46,10 +53,10 @@ class DiffusionMethod:
     def _restore_one(self, lq: Tensor, seed: int) -> Tensor:
         tiles = 0
 
-        def forward(piece: Tensor) -> Tensor:
+        def forward(tile: Tensor) -> Tensor:
             nonlocal tiles
             tiles += 1
-            return self._sample(piece, seed if tiles == 1 else derived_seed(seed, f"tile {tiles}"))
+            return self._sample(tile, seed if tiles == 1 else derived_seed(seed, f"tile {tiles}"))
 
         return restore_tiled(forward, lq, SCALE, tile=self._tile, overlap=self._overlap, blend=self._overlap)
 
@@ -70,66 +77,82 @@ class DiffusionMethod:
         generator = torch.Generator().manual_seed(seed)  # on the CPU: the same noise on every device
         with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
             torch.manual_seed(derived_seed(seed, "steps"))  # some schedulers draw theirs from the global generator
-            made = self._pipeline(
+            images = self._pipeline(
                 **arguments, **self._call, num_inference_steps=self._steps, generator=generator, output_type="pt"
             ).images
-        sr: Tensor = made[..., :height, :width].to(lq).clamp(0, 1)
+        sr: Tensor = images[..., :height, :width].to(lq).clamp(0, 1)
         return sr
 
 
 def derived_seed(seed: int, purpose: str) -> int:
-    """A seed without relation to the one it is made from: equal seeds for two purposes would give equal noise."""
+    """A seed for a second purpose that is independent of ``seed``: equal seeds would give equal noise."""
     return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:7], "big")
 
 
 def _padded(images: Tensor, multiple: int) -> Tensor:
-    """Extend the right and lower edge to a multiple by repeating it."""
+    """Repeat the right and lower edge until both sides are multiples of ``multiple``."""
     from torch.nn import functional
 
-    down, right = -images.shape[-2] % multiple, -images.shape[-1] % multiple
-    return functional.pad(images, [0, right, 0, down], mode="replicate") if down or right else images
+    extra_rows, extra_columns = -images.shape[-2] % multiple, -images.shape[-1] % multiple
+    return (
+        functional.pad(images, [0, extra_columns, 0, extra_rows], mode="replicate")
+        if extra_rows or extra_columns
+        else images
+    )
 
 
 def load_pipeline(
     id: str, files: PipelineFiles, card: MethodCard, settings: Mapping[str, Any], device: str
 ) -> DiffusionMethod:
-    """Load a pipeline in float32 on a CPU, in bfloat16 elsewhere; nothing is downloaded and no code in files is run.
+    """Load a pipeline from disk; nothing is downloaded and no code in the files is run.
+
+    Args:
+        id: id of the pipeline in ``PIPELINES``.
+        files: where the pipeline is saved.
+        card: description of the method; the number of parameters is added.
+        settings: see ``pipeline_settings``.
+        device: torch device. On ``cpu`` the networks run in float32, elsewhere in bfloat16.
 
     Raises:
-        MethodError: files that are no such pipeline.
+        MethodError: the files do not hold this pipeline.
     """
     import diffusers
     import torch
 
     from ...asasr.precision import loaded_as
 
-    wanted = PIPELINES[id]
+    description = PIPELINES[id]
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     options: dict[str, Any] = {**loaded_as(dtype), "local_files_only": True}
-    if "Img2Img" in wanted.pipeline and "XL" not in wanted.pipeline:
+    if "Img2Img" in description.pipeline and "XL" not in description.pipeline:
         options |= {"safety_checker": None, "requires_safety_checker": False}  # it blackens photos that it suspects
-    if "XL" in wanted.pipeline:
+    if "XL" in description.pipeline:
         options["add_watermarker"] = False  # it would depend on what else is installed
     try:
         if files.controlnet is not None:
-            kind = diffusers.FluxControlNetModel if "Flux" in wanted.pipeline else diffusers.ControlNetModel
+            kind = diffusers.FluxControlNetModel if "Flux" in description.pipeline else diffusers.ControlNetModel
             options["controlnet"] = kind.from_pretrained(files.controlnet, **loaded_as(dtype), local_files_only=True)
-        pipeline = getattr(diffusers, wanted.pipeline).from_pretrained(files.folder, **options)
+        pipeline = getattr(diffusers, description.pipeline).from_pretrained(files.folder, **options)
     except (OSError, ValueError, RuntimeError, TypeError, AttributeError, KeyError) as error:
         text = " ".join(str(error).split())
-        raise MethodError(f"{id}: {files.folder} is no {wanted.pipeline} ({text}); get it again") from None
+        raise MethodError(f"{id}: {files.folder} is no {description.pipeline} ({text}); get it again") from None
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
-    networks = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    networks = [component for component in pipeline.components.values() if isinstance(component, torch.nn.Module)]
     parameters = sum(parameter.numel() for network in networks for parameter in network.parameters())
-    return DiffusionMethod(replace(card, parameters=parameters), wanted, pipeline, settings)
+    return DiffusionMethod(replace(card, parameters=parameters), description, pipeline, settings)
 
 
 def pipeline_entry(id: str, folder: str | None = None, changes: Mapping[str, object] | None = None) -> MethodEntry:
-    """A pipeline, whether or not its weights are here.
+    """The method of a pipeline, whether or not its weights are on this machine.
+
+    Args:
+        id: id of the pipeline in ``PIPELINES``.
+        folder: folder of a saved pipeline; None: the weights folder or the Hub's cache.
+        changes: settings to replace; see ``pipeline_settings``.
 
     Raises:
-        MethodError: a folder without a pipeline, or settings that it does not have.
+        MethodError: the folder holds no pipeline, or a setting is unknown or invalid.
     """
     settings = pipeline_settings(id, changes or {})
     card = pipeline_card(id, settings)

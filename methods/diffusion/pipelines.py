@@ -1,4 +1,4 @@
-"""Diffusion pipelines of diffusers by id: cards, documented settings, and where their weights are. No torch here."""
+"""Pipelines of diffusers by id: cards, documented settings and where their weights are. Does not import torch."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ _HEX = 64  # the Hub's cache names large files by their SHA-256
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One pipeline and how its authors run it."""
+    """A pipeline and how its authors run it."""
 
     summary: str
     family: Family
     pipeline: str
-    """Class of diffusers."""
+    """Name of the class in diffusers."""
     source: str
     """Repository of the Hub with the whole pipeline."""
     paper: str
     licence: str
     size: str
-    """Of what is downloaded, in words."""
+    """Size of the download, as text for messages."""
     steps: int
-    """Of the schedule; with ``strength`` only that share of them is run."""
+    """Steps of the schedule; with ``strength`` only this fraction of them is run."""
     call: Mapping[str, object]
-    """Arguments that the authors (or, where they give none, diffusers) use."""
+    """Arguments of the call, as the authors use them or, where they name none, the defaults of diffusers."""
     image: tuple[str, ...]
-    """Arguments that take the image."""
+    """Names of the arguments that receive the image."""
     enlarged: bool
-    """They take LQ enlarged to the output's size; else LQ itself."""
+    """Whether the image is LQ enlarged to the size of the output; else LQ itself."""
     multiple: int
-    """Sides of what they take are padded to a multiple of this."""
+    """Sides of the image are padded to a multiple of this many pixels."""
     tile: int
     """LQ pixels of a tile's centre: with its context a tile has the size at which the network was trained."""
     controlnet: str = ""
-    """Repository of the ControlNet, if there is one."""
+    """Repository of the ControlNet; '' if the pipeline has none."""
     signed: bool = False
-    """The image is given in [-1, 1]."""
+    """Whether the image is passed in [-1, 1] instead of [0, 1]."""
 
 
 OVERLAP = 32
@@ -111,12 +111,13 @@ class PipelineFiles:
     folder: Path
     """The pipeline, as diffusers saves it."""
     controlnet: Path | None = None
-    """Its ControlNet where that is kept apart."""
+    """The ControlNet, if it is saved in a separate folder."""
 
     def digest(self) -> str:
         """SHA-256 over the names and contents of all its files."""
-        lines = [f"{path.name} {_content(path)}" for folder in (self.folder, self.controlnet) if folder is not None
-                 for path in sorted(folder.rglob("*")) if path.is_file()]  # fmt: skip
+        folders = [folder for folder in (self.folder, self.controlnet) if folder is not None]
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+        lines = [f"{path.name} {_content(path)}" for path in files]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -126,7 +127,7 @@ def _content(path: Path) -> str:
 
 
 def find_pipeline(id: str, folder: str | None = None) -> PipelineFiles | None:
-    """A pipeline's files: in ``folder``, in our own folder, or in the Hub's cache; None where something is missing.
+    """Find a pipeline's files in ``folder``, else in the weights folder or the Hub's cache; None if any is missing.
 
     Raises:
         MethodError: ``folder`` holds no pipeline.
@@ -135,19 +136,19 @@ def find_pipeline(id: str, folder: str | None = None) -> PipelineFiles | None:
         if not (Path(folder) / "model_index.json").is_file():
             raise MethodError(f"{id}: {folder} holds no model_index.json; give the folder that 'save_pretrained' wrote")
         return PipelineFiles(Path(folder))
-    wanted = PIPELINES[id]
-    whole = _local(wanted.source, "model_index.json")
-    part = _local(wanted.controlnet, "config.json") if wanted.controlnet else None
-    if whole is None or (wanted.controlnet and part is None):
+    description = PIPELINES[id]
+    pipeline_folder = _local(description.source, "model_index.json")
+    controlnet_folder = _local(description.controlnet, "config.json") if description.controlnet else None
+    if pipeline_folder is None or (description.controlnet and controlnet_folder is None):
         return None
-    return PipelineFiles(whole, part)
+    return PipelineFiles(pipeline_folder, controlnet_folder)
 
 
 def _local(repository: str, marker: str) -> Path | None:
-    """The folder of a repository's files where its marker file is on this disk."""
-    own = own_folder() / repository
-    if (own / marker).is_file():
-        return own
+    """Local folder of a repository that contains the file ``marker``; None if the repository is not on this disk."""
+    folder = own_folder() / repository
+    if (folder / marker).is_file():
+        return folder
     from huggingface_hub import try_to_load_from_cache
 
     cached = try_to_load_from_cache(repository, marker)
@@ -155,24 +156,33 @@ def _local(repository: str, marker: str) -> Path | None:
 
 
 def missing_pipeline(id: str) -> str:
-    """Why a pipeline cannot be used, and how to get it."""
-    wanted = PIPELINES[id]
-    parts = [wanted.source, *([wanted.controlnet] if wanted.controlnet else [])]
-    commands = " and ".join(f"'hf download {part}'" for part in parts)
+    """Message for a pipeline whose weights are missing, with the commands that download them."""
+    description = PIPELINES[id]
+    repositories = [description.source, *([description.controlnet] if description.controlnet else [])]
+    commands = " and ".join(f"'hf download {repository}'" for repository in repositories)
     return (
-        f"{id}: weights of {' and '.join(parts)} are missing ({wanted.licence}; {wanted.size}); get them with"
-        f" {commands}, or give your copy: {{id: {id}, folder: DIR}}"
+        f"{id}: weights of {' and '.join(repositories)} are missing ({description.licence}; {description.size}); get"
+        f" them with {commands}, or give your copy: {{id: {id}, folder: DIR}}"
     )
 
 
 def pipeline_settings(id: str, changes: Mapping[str, object]) -> dict[str, object]:
     """Steps, tile and arguments of the call, with some replaced.
 
+    Args:
+        id: id of the pipeline in ``PIPELINES``.
+        changes: values to replace, by key.
+
     Raises:
-        MethodError: a key that the pipeline does not have, or steps and tiles that are no positive numbers.
+        MethodError: the pipeline has no such key, or a value has the wrong type or is too small.
     """
-    wanted = PIPELINES[id]
-    settings: dict[str, object] = {"steps": wanted.steps, "tile": wanted.tile, "overlap": OVERLAP, **wanted.call}
+    description = PIPELINES[id]
+    settings: dict[str, object] = {
+        "steps": description.steps,
+        "tile": description.tile,
+        "overlap": OVERLAP,
+        **description.call,
+    }
     unknown = sorted(set(changes) - set(settings))
     if unknown:
         raise MethodError(f"{id}: its sampling has no '{unknown[0]}' (known: {', '.join(settings)})")
@@ -180,23 +190,29 @@ def pipeline_settings(id: str, changes: Mapping[str, object]) -> dict[str, objec
         if isinstance(value, str) != isinstance(settings[key], str) or isinstance(value, bool | list | dict):
             raise MethodError(f"{id}: '{key}' must be like {settings[key]!r}, not {value!r}")
     settings |= changes
-    for key, least in (("steps", 1), ("tile", 8), ("overlap", 0)):
+    for key, minimum in (("steps", 1), ("tile", 8), ("overlap", 0)):
         number = settings[key]
-        if not isinstance(number, int) or number < least:
-            raise MethodError(f"{id}: '{key}' must be a whole number of at least {least}, not {number!r}")
+        if not isinstance(number, int) or number < minimum:
+            raise MethodError(f"{id}: '{key}' must be a whole number of at least {minimum}, not {number!r}")
     return settings
 
 
 def pipeline_card(id: str, settings: Mapping[str, object] | None = None) -> MethodCard:
-    """What a report says of a pipeline, run with these settings."""
-    wanted = PIPELINES[id]
-    used = pipeline_settings(id, {}) if settings is None else settings
-    steps, strength = used["steps"], used.get("strength", 1.0)
+    """Card of a pipeline that runs with these settings; None: its defaults."""
+    description = PIPELINES[id]
+    values = pipeline_settings(id, {}) if settings is None else settings
+    steps, strength = values["steps"], values.get("strength", 1.0)
     assert isinstance(steps, int)
     assert isinstance(strength, float | int)
     return MethodCard(
-        id, wanted.family, wanted.summary, (SCALE,), deterministic=False, paper=wanted.paper,
-        code=f"diffusers, {wanted.pipeline}", licence=wanted.licence,
-        weights=(wanted.source, wanted.controlnet) if wanted.controlnet else (wanted.source,),
+        id,
+        description.family,
+        description.summary,
+        (SCALE,),
+        deterministic=False,
+        paper=description.paper,
+        code=f"diffusers, {description.pipeline}",
+        licence=description.licence,
+        weights=(description.source, description.controlnet) if description.controlnet else (description.source,),
         steps=min(steps, int(steps * strength)),
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""Which file of a folder is the restored image of which LQ image: by its name alone, and never by a guess."""
+"""Match the files that a program wrote with the LQ images: by exact name, never by similarity."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _HEADER = 4096
 
 @dataclass(frozen=True)
 class OutputFiles:
-    """What a program left in the folder for its outputs."""
+    """The files that a program wrote into its output folder."""
 
     by_stem: Mapping[str, Sequence[Path]]
-    """Regular image files by their names without the ending."""
-    others: Sequence[str]
-    """Names of all else, below the folder."""
+    """Image files by their names without the suffix."""
+    other_names: Sequence[str]
+    """Relative paths of all other files in the folder."""
     images: Collection[str]
-    """LQ images, without their endings."""
+    """Names of the LQ images without the suffix."""
     suffix: str = ""
-    """What names of outputs add to those of the images."""
+    """Text that the names of outputs add to the names of the LQ images, such as ``_out``."""
     lossy: bool = False
-    """Take files that are compressed with loss."""
+    """Accept files with lossy compression."""
 
     def of(self, image: str) -> Path:
         """The file of one image.
 
         Raises:
-            MethodError: there is none or more than one, or it is compressed with loss.
+            MethodError: there is no such file, more than one, or one with lossy compression.
         """
         stem = image + self.suffix
         files = self.by_stem.get(stem, ())
@@ -51,51 +51,57 @@ class OutputFiles:
         raise MethodError(f"wrote no image for '{image}'; {self._instead(stem)}")
 
     def has(self, image: str) -> bool:
-        """Whether anything was written for an image."""
+        """Whether a file was written for an image."""
         return image + self.suffix in self.by_stem
 
     def _instead(self, stem: str) -> str:
-        written = sorted([path.name for paths in self.by_stem.values() for path in paths] + list(self.others))
-        if not written:
+        file_names = sorted([path.name for paths in self.by_stem.values() for path in paths] + list(self.other_names))
+        if not file_names:
             return "its folder for outputs is empty"
         hint = suffix_hint(self.by_stem, self.images)
-        return f"it wrote {listed(written)}; expected {stem}.png" + (f"; give suffix: {hint}" if hint else "")
+        return f"it wrote {listed(file_names)}; expected {stem}.png" + (f"; give suffix: {hint}" if hint else "")
 
 
 def output_files(folder: Path, images: Collection[str], *, suffix: str = "", lossy: bool = False) -> OutputFiles:
-    """Look through a folder of outputs; pipes, links to nothing and the like count as no files.
+    """List a program's output folder; pipes, broken links and the like are not counted as images.
+
+    Args:
+        folder: the output folder.
+        images: names of the LQ images without the suffix.
+        suffix: text that the names of outputs add to the names of the LQ images.
+        lossy: accept files with lossy compression.
 
     Raises:
-        MethodError: the folder is gone.
+        MethodError: the folder cannot be read.
     """
     by_stem: dict[str, list[Path]] = {}
-    others = []
+    other_names = []
     try:
         for path in sorted(folder.rglob("*")):
             if path.parent == folder and path.suffix.lower() in SUFFIXES and path.is_file():
                 by_stem.setdefault(path.stem, []).append(path)
             elif not path.is_dir():
-                others.append(str(path.relative_to(folder)))
+                other_names.append(str(path.relative_to(folder)))
         folder.stat()
     except OSError as error:
         raise MethodError(
             f"its folder for outputs cannot be read ({error.strerror}); it must leave that alone"
         ) from None
-    return OutputFiles(by_stem, others, images, suffix, lossy)
+    return OutputFiles(by_stem, other_names, images, suffix, lossy)
 
 
 def suffix_hint(stems: Collection[str], images: Collection[str]) -> str:
-    """What every one of these images needs added to be one of these names; '' where nothing or several things fit."""
+    """The one text that, added to every image's name, gives a name in ``stems``; '' if no text or several do."""
     first = next(iter(images), None)
     if first is None:
         return ""
-    fitting = {stem.removeprefix(first) for stem in stems if stem.startswith(first) and stem != first}
-    fitting = {rest for rest in fitting if all(image + rest in stems for image in images)}
-    return fitting.pop() if len(fitting) == 1 else ""
+    suffixes = {stem.removeprefix(first) for stem in stems if stem.startswith(first) and stem != first}
+    suffixes = {suffix for suffix in suffixes if all(image + suffix in stems for image in images)}
+    return suffixes.pop() if len(suffixes) == 1 else ""
 
 
 def is_lossy(path: Path) -> bool:
-    """Whether an image file is JPEG, or WebP that is not of the lossless kind."""
+    """Whether an image file is JPEG or lossy WebP."""
     with path.open("rb") as file:
         head = file.read(_HEADER)
     return head.startswith(b"\xff\xd8") or (head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" not in head)

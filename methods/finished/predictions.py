@@ -1,4 +1,4 @@
-"""A folder of images that were restored before."""
+"""A folder of restored images as a method."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from .output_files import LOSSY, is_lossy, suffix_hint
 
 @dataclass(frozen=True)
 class Predictions:
-    """Finished images named like the dataset's, with an optional suffix."""
+    """Finished images that have the names of the dataset's images, with an optional suffix."""
 
     card: MethodCard
     files: dict[str, Path]
-    """Stem to file."""
+    """Name without the suffix to the file."""
     folder: Path
     suffix: str = ""
-    """What their names add to the dataset's."""
+    """Text that their names add to the names of the dataset's images."""
     lossy: bool = False
-    """Take files that are compressed with loss."""
+    """Accept files with lossy compression."""
 
     def image_path(self, image: str, scale: int) -> Path:
         """The file named ``image`` + suffix.
 
         Raises:
-            MethodError: it is not there, or is compressed with loss.
+            MethodError: the file is missing, or has lossy compression.
         """
         stem = image + self.suffix
         path = self.files.get(stem)
         if path is None:
             hint = suffix_hint(self.files, [image])
-            more = (
+            advice = (
                 f"; if that is '{image}{hint}', give suffix: {hint} (predictions:DIR/{{image}}{hint})" if hint else ""
             )
             raise MethodError(
                 f"{self.folder}: restored image of '{image}' is missing; expected a file named {stem}"
-                f" (there are {listed(sorted(self.files))}){more}"
+                f" (there are {listed(sorted(self.files))}){advice}"
             )
         if not self.lossy and is_lossy(path):
             raise MethodError(f"{path} {LOSSY}")
@@ -49,6 +49,12 @@ class Predictions:
 
 def open_predictions(folder: Path, *, name: str, suffix: str = "", lossy: bool = False) -> Predictions:
     """List a folder of finished images.
+
+    Args:
+        folder: the folder.
+        name: name of the method in tables and messages.
+        suffix: text that the names of the files add to the names of the dataset's images.
+        lossy: accept files with lossy compression.
 
     Raises:
         MethodError: the folder is missing or holds no images.

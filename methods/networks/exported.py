@@ -1,6 +1,7 @@
-"""Networks in formats that are run and not trained (ONNX, ncnn): how they become methods like all others.
+"""Networks in inference formats (ONNX, ncnn) as methods.
 
-Such a file tells nothing of its scale, and not always the sizes that it takes: both are found out by running it.
+Such a file does not state its scale and not always the sizes that it accepts: both are found by running it on small
+images.
 """
 
 from __future__ import annotations
@@ -23,34 +24,34 @@ if TYPE_CHECKING:
 Planes = NDArray[np.float32]
 """RGB in [0, 1], ``[3, h, w]``."""
 Forward = Callable[[Planes], NDArray[Any]]
-"""From LQ to whatever the network gives; raises what its library raises."""
+"""Runs the network on LQ and returns its unchecked output; raises what the network's library raises."""
 
 _MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-"""What sides may have to be divisible by: windows of attention, levels of a pyramid."""
+"""Numbers that sides may have to be divisible by: windows of attention, levels of a pyramid."""
 _LEAST_SIDE = 32
-"""Of the images that are tried: what networks pad by reflection fits into it."""
+"""Shortest side of the test images in pixels: enough for networks that pad by reflection."""
 LEAST_FIXED = 16
-"""Shortest side of a network of one size: below it a tile is all context."""
+"""Shortest accepted side of a network with one fixed input size: below it a tile would consist of context alone."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a network makes of sizes."""
+    """The scale of a network and the input sizes that it accepts."""
 
     scale: int
     multiple: int = 1
-    """Both sides of its input must be divisible by it."""
+    """Both sides of its input must be divisible by this number."""
     fixed: tuple[int, int] | None = None
-    """The only height and width that it takes."""
+    """The only accepted height and width; None: any."""
 
     def padded(self, height: int, width: int) -> tuple[int, int]:
-        """The size to which an image is extended before the network sees it."""
+        """Height and width to which an image is padded before it enters the network."""
         if self.fixed is not None:
             return self.fixed
         return tuple(-(-side // self.multiple) * self.multiple for side in (height, width))  # type: ignore[return-value]
 
     def tiles(self, tile: int, overlap: int) -> tuple[int, int]:
-        """Largest centre and context of a tile; those of a network of one size fill its shorter side at most."""
+        """Side of a tile's centre and of its context, reduced to fit into the input of a network with fixed size."""
         if self.fixed is None:
             return tile, overlap
         side = min(self.fixed)
@@ -59,7 +60,15 @@ class Sizes:
 
 
 class ExportedNetwork:
-    """A network behind a ``Forward``; a ``Method`` that runs on the CPU."""
+    """A ``Method`` that runs a network of an inference format on the CPU.
+
+    Args:
+        card: description of the method.
+        forward: runs the network on one image.
+        sizes: scale and accepted input sizes.
+        tile: side of a tile's centre in LQ pixels.
+        overlap: context around a tile in LQ pixels.
+    """
 
     def __init__(self, card: MethodCard, forward: Forward, sizes: Sizes, tile: int, overlap: int) -> None:
         self.card = card
@@ -82,27 +91,33 @@ class ExportedNetwork:
 
     def _image(self, lq: Planes) -> Planes:
         height, width = lq.shape[1:]
-        more = [now - before for now, before in zip(self._sizes.padded(height, width), (height, width), strict=True)]
+        padding = [
+            padded - side for padded, side in zip(self._sizes.padded(height, width), (height, width), strict=True)
+        ]
         # "symmetric" has no least size: an image of one pixel can be extended by it.
-        extended = np.pad(lq, ((0, 0), (0, more[0]), (0, more[1])), mode="symmetric")
+        extended = np.pad(lq, ((0, 0), (0, padding[0]), (0, padding[1])), mode="symmetric")
         scale = self._sizes.scale
         sr = np.asarray(self._forward(extended), dtype=np.float32)
         return np.ascontiguousarray(sr[:, : scale * height, : scale * width])
 
 
 def find_sizes(path: Path, forward: Forward, fixed: tuple[int, int] | None = None) -> Sizes:
-    """Scale and sizes of a network, by running it on small images.
+    """Find the scale and the accepted input sizes of a network by running it on small images.
 
     Args:
-        fixed: the only height and width that it takes, where its file says so.
+        path: the network's file, for messages.
+        forward: runs the network on one image.
+        fixed: the only accepted height and width, if the file states them.
 
     Raises:
-        MethodError: from no size tried it makes an RGB image of a whole number times that size.
+        MethodError: for no tested size the network returns an RGB image that is larger by a whole number.
     """
     if fixed is not None:
         if min(fixed) < LEAST_FIXED:
-            raise MethodError(f"{path}: takes images of {fixed[1]}x{fixed[0]} alone, too small for tiles; export it"
-                              " with dynamic height and width")  # fmt: skip
+            raise MethodError(
+                f"{path}: takes images of {fixed[1]}x{fixed[0]} alone, too small for tiles; export it"
+                " with dynamic height and width"
+            )
         return Sizes(_scale(path, forward, *fixed), fixed=fixed)
     problems = []
     for multiple in _MULTIPLES:

@@ -1,4 +1,4 @@
-"""Networks of ncnn: a ``.param`` with the layers and a ``.bin`` with their numbers (extra ``ncnn``)."""
+"""Networks of ncnn: a ``.param`` file with the layers and a ``.bin`` file with the weights (extra ``ncnn``)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ STRUCTURE, NUMBERS = ".param", ".bin"
 
 
 def pair_of(path: Path) -> tuple[Path, Path]:
-    """The ``.param`` and the ``.bin`` of a network of which either is given."""
+    """The ``.param`` and the ``.bin`` file of a network, given either of them."""
     return path.with_suffix(STRUCTURE), path.with_suffix(NUMBERS)
 
 
 def load_ncnn(path: Path, card: MethodCard, *, tile: int, overlap: int) -> ExportedNetwork:
-    """Load a pair; it computes in float32 on the CPU, whatever precision its weights are stored in.
+    """Load a pair of files; the network computes in float32 on the CPU, whatever precision the weights are stored in.
+
+    Args:
+        path: the ``.param`` or the ``.bin`` file.
+        card: description of the method.
+        tile: side of a tile's centre in LQ pixels.
+        overlap: context around a tile in LQ pixels.
 
     Raises:
-        MethodError: the two are not of ncnn or do not fit each other, or are no network from RGB to RGB.
+        MethodError: the files are not of ncnn, do not fit each other, or are no network from RGB to RGB.
     """
     structure_file, numbers_file = pair_of(path)
     try:
@@ -50,7 +56,7 @@ def _require_rgb(path: Path, structure: Structure) -> None:
 
 
 class _Ncnn:
-    """A ``Forward``."""
+    """A ``Forward`` that runs a network of ncnn."""
 
     def __init__(self, structure_file: Path, numbers_file: Path, structure: Structure) -> None:
         import ncnn
@@ -75,8 +81,10 @@ class _Ncnn:
         content = numbers_file.read_bytes()
         reader = _reader(content)
         if self._network.load_model(reader) or reader.lacks:
-            raise MethodError(f"{numbers_file}: does not fit {structure_file.name}: it ends before the weights of its"
-                              " layers do; get both again")  # fmt: skip
+            raise MethodError(
+                f"{numbers_file}: does not fit {structure_file.name}: it ends before the weights of its"
+                " layers do; get both again"
+            )
         if reader.read_bytes != len(content):
             raise MethodError(
                 f"{numbers_file}: does not fit {structure_file.name}: it has {len(content) - reader.read_bytes} bytes"
@@ -96,7 +104,7 @@ class _Ncnn:
 
 
 def _reader(content: bytes) -> Any:
-    """Gives ncnn the numbers and counts them: by itself it takes the beginning of any file that is long enough."""
+    """A reader that passes the weights to ncnn and counts the bytes; ncnn itself accepts files that are too long."""
     import ncnn
 
     address = ctypes.pythonapi.PyCapsule_GetPointer
@@ -109,10 +117,10 @@ def _reader(content: bytes) -> Any:
             self.lacks = False
 
         def read(self, buffer: object, size: int) -> int:
-            part = content[self.read_bytes : self.read_bytes + size]
-            ctypes.memmove(address(buffer, None), part, len(part))
-            self.read_bytes += len(part)
-            self.lacks |= len(part) < size
-            return len(part)
+            chunk = content[self.read_bytes : self.read_bytes + size]
+            ctypes.memmove(address(buffer, None), chunk, len(chunk))
+            self.read_bytes += len(chunk)
+            self.lacks |= len(chunk) < size
+            return len(chunk)
 
     return Reader()

@@ -1,7 +1,8 @@
 """Networks of the NTIRE 2026 challenge on efficient super-resolution, from a clone of its repository.
 
-``NTIRE-ESR@CLONE#TEAM``. A team's file of the clone is imported, as any code that a user names; most need torch alone.
-Weights are read as plain tensors. Images are restored whole, as in the challenge.
+The reference is ``NTIRE-ESR@CLONE#TEAM``. The team's Python file in the clone is imported, like any code that a user
+names; most files need nothing but torch. Weights are read as plain tensors. Images are restored without tiles, as in
+the challenge.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ class Team(Strict):
     """The class of ``models/FILE.py``."""
     arguments: dict[str, Any] = Field(default_factory=dict)
     gpu: bool = False
-    """Its code can be built where there is a GPU alone."""
+    """Whether the network can only be built on a machine with a GPU."""
 
 
 class Challenge(Strict):
-    """The repository and its teams by their number."""
+    """The challenge's repository, and its teams by number."""
 
     repository: str
     commit: str
@@ -57,7 +58,7 @@ class Challenge(Strict):
 
 @lru_cache(maxsize=1)
 def challenge() -> Challenge:
-    """What is known of the repository."""
+    """Description of the challenge's repository, from ``ntire_esr.yaml``."""
     text = files(__package__).joinpath("ntire_esr.yaml").read_text(encoding="utf-8")
     return validated(Challenge, read_yaml(text, "ntire_esr.yaml", MethodError), "ntire_esr.yaml", MethodError)
 
@@ -75,7 +76,14 @@ def split(text: str) -> tuple[str, str | None]:
 
 
 class TeamNetwork:
-    """A ``Method``."""
+    """A ``Method`` that runs one team's network.
+
+    Args:
+        card: description of the method.
+        network: the loaded network, a torch module.
+        tile: side of a tile's centre in LQ pixels; None: images are restored without tiles.
+        overlap: context around a tile in LQ pixels.
+    """
 
     def __init__(self, card: MethodCard, network: Any, tile: int | None, overlap: int) -> None:
         self.card = card
@@ -94,34 +102,38 @@ class TeamNetwork:
 
 
 def ntire_entry(id: str, folder: str | None, *, tile: int | None, overlap: int) -> MethodEntry:
-    """A team's network, whether or not the user named a clone and whether or not that is whole.
+    """The method of a team, whether or not the user has a complete clone of the repository.
 
     Args:
         id: ``NTIRE-ESR#TEAM``.
-        folder: the clone.
-        tile: side of a tile's centre in LQ pixels; None: images are restored whole.
-        overlap: LQ pixels of context around a tile.
+        folder: the clone; None: the user named none.
+        tile: side of a tile's centre in LQ pixels; None: images are restored without tiles.
+        overlap: context around a tile in LQ pixels.
 
     Raises:
-        UnknownMethodError: no team has the number.
+        UnknownMethodError: no team has this number.
     """
-    known = challenge()
+    description = challenge()
     number = id.partition(_SEPARATOR)[2]
-    team = known.teams.get(number)
+    team = description.teams.get(number)
     if team is None:
         raise UnknownMethodError(f"unknown method '{id}'{did_you_mean(id, ntire_ids())}; write NTIRE-ESR@CLONE#TEAM")
     card = MethodCard(
-        id, "regression", f"{team.network}, NTIRE 2026 efficient SR, team {number}", (_SCALE,),
-        code=f"{known.repository} {known.commit}", licence=known.licence,
+        id,
+        "regression",
+        f"{team.network}, NTIRE 2026 efficient SR, team {number}",
+        (_SCALE,),
+        code=f"{description.repository} {description.commit}",
+        licence=description.licence,
         weights=(f"models/{team.file}.py", f"model_zoo/{team.file}.pth"),
-    )  # fmt: skip
+    )
     missing = _missing(id, number, team, folder)
     if missing or folder is None:
 
-        def absent(device: str) -> AnyMethod:
+        def refuse(device: str) -> AnyMethod:
             raise MissingWeightsError(id, missing)
 
-        return MethodEntry(card, Interface.TENSOR, absent, {}, missing=missing, origin=PREFIX)
+        return MethodEntry(card, Interface.TENSOR, refuse, {}, missing=missing, origin=PREFIX)
     code, weights = (Path(folder, name) for name in card.weights)
     digests = digest_of(code), digest_of(weights)
 
@@ -138,23 +150,24 @@ def ntire_entry(id: str, folder: str | None, *, tile: int | None, overlap: int) 
 
 
 def _missing(id: str, number: str, team: Team, folder: str | None) -> str:
-    known = challenge()
-    how = f"clone {known.repository} ({known.licence}) and name it: {PREFIX}@CLONE{_SEPARATOR}{number}"
+    description = challenge()
+    advice = f"clone {description.repository} ({description.licence}) and name it: {PREFIX}@CLONE{_SEPARATOR}{number}"
     if folder is None:
-        return f"{id}: {how}"
+        return f"{id}: {advice}"
     if not Path(folder).is_dir():
-        return f"{id}: no folder {folder}; {how}"
+        return f"{id}: no folder {folder}; {advice}"
     for path in (f"models/{team.file}.py", f"model_zoo/{team.file}.pth"):
         if not Path(folder, path).is_file():
-            return f"{id}: {Path(folder, path)} is missing; {how}"
+            return f"{id}: {Path(folder, path)} is missing; {advice}"
     return ""
 
 
 def _build(team: Team, code: Path, weights: Path, device: str) -> Any:
-    """The network with its tensors.
+    """Build a team's network and load its weights.
 
     Raises:
-        MethodError: its code cannot be imported or built here, or the tensors are not those of the class.
+        MethodError: the code cannot be imported, the network cannot be built on this machine, or the weights do not
+            fit it.
     """
     import torch
 
@@ -164,7 +177,7 @@ def _build(team: Team, code: Path, weights: Path, device: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        sys.modules[name] = module  # where classes of the file are looked up
+        sys.modules[name] = module  # pickle and dataclasses look the file's classes up here
         spec.loader.exec_module(module)
         network = getattr(module, team.network)(**team.arguments)
     except ModuleNotFoundError as error:
@@ -178,9 +191,8 @@ def _build(team: Team, code: Path, weights: Path, device: str) -> Any:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         for key in ("params_ema", "params", "state_dict", "model"):
             state = state[key] if isinstance(state.get(key), dict) else state
-        network.load_state_dict(
-            state, strict=team.file != "team00_SPAN"
-        )  # the challenge's program is lenient there too
+        strict = team.file != "team00_SPAN"  # the challenge's own program loads this one without strict names
+        network.load_state_dict(state, strict=strict)
     except Exception as error:
         raise MethodError(f"{weights}: {type(error).__name__}: {str(error).splitlines()[0]}; get it again") from None
     return network.to(device).eval().requires_grad_(False)

@@ -16,20 +16,23 @@ from .exported import ExportedNetwork, Planes, find_sizes
 
 SUFFIX = ".onnx"
 _TYPES: dict[str, Any] = {
-    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
-}  # fmt: skip
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+}
 _PLACE = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
-"""How an entry of the table of external data begins in the file: key, value, and the length of a file's name.
+"""Bytes that begin an entry of external data in the file: the key ``location`` and the length of a file's name.
 
-Found anywhere: tensors lie in graphs, graphs in nodes, nodes in functions. Numbers that happen to look so name a file
-that does not exist, which is an error and no wrong result."""
+The whole file is searched, because tensors may be nested in graphs, nodes and functions. Weights that happen to contain
+these bytes name a file that does not exist: an error, never a wrong result."""
 
 
 def data_files(path: Path) -> list[Path]:
-    """Files beside an ``.onnx`` that hold weights of it, as exporters write them for large networks.
+    """Files beside an ``.onnx`` file that hold its weights, as exporters write them for large networks.
 
     Raises:
-        MethodError: it names a file outside of its folder, or one that is missing.
+        MethodError: such a file is missing or outside the folder.
     """
     content = path.read_bytes()
     names = []
@@ -45,23 +48,29 @@ def data_files(path: Path) -> list[Path]:
 
 
 def load_onnx(path: Path, card: MethodCard, *, tile: int, overlap: int) -> ExportedNetwork:
-    """Load a file; it runs on the CPU in the precision of its own tensors.
+    """Load an ``.onnx`` file; the network runs on the CPU in the precision of its own tensors.
 
-    Images go in as ``[1, 3, h, w]`` or ``[1, h, w, 3]``, whichever its input says: RGB in [0, 1], or in 0..255 where
-    its tensors are uint8.
+    The network receives ``[1, 3, h, w]`` or ``[1, h, w, 3]``, as its input declares: RGB in [0, 1], or in 0..255 for an
+    input of uint8.
+
+    Args:
+        path: the file.
+        card: description of the method.
+        tile: side of a tile's centre in LQ pixels.
+        overlap: context around a tile in LQ pixels.
 
     Raises:
-        MethodError: onnxruntime cannot read or run it, or it is no network from RGB to RGB.
+        MethodError: onnxruntime cannot read or run the file, or it is no network from RGB to RGB.
     """
     network = _Onnx(path)
     return ExportedNetwork(card, network, find_sizes(path, network, network.fixed), tile, overlap)
 
 
 class _Onnx:
-    """A ``Forward``."""
+    """A ``Forward`` that runs a network with onnxruntime."""
 
     fixed: tuple[int, int] | None
-    """The only height and width that it takes."""
+    """The only accepted height and width; None: any."""
 
     def __init__(self, path: Path) -> None:
         import onnxruntime
@@ -70,7 +79,7 @@ class _Onnx:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what is wrong with a file comes as an exception, too
+        options.log_severity_level = 4  # errors are raised as exceptions as well
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class for every status, most of them private
@@ -99,9 +108,9 @@ class _Onnx:
 
 
 def _layout(path: Path, shape: list[Any]) -> tuple[int | None, bool, tuple[int, int] | None]:
-    """Batch, whether channels are last, and the fixed height and width, from what an input says of its shape.
+    """Batch size, whether the channels are last, and the fixed height and width, from the declared shape of an input.
 
-    Sides that are free are names or None.
+    Dimensions of any size are names or None in ``shape``.
     """
     sides = [side if isinstance(side, int) and side > 0 else None for side in shape]
     if len(sides) != 4:

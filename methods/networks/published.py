@@ -1,4 +1,4 @@
-"""Networks by id: cards, and the weight files that spandrel loads for them."""
+"""Cards of published networks; spandrel loads their weight files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from ..weights.files import weight_file
 def _card(id: str, family: Family, summary: str, paper: str, code: str, parameters: int, scale: int = 4) -> MethodCard:
     file = weight_file(id)
     return MethodCard(
-        id, family, summary, (scale,), paper=paper, code=code, licence=file.licence, weights=(file.file,),
+        id,
+        family,
+        summary,
+        (scale,),
+        paper=paper,
+        code=code,
+        licence=file.licence,
+        weights=(file.file,),
         parameters=parameters,
-    )  # fmt: skip
+    )
 
 
 COMPACT_GAN = MethodCard(
@@ -27,7 +34,7 @@ COMPACT_GAN = MethodCard(
     weights=("compact-gan.safetensors",),
     parameters=621_424,
 )
-"""Its weights come with the package."""
+"""The weights are part of this package."""
 
 
 def compact_gan_file() -> Path:
@@ -36,7 +43,7 @@ def compact_gan_file() -> Path:
 
 
 def network_cards() -> dict[str, MethodCard]:
-    """Cards of all published networks by id, which is also that of their weights; read without torch."""
+    """Cards of all published networks by id, which is also the id of their weight file. Does not import torch."""
     real_esrgan = "https://arxiv.org/abs/2107.10833", "https://github.com/xinntao/Real-ESRGAN"
     swinir = "https://arxiv.org/abs/2108.10257", "https://github.com/JingyunLiang/SwinIR"
     cards = (

@@ -1,4 +1,4 @@
-"""An external program in its own environment: a folder of LQ in, a folder of SR out."""
+"""An external program as a method: it reads a folder of LQ images and writes a folder of SR images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACEHOLDERS = ("lq", "sr", "scale", "seed")
 
 @dataclass(frozen=True)
 class ExternalCommand:
-    """Runs a command line without a shell; ``{lq} {sr} {scale} {seed}`` are filled in."""
+    """A ``FolderMethod`` that runs a command line without a shell; ``{lq} {sr} {scale} {seed}`` are filled in."""
 
     card: MethodCard
     command: str
@@ -30,15 +30,15 @@ class ExternalCommand:
     cwd: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ""
-    """What names of its outputs add to those of its inputs."""
+    """Text that the names of outputs add to the names of inputs."""
     lossy: bool = False
-    """Take outputs that are compressed with loss."""
+    """Accept outputs with lossy compression."""
 
     def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
         """See ``FolderMethod``.
 
         Raises:
-            MethodError: the program is not there, fails, or runs past its timeout, which ends all its processes.
+            MethodError: the program is missing, fails, or exceeds its timeout, which ends all its processes.
         """
         values = {"lq": str(lq_dir), "sr": str(sr_dir), "scale": str(scale), "seed": str(seed)}
         return run_program(self.card.id, filled(self.command, values), self.timeout, self.cwd, self.env)
@@ -57,18 +57,22 @@ def filled(command: str, values: Mapping[str, str]) -> list[str]:
 def run_program(
     name: str, arguments: list[str], timeout: float, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> int | None:
-    """Run a program to its end; ``name`` stands for it in errors.
+    """Run a program until it ends.
 
-    When it has ended, or this process has, however that came, whatever it left running is ended too.
+    All processes that it started are killed when it ends, and also when this process ends for whatever reason.
 
     Args:
-        timeout: seconds.
+        name: name of the method, for errors.
+        arguments: the program and its arguments.
+        timeout: limit in seconds.
+        cwd: folder in which the program runs; None: the current one.
+        env: environment variables added to those of this process.
 
     Returns:
-        Peak resident bytes of its largest process; None where that is too small to be known.
+        Peak resident memory of its largest process in bytes; None if it is too small to be measured.
 
     Raises:
-        MethodError: it is not there, fails, or runs past its timeout.
+        MethodError: the program is missing, fails, or exceeds its timeout.
     """
     command = [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), str(timeout), *arguments]
     try:
@@ -79,27 +83,27 @@ def run_program(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # signals of a terminal are for us; the program ends when we do
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the program
         )
     except OSError as error:
         raise MethodError(f"{name}: cannot start in the folder '{cwd}' ({error.strerror})") from None
     assert launcher.stdin is not None
     assert launcher.stdout is not None
-    with launcher:  # whatever leaves this block closes the pipes, and the launcher ends the program
-        told = launcher.stdout.read()
+    with launcher:  # leaving the block, also by an error, closes the pipes; then the launcher ends the program
+        output = launcher.stdout.read()
     try:
-        result = json.loads(told)
+        result = json.loads(output)
     except ValueError:
         raise MethodError(f"{name}: the process that started it ended (status {launcher.returncode})") from None
     if "error" in result:
         raise MethodError(f"{name}: cannot start '{arguments[0]}' ({result['error']})")
-    said = "\n".join(result["said"].splitlines()[-_STDERR_LINES:])[-_STDERR_SIGNS:]
+    last_lines = "\n".join(result["said"].splitlines()[-_STDERR_LINES:])[-_STDERR_SIGNS:]
     if result["status"] is None:
         raise MethodError(
             f"{name}: no end after {timeout:g} s; raise 'timeout' or use less"
-            + (f"; its last words: {said}" if said else "")
+            + (f"; its last words: {last_lines}" if last_lines else "")
         )
     if result["status"] != 0:
-        raise MethodError(f"{name}: exit status {result['status']}; its last words: {said or 'none'}")
+        raise MethodError(f"{name}: exit status {result['status']}; its last words: {last_lines or 'none'}")
     memory: int | None = result["memory"]
     return memory

@@ -1,12 +1,13 @@
-"""Starts one program for ``command.py`` and ends all that is left of it, in a small process of its own.
+"""Starts one program for ``command.py`` in a small process of its own, and kills everything that the program leaves.
 
-A script of the standard library alone, run as ``python -I -S launcher.py SECONDS PROGRAM ARGUMENTS``. A process of its
-own, because the kernel hands the peak memory of whoever starts a program on to that program, and because it outlives
-whoever asked: standard input is a pipe that ends with them, however they end, and the program ends then.
+A script that needs only the standard library, run as ``python -I -S launcher.py SECONDS PROGRAM ARGUMENTS``. It is a
+separate process for two reasons. The kernel counts the peak memory of the process that starts a program as the
+program's own. And it outlives its caller: standard input is a pipe from the caller that closes when the caller ends,
+and then the program is killed.
 
-Prints one JSON object: ``status`` (exit status, negative for a signal; null where time was up), ``said`` (the end of
-what the program wrote to standard error), ``memory`` (peak resident bytes of its largest process; null where it is too
-small to be told from this one) or ``error`` (why it cannot be started).
+Prints one JSON object: ``status`` (exit status, negative for a signal; null after a timeout), ``said`` (the end of what
+the program wrote to standard error), ``memory`` (peak resident bytes of its largest process; null where it cannot be
+distinguished from that of this process) or ``error`` (why the program cannot be started).
 """
 
 from __future__ import annotations
@@ -24,73 +25,79 @@ import time
 from pathlib import Path
 
 _KEPT = 64 * 1024
-"""Bytes of standard error that are kept, the last ones."""
+"""How many bytes of the end of standard error are kept."""
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): processes that left their parents become our children
 _LAST_SECONDS = 2.0
-"""For killed processes to be gone."""
+"""How many seconds to wait for killed processes to disappear."""
 _STDIN = 0
 
 
 def launch(arguments: list[str], seconds: float) -> dict[str, object]:
-    """Run a program to its end, to the end of its time, or to the end of whoever asked for it."""
+    """Run a program until it ends, its time is over, or the caller has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
-    woken, wake = os.pipe()
-    heard, speak = os.pipe()
-    for pipe in (woken, wake, heard):
+    wakeup_read, wakeup_write = os.pipe()
+    stderr_read, stderr_write = os.pipe()
+    for pipe in (wakeup_read, wakeup_write, stderr_read):
         fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(wake)
+    signal.set_wakeup_fd(wakeup_write)
     try:
         process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=speak, start_new_session=True
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr_write, start_new_session=True
         )
     except OSError as error:
         return {"error": error.strerror}
-    floor = _peak()  # what a process that we begin has taken before it is the program
-    os.close(speak)
-    said, ended = b"", False
+    floor = _peak()  # a started process inherits this peak before it becomes the program
+    os.close(stderr_write)
+    stderr_end, ended = b"", False
     deadline = time.monotonic() + seconds
-    while not ended and (left := deadline - time.monotonic()) > 0:
-        ready, _, _ = select.select([_STDIN, woken, heard] if heard >= 0 else [_STDIN, woken], [], [], left)
-        if _STDIN in ready:  # nobody is left to answer
+    while not ended and (remaining := deadline - time.monotonic()) > 0:
+        readable, _, _ = select.select(
+            [_STDIN, wakeup_read, stderr_read] if stderr_read >= 0 else [_STDIN, wakeup_read], [], [], remaining
+        )
+        if _STDIN in readable:  # the caller has ended
             break
-        if woken in ready:
-            os.read(woken, 4096)
+        if wakeup_read in readable:
+            os.read(wakeup_read, 4096)
             reaped, status, usage = os.wait4(process.pid, os.WNOHANG)
             ended = reaped == process.pid
-        said, heard = _listen(heard, said)
+        stderr_end, stderr_read = _listen(stderr_read, stderr_end)
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what it left in its group, too
+        os.killpg(process.pid, signal.SIGKILL)  # and the processes left in its group
     if not ended:
         _, status, usage = os.wait4(process.pid, 0)
     _end_children()
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
         "status": os.waitstatus_to_exitcode(status) if ended else None,
-        "said": said.decode(errors="replace"),
+        "said": stderr_end.decode(errors="replace"),
         "memory": peak if ended and peak > floor else None,
     }
 
 
-def _listen(pipe: int, said: bytes) -> tuple[bytes, int]:
-    """What was said lately, with all that can be read at once; the pipe, -1 when nobody can write to it any more."""
-    for _ in range(64):  # 4 MiB: then it is time to look at the clock
+def _listen(pipe: int, stderr_end: bytes) -> tuple[bytes, int]:
+    """Read what is available on the pipe.
+
+    Returns:
+        The last bytes of standard error so far, and the pipe (-1 once no process can write to it any more).
+    """
+    for _ in range(64):  # at most 4 MiB before the deadline is checked again
         if pipe < 0:
             break
         try:
-            more = os.read(pipe, _KEPT)
+            chunk = os.read(pipe, _KEPT)
         except BlockingIOError:
             break
-        if not more:
+        if not chunk:
             os.close(pipe)
             pipe = -1
-        said = (said + more)[-_KEPT:]
-    return said, pipe
+        stderr_end = (stderr_end + chunk)[-_KEPT:]
+    return stderr_end, pipe
 
 
 def _end_children() -> None:
-    """Kill what the program left running, in whatever session it is."""
+    """Kill all processes that the program left, also those in other sessions."""
     deadline = time.monotonic() + _LAST_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -109,7 +116,7 @@ def _end_children() -> None:
 
 
 def _peak() -> int:
-    """Peak resident bytes of this process, which a program begins with; 0 where the kernel does not tell."""
+    """Peak resident bytes of this process; 0 where the kernel does not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""Methods with code of their own: how to run a user's clone over a folder of images.
+"""Recipes: how to run a user's clone of a published repository over a folder of images.
 
-Nothing of that code is imported; it runs in its own environment, by the commands that its authors published.
+The repository's code is never imported; it runs in its own environment, by the commands that its authors published.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ _SUFFIX = ".yaml"
 
 
 class Recipe(Strict):
-    """One published method's repository and how to run it."""
+    """The repository of a published method and how to run it."""
 
     summary: str
     family: Literal["diffusion", "flow"]
     paper: str
     repository: str
     commit: str = ""
-    """Where the commands were read; ``''``: none could be established."""
+    """Commit of which the commands are known to be valid; ``''``: unknown."""
     licence: str
     environment: str
     prepare: str = ""
-    """What a user does once, beside getting files."""
+    """What the user must do once, besides getting the files."""
     files: dict[str, str]
-    """Paths in the clone, and where they come from."""
+    """Path in the clone to where the user gets the file."""
     commands: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     """Run in the clone one after the other; ``{python} {lq} {out} {work} {scale} {seed}`` are filled in."""
     writes: str
     """Path below ``{out}`` of the image restored from ``{image}.png``."""
     lq_size: Annotated[tuple[int, int], Field(strict=False)] | None = None
-    """Height and width of the only LQ images that it restores at scale 4; None: any."""
+    """The only height and width of LQ images that the code accepts at scale 4; None: any."""
     steps: int
     seeded: bool = False
-    """Its command takes a seed."""
+    """Whether its command takes a seed."""
 
 
 @dataclass(frozen=True)
 class RecipeMethod:
-    """A ``FolderMethod``: a recipe with a clone."""
+    """A ``FolderMethod`` that runs a recipe in a clone."""
 
     card: MethodCard
     recipe: Recipe
@@ -66,7 +66,15 @@ class RecipeMethod:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def commands(self, lq_dir: Path, out: Path, work: Path, scale: int, seed: int) -> list[list[str]]:
-        """The command lines, as lists of arguments."""
+        """The command lines, each as a list of arguments.
+
+        Args:
+            lq_dir: folder of LQ images.
+            out: folder for the program's outputs.
+            work: folder for temporary files.
+            scale: size of SR relative to LQ.
+            seed: seed of the run.
+        """
         values = {
             "python": self.python,
             "lq": str(lq_dir.absolute()),
@@ -81,12 +89,12 @@ class RecipeMethod:
         """See ``FolderMethod``.
 
         Raises:
-            MethodError: something is missing in the clone, an image has a size that the method cannot take, a command
+            MethodError: a file is missing in the clone, an image has a size that the code does not accept, a command
                 fails, or an image was not written.
         """
-        wrong = problems(self.recipe, self.clone, self.python)
-        if wrong:
-            raise MethodError(f"{self.card.id}: {'; '.join(wrong)}")
+        reasons = problems(self.recipe, self.clone, self.python)
+        if reasons:
+            raise MethodError(f"{self.card.id}: {'; '.join(reasons)}")
         images = sorted(lq_dir.glob("*.png"))
         for image in images:
             self._check_size(image)
@@ -98,22 +106,22 @@ class RecipeMethod:
             try:
                 for arguments in self.commands(lq_dir, out, work, scale, seed):
                     peaks.append(run_program(self.card.id, arguments, self.timeout, self.clone, self.env))
-            finally:  # what was finished before a failure counts
+            finally:  # images that were finished before a failure count
                 missing = self._collect(out, sr_dir, images)
             if missing:
                 raise MethodError(f"{self.card.id}: wrote no {missing[0]}" + _and_more(missing[1:]))
-        known = [peak for peak in peaks if peak is not None]
-        return max(known, default=None)
+        known_peaks = [peak for peak in peaks if peak is not None]
+        return max(known_peaks, default=None)
 
     def _collect(self, out: Path, sr_dir: Path, images: list[Path]) -> list[str]:
-        """Copy what was written; the names of what was not."""
+        """Copy the images that were written, and return the paths of those that were not."""
         missing = []
         for image in images:
-            written = out / self.recipe.writes.format(image=image.stem)
-            if written.is_file():
-                shutil.copyfile(written, sr_dir / f"{image.stem}{written.suffix}")
+            output = out / self.recipe.writes.format(image=image.stem)
+            if output.is_file():
+                shutil.copyfile(output, sr_dir / f"{image.stem}{output.suffix}")
             else:
-                missing.append(str(written.relative_to(out)))
+                missing.append(str(output.relative_to(out)))
         return missing
 
     def _check_size(self, image: Path) -> None:
@@ -122,10 +130,10 @@ class RecipeMethod:
         if self.recipe.lq_size is not None:
             with opened_image(image) as opened:
                 width, height = opened.size
-            wanted = self.recipe.lq_size
-            if (height, width) != wanted:
+            lq_size = self.recipe.lq_size
+            if (height, width) != lq_size:
                 raise MethodError(
-                    f"{self.card.id}: its code restores LQ images of {wanted[1]}x{wanted[0]} pixels alone,"
+                    f"{self.card.id}: its code restores LQ images of {lq_size[1]}x{lq_size[0]} pixels alone,"
                     f" {image.name} is {width}x{height}; leave the set out"
                 )
 
@@ -144,7 +152,7 @@ def load_recipe(id: str) -> Recipe:
     """The recipe of this id.
 
     Raises:
-        UnknownMethodError: there is none; the message names the nearest.
+        UnknownMethodError: no recipe has this id; the message names the nearest id.
     """
     if id not in recipe_ids():
         raise UnknownMethodError(f"unknown recipe '{id}'{did_you_mean(id, recipe_ids())}")
@@ -153,36 +161,43 @@ def load_recipe(id: str) -> Recipe:
 
 
 def recipe_card(id: str) -> MethodCard:
-    """What a report says of a recipe's method."""
+    """Card of a recipe's method."""
     recipe = load_recipe(id)
     return MethodCard(
-        id.removeprefix(PREFIX), recipe.family, recipe.summary, (4,), deterministic=not recipe.seeded,
-        paper=recipe.paper, code=f"{recipe.repository} {recipe.commit}".rstrip(), licence=recipe.licence,
-        weights=tuple(recipe.files), steps=recipe.steps,
-    )  # fmt: skip
+        id.removeprefix(PREFIX),
+        recipe.family,
+        recipe.summary,
+        (4,),
+        deterministic=not recipe.seeded,
+        paper=recipe.paper,
+        code=f"{recipe.repository} {recipe.commit}".rstrip(),
+        licence=recipe.licence,
+        weights=tuple(recipe.files),
+        steps=recipe.steps,
+    )
 
 
 def how_to_get(id: str) -> str:
-    """What a user without a clone is told."""
+    """Instructions for a user without a clone."""
     recipe = load_recipe(id)
     at = f", check out {recipe.commit[:12]}" if recipe.commit else ""
-    wanted = "; ".join(
+    file_sources = "; ".join(
         f"{path}: {source}" for path, source in recipe.files.items() if source != "part of the repository"
     )
     return (
         f"{id}: clone {recipe.repository}{at}, make its environment ({recipe.environment}), get its files"
-        f" ({'; '.join(text for text in (wanted, recipe.prepare) if text)}) and name the clone: {id}@CLONE"
+        f" ({'; '.join(text for text in (file_sources, recipe.prepare) if text)}) and name the clone: {id}@CLONE"
     )
 
 
 def interpreter(clone: Path, python: str | None) -> str:
-    """The Python of a clone's environment: the one given, its ``.venv``, or the first on the path."""
-    own = clone / ".venv" / "bin" / "python"
-    return python or (str(own.absolute()) if own.exists() else "python")
+    """The Python that runs a clone: ``python`` if given, else its ``.venv``, else the first ``python`` on the path."""
+    environment_python = clone / ".venv" / "bin" / "python"
+    return python or (str(environment_python.absolute()) if environment_python.exists() else "python")
 
 
 def problems(recipe: Recipe, clone: Path, python: str) -> list[str]:
-    """What is missing for a run, each with its remedy; found without running anything of the clone."""
+    """Everything that is missing for a run, each with its remedy. Runs no code of the clone."""
     if not clone.is_dir():
         return [f"no folder {clone}; clone {recipe.repository} there"]
     missing = []
@@ -205,8 +220,8 @@ def _scripts(command: str) -> list[str]:
 
 
 def head_of(clone: Path) -> str:
-    """The commit that a clone has checked out; '' where git does not say."""
-    if not (clone / ".git").exists():  # git would answer for a repository around it
+    """The commit that a clone has checked out; '' if git does not know it."""
+    if not (clone / ".git").exists():  # git would answer for an enclosing repository
         return ""
     return (git(clone, "rev-parse", "HEAD") or "").strip()
 
@@ -220,27 +235,35 @@ def recipe_entry(
     env: Mapping[str, str] | None = None,
     version: str = "1",
 ) -> MethodEntry:
-    """A recipe, whether or not the user named a clone and whether or not that is whole.
+    """The method of a recipe, whether or not the user has a complete clone of the repository.
+
+    Args:
+        id: ``recipe:NAME``.
+        folder: the clone; None: the user named none.
+        python: interpreter of the clone's environment; see ``interpreter``.
+        timeout: limit of each command in seconds.
+        env: environment variables added for its commands.
+        version: version of the method, which the user raises after changes that no file shows.
 
     Raises:
-        UnknownMethodError: no recipe has the id.
+        UnknownMethodError: no recipe has this id.
     """
     recipe, card = load_recipe(id), replace(recipe_card(id), version=version)
     settings: dict[str, object] = {"commands": list(recipe.commands), "env": dict(env or {})}
     if folder is None:
         missing = how_to_get(id)
 
-        def absent(device: str) -> AnyMethod:
+        def refuse(device: str) -> AnyMethod:
             raise MissingWeightsError(id, missing)
 
-        return MethodEntry(card, Interface.FOLDER, absent, settings, missing=missing, origin=id)
+        return MethodEntry(card, Interface.FOLDER, refuse, settings, missing=missing, origin=id)
     clone = Path(folder)
     method = RecipeMethod(card, recipe, clone, interpreter(clone, python), timeout, env or {})
     settings["commit"] = head_of(clone)
-    wrong = problems(recipe, clone, method.python)
-    if wrong:
+    reasons = problems(recipe, clone, method.python)
+    if reasons:
         return MethodEntry(
-            card, Interface.FOLDER, lambda device: method, settings, missing=f"{id}: {'; '.join(wrong)}", origin=id
+            card, Interface.FOLDER, lambda device: method, settings, missing=f"{id}: {'; '.join(reasons)}", origin=id
         )
     settings["changed"] = changed_files(clone)
     weights = declared_digest(id, {path: clone / path for path in recipe.files})

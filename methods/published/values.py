@@ -1,4 +1,4 @@
-"""Values that papers and repositories published: claims with a source, never measurements of ours."""
+"""Values that papers and repositories published: claims with a source, never measured by this product."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from ..errors import MethodError
 
 
 class PublishedError(MethodError):
-    """No published table of that id, or a table that is not whole."""
+    """No published table has this id, or its file is incomplete."""
 
 
 class PublishedSet(Strict):
-    """One dataset of a table."""
+    """The values of a published table on one dataset."""
 
     dataset: str
-    """Id of the dataset's card where there is one; sets that nobody can get have names of their own."""
+    """Id of the dataset's card; a dataset that is not public has another name."""
     part: str = ""
-    """Which of several tables on the same set; such as ``ablation``."""
+    """Which of several tables on the same dataset, such as ``ablation``."""
     scale: int = 4
     lq: str = "files"
-    """How LQ was made; ``files``: it was given."""
+    """Degradation that made LQ; ``files``: LQ images were given as files."""
     images: int | None = None
-    """How many, where the source says it."""
+    """Number of images, if the source states it."""
     metrics: dict[str, int]
     """Ids of the product's metrics, or keys of ``elsewhere``, and how many decimals were printed."""
     rows: dict[str, Annotated[tuple[float | None, ...], Field(strict=False)]]
-    """A method's values in the order of ``metrics``; None: not printed."""
+    """Method to its values in the order of ``metrics``; None: not printed."""
 
     @model_validator(mode="after")
     def _is_rectangular(self) -> PublishedSet:
@@ -46,23 +46,23 @@ class PublishedSet(Strict):
 
 
 class PublishedTable(Strict):
-    """What one source says."""
+    """The values of one source."""
 
     source: str
     kind: Literal["print", "log", "quoted", "imported"]
     """``print``: the authors' table; ``log``: output of their program; ``quoted``: somebody else's copy of a table;
     ``imported``: a file of results that somebody wrote."""
     protocol: str
-    """Ours (``S`` stands for the scale)."""
+    """Id of the product's protocol that the source follows; ``S`` stands for the scale."""
     conventions: str = ""
-    """What is known of how it was measured beside the protocol."""
+    """What else is known about the measurement, besides the protocol."""
     elsewhere: dict[str, str] = Field(default_factory=dict)
-    """Metrics of it that the product does not have, or of which it is not known that they are the same, and why."""
+    """Metrics that the product does not have, or that may not be the same metric, each with the reason."""
     sets: Annotated[tuple[PublishedSet, ...], Field(strict=False)]
 
     @model_validator(mode="after")
     def _explains_what_it_has(self) -> PublishedTable:
-        unused = set(self.elsewhere) - {metric for one in self.sets for metric in one.metrics}
+        unused = set(self.elsewhere) - {metric for published_set in self.sets for metric in published_set.metrics}
         if unused:
             raise ValueError(f"elsewhere: no set has {', '.join(sorted(unused))}")
         return self
@@ -70,10 +70,10 @@ class PublishedTable(Strict):
 
 @dataclass(frozen=True)
 class PublishedValue:
-    """One number of one source."""
+    """One published number."""
 
     table: str
-    """Id of its table."""
+    """Id of the table that it is from."""
     protocol: str
     dataset: str
     part: str
@@ -84,16 +84,16 @@ class PublishedValue:
     metric: str
     value: float
     decimals: int
-    """How many were printed."""
+    """Number of printed decimals."""
 
     def contradicts(self, other: PublishedValue) -> bool:
-        """Whether another source's number cannot be this one rounded."""
+        """Whether two sources disagree by more than the rounding of their printed decimals."""
         coarser = min(self.decimals, other.decimals)
         return abs(self.value - other.value) > 0.5 * 10.0**-coarser + 1e-9
 
 
 FOLDER = "published"
-"""Of a store's folder: tables that were imported beside its results."""
+"""Subfolder of a store that holds imported tables."""
 
 
 @lru_cache(maxsize=1)
@@ -101,16 +101,19 @@ def published_tables() -> Mapping[str, PublishedTable]:
     """All tables of the package by id.
 
     Raises:
-        PublishedError: a file that is no whole table.
+        PublishedError: a file is not a complete table.
     """
     return _tables(files(__package__))
 
 
 def imported_tables(root: Path) -> Mapping[str, PublishedTable]:
-    """Tables that were imported into a store's folder, by id; none where nothing was.
+    """Tables that were imported into a store, by id; empty if there are none.
+
+    Args:
+        root: folder of the store.
 
     Raises:
-        PublishedError: a file that is no whole table.
+        PublishedError: a file is not a complete table.
     """
     folder = root / FOLDER
     return _tables(folder) if folder.is_dir() else {}
@@ -118,23 +121,32 @@ def imported_tables(root: Path) -> Mapping[str, PublishedTable]:
 
 @lru_cache(maxsize=1)
 def published_values() -> tuple[PublishedValue, ...]:
-    """Every value of every table of the package, in their order."""
+    """Every value of every published table of the package, in the order of the files."""
     return values_of(published_tables())
 
 
 def values_of(tables: Mapping[str, PublishedTable]) -> tuple[PublishedValue, ...]:
-    """Every value of tables, in their order."""
+    """Every value of these tables, in their order."""
     return tuple(
         PublishedValue(
-            id, table.protocol.replace("xS", f"x{one.scale}"), one.dataset, one.part, one.scale, one.lq, one.images,
-            method, metric, value, decimals,
+            id,
+            table.protocol.replace("xS", f"x{published_set.scale}"),
+            published_set.dataset,
+            published_set.part,
+            published_set.scale,
+            published_set.lq,
+            published_set.images,
+            method,
+            metric,
+            value,
+            decimals,
         )
         for id, table in tables.items()
-        for one in table.sets
-        for method, values in one.rows.items()
-        for (metric, decimals), value in zip(one.metrics.items(), values, strict=True)
+        for published_set in table.sets
+        for method, values in published_set.rows.items()
+        for (metric, decimals), value in zip(published_set.metrics.items(), values, strict=True)
         if value is not None
-    )  # fmt: skip
+    )
 
 
 def _tables(folder: Traversable) -> dict[str, PublishedTable]:

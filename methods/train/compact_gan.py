@@ -1,9 +1,9 @@
 """Training of a small GAN: Real-ESRGAN's compact generator against a patch discriminator.
 
 The generator's weights are an ordinary spandrel file; only its training is here. The generator ends in a pixel shuffle,
-which prints a checkerboard as soon as its phases differ without need. Two things keep it away: the last convolution
-begins with equal phases, and every judge with a grid of its own (windows, pooling, strides) sees the images at a phase
-that is drawn anew for each batch, so that no pattern of the generator's grid can please it.
+which produces a checkerboard pattern as soon as its phases differ without need. Two measures prevent this: the last
+convolution starts with equal phases, and every loss with a grid of its own (windows, pooling, strides) sees the images
+at a random phase for each batch, so that no pattern of the generator's grid can lower it.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ _SIMILARITY = 170 / 255**2
 """Constant of gradient similarity (Xue et al., IEEE TIP 23(2), 2014, section II-B) for images in [0, 1]."""
 
 _PRELU_SLOPE = 0.25
-"""Of negative inputs, as PReLU begins."""
+"""Initial slope of PReLU for negative inputs."""
 
 _PHASES = 8
-"""Shifts in pixels, down and across, that judges see images at: the longest period of their own grids."""
+"""Range of the random shift in pixels, down and across: the longest period of the grids of all losses."""
 
 
 def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Module:
     """``SRVGGNetCompact``: ``depth`` convolutions at LQ size, added to the nearest-neighbour enlargement.
 
-    Weights are He's for PReLU, the last layer's a tenth of them: torch's default shrinks the signal in every layer, and
-    so deep a network then stays at its enlargement for thousands of steps. The last layer gives every phase of the
-    pixel shuffle the same weights (Aitken et al., "Checkerboard artifact free sub-pixel convolution", 2017).
+    Weights are initialised after He for PReLU, those of the last layer with a tenth of that size. With torch's default
+    the signal shrinks in every layer, and so deep a network returns the plain enlargement for thousands of steps. The
+    last layer starts with equal weights for every phase of the pixel shuffle (Aitken et al., "Checkerboard artifact
+    free sub-pixel convolution", 2017).
     """
     from spandrel.architectures.Compact import Compact
 
@@ -58,24 +59,27 @@ def compact_generator(width: int = 64, depth: int = 16, scale: int = 4) -> nn.Mo
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges patches of about 50 pixels of an image beside the enlarged LQ; every convolution has spectral norm 1."""
+    """Rates patches of about 50 pixels, given the image and the enlarged LQ; every convolution has spectral norm 1."""
 
     def __init__(self, width: int = 48) -> None:
         super().__init__()
-        sides = [(6, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 2), (2 * width, 2 * width, 1)]
+        stages = [(6, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 2), (2 * width, 2 * width, 1)]
         layers: list[nn.Module] = []
-        for given, made, stride in sides:
-            layers += [spectral_norm(nn.Conv2d(given, made, 4 if stride == 2 else 3, stride, 1)), nn.LeakyReLU(0.2)]
+        for channels_in, channels_out, stride in stages:
+            layers += [
+                spectral_norm(nn.Conv2d(channels_in, channels_out, 4 if stride == 2 else 3, stride, 1)),
+                nn.LeakyReLU(0.2),
+            ]
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(2 * width, 1, 3, 1, 1)))
 
     def forward(self, images: Tensor, lq: Tensor) -> Tensor:
-        """``[B, 3, H, W]`` and LQ at that size, in [0, 1], to a map of judgements ``[B, 1, H / 8, W / 8]``."""
+        """Images ``[B, 3, H, W]`` and LQ at that size, in [0, 1], to a map of ratings ``[B, 1, H / 8, W / 8]``."""
         judgements: Tensor = self.layers(torch.cat([images, lq], 1) * 2 - 1)
         return judgements
 
 
 def texture_distance(sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean difference of the logarithms of local amplitude spectra: how much of each frequency is there, not where.
+    """Mean absolute difference of the logarithms of local amplitude spectra, which ignores the position of details.
 
     Windows of 8x8 pixels with half overlap, Hann-weighted; no network is involved.
     """
@@ -92,10 +96,10 @@ def _log_spectrum(images: Tensor) -> Tensor:
 
 
 def structure_distance(sr: Tensor, hr: Tensor) -> Tensor:
-    """What the gradients of R, G and B lack in similarity of length, at full and at half resolution.
+    """One minus the similarity of the gradient lengths of R, G and B, at full and at half resolution.
 
-    Root mean square over an image: edges that are lost or drawn where HR has none count most; an error of pixels
-    forgives both where they are faint.
+    Root mean square over an image. Lost edges, and edges where HR has none, count most; a mean pixel error hardly sees
+    either if they are faint.
     """
     halves = (functional.avg_pool2d(images, 2) for images in (sr, hr))
     return (_dissimilarity(sr, hr) + _dissimilarity(*halves)) / 2
@@ -108,26 +112,26 @@ def _dissimilarity(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def _gradient_length(images: Tensor) -> Tensor:
-    """Of Prewitt's gradient, ``[B, C, H, W]`` to ``[B, C, H - 2, W - 2]``."""
+    """Length of Prewitt's gradient, ``[B, C, H, W]`` to ``[B, C, H - 2, W - 2]``."""
     rows = images[..., 2:, :] - images[..., :-2, :]
     columns = images[..., 2:] - images[..., :-2]
     vertical = functional.avg_pool2d(rows, (1, 3), 1)
     horizontal = functional.avg_pool2d(columns, (3, 1), 1)
-    return torch.sqrt(vertical**2 + horizontal**2 + 1e-8)  # the root has no slope at 0
+    return torch.sqrt(vertical**2 + horizontal**2 + 1e-8)  # the root has an infinite slope at 0
 
 
 class CompactGanTask:
-    """Mean absolute error, perceptual, texture and structure distance, and a hinge GAN.
+    """Losses of a training: mean absolute error, perceptual, texture and structure distance, and a hinge GAN.
 
     Args:
         generator: LQ ``[B, 3, h, w]`` to SR, in [0, 1].
         discriminator: see ``PatchDiscriminator``.
-        learning_rate: of both.
+        learning_rate: learning rate of both networks.
         texture: weight of the texture distance.
         structure: weight of the structure distance.
-        adversarial: weight of the discriminator's judgement; the mean absolute error has weight 1.
+        adversarial: weight of the discriminator's rating; the mean absolute error has weight 1.
         perceptual: weight of the perceptual distance.
-        distance: what measures it; None where its weight is 0.
+        distance: the perceptual distance; None if its weight is 0.
     """
 
     def __init__(
@@ -157,20 +161,20 @@ class CompactGanTask:
         ]
 
     def loss(self, player: str, modules: Mapping[str, nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """See ``Task``; the discriminator sees the images that the generator has just made."""
+        """See ``Task``; the discriminator receives the images that the generator has just restored."""
         enlarged = resized(batch.lq, *batch.hq.shape[-2:])
         judge = modules["discriminator"]
         if player == "discriminator":
-            sr, hr, shown = out_of_phase(batch.seed + 1, self._restored.pop(batch.seed), batch.hq, enlarged)
-            real, fake = judge(hr, shown), judge(sr, shown)
+            sr, hr, enlarged_part = out_of_phase(batch.seed + 1, self._restored.pop(batch.seed), batch.hq, enlarged)
+            real, fake = judge(hr, enlarged_part), judge(sr, enlarged_part)
             loss = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
             return loss, {"discriminator": loss, "real": real.mean(), "fake": fake.mean()}
         restored = modules["generator"](batch.lq).float()
         self._restored[batch.seed] = restored.detach()
-        sr, hr, shown = out_of_phase(batch.seed, restored, batch.hq, enlarged)
+        sr, hr, enlarged_part = out_of_phase(batch.seed, restored, batch.hq, enlarged)
         for parameter in self._discriminator.parameters():
             parameter.requires_grad_(False)
-        judgement = -judge(sr, shown).mean()
+        judgement = -judge(sr, enlarged_part).mean()
         for parameter in self._discriminator.parameters():
             parameter.requires_grad_(True)
         logs = {
@@ -192,7 +196,7 @@ class CompactGanTask:
 
 
 def out_of_phase(seed: int, *images: Tensor) -> tuple[Tensor, ...]:
-    """The same part of all images ``[B, C, H, W]``, ``_PHASES`` pixels less of each side, drawn by the seed."""
+    """Crop all images ``[B, C, H, W]`` at the same random position, to ``_PHASES`` pixels less per side."""
     top, left = np.random.default_rng(seed).integers(_PHASES, size=2)
     height, width = images[0].shape[-2] - _PHASES, images[0].shape[-1] - _PHASES
     return tuple(image[..., top : top + height, left : left + width] for image in images)

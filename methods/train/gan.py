@@ -1,4 +1,4 @@
-"""The small GAN baseline: its configuration, and its training from there to a weight file."""
+"""The small GAN baseline: its configuration, and the training that writes its weight file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .perceptual import vgg16_distance
 
 PRESET = "compact-gan"
 GENERATOR_FILE = "generator.safetensors"
-"""What a finished training leaves in its folder: an ordinary weight file."""
+"""Weight file that a finished training writes into its folder; spandrel can load it."""
 
 
 class GeneratorConfig(Strict):
@@ -49,14 +49,14 @@ class GanStage(TrainingSettings):
     """Mean absolute error, perceptual, texture and structure distance, and a hinge GAN; see ``CompactGanTask``."""
 
     perceptual: Number = 0.0
-    """Above 0 it needs the weights ``vgg16``."""
+    """Weight of the perceptual distance; above 0 it needs the weights ``vgg16``."""
     texture: Number = 0.02
     structure: Number = 1.0
     adversarial: Number = 0.005
 
 
 class GanConfig(Strict):
-    """A GAN's networks, data and training: one YAML file with strict keys."""
+    """Networks, data and training of a GAN: one YAML file with strict keys."""
 
     name: str
     summary: str = ""
@@ -70,21 +70,21 @@ def load_gan_config(source: str | Path, overrides: Mapping[str, Any] | None = No
     """Read the shipped preset ``compact-gan`` or a YAML file; relative paths in a file start from its folder.
 
     Raises:
-        TrainingConfigError: no such file, or a key that makes no sense.
+        TrainingConfigError: the file is missing, or a key is unknown or invalid.
     """
     presets = files(__package__).joinpath("presets")
     return read_config(GanConfig, source, presets, overrides)
 
 
 def train_gan(config: GanConfig, place: Place) -> Path:
-    """Train to the configured number of steps, or go on from where a killed training stopped.
+    """Train for the configured number of steps, or continue a training that was interrupted.
 
     Returns:
-        The generator's weight file: the moving average where the settings ask for one.
+        The generator's weight file; it holds the moving average of the weights if the settings ask for it.
 
     Raises:
         TrainingError: unusable data or weights, or a loss that is not finite.
-        WeightsError: the perceptual distance has no weights.
+        WeightsError: the weights of the perceptual distance are missing.
     """
     stage, scale = config.gan, config.data.scale
     with torch.random.fork_rng(devices=[]):
@@ -110,7 +110,7 @@ def train_gan(config: GanConfig, place: Place) -> Path:
     path = place.folder / GENERATOR_FILE
     if place.accelerator.is_main_process:
         temporary = place.folder / f".{GENERATOR_FILE}.tmp"
-        weights = {name: one.detach().cpu().contiguous() for name, one in generator.state_dict().items()}
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in generator.state_dict().items()}
         with writing_into(place.folder):
             save_file(weights, temporary)
         temporary.replace(path)

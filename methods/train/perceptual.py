@@ -1,4 +1,4 @@
-"""The perceptual distance that GANs for super-resolution train with: features of VGG16, a classifier of images.
+"""The perceptual distance of GAN training: a difference of features of VGG16, an image classifier.
 
 Johnson, Alahi, Fei-Fei, "Perceptual losses for real-time style transfer and super-resolution", ECCV 2016. The layers
 and their weights are those of Real-ESRGAN (Wang et al., ICCVW 2021, section 4.1) as far as VGG16 has them.
@@ -19,14 +19,14 @@ LAYER_WEIGHTS = {2: 0.1, 7: 0.1, 14: 1.0, 21: 1.0}
 taken before the activation, where few of them are 0."""
 _PREFIX = "features."
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's images in [0, 1], which the network was trained with."""
+"""Mean and standard deviation of ImageNet's images in [0, 1], with which the network was trained."""
 
 
 class PerceptualDistance(nn.Module):
-    """Weighted mean absolute difference of VGG16's features, of images ``[B, 3, H, W]`` in [0, 1].
+    """Weighted mean absolute difference of VGG16's features for images ``[B, 3, H, W]`` in [0, 1].
 
     Args:
-        tensors: torchvision's VGG16, by the names of its file; the classifier is not used.
+        tensors: weights of torchvision's VGG16 by name; those of the classifier are not used.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -35,8 +35,8 @@ class PerceptualDistance(nn.Module):
 
         with torch.device("meta"):  # the classifier's 120 million parameters are not needed
             layers = models.vgg16().features[: max(LAYER_WEIGHTS) + 1]
-        own = {name: tensors[_PREFIX + name].float() for name in layers.state_dict()}
-        layers.load_state_dict(own, assign=True)
+        state = {name: tensors[_PREFIX + name].float() for name in layers.state_dict()}
+        layers.load_state_dict(state, assign=True)
         for layer in layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # the features before it are compared
@@ -58,9 +58,9 @@ class PerceptualDistance(nn.Module):
 
 
 def vgg16_distance() -> PerceptualDistance:
-    """The distance by the weights ``vgg16``.
+    """The perceptual distance with the weights ``vgg16``.
 
     Raises:
-        WeightsError: they are missing (the message says how to get them) or damaged.
+        WeightsError: the weights are missing (the message says how to get them) or damaged.
     """
     return PerceptualDistance(read_tensors(verified(weight_file("vgg16"))))

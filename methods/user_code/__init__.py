@@ -1,1 +1,1 @@
-"""Methods and metrics in code from elsewhere: importing it, and what identifies it."""
+"""Methods and metrics in code of users: how it is imported and identified."""

@@ -1,4 +1,4 @@
-"""The files behind a module: its package or itself, and what it imports from beside it; nothing is run for that."""
+"""The source files that a module consists of: its package or itself, and what they import. No code is run."""
 
 from __future__ import annotations
 
@@ -17,24 +17,40 @@ from types import ModuleType
 from ...datasets.fetch.digests import digest_of
 
 MOST_FILES = 20_000
-"""Files of code that are read for one object; a package of more is not what somebody means by a method."""
+"""Largest number of source files that are read for one object; a larger package is hardly one method."""
 _CODE = (".py", *EXTENSION_SUFFIXES)
 _LIBRARIES = frozenset({"site-packages", "dist-packages"})
-_RECORDED = frozenset({"numpy", "scipy", "pandas", "pillow", "torch", "torchvision", "spandrel", "scikit-image",
-                       "diffusers", "peft", "transformers", "accelerate", "safetensors", "pyyaml"})  # fmt: skip
-"""Libraries that our own methods need: a run records their versions, and they name no result, ours or others'."""
+_RECORDED = frozenset(
+    [
+        "numpy",
+        "scipy",
+        "pandas",
+        "pillow",
+        "torch",
+        "torchvision",
+        "spandrel",
+        "scikit-image",
+        "diffusers",
+        "peft",
+        "transformers",
+        "accelerate",
+        "safetensors",
+        "pyyaml",
+    ]
+)
+"""Libraries that the shipped methods need. A run records their versions, and they are part of no method's identity."""
 
 
 @dataclass(frozen=True)
 class CodeFiles:
-    """What an object's code consists of."""
+    """The source files and libraries of an object's code."""
 
     files: Mapping[str, Path]
-    """By name as the code imports it; ``.`` stands for the object's own module or package, whatever it is called."""
+    """Path by the name under which the code imports it; ``.`` stands for the object's own module or package."""
     libraries: Mapping[str, str]
-    """Distribution to version, of the installed libraries that the files import."""
+    """Distribution to version of the installed libraries that the files import."""
     unknown: tuple[str, ...]
-    """What could not be followed."""
+    """Imports that could not be resolved, as messages."""
 
 
 @dataclass(frozen=True)
@@ -44,50 +60,57 @@ class _Unit:
     name: str
     files: Mapping[str, Path]
     folder: Path
-    """Where its neighbours are."""
+    """Folder that contains it, and the modules beside it."""
     distributions: frozenset[str]
-    """That installed it; empty: none did."""
+    """Installed distributions that it belongs to; empty: none."""
 
 
-def code_files(module: ModuleType, also: Iterable[str] = ()) -> CodeFiles:
-    """All code that a module consists of, and that of other modules, given by their top-level names.
+def code_files(module: ModuleType, extra_modules: Iterable[str] = ()) -> CodeFiles:
+    """Collect all source files that a module consists of.
 
-    A module in a package brings all files of code of its top-level package, one without a package brings itself. Both
-    bring what they import, at any depth, from outside the standard library and the installed libraries; of an installed
-    library it is the version that is kept.
+    A module in a package counts with all files of its top-level package, a module without a package by itself. To these
+    come their imports, at any depth, from outside the standard library and installed libraries. For an installed
+    library its version is recorded instead of its files.
+
+    Args:
+        module: the module.
+        extra_modules: top-level names of further modules to include.
     """
     top = module.__name__.partition(".")[0]
     unit = _unit(top, _spec_of(module), ".")
     if unit is None:
         return CodeFiles({}, {}, (f"the source of module '{module.__name__}' is not in a file here",))
-    return _followed(unit, {top}, also, _resolve)
+    return _followed(unit, {top}, extra_modules, _resolve)
 
 
 def script_files(script: Path) -> Mapping[str, Path]:
-    """A file that another Python runs, with all that it imports from its own folder."""
+    """A script and all files that it imports from its own folder; another Python may run it."""
     unit = _Unit(script.stem, {f".{script.suffix}": script}, script.parent, frozenset())
     return _followed(unit, {script.stem}, (), _beside).files
 
 
 def _followed(
-    unit: _Unit, known: set[str], also: Iterable[str], resolve: Callable[[str, _Unit], _Unit | frozenset[str]]
+    unit: _Unit,
+    visited: set[str],
+    extra_modules: Iterable[str],
+    resolve: Callable[[str, _Unit], _Unit | frozenset[str]],
 ) -> CodeFiles:
-    """A unit and everything that it imports, at any depth."""
+    """Files of a unit and of everything that it imports, at any depth."""
     files: dict[str, Path] = {}
     libraries: dict[str, str] = {}
     unknown: list[str] = []
     waiting = [unit]
 
     def follow(names: Iterable[str], importer: _Unit) -> None:
-        for name in sorted({*names} - known):
-            known.add(name)
-            found = resolve(name, importer)
-            if isinstance(found, _Unit):
-                waiting.append(found)
+        for name in sorted({*names} - visited):
+            visited.add(name)
+            code = resolve(name, importer)
+            if isinstance(code, _Unit):
+                waiting.append(code)
             else:
-                libraries.update({each: version(each) for each in found - _RECORDED})
+                libraries.update({library: version(library) for library in code - _RECORDED})
 
-    follow(also, unit)
+    follow(extra_modules, unit)
     while waiting:
         unit = waiting.pop()
         files |= unit.files
@@ -95,41 +118,41 @@ def _followed(
             return CodeFiles({}, {}, (f"package '{unit.name}' has more than {MOST_FILES:,} files of code",))
         for path in unit.files.values():
             imported, computed = _imports(path, digest_of(path)) if path.suffix == ".py" else (frozenset(), 0)
-            if computed and len(unit.files) == 1:  # those of a package load its own modules, which are all here
+            if computed and len(unit.files) == 1:  # in a package such code loads its own modules, all included already
                 unknown.append(f"{path.name} loads code by a computed name (line {computed})")
             follow(imported, unit)
     return CodeFiles(files, libraries, tuple(sorted(set(unknown))))
 
 
 def _spec_of(module: ModuleType) -> ModuleSpec | None:
-    """Of the top-level package that a module belongs to, or of itself."""
+    """Import spec of the top-level package that a module belongs to, or of the module itself."""
     spec: ModuleSpec | None = getattr(sys.modules.get(module.__name__.partition(".")[0], module), "__spec__", None)
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return spec
-    if spec is None:  # it was run instead of imported
+    if spec is None:  # the module was run as a script
         return ModuleSpec(module.__name__, None, origin=file)
-    if spec.origin is None:  # of the folders that share the name, the one with this module
-        one = ModuleSpec(spec.name, None, is_package=True)
-        one.submodule_search_locations = [place for place in _places(spec) if Path(file).is_relative_to(place)][:1]
-        return one
+    if spec.origin is None:  # a namespace package: only the folder that contains this module
+        narrowed = ModuleSpec(spec.name, None, is_package=True)
+        narrowed.submodule_search_locations = [place for place in _places(spec) if Path(file).is_relative_to(place)][:1]
+        return narrowed
     return spec
 
 
 def _resolve(name: str, importer: _Unit) -> _Unit | frozenset[str]:
-    """What an import of a top-level name means to a module: code to read, or the distributions of a library."""
+    """Resolve an imported top-level name as ``importer`` sees it: code to read, or the distributions of a library."""
     if name in sys.stdlib_module_names or name == "asasr_bench":
         return frozenset()
     installed = _distributions(name)
     if installed and not installed & importer.distributions and _is_installed(_spec(name)):
         return installed
-    beside = None if importer.distributions else _spec_beside(name, importer)
-    if beside is not None and beside.origin:
-        return _unit(name, beside, name) or frozenset()
-    elsewhere = _spec(name)
-    if elsewhere is not None and (elsewhere.origin or beside is None):
-        return _unit(name, elsewhere, name) or frozenset()
-    return _unit(name, beside, name) or frozenset()  # a folder without __init__.py
+    neighbour = None if importer.distributions else _spec_beside(name, importer)
+    if neighbour is not None and neighbour.origin:
+        return _unit(name, neighbour, name) or frozenset()
+    on_path = _spec(name)
+    if on_path is not None and (on_path.origin or neighbour is None):
+        return _unit(name, on_path, name) or frozenset()
+    return _unit(name, neighbour, name) or frozenset()  # a folder without __init__.py
 
 
 def _beside(name: str, importer: _Unit) -> _Unit | frozenset[str]:
@@ -142,7 +165,7 @@ def _spec_beside(name: str, importer: _Unit) -> ModuleSpec | None:
 
 def _spec(name: str) -> ModuleSpec | None:
     try:
-        return find_spec(name)  # of a top-level name: nothing is imported for it
+        return find_spec(name)  # for a top-level name this imports nothing
     except (ImportError, ValueError, AttributeError):
         return None
 
@@ -177,23 +200,25 @@ def _unit(name: str, spec: ModuleSpec | None, label: str) -> _Unit | None:
 
 
 def code_below(folder: Path) -> Iterator[Path]:
-    """Files of code below a folder, without environments and hidden folders in it."""
-    seen: set[str] = set()  # links may lead back
+    """Source files below a folder, without those in virtual environments and hidden folders."""
+    visited: set[str] = set()  # symbolic links may form loops
     count = 0
-    for place, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
-        folders[:] = [] if real in seen else sorted(name for name in folders if _is_code_folder(Path(place, name)))
-        for name in sorted(names) if real not in seen else ():
-            if name.endswith(_CODE) and Path(place, name).is_file():
+    for folder_path, folders, names in os.walk(folder, followlinks=True):
+        real_path = os.path.realpath(folder_path)
+        folders[:] = (
+            [] if real_path in visited else sorted(name for name in folders if _is_code_folder(Path(folder_path, name)))
+        )
+        for name in sorted(names) if real_path not in visited else ():
+            if name.endswith(_CODE) and Path(folder_path, name).is_file():
                 count += 1
                 if count > MOST_FILES + 1:
                     return
-                yield Path(place, name)
-        seen.add(real)
+                yield Path(folder_path, name)
+        visited.add(real_path)
 
 
 def _is_code_folder(folder: Path) -> bool:
-    """Not hidden, no cache, and no environment with libraries."""
+    """Whether a folder is neither hidden nor a cache nor an environment with libraries."""
     name = folder.name
     foreign = name.startswith(".") or name in ("__pycache__", "node_modules", *_LIBRARIES)
     return not foreign and not (folder / "pyvenv.cfg").is_file()
@@ -201,7 +226,10 @@ def _is_code_folder(folder: Path) -> bool:
 
 @lru_cache(maxsize=1)
 def _installed() -> Mapping[str, frozenset[str]]:
-    return {name: frozenset(each.lower() for each in names) for name, names in packages_distributions().items()}
+    return {
+        name: frozenset(distribution.lower() for distribution in names)
+        for name, names in packages_distributions().items()
+    }
 
 
 def _distributions(name: str) -> frozenset[str]:
@@ -210,11 +238,11 @@ def _distributions(name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=2 * MOST_FILES)
 def _imports(path: Path, digest: str) -> tuple[frozenset[str], int]:
-    """Top-level names that a file imports anywhere in it, and a line that imports by a computed name (0: none)."""
+    """Top-level names that a file imports anywhere, and the number of a line that imports a computed name (0: none)."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError):
-        return frozenset(), 0  # it cannot be imported either
+        return frozenset(), 0  # Python cannot import the file either
     names: set[str] = set()
     computed = 0
     for node in ast.walk(tree):
@@ -236,7 +264,7 @@ _LOADERS = _IMPORTERS | {"spec_from_file_location", "run_path", "run_module"}
 
 
 def _loads_code(function: ast.expr) -> bool:
-    """Whether a call of it imports or runs code that its arguments name."""
+    """Whether calling this function imports or runs code that its arguments name."""
     if isinstance(function, ast.Name):
         return function.id in _LOADERS or function.id == "exec"
     if isinstance(function, ast.Attribute):

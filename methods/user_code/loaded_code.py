@@ -1,4 +1,4 @@
-"""Whether the code that this process imported is the code that is in its files now."""
+"""Check that the code which this process imported still equals its source files."""
 
 from __future__ import annotations
 
@@ -22,102 +22,106 @@ _HEADER = struct.Struct("<4sIII")  # of a .pyc (PEP 552): magic number, flags, t
 
 
 class ChangedCodeError(MethodError):
-    """What this process imported is not what the files say."""
+    """The code that this process imported differs from the files."""
 
 
 @dataclass
-class _Seen:
-    """What a module was when it was looked at first after it was imported."""
+class _Record:
+    """State of a module when it was first checked after its import."""
 
     spec: ModuleSpec | None
     """A reload replaces it."""
     digest: str
     doubt: str = ""
-    """Whether it had changed by then was not to be known."""
+    """Message where it is unknown whether the file had changed by then; '' where it had not."""
     imported: dict[str, ModuleSpec | None] = field(default_factory=dict)
-    """Modules that it uses, as they were then."""
+    """Import specs of the modules that it uses, by name."""
 
 
-_SEEN: dict[str, _Seen] = {}
+_RECORDS: dict[str, _Record] = {}
 
 
 def require_current(module: ModuleType, files: Mapping[str, Path]) -> list[str]:
-    """Check a module and all loaded modules among the files that it consists of.
+    """Check a module and all loaded modules among its files.
+
+    Args:
+        module: the module.
+        files: the files that it consists of; see ``CodeFiles.files``.
 
     Returns:
-        Files of which it is not known whether they were changed since their import.
+        Messages about files of which it is unknown whether they changed since their import.
 
     Raises:
-        ChangedCodeError: one was; or a module was reloaded, but not the one that imported from it; or another file was
-            imported under the name of one.
+        ChangedCodeError: a file changed after its import; or a module was reloaded, but not the module that uses it; or
+            another file was imported under the same name.
     """
     for name, path in files.items():
         _require_itself(name, path)
     paths = {os.path.realpath(path) for path in files.values()}
-    names = {path.rpartition(os.sep)[2] for path in paths}  # thousands of modules need no look at the disk
+    names = {path.rpartition(os.sep)[2] for path in paths}  # comparing names first avoids thousands of file accesses
     loaded = {
-        name: each
-        for name, each in list(sys.modules.items())
-        if (file := _file(each)).rpartition(os.sep)[2] in names and os.path.realpath(file) in paths
+        name: loaded_module
+        for name, loaded_module in list(sys.modules.items())
+        if (file := _file(loaded_module)).rpartition(os.sep)[2] in names and os.path.realpath(file) in paths
     }
-    doubts = [doubt for name, each in loaded.items() if (doubt := _check(name, each))]
-    specs = {name: each.__spec__ for name, each in loaded.items()}
-    seen = _SEEN.get(module.__name__)
-    if seen is None:
+    doubts = [doubt for name, loaded_module in loaded.items() if (doubt := _check(name, loaded_module))]
+    specs = {name: loaded_module.__spec__ for name, loaded_module in loaded.items()}
+    record = _RECORDS.get(module.__name__)
+    if record is None:
         return doubts
-    old = [name for name, spec in seen.imported.items() if name in specs and specs[name] is not spec]
+    old = [name for name, spec in record.imported.items() if name in specs and specs[name] is not spec]
     if old and module.__name__ not in old:
         raise ChangedCodeError(
             f"module '{old[0]}' was reloaded, but '{module.__name__}', which uses it, was not: reload that too"
             f" (importlib.reload), or restart Python"
         )
-    seen.imported = specs
+    record.imported = specs
     return doubts
 
 
 def _require_itself(name: str, path: Path) -> None:
-    """No other module may have been imported under the name by which code imports this file."""
-    parts = name.removesuffix(path.suffix).split("/")
-    if parts[0].startswith("."):
-        return  # the object's own module or package
-    full = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    loaded = _file(sys.modules.get(full))
+    """Require that no other file was imported under the name by which the code imports this file."""
+    path_parts = name.removesuffix(path.suffix).split("/")
+    if path_parts[0].startswith("."):
+        return  # the object's own module or package, which was just imported
+    full_name = ".".join(path_parts[:-1] if path_parts[-1] == "__init__" else path_parts)
+    loaded = _file(sys.modules.get(full_name))
     if loaded and os.path.realpath(loaded) != os.path.realpath(path):
         raise ChangedCodeError(
-            f"module '{full}' is {path} here, but {loaded} was imported under this name before; rename one of the two,"
-            " or run them apart"
+            f"module '{full_name}' is {path} here, but {loaded} was imported under this name before; rename one of"
+            " the two, or run them apart"
         )
 
 
 def _check(name: str, module: ModuleType) -> str:
     file = Path(_file(module))
-    seen = _SEEN.get(name)
-    if seen is None or seen.spec is not module.__spec__:
+    record = _RECORDS.get(name)
+    if record is None or record.spec is not module.__spec__:
         as_imported = _as_imported(module, file)
         if as_imported is False:
             raise _changed(name, file)
         doubt = "" if as_imported else f"whether {file.name} was changed after this process imported it is not known"
-        seen = _SEEN[name] = _Seen(module.__spec__, digest_of(file), doubt)
-    elif seen.digest != digest_of(file):
+        record = _RECORDS[name] = _Record(module.__spec__, digest_of(file), doubt)
+    elif record.digest != digest_of(file):
         raise _changed(name, file)
-    return seen.doubt
+    return record.doubt
 
 
 def note_imports(before: Set[str]) -> None:
-    """Remember the files of all modules that were imported just now, since ``before`` was the set of their names."""
+    """Record the state of all modules that were imported since ``before``, the earlier set of module names."""
     for name in sys.modules.keys() - before:
         module = sys.modules[name]
         file = _file(module)
         if file and not is_library(file) and Path(file).is_file():
-            _SEEN[name] = _Seen(module.__spec__, digest_of(Path(file)))
+            _RECORDS[name] = _Record(module.__spec__, digest_of(Path(file)))
 
 
 def is_current(name: str) -> bool:
-    """Whether a module's file and the modules that it uses are those of its import; False where it was not noted."""
-    module, seen = sys.modules.get(name), _SEEN.get(name)
-    if module is None or seen is None or seen.digest != digest_of(Path(_file(module))):
+    """Whether a recorded module's file and the modules that it uses are unchanged; False if it was not recorded."""
+    module, record = sys.modules.get(name), _RECORDS.get(name)
+    if module is None or record is None or record.digest != digest_of(Path(_file(module))):
         return False
-    return all(name in sys.modules and sys.modules[name].__spec__ is spec for name, spec in seen.imported.items())
+    return all(name in sys.modules and sys.modules[name].__spec__ is spec for name, spec in record.imported.items())
 
 
 def _changed(name: str, file: Path) -> ChangedCodeError:
@@ -133,9 +137,9 @@ def _file(module: object) -> str:
 
 
 def _as_imported(module: ModuleType, file: Path) -> bool | None:
-    """Whether a file is still what this process imported at some earlier time; None: nobody can tell."""
+    """Whether a file is still the one that this process imported earlier; None: unknown."""
     state = file.stat()
-    if max(state.st_mtime, state.st_ctime) < _process_start() - 2:  # the kernel's clock of starts is that coarse
+    if max(state.st_mtime, state.st_ctime) < _process_start() - 2:  # the start time is known to about a second
         return True
     cached = getattr(module, "__cached__", None)
     if not cached or not Path(cached).is_file() or sys.dont_write_bytecode:
@@ -148,7 +152,7 @@ def _as_imported(module: ModuleType, file: Path) -> bool | None:
 
 @lru_cache(maxsize=1)
 def _process_start() -> float:
-    """When this process began, in seconds since 1970; 0 where the system does not say."""
+    """Start of this process in seconds since 1970; 0 where the system does not report it."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         uptime = float(Path("/proc/uptime").read_text().split()[0])

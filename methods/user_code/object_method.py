@@ -1,4 +1,4 @@
-"""Methods that are objects of other people's code: a method, an entry, or something to call that returns either."""
+"""Methods from objects in user code: a method, a ``MethodEntry``, or a class or function that returns either."""
 
 from __future__ import annotations
 
@@ -17,39 +17,43 @@ from .objects import CodeError, Identity, Imported, constructed, identity_of
 
 
 @dataclass(frozen=True)
-class _Held:
+class _CachedMethod:
     source: object
     identity: Identity
     method: object
     entry: MethodEntry
 
 
-_HELD: dict[tuple[str, str, str], _Held] = {}
-"""The method that was made last: jobs come method by method, and making one may read gigabytes."""
+_CACHE: dict[tuple[str, str, str], _CachedMethod] = {}
+"""The method that was constructed last: jobs arrive method by method, and constructing one may read gigabytes."""
 _WEIGHTS: dict[int, tuple[weakref.ref[Any], str]] = {}
-"""By ``id``: a method, and the digest of its weight files when it was seen first."""
+"""By ``id()``: a method, and the digest of its weight files when it was first checked."""
 
 
 def object_entry(imported: Imported, arguments: Mapping[str, Any] | None = None) -> MethodEntry:
-    """The method that an object is or makes; made again whenever its code, arguments or weight files changed.
+    """The method that an imported object is or returns; constructed anew when code, arguments or weight files changed.
+
+    Args:
+        imported: the object.
+        arguments: keyword arguments, if it is a class or a function.
 
     Raises:
-        MethodError: it is no method, cannot be made, or is older than its code or weight files.
-        MissingWeightsError: a file that it declares is not there.
+        MethodError: the object is no method, cannot be constructed, or its files changed after it was loaded.
+        MissingWeightsError: a file that it declares is missing.
     """
     arguments = dict(arguments or {})
     key = (imported.module.__name__, imported.attribute, json.dumps(arguments, sort_keys=True))
-    held = _HELD.get(key)
-    if held is not None and held.source is imported.value:
-        identity = identity_of(imported, arguments, held.method)
-        if identity == held.identity:
-            return held.entry
+    cached = _CACHE.get(key)
+    if cached is not None and cached.source is imported.value:
+        identity = identity_of(imported, arguments, cached.method)
+        if identity == cached.identity:
+            return cached.entry
     method = _make(imported, arguments)
     identity = _identity(imported, arguments, method)
     _require_own_weights(imported, method, identity)
     entry = _entry(imported, method, identity)
-    _HELD.clear()
-    _HELD[key] = _Held(imported.value, identity, method, entry)
+    _CACHE.clear()
+    _CACHE[key] = _CachedMethod(imported.value, identity, method, entry)
     return entry
 
 
@@ -76,7 +80,7 @@ def _make(imported: Imported, arguments: Mapping[str, Any]) -> object:
 
 
 def _require_own_weights(imported: Imported, method: object, identity: Identity) -> None:
-    """A method that lives as long as its module has the weights of then, whatever its files hold now."""
+    """Refuse a module-level method whose weight files changed after it was constructed."""
     reference, weights = _WEIGHTS.get(id(method), (None, ""))
     if reference is not None and reference() is method and weights != identity.weights:
         raise ChangedCodeError(
@@ -86,7 +90,7 @@ def _require_own_weights(imported: Imported, method: object, identity: Identity)
     try:
         _WEIGHTS[id(method)] = weakref.ref(method), identity.weights
     except TypeError:
-        return  # of a kind that nothing can refer to weakly
+        return  # objects of this type cannot be referenced weakly
 
 
 def _entry(imported: Imported, method: Any, identity: Identity) -> MethodEntry:
@@ -104,8 +108,10 @@ def _entry(imported: Imported, method: Any, identity: Identity) -> MethodEntry:
         entry = MethodEntry(method.card, interface, load)
     families = [family for family in get_args(Family) if family not in OWN_FAMILIES]
     if entry.card.family not in families:
-        known = ", ".join(families)
-        raise MethodError(f"'{imported.attribute}': its card has the family '{entry.card.family}' (known: {known})")
+        family_list = ", ".join(families)
+        raise MethodError(
+            f"'{imported.attribute}': its card has the family '{entry.card.family}' (known: {family_list})"
+        )
     card = replace(entry.card, incomplete=identity.incomplete)
     settings = {**entry.settings, "code": identity.code}
     return replace(entry, card=card, settings=settings, weights_digest=identity.weights, origin="object")

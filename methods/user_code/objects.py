@@ -1,8 +1,7 @@
-"""Objects of other people's code, by ``module:object`` or ``./file.py:object``: importing them, and what they are.
+"""Import objects of user code by ``module:object`` or ``./file.py:object``, and identify what they compute.
 
-Used for methods, metrics, engines, datasets and protocols. What such an object computes is determined by its code, the
-arguments it was made with, and the files that it reads: ``identity_of`` digests all three, and says what of them it
-cannot know.
+Used for methods, metrics, engines, datasets and protocols. The result of such an object is determined by its code, its
+arguments and the files that it reads. ``identity_of`` computes a digest of all three, and reports what it cannot know.
 """
 
 from __future__ import annotations
@@ -29,17 +28,17 @@ from .code_files import CodeFiles, code_files
 from .loaded_code import is_current, note_imports, require_current
 
 WEIGHT_FILES = "weight_files"
-"""Attribute by which an object declares every file that it reads; ``()`` says that it reads none."""
+"""Attribute with which an object declares every file that it reads; ``()``: it reads none."""
 _PRIVATE = "_asasr_bench_file_"
 
 
 class CodeError(MethodError):
-    """Code of somebody else that cannot be imported or used; the message says where it was looked for."""
+    """User code that cannot be imported or used; the message says where it was searched."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """An object and where it was imported from."""
+    """An imported object and its module."""
 
     value: Any
     module: ModuleType
@@ -48,44 +47,50 @@ class Imported:
 
 @dataclass(frozen=True)
 class Identity:
-    """What determines what an object computes. Names and paths are no part of it."""
+    """Identity of what an object computes. Names and paths are no part of it."""
 
     code: str
-    """SHA-256 of its code, its attribute's path and its arguments."""
+    """SHA-256 of its code, the path of its attribute and its arguments."""
     weights: str
-    """SHA-256 of the files that it declares; '' if it declares none."""
+    """SHA-256 of the files that it declares; '' if there are none."""
     incomplete: str
-    """What is not known of it, for tables; '' if nothing is missing."""
+    """What is unknown, as a note for tables; '' if nothing is."""
 
 
 def import_object(text: str, folders: Sequence[Path] = ()) -> Imported:
     """Import ``module:attribute`` or ``file.py:attribute``.
 
     Args:
-        folders: where modules are looked for beside Python's own path.
+        text: the reference.
+        folders: folders in which modules are searched, besides Python's own path.
 
     Raises:
-        CodeError: it cannot be imported, or another module of its name was imported before.
+        CodeError: the object cannot be imported, or another module of this name was imported before.
     """
     name, _, attribute = text.rpartition(":")
     try:
         module = _import_file(Path(name)) if name.endswith(".py") else _import_module(name, folders)
         value: Any = module
-        for part in attribute.split("."):
-            value = getattr(value, part)
+        for attribute_name in attribute.split("."):
+            value = getattr(value, attribute_name)
     except CodeError:
         raise
     except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise CodeError(f"'{text}' cannot be imported ({what}){_looked(name, error, folders)}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise CodeError(f"'{text}' cannot be imported ({reason}){_looked(name, error, folders)}") from error
     return Imported(value, module, attribute)
 
 
 def constructed(imported: Imported, arguments: Mapping[str, Any], *, ready: bool) -> Any:
-    """An object as it is where it is ready to use, else what it gives when it is called with arguments.
+    """The object itself if it is ready to use, else the result of calling it with the arguments.
+
+    Args:
+        imported: the object.
+        arguments: keyword arguments of the call.
+        ready: the object is used as it is.
 
     Raises:
-        CodeError: it takes no arguments, or the call fails.
+        CodeError: arguments for an object that is used as it is, or a call that fails.
     """
     value = imported.value
     if ready:
@@ -115,31 +120,31 @@ def _import_module(name: str, folders: Sequence[Path]) -> ModuleType:
         _drop_outdated_bytecode(folder, top)
     with _importable(folders):
         module = importlib.import_module(name)
-        wanted = PathFinder.find_spec(top, [place for place in sys.path if place not in _ADDED])
+        expected = PathFinder.find_spec(top, [place for place in sys.path if place not in _ADDED])
     note_imports(before)
     loaded = getattr(sys.modules[top], "__file__", None)
-    if wanted is not None and wanted.origin and loaded and not _same(wanted.origin, loaded):
+    if expected is not None and expected.origin and loaded and not _same(expected.origin, loaded):
         raise CodeError(
-            f"module '{top}' is {wanted.origin} here, but {loaded} was imported under this name before; rename one of"
+            f"module '{top}' is {expected.origin} here, but {loaded} was imported under this name before; rename one of"
             " the two, or run them apart"
         )
     return module
 
 
 def _import_file(file: Path) -> ModuleType:
-    """A file's module. One of a package is imported as such, so that its relative imports work.
+    """Import a file as a module.
 
-    Others get a private name, so that a file called ``utils.py`` hides no installed module, and are imported anew when
-    they were changed.
+    A file in a package is imported as part of it, so that its relative imports work. Any other file gets a private
+    module name, so that ``utils.py`` hides no installed module, and is imported anew after a change.
     """
     file = file.absolute()
     if not file.is_file():
         raise CodeError(f"no file {file}; code in a file is given as FILE.py:NAME")
-    folder, parts = file.parent, [file.stem]
+    folder, module_path = file.parent, [file.stem]
     while (folder / "__init__.py").is_file():
-        folder, parts = folder.parent, [folder.name, *parts]
-    if len(parts) > 1:
-        return _import_module(".".join(parts if parts[-1] != "__init__" else parts[:-1]), [folder])
+        folder, module_path = folder.parent, [folder.name, *module_path]
+    if len(module_path) > 1:
+        return _import_module(".".join(module_path if module_path[-1] != "__init__" else module_path[:-1]), [folder])
     name = _PRIVATE + hashlib.sha256(str(file).encode()).hexdigest()[:16]
     if not is_current(name):
         before = sys.modules.keys() - {name}
@@ -160,10 +165,10 @@ def _import_file(file: Path) -> ModuleType:
 
 
 def _drop_outdated_bytecode(folder: Path, package: str = "") -> None:
-    """Remove what Python would run in place of newer code in a folder, and in its package.
+    """Remove compiled code that is older than its source, in a folder and in a package in it.
 
-    Python takes compiled code for that of its source if whole seconds and size agree: an edit of a number within the
-    second would be identified by its new text and run by its old one.
+    Python uses compiled code if size and time in whole seconds agree with the source. After an edit of a digit within
+    the same second, the identity would be that of the new text while the old code runs.
     """
     for compiled in (*folder.glob("__pycache__/*.pyc"), *(folder / package).glob("**/__pycache__/*.pyc")):
         with contextlib.suppress(OSError, ValueError, NotImplementedError):
@@ -173,76 +178,81 @@ def _drop_outdated_bytecode(folder: Path, package: str = "") -> None:
 
 
 _ADDED: list[str] = []
-"""What we put at the end of Python's path."""
+"""Folders that this module appended to Python's path."""
 
 
 @contextmanager
 def _importable(folders: Sequence[Path]) -> Iterator[None]:
-    """Import from folders as a script in them does: they come first.
+    """Put folders first on Python's path inside the block, as for a script in them.
 
-    Afterwards they come last for good, since methods import when they run, too, and a ``utils.py`` of theirs must hide
-    nothing from others.
+    Afterwards they stay at the end of the path, because methods may import while they run, and a ``utils.py`` in them
+    must not hide a module of others.
     """
-    own = [place for place in sys.path if place not in _ADDED]
-    new = [str(folder) for folder in folders if str(folder) not in own]
-    others = [place for place in _ADDED if place not in new]
-    _ADDED[:] = others
-    sys.path[:] = [*new, *own, *others]
+    original = [place for place in sys.path if place not in _ADDED]
+    first = [str(folder) for folder in folders if str(folder) not in original]
+    added_before = [place for place in _ADDED if place not in first]
+    _ADDED[:] = added_before
+    sys.path[:] = [*first, *original, *added_before]
     importlib.invalidate_caches()
     writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
         sys.dont_write_bytecode = writes_none
-        _ADDED[:] = [*new, *others]
-        kept = [place for place in sys.path if place not in _ADDED]  # code may add places of its own
-        sys.path[:] = [*kept, *_ADDED]
+        _ADDED[:] = [*first, *added_before]
+        remaining = [
+            place for place in sys.path if place not in _ADDED
+        ]  # the imported code may have added folders itself
+        sys.path[:] = [*remaining, *_ADDED]
 
 
-def _same(one: str, other: str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
+def _same(path: str, other_path: str) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other_path)
 
 
 def identity_of(
-    imported: Imported, arguments: Mapping[str, Any] | None = None, instance: object = None,
+    imported: Imported,
+    arguments: Mapping[str, Any] | None = None,
+    instance: object = None,
     weight_files: Sequence[str | os.PathLike[str]] | None = None,
-) -> Identity:  # fmt: skip
-    """What determines what an imported object computes.
+) -> Identity:
+    """Identify what an imported object computes.
 
     Args:
         imported: a class, a factory, an instance or a function.
-        arguments: that it was or will be called with; JSON-able.
-        instance: what that call returned. Files are those in its attribute ``weight_files``, else the object's.
-        weight_files: files, for an object that has no such attribute; paths as ``open`` takes them.
+        arguments: keyword arguments with which it was or will be called; serialisable as JSON.
+        instance: result of that call. Its attribute ``weight_files`` takes precedence over the object's.
+        weight_files: the files, in place of such an attribute.
 
     Raises:
-        CodeError: a file of its code was changed after it was imported.
-        MissingWeightsError: a file that it declares is not there.
+        CodeError: a file of its code changed after it was imported.
+        MissingWeightsError: a file that it declares is missing.
     """
     code, doubts = _all_code(imported, instance)
     unknown = [*code.unknown, *doubts]
     digests: list[str] = []
     declared = weight_files if weight_files is not None else _declared(imported, instance)
-    named: dict[str, str] = {}
+    file_digests: dict[str, str] = {}
     if declared is None:
         unknown.append(f"it does not declare its weight files ('{WEIGHT_FILES} = ()' says it has none)")
     else:
-        named = {os.fspath(path): _content(Path(path), imported) for path in declared}
-        digests = list(named.values())
+        file_digests = {os.fspath(path): _content(Path(path), imported) for path in declared}
+        digests = list(file_digests.values())
     content = {
         "attribute": [imported.module.__name__.partition(".")[2], imported.attribute],
-        "arguments": _without_paths(dict(arguments or {}), named),
+        "arguments": _without_paths(dict(arguments or {}), file_digests),
         "files": {name: digest_of(path) for name, path in sorted(code.files.items())},
         "libraries": dict(sorted(code.libraries.items())),
     }
     return Identity(
-        _digest(content), _digest(digests) if digests else "",
+        _digest(content),
+        _digest(digests) if digests else "",
         f"identity incomplete: {'; '.join(dict.fromkeys(unknown))}" if unknown else "",
-    )  # fmt: skip
+    )
 
 
 def _all_code(imported: Imported, instance: object) -> tuple[CodeFiles, list[str]]:
-    """Code of the module it was found in, and of all classes and functions of it that come from elsewhere."""
+    """Code of the object's module and of the modules that define its class and base classes."""
     kinds = (kind for value in (imported.value, instance) for kind in _kinds(value))
     names = {(getattr(kind, "__module__", None) or "builtins").partition(".")[0] for kind in kinds}
     code = code_files(imported.module, {name for name in names if not name.startswith(_PRIVATE)})
@@ -250,7 +260,7 @@ def _all_code(imported: Imported, instance: object) -> tuple[CodeFiles, list[str
 
 
 def _kinds(value: object) -> Iterable[object]:
-    """The classes and functions that a value's behaviour comes from."""
+    """The classes and functions that define the behaviour of a value."""
     if inspect.isclass(value):
         return inspect.getmro(value)
     if inspect.isroutine(value):
@@ -271,25 +281,25 @@ def _declared(imported: Imported, instance: object) -> Sequence[str | os.PathLik
 
 
 def _content(path: Path, imported: Imported) -> str:
-    """Digest of a file, or of all files in a folder."""
+    """SHA-256 of a file, or of all files in a folder."""
     if path.is_file():
         return digest_of(path)
     if path.is_dir():
-        inside = sorted(each for each in path.rglob("*") if each.is_file())
-        return _digest([[each.relative_to(path).as_posix(), digest_of(each)] for each in inside])
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return _digest([[file.relative_to(path).as_posix(), digest_of(file)] for file in files])
     raise MissingWeightsError(
         imported.attribute,
         f"{imported.attribute}: file {path.absolute()} of its '{WEIGHT_FILES}' is missing; get it, or correct the path",
     )
 
 
-def _without_paths(value: Any, named: Mapping[str, str]) -> Any:
-    """Arguments, with files that are declared replaced by what is in them."""
+def _without_paths(value: Any, file_digests: Mapping[str, str]) -> Any:
+    """Arguments with the paths of declared files replaced by the digests of their content."""
     if isinstance(value, str):
-        return {"file": named[value]} if value in named else value
+        return {"file": file_digests[value]} if value in file_digests else value
     if isinstance(value, dict):
-        return {key: _without_paths(each, named) for key, each in value.items()}
-    return [_without_paths(each, named) for each in value] if isinstance(value, list | tuple) else value
+        return {key: _without_paths(element, file_digests) for key, element in value.items()}
+    return [_without_paths(element, file_digests) for element in value] if isinstance(value, list | tuple) else value
 
 
 def _digest(content: object) -> str:

@@ -1,4 +1,4 @@
-"""How code from elsewhere is named: ``module:object``, ``FILE.py:object``, or an installed entry point."""
+"""References to user code: ``module:object``, ``FILE.py:object``, or an installed entry point."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def is_object(text: str) -> bool:
 
 
 def object_name(text: str) -> str:
-    """What an object is called where nobody gave it a name: the last part of its text."""
+    """Default name of an object: the last part of its reference."""
     return re.split(r"[:.]", text)[-1]
 
 
 def anchored_object(text: str, folder: Path) -> str:
-    """The same object for whoever works elsewhere: a file or module of this folder by its absolute path.
+    """The same reference with a file or module of this folder replaced by its absolute path.
 
-    Anything else, a module on Python's own path among it, stays as it is.
+    Anything else, such as a module on Python's own path, is returned unchanged.
     """
     match = _OBJECT.fullmatch(text)
     if match is None:
@@ -40,40 +40,40 @@ def anchored_object(text: str, folder: Path) -> str:
     place = match["place"]
     if place.endswith(".py"):
         return f"{(folder / place).resolve()}:{match['object']}"
-    beside = folder.joinpath(*place.split("."))
-    for file in (beside.with_suffix(".py"), beside / "__init__.py"):
+    module_path = folder.joinpath(*place.split("."))
+    for file in (module_path.with_suffix(".py"), module_path / "__init__.py"):
         if file.is_file():
             return f"{file.resolve()}:{match['object']}"
     return text
 
 
 def anchored_reference(reference: Any, folder: Path) -> Any:
-    """The same of a text or of a mapping with ``object``; what is neither stays as it is."""
+    """``anchored_object`` for a text or for a mapping with ``object``; anything else is returned unchanged."""
     if isinstance(reference, dict) and isinstance(reference.get("object"), str):
         return {**reference, "object": anchored_object(reference["object"], folder)}
     return anchored_object(reference, folder) if isinstance(reference, str) else reference
 
 
-def installed_objects(group: str, taken: Collection[str] = ()) -> dict[str, str]:
-    """Name to ``module:object`` of the entry points of a group, without names that are taken by others."""
+def installed_objects(group: str, reserved: Collection[str] = ()) -> dict[str, str]:
+    """Entry points of a group as name to ``module:object``, without the reserved names."""
     points = entry_points(group=group)
-    return {point.name: f"{point.module}:{point.attr}" for point in points if point.name not in taken}
+    return {point.name: f"{point.module}:{point.attr}" for point in points if point.name not in reserved}
 
 
 @dataclass(frozen=True)
 class ObjectReference:
-    """Which metric, engine, dataset or protocol is meant; it can be compared, and travels to workers as it is."""
+    """A reference to a metric, engine, dataset or protocol. It can be compared, and workers receive it unchanged."""
 
     text: str
-    """An id, or somebody's own: ``FILE.py:object``, ``module:object``."""
+    """An id, or user code as ``FILE.py:object`` or ``module:object``."""
     arguments: str = ""
-    """JSON of what a class or function is called with; '' without any."""
+    """Keyword arguments for a class or function, as JSON; '' without any."""
     name: str = ""
-    """What it is called, where it is not what it calls itself."""
+    """Name that the user chose; '': the object's own name."""
 
     @property
     def args(self) -> dict[str, Any]:
-        """What a class or function is called with."""
+        """Keyword arguments for a class or function."""
         arguments: dict[str, Any] = json.loads(self.arguments or "{}")
         return arguments
 
@@ -85,28 +85,28 @@ class _Mapping(Strict):
 
 
 def parse_object(
-    reference: str | Mapping[str, Any] | ObjectReference, what: str, refusal: type[Exception]
+    reference: str | Mapping[str, Any] | ObjectReference, kind: str, refusal: type[Exception]
 ) -> ObjectReference:
     """Read a reference: a text, or a mapping ``{object: ./mine.py:Blur, args: {radius: 2}, name: blur2}``.
 
     Args:
         reference: the text or the mapping.
-        what: it names, such as "metric".
-        refusal: the error to raise.
+        kind: what the reference names, such as "metric"; for errors.
+        refusal: type of the error to raise.
 
     Raises:
-        refusal: a mapping with other keys, a name that cannot be one, or arguments that are no plain values.
+        refusal: a mapping has unknown keys, an unusable name, or arguments that are not plain values.
     """
     if isinstance(reference, ObjectReference):
         return reference
     if isinstance(reference, str):
         return ObjectReference(reference)
-    told = f"{what} {dict(reference)}"
-    mapping = validated(_Mapping, dict(reference), told, refusal)
+    origin = f"{kind} {dict(reference)}"
+    mapping = validated(_Mapping, dict(reference), origin, refusal)
     if mapping.name and (problem := name_problem(mapping.name)):
-        raise refusal(f"{what} '{ascii(mapping.name)[1:-1]}': its name {problem}; give it another one")
+        raise refusal(f"{kind} '{ascii(mapping.name)[1:-1]}': its name {problem}; give it another one")
     try:
         arguments = json.dumps(mapping.args, sort_keys=True, allow_nan=False) if mapping.args else ""
     except (TypeError, ValueError) as error:
-        raise refusal(f"{told}: 'args' must be numbers, texts, lists and mappings ({error})") from None
+        raise refusal(f"{origin}: 'args' must be numbers, texts, lists and mappings ({error})") from None
     return ObjectReference(mapping.object, arguments, mapping.name)

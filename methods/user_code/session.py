@@ -1,7 +1,7 @@
-"""Objects that a Python session has in hand: methods without a name by which somebody else could import them.
+"""Objects of the running Python process as methods: they have no name under which another process could import them.
 
-They are known for as long as a run of this process lasts, and are what their code and their state say. What cannot be
-known of either belongs to no later run: its results are made anew each time.
+They are registered during a run, and identified by their code and state. If either cannot be read completely, no later
+run reuses their results: they are computed anew each time.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ..interface import AnyMethod, Interface, MethodCard, interface_of
 from .objects import CodeError, Identity, Imported, identity_of
 
 PREFIX = "session:"
-"""Begins the id of a method or metric that is an object of this session."""
+"""Prefix of the id of a method or metric that is an object of this Python process."""
 
 T = TypeVar("T")
 
 
 class SessionObjects(Generic[T]):
-    """Methods or metrics of a session that are known while a run of it lasts, by ``session:NAME``.
+    """Registry of methods or metrics that are Python objects, by ``session:NAME``, for the duration of a run.
 
     Args:
-        error: what is raised where there is none.
+        error: type of the error for an unknown id.
     """
 
     def __init__(self, error: type[Exception]) -> None:
@@ -40,8 +40,8 @@ class SessionObjects(Generic[T]):
         self._known: dict[str, T] = {}
 
     @contextmanager
-    def known(self, objects: Mapping[str, T]) -> Iterator[None]:
-        """Let objects be found by their names in the block."""
+    def registered(self, objects: Mapping[str, T]) -> Iterator[None]:
+        """Register objects under their names inside the block."""
         before = dict(self._known)
         self._known.update({f"{PREFIX}{name}": value for name, value in objects.items()})
         try:
@@ -51,7 +51,7 @@ class SessionObjects(Generic[T]):
             self._known.update(before)
 
     def find(self, id: str) -> T:
-        """The object of an id; the error, where no run with it is going on."""
+        """The object of this id; raises the registry's error if the current run does not have it."""
         if id not in self._known:
             raise self._error(
                 f"'{id}' was an object in somebody's Python; give that object to evaluate, or its code as FILE.py:NAME"
@@ -60,16 +60,16 @@ class SessionObjects(Generic[T]):
 
 
 SESSION_METHODS: SessionObjects[MethodEntry] = SessionObjects(MethodError)
-"""Methods of the run that is going on."""
+"""Methods of the current run."""
 
 
 def entry_of(name: str, value: object) -> MethodEntry:
-    """The method that an object is: one with a card, a module of torch, or a function of LQ (and the scale).
+    """The method of an object: an object with a card, a torch module, or a function of LQ (and the scale).
 
-    Functions and modules get LQ ``[B, 3, h, w]`` in 0..1 and give SR ``[B, 3, scale * h, scale * w]`` in 0..1.
+    Functions and modules map LQ ``[B, 3, h, w]`` in [0, 1] to SR ``[B, 3, scale * h, scale * w]`` in [0, 1].
 
     Raises:
-        MethodError: it is none of these.
+        MethodError: the object is none of these.
     """
     interface, identity = interface_of(value), object_identity(value)
     if interface is None or not isinstance(getattr(value, "card", None), MethodCard):
@@ -100,7 +100,7 @@ class _Function:
     function: Callable[..., Any]
 
     def to(self, device: str) -> _Function:
-        """Modules move; functions are where their author put them."""
+        """Move a torch module to the device; a plain function is used as it is."""
         move = getattr(self.function, "to", None)
         return self if move is None else _Function(self.card, move(device))
 
@@ -112,7 +112,7 @@ class _Function:
 
 @contextmanager
 def _evaluating(value: Any) -> Iterator[None]:
-    """A torch module as it is evaluated, without dropout; afterwards it trains on where it did."""
+    """Switch a torch module to evaluation inside the block, and restore its training mode afterwards."""
     modules = list(value.modules()) if hasattr(value, "modules") and hasattr(value, "training") else []
     modes = [module.training for module in modules]
     for module in modules:
@@ -138,9 +138,9 @@ def _takes_scale(function: Callable[..., Any]) -> bool:
 
 
 def object_identity(value: object) -> Identity:
-    """What an object computes: its code, and its state as far as it can be read.
+    """Identify what an object computes by its code and its state.
 
-    An object of which some part cannot be known, such as a function of a notebook, is another one in each call.
+    An object that cannot be read completely, such as a function of a notebook, gets a new identity in every call.
     """
     kind = value if inspect.isroutine(value) or isinstance(value, type) else type(value)
     module = sys.modules.get(getattr(kind, "__module__", None) or "")
@@ -154,14 +154,14 @@ def object_identity(value: object) -> Identity:
         try:
             with _evaluating(value):
                 state = _digest_of(value)
-        except Exception as error:  # whatever its class does when it is pickled
+        except Exception as error:  # pickling runs code of the object's class
             unknown = f"its state cannot be read ({type(error).__name__})"
     if not unknown:
         assert module is not None
         name = str(getattr(kind, "__qualname__", type(value).__name__))
         try:
-            found = identity_of(Imported(kind, module, name), {"state": state}, value, _declared(value))
-            return Identity(found.code, found.weights, "")
+            identity = identity_of(Imported(kind, module, name), {"state": state}, value, _declared(value))
+            return Identity(identity.code, identity.weights, "")
         except CodeError as error:
             unknown = str(error)
     return Identity(secrets.token_hex(16), "", f"identity incomplete: {unknown}; it is measured anew each time")
@@ -172,19 +172,19 @@ def _closes_over(kind: object) -> bool:
 
 
 def _declared(value: object) -> tuple[str, ...] | None:
-    """Files that an object declares are read by it; the state of others says what they hold."""
+    """None where the object declares its files; else no files, because its state contains what it has read."""
     return None if getattr(value, "weight_files", None) is not None else ()
 
 
 def _digest_of(value: object) -> str:
-    """Digest of an object's state; equal ones are of equal state."""
+    """SHA-256 of an object's pickled state."""
     buffer = io.BytesIO()
     _Pickler(buffer, protocol=5).dump(value)
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 class _Pickler(pickle.Pickler):
-    """Tensors by their content: torch's own bytes hold addresses."""
+    """Pickles tensors by their content, because torch's own format contains addresses."""
 
     def persistent_id(self, value: Any) -> Any:
         """See ``pickle.Pickler``."""

@@ -1,1 +1,1 @@
-"""Weight files: where they are, whether they are the right ones, how to get them."""
+"""Weight files: finding, verifying and downloading them."""

@@ -1,4 +1,4 @@
-"""What a weight file claims against what it holds: a small file must not make a network of any size."""
+"""Compare what a weight file claims with what it stores: no small file may build a network that fills the memory."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ROOM = 2**24
-"""Bytes by which an archive may be larger than its file: TorchScript compresses its source code."""
+"""Bytes by which an archive may unpack to more than its file: TorchScript compresses its source code."""
 _SHARED = 4
-"""Tensors may share numbers, and networks may be built with more than a file holds, up to so many times."""
+"""Largest ratio of claimed to stored numbers: tensors may share storage, and networks may add tensors of their own."""
 _SPARE = 10**6
-"""Numbers of a network that no file need hold: positional tables, masks."""
+"""Numbers of a network that a file need not store: positional tables, masks."""
 _LARGEST = 2**25
-"""Numbers of the largest table that building a network may compute beside its weights: indices of positions in windows
-of 64x64 pixels."""
+"""Size of the largest table that building a network may compute besides its weights: position indices in windows of
+64x64 pixels."""
 _GAP = 16
-"""Layers without numbers between two that have some, at most: activations, dropout, identities."""
+"""Largest number of consecutive layers without weights: activations, dropout, identities."""
 
 
 class FalseClaimError(MethodError):
-    """A weight file that claims more than it holds; nothing was built of it."""
+    """A weight file that claims more than it stores; no network was built from it."""
 
 
 def require_uncompressed(path: Path) -> None:
-    """Refuse an archive that unpacks to more than its file; PyTorch compresses no numbers.
+    """Refuse an archive that unpacks to more bytes than its file has; PyTorch does not compress weights.
 
     Raises:
-        FalseClaimError: it does.
+        FalseClaimError: it unpacks to more.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # loading it will say what is wrong
+        return  # loading the file reports what is wrong
     if unpacked > path.stat().st_size + _ROOM:
         raise FalseClaimError(
             f"{path}: refused, its {path.stat().st_size:,} bytes unpack to {unpacked:,}; save the weights uncompressed"
@@ -53,17 +53,17 @@ def require_uncompressed(path: Path) -> None:
 
 
 def require_held(path: Path, state: Mapping[str, Any]) -> int:
-    """Refuse tensors of more numbers than are stored, and numbered layers that are not there.
+    """Refuse tensors that claim more numbers than are stored, and layer numbers far beyond the stored layers.
 
     Returns:
-        Numbers that the file holds.
+        How many numbers the file stores.
 
     Raises:
-        FalseClaimError: the file claims more than it holds.
+        FalseClaimError: the file claims more than it stores.
     """
     import torch
 
-    tensors: dict[str, Tensor] = {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}
+    tensors: dict[str, Tensor] = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     stored: dict[int, int] = {}
     claimed = 0
     for name, tensor in tensors.items():
@@ -78,29 +78,29 @@ def require_held(path: Path, state: Mapping[str, Any]) -> int:
             )
         claimed += size
         stored[storage.data_ptr()] = storage.nbytes()
-    held = sum(stored.values())
-    if claimed > _SHARED * held:
+    stored_bytes = sum(stored.values())
+    if claimed > _SHARED * stored_bytes:
         raise FalseClaimError(
-            f"{path}: refused, its tensors claim {claimed:,} bytes and share {held:,}; save each by itself where you"
-            " trust it"
+            f"{path}: refused, its tensors claim {claimed:,} bytes and share {stored_bytes:,}; save each by itself"
+            " where you trust it"
         )
     _require_layers(path, tensors)
     return sum(tensor.numel() for tensor in tensors.values())
 
 
 def _require_layers(path: Path, names: Mapping[str, object]) -> None:
-    """Builders make as many layers as the largest number in a name says."""
+    """Refuse huge layer numbers: spandrel builds as many layers as the largest number in a name."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for name in names:
-        parts = name.split(".")
-        for place, part in enumerate(parts):
-            if re.fullmatch(r"[0-9]+", part):
-                if len(part) > 9:
-                    raise _unlike(path, name, part, 1)
-                numbers[".".join(parts[:place])].add(int(part))
-    for prefix, found in numbers.items():
-        if max(found) >= _GAP * (len(found) + 1):
-            raise _unlike(path, prefix, str(max(found)), len(found))
+        words = name.split(".")
+        for position, word in enumerate(words):
+            if re.fullmatch(r"[0-9]+", word):
+                if len(word) > 9:
+                    raise _unlike(path, name, word, 1)
+                numbers[".".join(words[:position])].add(int(word))
+    for prefix, indices in numbers.items():
+        if max(indices) >= _GAP * (len(indices) + 1):
+            raise _unlike(path, prefix, str(max(indices)), len(indices))
 
 
 def _unlike(path: Path, name: str, number: str, count: int) -> FalseClaimError:
@@ -111,29 +111,31 @@ def _unlike(path: Path, name: str, number: str, count: int) -> FalseClaimError:
 
 
 def _largest_table(path: Path, limit: int) -> AbstractContextManager[object]:
-    """Refuses every operation whose result has more numbers than the limit, before it is computed."""
+    """A context that refuses every tensor operation whose result would have more numbers than the limit."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    class Limited(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of this thread alone
+    class Limited(TorchDispatchMode):  # type: ignore[no-untyped-call]  # it acts in this thread only
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            sizes = [each.shape for each in tree_leaves((args, kwargs)) if isinstance(each, torch.Tensor)]
-            if len(sizes) != 1:  # of one tensor alone the result is seldom larger
-                _require_fitting(path, sizes or [each for each in args[:1] if isinstance(each, list | tuple)], limit)
+            sizes = [argument.shape for argument in tree_leaves((args, kwargs)) if isinstance(argument, torch.Tensor)]
+            if len(sizes) != 1:  # the result of an operation on a single tensor is seldom larger
+                _require_fitting(
+                    path, sizes or [argument for argument in args[:1] if isinstance(argument, list | tuple)], limit
+                )
             return function(*args, **(kwargs or {}))
 
     return Limited()  # type: ignore[no-untyped-call]
 
 
 def _require_fitting(path: Path, sizes: Sequence[Sequence[int]], limit: int) -> None:
-    """Of an operation by elements on tensors of these sizes, or of a new tensor of this size."""
+    """Check the size of an elementwise operation on tensors of these sizes, or of a new tensor of this size."""
     from torch import broadcast_shapes
 
     try:
         numbers = prod(broadcast_shapes(*sizes))  # type: ignore[no-untyped-call]
     except (RuntimeError, TypeError):
-        return  # no operation by elements: its result is no larger than what it joins
+        return  # not elementwise: the result is no larger than its inputs together
     if numbers > limit:
         raise FalseClaimError(
             f"{path}: refused, its shapes ask for a table of {numbers:,} numbers; the file is damaged or was made to"
@@ -142,11 +144,15 @@ def _require_fitting(path: Path, sizes: Sequence[Sequence[int]], limit: int) -> 
 
 
 @contextmanager
-def bounded_building(path: Path, held: int) -> Iterator[None]:
-    """Stop the building of a network as soon as it has more numbers or layers than a file that holds so many can fill.
+def bounded_building(path: Path, stored_numbers: int) -> Iterator[None]:
+    """Stop building a network as soon as it has more numbers or layers than the file can fill.
+
+    Args:
+        path: the weight file, for errors.
+        stored_numbers: how many numbers the file stores; see ``require_held``.
 
     Raises:
-        FalseClaimError: it has.
+        FalseClaimError: the network is larger than the file allows.
     """
     from torch.nn.modules import module
 
@@ -157,20 +163,20 @@ def bounded_building(path: Path, held: int) -> Iterator[None]:
         nonlocal numbers
         if threading.get_ident() != thread or parameter is None:
             return
-        numbers += parameter.numel()  # allocated by now, but not yet filled
-        if numbers > _SHARED * held + _SPARE:
+        numbers += parameter.numel()  # allocated, but not yet filled
+        if numbers > _SHARED * stored_numbers + _SPARE:
             raise FalseClaimError(
                 f"{path}: refused, its names and shapes ask for a network of {numbers:,} numbers or more, and it holds"
-                f" {held:,}; the file is damaged or was made to fill the memory"
+                f" {stored_numbers:,}; the file is damaged or was made to fill the memory"
             )
 
     def count_layer(_: Any, __: str, ___: Any) -> None:
         nonlocal layers
         if threading.get_ident() == thread:
             layers += 1
-            if layers > held + _SPARE:
+            if layers > stored_numbers + _SPARE:
                 raise FalseClaimError(
-                    f"{path}: refused, it asks for more than {layers:,} layers and holds {held:,} numbers"
+                    f"{path}: refused, it asks for more than {layers:,} layers and holds {stored_numbers:,} numbers"
                 )
 
     hooks = (
@@ -178,13 +184,14 @@ def bounded_building(path: Path, held: int) -> Iterator[None]:
         module.register_module_module_registration_hook(count_layer),
     )
     try:
-        with _largest_table(path, _LARGEST + held):
+        with _largest_table(path, _LARGEST + stored_numbers):
             yield
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
         raise FalseClaimError(
-            f"{path}: refused, it holds {held:,} numbers and asks for a layer of more than the memory of this machine"
+            f"{path}: refused, it holds {stored_numbers:,} numbers and asks for a layer of more than the memory of"
+            " this machine"
         ) from None
     finally:
         for hook in hooks:

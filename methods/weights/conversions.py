@@ -1,4 +1,4 @@
-"""From the weight files of other frameworks to arrays named as in torch: numbers alone, no code of theirs runs."""
+"""Convert weight files of other frameworks to arrays with torch's names; no code in the files is run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 class ConversionError(BenchError, ValueError):
-    """Content that is not what a conversion expects."""
+    """The content is not what a conversion expects."""
 
 
 def convert(name: str, members: Sequence[bytes]) -> Arrays:
-    """Named arrays from the files of a package.
+    """Convert the files of a package to named arrays.
 
     Args:
-        name: ``jax-alexnet``, ``jax-vgg16`` (convolutions of torchvision's networks), or ``ncnn-rrdbnet``.
+        name: conversion: ``jax-alexnet``, ``jax-vgg16`` (convolutions of torchvision's networks), or ``ncnn-rrdbnet``.
+        members: content of the files, in the order of the package's description.
 
     Raises:
-        ConversionError: the content is not what it should be.
+        ConversionError: the name is unknown or the content is not what the conversion expects.
     """
     if name in _LAYERS:
         return _torchvision_features(members[0], *_LAYERS[name])
@@ -38,7 +39,7 @@ def convert(name: str, members: Sequence[bytes]) -> Arrays:
 
 
 def tensor_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Hex SHA-256 of names, types, shapes and values: equal for equal tensors, whatever file they came in."""
+    """Hex SHA-256 of names, types, shapes and values: equal for equal tensors in different file formats."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -47,7 +48,7 @@ def tensor_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-# The network's name in the file, and the places of its convolutions in torchvision's ``features``.
+# The network's name in the file, and the indices of its convolutions in torchvision's ``features``.
 _LAYERS = {
     "jax-alexnet": ("AlexNet_0", (0, 3, 6, 8, 10)),
     "jax-vgg16": ("VGG16_0", (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
@@ -70,10 +71,16 @@ def _torchvision_features(content: bytes, network: str, places: Sequence[int]) -
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Reads tables of numpy arrays and nothing else: any other name in a pickle could be a command."""
+    """Unpickles numpy arrays only: any other name in a pickle could run a command."""
 
-    _ALLOWED = frozenset({("numpy", "ndarray"), ("numpy", "dtype"), ("numpy.core.multiarray", "_reconstruct"),
-                          ("numpy._core.multiarray", "_reconstruct")})  # fmt: skip
+    _ALLOWED = frozenset(
+        {
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+        }
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._ALLOWED:
@@ -84,7 +91,7 @@ class _ArraysOnly(pickle.Unpickler):
 def _plain_pickle(content: bytes) -> Any:
     try:
         return _ArraysOnly(io.BytesIO(content)).load()
-    except Exception as error:  # damaged bytes end in whatever comes up
+    except Exception as error:  # damaged bytes may raise any error
         raise ConversionError(f"refused, it is no plain table of arrays ({error})") from None
 
 

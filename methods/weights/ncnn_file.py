@@ -1,4 +1,4 @@
-"""Convolutions from files of ncnn: a ``.param`` names the layers, a ``.bin`` holds their numbers one after the other.
+"""Read files of ncnn: a ``.param`` file lists the layers, a ``.bin`` file holds their weights one after the other.
 
 The layout is that of ncnn's own documents: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure.
 """
@@ -20,12 +20,12 @@ _CHANNELS, _KERNEL, _KERNEL_HEIGHT, _BIAS, _COUNT = "0", "1", "11", "5", "6"
 
 
 class NcnnError(BenchError, ValueError):
-    """Files that are not of ncnn, or do not fit each other."""
+    """Files that are not of ncnn, or do not belong together."""
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """One layer."""
+    """Weights of one convolution."""
 
     weight: NDArray[np.float32]
     """``[out, in, height, width]``"""
@@ -35,22 +35,24 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Structure:
-    """What a ``.param`` says of a whole network."""
+    """Structure of a network, from its ``.param`` file."""
 
     kinds: tuple[str, ...]
-    """Types of its layers, each once."""
+    """Types of its layers, without repetition."""
     inputs: tuple[str, ...]
+    """Names of the blobs that enter the network."""
     outputs: tuple[str, ...]
-    """Names of what goes in, and of what no layer takes."""
+    """Names of the blobs that no layer consumes."""
     channels: int | None
-    """Of its one input, where the first layers are convolutions; None: unknown."""
+    """Channels of its input, if a convolution consumes it; None: unknown."""
 
 
 def read_structure(content: bytes) -> Structure:
-    """Layers and ends of a network, and whether its layers hang together: ncnn checks little of it itself.
+    """Read the structure of a network and check that its layers are connected, which ncnn itself hardly does.
 
     Raises:
-        NcnnError: another format, other numbers of layers and blobs than it says, a blob that no layer before gives.
+        NcnnError: the format is unknown, the numbers of layers and blobs disagree with the file's head, or a layer
+            consumes a blob that no layer before it produces.
     """
     lines = _lines(content)
     try:
@@ -62,27 +64,29 @@ def read_structure(content: bytes) -> Structure:
         raise NcnnError(f"it has {len(rows)} layers and says {layers}; it is cut or damaged")
     kinds: dict[str, None] = {}
     inputs: list[str] = []
-    known: dict[str, bool] = {}  # whether a blob was taken by a layer
+    consumed: dict[str, bool] = {}  # blob to whether a layer consumes it
     image: set[str] = set()
     channels: int | None = None
     for row in rows:
         takes, gives = _blobs(row)
         kinds[row[0]] = None
-        if missing := [name for name in takes if name not in known]:
+        if missing := [name for name in takes if name not in consumed]:
             raise NcnnError(f"layer {row[1]} takes '{missing[0]}', which no layer before gives")
-        if again := [name for name in gives if name in known]:
-            raise NcnnError(f"layer {row[1]} gives '{again[0]}', as another before does")
-        known.update(dict.fromkeys(takes, True))
-        known.update(dict.fromkeys(gives, False))
+        if repeated := [name for name in gives if name in consumed]:
+            raise NcnnError(f"layer {row[1]} gives '{repeated[0]}', as another before does")
+        consumed.update(dict.fromkeys(takes, True))
+        consumed.update(dict.fromkeys(gives, False))
         if row[0] == "Input":
             inputs += gives
         if row[0] == "Input" or (row[0] == "Split" and image & set(takes)):
             image |= set(gives)
         if row[0] == "Convolution" and image & set(takes):
             channels = _kernel(row)[1]
-    if len(known) != blobs:
-        raise NcnnError(f"it has {len(known)} blobs and says {blobs}; it is cut or damaged")
-    return Structure(tuple(kinds), tuple(inputs), tuple(name for name, taken in known.items() if not taken), channels)
+    if len(consumed) != blobs:
+        raise NcnnError(f"it has {len(consumed)} blobs and says {blobs}; it is cut or damaged")
+    return Structure(
+        tuple(kinds), tuple(inputs), tuple(name for name, is_consumed in consumed.items() if not is_consumed), channels
+    )
 
 
 def _lines(content: bytes) -> list[str]:
@@ -93,7 +97,7 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _blobs(row: list[str]) -> tuple[list[str], list[str]]:
-    """What a layer takes and gives: type, name, how many of each, their names, parameters."""
+    """Names of the blobs that a layer consumes and produces. Row: type, name, both counts, both names, parameters."""
     try:
         takes, gives = int(row[2]), int(row[3])
         names = row[4 : 4 + takes + gives]
@@ -105,10 +109,10 @@ def _blobs(row: list[str]) -> tuple[list[str], list[str]]:
 
 
 def read_convolutions(structure: bytes, weights: bytes) -> list[Convolution]:
-    """All convolutions in the order of the ``.param``; every byte of the ``.bin`` belongs to one of them.
+    """All convolutions in the order of the ``.param`` file; every byte of the ``.bin`` file belongs to one of them.
 
     Raises:
-        NcnnError: another format, a layer with weights that is no convolution, too few or too many bytes.
+        NcnnError: the format is unknown, a layer with weights is no convolution, or there are too few or many bytes.
     """
     layers = []
     start = 0
@@ -126,14 +130,33 @@ def read_convolutions(structure: bytes, weights: bytes) -> list[Convolution]:
 
 
 _OTHERS_WITH_WEIGHTS = frozenset(
-    {"ConvolutionDepthWise", "Deconvolution", "DeconvolutionDepthWise", "InnerProduct", "PReLU", "BatchNorm", "Scale",
-     "MemoryData", "Embed", "LSTM", "GRU", "RNN", "LayerNorm", "GroupNorm", "InstanceNorm", "MultiHeadAttention",
-     "Convolution1D", "Convolution3D", "Bias", "Gemm"}
-)  # fmt: skip
+    [
+        "ConvolutionDepthWise",
+        "Deconvolution",
+        "DeconvolutionDepthWise",
+        "InnerProduct",
+        "PReLU",
+        "BatchNorm",
+        "Scale",
+        "MemoryData",
+        "Embed",
+        "LSTM",
+        "GRU",
+        "RNN",
+        "LayerNorm",
+        "GroupNorm",
+        "InstanceNorm",
+        "MultiHeadAttention",
+        "Convolution1D",
+        "Convolution3D",
+        "Bias",
+        "Gemm",
+    ]
+)
 
 
 def _kernel(words: list[str]) -> tuple[int, int, int, int, bool]:
-    """Channels out and in, height and width of a convolution's kernel, and whether it has a bias."""
+    """Output and input channels, height and width of a convolution's kernel, and whether it has a bias."""
     keys = dict(word.split("=", 1) for word in words if "=" in word)
     try:
         channels, width, count = int(keys[_CHANNELS]), int(keys[_KERNEL]), int(keys[_COUNT])
@@ -141,8 +164,8 @@ def _kernel(words: list[str]) -> tuple[int, int, int, int, bool]:
         with_bias = keys.get(_BIAS, "0") == "1"
     except (KeyError, ValueError) as error:
         raise NcnnError(f"layer {words[1]}: cannot be read ({error})") from None
-    inputs, rest = divmod(count, max(1, channels * width * height))
-    if min(channels, width, height, inputs) < 1 or rest:
+    inputs, remainder = divmod(count, max(1, channels * width * height))
+    if min(channels, width, height, inputs) < 1 or remainder:
         raise NcnnError(f"layer {words[1]}: {count} weights do not make {channels} kernels of {width}x{height}")
     return channels, inputs, height, width, with_bias
 

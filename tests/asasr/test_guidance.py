@@ -16,7 +16,7 @@ from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.sampling import SamplingSettings, restore
 from asasr_bench.methods.asasr import find_model, shipped_adapter
 from asasr_bench.methods.errors import MethodError
-from asasr_bench.methods.registry import load_method, resolve
+from asasr_bench.methods.registry import resolve, resolve_and_load
 from hypothesis import given
 from hypothesis import strategies as st
 from peft.tuners.lora import LoraLayer
@@ -78,7 +78,7 @@ def test_without_an_adversary_it_is_refused(model: Model) -> None:
     with pytest.raises(ValueError, match="no adversary"):
         restore(model.backbone, model.codec, LQ, 4, [1, 2], SamplingSettings(adversary=0.1))
     with pytest.raises(MethodError, match=r"model\.adapters\.adv"):
-        load_method({"name": "g", "id": "asasr:small-full", "sampling": {"adversary": 0.1}})
+        resolve_and_load({"name": "g", "id": "asasr:small-full", "sampling": {"adversary": 0.1}})
 
 
 def test_a_weight_over_sigma_is_linear_between_its_points() -> None:
@@ -115,8 +115,11 @@ def test_a_guided_method_has_an_identity_and_a_cost_of_its_own(tmp_path: Path) -
     )
     assert plain.identity("x", 4) != own.identity("x", 4)
     assert (plain.card.steps, own.card.steps) == (2, 3)
-    first, second = (load_method({"name": "g", "id": f"asasr:{path.parent}", "sampling": one}).restore(LQ, 4, [1, 2])
-                     for one in ({"steps": 2}, changes))  # fmt: skip
+    reference = {"name": "g", "id": f"asasr:{path.parent}"}
+    first, second = (
+        resolve_and_load({**reference, "sampling": sampling}).restore(LQ, 4, [1, 2])
+        for sampling in ({"steps": 2}, changes)
+    )
     assert float((first - second).abs().max()) > 1e-3
 
 

@@ -15,7 +15,7 @@ from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.running import compile_blocks, place, quantize
 from asasr_bench.asasr.sampling import SamplingSettings, restore
 from asasr_bench.methods.errors import MethodError
-from asasr_bench.methods.registry import load_method, resolve
+from asasr_bench.methods.registry import resolve, resolve_and_load
 from tiny_networks import FAMILIES
 
 SETTINGS = SamplingSettings(steps=2, colour_fix="none", tile=16, overlap=4)
@@ -147,15 +147,15 @@ def test_references_tell_how_a_model_is_run(folder: Path) -> None:
     from asasr_bench.asasr.prompts import write_prompt
 
     plain = {"name": "m", "id": f"asasr:{folder}"}
-    expected = load_method(plain).restore(lq(1), 4, [0])
+    expected = resolve_and_load(plain).restore(lq(1), 4, [0])
     how = {**plain, "running": {"offload": "model", "tiles": 3}}
     assert resolve(how).identity("x", 4) == resolve(plain).identity("x", 4)
-    torch.testing.assert_close(load_method(how, "cpu:0").restore(lq(1), 4, [0]), expected, atol=2e-2, rtol=0)
+    torch.testing.assert_close(resolve_and_load(how, "cpu:0").restore(lq(1), 4, [0]), expected, atol=2e-2, rtol=0)
 
     write_prompt(Prompt(torch.randn(1, 5, 24), torch.randn(1, 12)), folder / "own.safetensors")
     prompted = {**plain, "running": {"prompt_file": str(folder / "own.safetensors")}}
     assert resolve(prompted).identity("x", 4) != resolve(plain).identity("x", 4)
-    assert not torch.equal(load_method(prompted).restore(lq(1), 4, [0]), expected)
+    assert not torch.equal(resolve_and_load(prompted).restore(lq(1), 4, [0]), expected)
     assert resolve({**plain, "sampling": {"quantize": "nf4"}}).identity("x", 4) != resolve(plain).identity("x", 4)
 
 
@@ -168,7 +168,7 @@ def test_what_cannot_be_run_so_is_told(folder: Path, monkeypatch: pytest.MonkeyP
         ({"sampling": {"prompt": "a cat"}}, "no text encoders; leave the prompt empty"),
     ):
         with pytest.raises(MethodError, match=words):
-            load_method({**plain, **changes})
+            resolve_and_load({**plain, **changes})
     monkeypatch.setattr(running, "find_spec", lambda name: None)
     with pytest.raises(MethodError, match="nf4 needs bitsandbytes; install it with: pip install bitsandbytes"):
-        load_method({**plain, "sampling": {"quantize": "nf4"}})
+        resolve_and_load({**plain, "sampling": {"quantize": "nf4"}})

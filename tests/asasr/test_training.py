@@ -34,7 +34,7 @@ from asasr_bench.asasr.training.stages import (
 from asasr_bench.bench.cli.main import app
 from asasr_bench.datasets.degradation.settings import preset
 from asasr_bench.datasets.images import read_image, write_png
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from safetensors.torch import load_file
 from tiny_networks import FAMILIES
 from typer.testing import CliRunner
@@ -104,7 +104,7 @@ def test_a_local_source_is_found_from_everywhere(hq: Path, tmp_path: Path, monke
     train_prior(config, place(Path("runs/x/prior")))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    method = load_method("asasr:../runs/x/prior")
+    method = resolve_and_load("asasr:../runs/x/prior")
     assert method.restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
 
 

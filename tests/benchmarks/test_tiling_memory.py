@@ -13,7 +13,7 @@ import torch
 from asasr_bench.bench.execute.cost import Meter
 from asasr_bench.datasets.images import read_image
 from asasr_bench.methods.networks.spandrel_network import OVERLAP, TILE
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -30,7 +30,7 @@ def test_the_largest_tile_of_a_network_fits(id: str, tmp_path: Path) -> None:
     network = full_size.network(id)
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, tmp_path / "n.safetensors")
     del network
-    method = load_method(str(tmp_path / "n.safetensors"))
+    method = resolve_and_load(str(tmp_path / "n.safetensors"))
     gc.collect()
     side = TILE + 2 * OVERLAP
     with torch.inference_mode(), Meter("cpu") as meter:
@@ -61,8 +61,8 @@ def test_real_weights_leave_no_cut_in_a_large_photo(shared: Path) -> None:
     weights = str(shared / "weights" / "realesr-animevideov3.pth")
     with torch.inference_mode():
         with Meter("cpu") as meter:
-            tiled = load_method(weights).restore(lq, 4, [0])
-        whole = load_method({"weights": weights, "tile": 1024}).restore(lq, 4, [0])
+            tiled = resolve_and_load(weights).restore(lq, 4, [0])
+        whole = resolve_and_load({"weights": weights, "tile": 1024}).restore(lq, 4, [0])
     ratio, difference = cut_ratio(tiled, 2 * SIDE), float((tiled - whole).abs().max() * 255)
     assert meter.memory is not None
     print(
@@ -79,7 +79,7 @@ def test_a_sampled_photo_shows_no_cut(shared: Path) -> None:
     """The shipped prior on a real photo; its tiles are blended at every step."""
     path = min((shared / "data" / "RealSR_512" / "test_HR").iterdir())
     lq = torch.from_numpy(read_image(path)).permute(2, 0, 1)[None].float() / 255
-    method: Any = load_method({"id": "asasr:small-prior", "sampling": {"steps": 4}})
+    method: Any = resolve_and_load({"id": "asasr:small-prior", "sampling": {"steps": 4}})
     with torch.inference_mode(), Meter("cpu") as meter:
         sr = method.restore(lq, 4, [0])
     assert sr.shape == (1, 3, 2048, 2048)

@@ -8,7 +8,7 @@ from asasr_bench.asasr.models import build_model
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.prior import PriorTask
 from asasr_bench.methods.asasr import find_model
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from measuring import Results, arguments, device, finish, forget_memory, peak_gib, rate_of
 
 REFERENCE = "asasr:small-prior"
@@ -30,7 +30,7 @@ def main() -> None:
 def restoring(results: Results, precision: str, batch: int, side: int, seconds: float) -> None:
     """Images of LQ ``side`` through the method as the registry loads it, as its own sampler has it."""
     sampling = {"precision": precision, **({"steps": 2} if side < 128 else {})}
-    method = load_method({"name": "small", "id": REFERENCE, "sampling": sampling}, device())
+    method = resolve_and_load({"name": "small", "id": REFERENCE, "sampling": sampling}, device())
     lq = torch.rand(batch, 3, side, side, device=device())
     forget_memory()
     rate = rate_of(lambda: method.restore(lq, 4, list(range(batch))), seconds)

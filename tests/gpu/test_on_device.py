@@ -19,7 +19,7 @@ from asasr_bench.bench.metrics.shipped import shipped_metrics
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.asasr import find_model, shipped_names
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from measuring import device
 from numpy.typing import NDArray
 from safetensors.torch import save_file
@@ -35,7 +35,7 @@ def lq(batch: int = 2, side: int = 16) -> torch.Tensor:
 
 def on(place: str, reference: str | dict[str, Any]) -> torch.Tensor:
     """What a method makes of ``lq`` on a device."""
-    method = load_method(reference, place)
+    method = resolve_and_load(reference, place)
     return method.restore(lq().to(place), 4, [5, 6]).float().cpu()
 
 
@@ -88,7 +88,7 @@ def test_networks_restore_as_on_the_cpu(tmp_path: Path, id: str) -> None:
     save_file(full_size.network(id).state_dict(), tmp_path / "network.safetensors")
     reference = str(tmp_path / "network.safetensors")
     expected, measured = (
-        load_method(reference, place).restore(lq().to(place), 4, [0, 0]) for place in ("cpu", device())
+        resolve_and_load(reference, place).restore(lq().to(place), 4, [0, 0]) for place in ("cpu", device())
     )
     assert float((measured.cpu() - expected).abs().mean()) <= 2e-3 * max(1.0, float(expected.abs().mean()))
 

@@ -17,7 +17,7 @@ from asasr_bench.asasr.sampling import SamplingSettings, restore
 from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.asasr import find_model, shipped_names
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError, UnknownMethodError
-from asasr_bench.methods.registry import REGISTRY, load_method, resolve
+from asasr_bench.methods.registry import REGISTRY, resolve, resolve_and_load
 from safetensors.torch import save_file
 from tiny_networks import FAMILIES
 
@@ -39,7 +39,7 @@ def test_a_trained_folder_is_a_method(folder: Path) -> None:
     assert entry.card.id == "asasr:mine"
     assert entry.card.family == "flow"
     assert not entry.card.deterministic
-    method = load_method(f"asasr:{folder}")
+    method = resolve_and_load(f"asasr:{folder}")
     assert method.card.parameters == 3_201_932
     sr = method.restore(torch.rand(1, 3, 8, 8), 4, [3])
     assert sr.shape == (1, 3, 32, 32)
@@ -69,10 +69,10 @@ def test_sampling_can_be_varied(folder: Path) -> None:
     )  # fmt: skip
     assert resolve(plain).identity("x", 4) != resolve(varied).identity("x", 4)
     lq = torch.rand(1, 3, 8, 8)
-    first, second = (load_method(one).restore(lq, 4, [0]) for one in (plain, varied))
+    first, second = (resolve_and_load(one).restore(lq, 4, [0]) for one in (plain, varied))
     assert not torch.equal(first, second)
     with pytest.raises(MethodError, match="did you mean 'steps'"):
-        load_method({**varied, "sampling": {"stepps": 3}})
+        resolve_and_load({**varied, "sampling": {"stepps": 3}})
     with pytest.raises(MethodReferenceError, match="goes with an id"):
         resolve({"id": "bicubic", "sampling": {"steps": 3}})
 
@@ -101,7 +101,7 @@ def test_a_source_is_identified_by_its_content_wherever_it_is(tmp_path: Path, mo
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     monkeypatch.chdir(tmp_path / "two")
     assert resolve("asasr:model").identity("x", 4) == identity
-    assert load_method("asasr:model").restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
+    assert resolve_and_load("asasr:model").restore(torch.rand(1, 3, 16, 16), 4, [0]).shape == (1, 3, 64, 64)
     path = tmp_path / "two" / "base" / "vae" / "config.json"
     path.write_text(path.read_text().replace('"scaling_factor": 0.18215', '"scaling_factor": 0.5'))
     assert resolve("asasr:model").identity("x", 4) != identity
@@ -162,7 +162,7 @@ def test_a_model_of_scale_2_restores_at_scale_2(folder: Path, tmp_path: Path) ->
     path.write_text(yaml.safe_dump(content))
     entry = resolve(f"asasr:{folder}")
     assert entry.card.scales == (2,)
-    method = load_method(f"asasr:{folder}")
+    method = resolve_and_load(f"asasr:{folder}")
     assert method.restore(torch.rand(1, 3, 12, 8), 2, [0]).shape == (1, 3, 24, 16)
     with pytest.raises(MethodError, match="scale 2, not 4"):
         method.restore(torch.rand(1, 3, 8, 8), 4, [3])
@@ -184,7 +184,7 @@ def test_samples_are_those_of_adapters_beside_the_weights(weight: float) -> None
         beside.adapters.activate(["dpo"], [scale])
         sampled.append(restore(beside.backbone, beside.codec, lq, 4, [0], SamplingSettings(**settings)))
     changes = {"steps": 2, "precision": "no", "scales": {"dpo": weight}}
-    method = load_method({"name": "m", "id": "asasr:small-full", "sampling": changes})
+    method = resolve_and_load({"name": "m", "id": "asasr:small-full", "sampling": changes})
     torch.testing.assert_close(method.restore(lq, 4, [0]), sampled[0], atol=1e-5, rtol=0)
     assert (sampled[0] - sampled[1]).abs().max() > 100 * 1e-5  # what is compared above is far from nothing
 
@@ -197,7 +197,7 @@ def test_what_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
         resolve(f"asasr:{folder}")
     (folder / "network.safetensors").write_bytes(b"half")
     with pytest.raises(MissingWeightsError, match="damaged, or of another network"):
-        load_method(f"asasr:{folder}")
+        resolve_and_load(f"asasr:{folder}")
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -206,7 +206,7 @@ def test_every_shipped_model_restores_or_says_what_is_missing(name: str, session
     assert name in session("show", name).out
     write_png(tmp_path / "lq.png", np.full((8, 8, 3), 100, np.uint8))
     try:
-        method = load_method(name)
+        method = resolve_and_load(name)
     except MissingWeightsError as error:
         problem = str(error)
     else:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from asasr_bench.methods.errors import MethodError
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from asasr_bench.methods.weights.claims import FalseClaimError
 from safetensors.torch import load_file, save_file
 from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
@@ -115,14 +115,14 @@ LOAD = """
 import resource, sys, time
 import torch, spandrel, safetensors.torch
 from asasr_bench.methods.errors import MethodError
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 now = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
 resource.setrlimit(resource.RLIMIT_AS, (now + 2**30,) * 2)
 for name in sys.argv[1:]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     try:
-        load_method(name)
+        resolve_and_load(name)
         print(name, "loaded")
     except MethodError as error:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -147,7 +147,7 @@ def test_files_that_claim_more_than_they_hold_take_no_memory(tmp_path: Path) -> 
 def test_the_claim_is_named(tmp_path: Path, name: str) -> None:
     FILES[name](tmp_path / name)
     with pytest.raises(FalseClaimError, match="refused, "):
-        load_method(str(tmp_path / name))
+        resolve_and_load(str(tmp_path / name))
 
 
 def test_honest_files_load_in_every_format(tmp_path: Path) -> None:
@@ -158,18 +158,18 @@ def test_honest_files_load_in_every_format(tmp_path: Path) -> None:
     whole = torch.zeros(8, 3, 3, 4)[..., :3].copy_(state["body.0.weight"])  # a part of a larger tensor
     torch.save({**state, "body.0.weight": whole}, tmp_path / "part.pth")
     lq = torch.rand(1, 3, 6, 7)
-    outputs = [load_method(str(file)).restore(lq, 2, [0]) for file in sorted(tmp_path.iterdir())]
+    outputs = [resolve_and_load(str(file)).restore(lq, 2, [0]) for file in sorted(tmp_path.iterdir())]
     assert len(outputs) == 4
     assert all(torch.equal(output, outputs[0]) for output in outputs)
     save_file(windows(), tmp_path / "windows.safetensors")
-    assert load_method(str(tmp_path / "windows.safetensors")).restore(lq, 2, [0]).shape == (1, 3, 12, 14)
+    assert resolve_and_load(str(tmp_path / "windows.safetensors")).restore(lq, 2, [0]).shape == (1, 3, 12, 14)
     assert load_file(tmp_path / "net.safetensors").keys() == state.keys()
 
 
 def test_a_file_of_something_else_says_what_is_in_it(tmp_path: Path) -> None:
     save_file({"encoder.layer.0.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(MethodError, match=r"no network that spandrel knows.*'encoder\.layer\.0\.weight'"):
-        load_method(str(tmp_path / "other.safetensors"))
+        resolve_and_load(str(tmp_path / "other.safetensors"))
     save_file({}, tmp_path / "empty.safetensors")
     with pytest.raises(MethodError, match="there are none"):
-        load_method(str(tmp_path / "empty.safetensors"))
+        resolve_and_load(str(tmp_path / "empty.safetensors"))

@@ -13,7 +13,7 @@ import torch
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MethodError, MissingWeightsError
 from asasr_bench.methods.networks import exported_entry
-from asasr_bench.methods.registry import load_method, resolve
+from asasr_bench.methods.registry import resolve, resolve_and_load
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from refusals import read_or_refused
@@ -121,7 +121,7 @@ def test_ncnn_is_the_network_in_torch(network: SRVGGNetCompact, tmp_path: Path, 
     """Half precision keeps 11 bits of each weight: 5e-4 of it, through three layers."""
     path = ncnn_pair(network, tmp_path, half=half)
     for file in (path, path.with_suffix(".bin")):
-        method = load_method(str(file))
+        method = resolve_and_load(str(file))
         with torch.inference_mode():
             expected = network(LQ)
         torch.testing.assert_close(method.restore(LQ, 2, [0]), expected, atol=tolerance, rtol=0)
@@ -135,17 +135,17 @@ def test_real_weights_are_the_same_in_all_three(shared: Path, tmp_path: Path) ->
     photo = read_image(shared / "data" / "RealSR_512" / "test_LR" / "Canon_001_LR4.png")[:48, :40]
     lq = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float() / 255
     with torch.inference_mode():
-        expected = load_method(str(official)).restore(lq, 4, [0])
-        sr = load_method(str(ncnn_pair(network, tmp_path))).restore(lq, 4, [0])
+        expected = resolve_and_load(str(official)).restore(lq, 4, [0])
+        sr = resolve_and_load(str(ncnn_pair(network, tmp_path))).restore(lq, 4, [0])
     torch.testing.assert_close(sr.clamp(0, 1), expected, atol=2e-5, rtol=0)
 
 
 def test_published_weights_of_ncnn_are_those_that_were_converted(published_weights: Path) -> None:
     """Real-ESRGAN x4plus as its authors give it for ncnn, and the tensors that we read from it, in torch."""
     lq = torch.rand(1, 3, 20, 24, generator=torch.Generator().manual_seed(2))
-    sr = load_method(str(published_weights / "ncnn" / "realesrgan-x4plus.param")).restore(lq, 4, [0])
+    sr = resolve_and_load(str(published_weights / "ncnn" / "realesrgan-x4plus.param")).restore(lq, 4, [0])
     with torch.inference_mode():
-        expected = load_method("realesrgan-x4plus").restore(lq, 4, [0])
+        expected = resolve_and_load("realesrgan-x4plus").restore(lq, 4, [0])
     torch.testing.assert_close(sr.clamp(0, 1), expected, atol=1e-4, rtol=0)
 
 
@@ -155,7 +155,7 @@ def test_large_images_go_in_tiles(by_torch: Path, network: SRVGGNetCompact, tmp_
     with torch.inference_mode():
         expected = network(lq)
     for path in (by_torch, ncnn_pair(network, tmp_path)):
-        tiled = load_method({"weights": str(path), "tile": 24, "overlap": 24}).restore(lq, 2, [0, 0])
+        tiled = resolve_and_load({"weights": str(path), "tile": 24, "overlap": 24}).restore(lq, 2, [0, 0])
         torch.testing.assert_close(tiled, expected, atol=1e-5, rtol=0)
     assert resolve({"weights": str(by_torch), "tile": 24}).settings["tile"] == 24
 
@@ -171,7 +171,7 @@ def test_large_images_go_in_tiles(by_torch: Path, network: SRVGGNetCompact, tmp_
 def test_layouts_precisions_and_fixed_sizes(
     tmp_path: Path, shape: tuple[Any, ...], kind: str, tolerance: float
 ) -> None:
-    method = load_method(str(doubled(tmp_path / "net.onnx", shape, kind)))
+    method = resolve_and_load(str(doubled(tmp_path / "net.onnx", shape, kind)))
     for height, width in ((1, 1), (21, 34), (100, 70)):
         lq = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(4))
         torch.testing.assert_close(method.restore(lq, 2, [0]), nearest(lq), atol=max(tolerance, 1e-6), rtol=0)
@@ -181,7 +181,7 @@ def test_sizes_that_a_network_wants_divisible_are_filled_up(tmp_path: Path) -> N
     """Blocks of 8x8 pixels become channels, and their blocks of 16x16 the image."""
     nodes = [node("SpaceToDepth", ["x"], "s", blocksize=8), node("Concat", ["s"] * 4, "c", axis=1),
              node("DepthToSpace", ["c"], "y", blocksize=16, mode="DCR")]  # fmt: skip
-    method: Any = load_method(str(graph(tmp_path / "net.onnx", nodes)))
+    method: Any = resolve_and_load(str(graph(tmp_path / "net.onnx", nodes)))
     assert method._sizes.multiple == 8
     lq = torch.rand(1, 3, 21, 34)
     assert method.restore(lq, 2, [0]).shape == (1, 3, 42, 68)
@@ -252,7 +252,7 @@ def cut(path: Path) -> Path:
 def test_what_is_no_network_for_images_is_told(write: Callable[[Path], Path], message: str, tmp_path: Path) -> None:
     path = write(tmp_path / "net.onnx")
     with pytest.raises(MethodError, match=rf"net\.onnx: .*{message}"):
-        load_method(str(path))
+        resolve_and_load(str(path))
 
 
 def test_weights_beside_an_onnx_file_are_part_of_it(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_pairs_that_do_not_fit_are_told(
     path.write_bytes(param)
     path.with_suffix(".bin").write_bytes(numbers)
     with pytest.raises(MethodError, match=message):
-        load_method(str(path))
+        resolve_and_load(str(path))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -333,7 +333,7 @@ def test_damaged_onnx_files_are_read_or_refused(
     content[int(place * len(content))] = value
     path.write_bytes(content[: len(content) - shorter])
     with read_or_refused(MethodError, "net.onnx"):
-        load_method(str(path))
+        resolve_and_load(str(path))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -346,7 +346,7 @@ def test_damaged_ncnn_files_are_read_or_refused(
     content[int(place * len(content))] = value
     path.write_bytes(content)
     with read_or_refused(MethodError, "compact"):
-        load_method(str(path))
+        resolve_and_load(str(path))
 
 
 @pytest.mark.parametrize(("file", "package", "extra"), [("n.onnx", "onnxruntime", "onnx"), ("n.param", "ncnn", "ncnn")])

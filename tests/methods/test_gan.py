@@ -12,7 +12,7 @@ from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.stages import Place
 from asasr_bench.datasets.images import write_png
-from asasr_bench.methods.registry import load_method
+from asasr_bench.methods.registry import resolve_and_load
 from asasr_bench.methods.train.compact_gan import (
     CompactGanTask,
     PatchDiscriminator,
@@ -214,7 +214,7 @@ def test_what_the_command_trains_is_a_method(hq: Path, tmp_path: Path, command) 
     }.items()]  # fmt: skip
     options = [part for text in small for part in ("--set", text)]
     command("train", "gan", "compact-gan", "--data", hq, "--out", "run", "--device", "cpu", *options)
-    method = load_method(str(tmp_path / "run" / "gan" / "generator.safetensors"))
+    method = resolve_and_load(str(tmp_path / "run" / "gan" / "generator.safetensors"))
     assert method.restore(torch.rand(1, 3, 8, 8), 4, [0]).shape == (1, 3, 32, 32)
 
 

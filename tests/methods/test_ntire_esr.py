@@ -82,4 +82,4 @@ def test_tensors_that_hold_code_are_refused(clone: Path) -> None:
 def test_all_teams_are_listed() -> None:
     assert set(ntire_ids()) <= set(REGISTRY.names())
     assert len(challenge().teams) == 15
-    assert parse_reference("NTIRE-ESR@some/where#1").given() == {"id": "NTIRE-ESR#01", "folder": "some/where"}
+    assert parse_reference("NTIRE-ESR@some/where#1").changed_fields() == {"id": "NTIRE-ESR#01", "folder": "some/where"}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from asasr_bench.methods.diffusion.pipelines import pipeline_ids
 from asasr_bench.methods.errors import MethodError, MethodReferenceError, MissingWeightsError
-from asasr_bench.methods.registry import REGISTRY, load_method, resolve
+from asasr_bench.methods.registry import REGISTRY, resolve, resolve_and_load
 from torch.nn import functional
 
 
@@ -28,7 +28,7 @@ def reference(id: str, folder: Path, **sampling: object) -> dict[str, object]:
 def test_a_pipeline_restores_by_its_seeds_alone(
     id: str, saved_pipeline: Callable[[str], Path], tiny_pipeline: Callable[[str], Any]
 ) -> None:
-    method = load_method(reference(id, saved_pipeline(id)))
+    method = resolve_and_load(reference(id, saved_pipeline(id)))
     assert method.card.parameters == sum(
         p.numel() for part in tiny_pipeline(id).components.values() if isinstance(part, torch.nn.Module)
         for p in part.parameters()
@@ -68,12 +68,12 @@ def test_a_pipeline_gives_what_diffusers_gives(id: str, saved_pipeline: Callable
     pipeline.set_progress_bar_config(disable=True)
     generator = torch.Generator().manual_seed(7)
     expected = pipeline(**call, num_inference_steps=4, generator=generator, output_type="pt").images
-    made = load_method(reference(id, saved_pipeline(id))).restore(lq, 4, [7])
+    made = resolve_and_load(reference(id, saved_pipeline(id))).restore(lq, 4, [7])
     torch.testing.assert_close(made, expected.clamp(0, 1), atol=2e-5, rtol=0)
 
 
 def test_large_images_are_sampled_in_tiles(saved_pipeline: Callable[[str], Path]) -> None:
-    method = load_method(reference("sd-x4-upscaler", saved_pipeline("sd-x4-upscaler"), tile=16, overlap=8))
+    method = resolve_and_load(reference("sd-x4-upscaler", saved_pipeline("sd-x4-upscaler"), tile=16, overlap=8))
     lq = torch.rand(1, 3, 40, 24, generator=torch.Generator().manual_seed(1))
     first, second = (method.restore(lq, 4, [seed]) for seed in (0, 0))
     assert first.shape == (1, 3, 160, 96)
@@ -117,7 +117,7 @@ def test_weights_are_found_in_our_folder_and_in_the_hubs_cache(
     (tmp_path / "weights" / source).rename(_made(cache / "snapshots") / revision)
     _made(cache / "refs").joinpath("main").write_text(revision)
     assert resolve(id).weights_digest == own
-    assert load_method(id).restore(torch.rand(1, 3, 4, 4), 4, [0]).shape == (1, 3, 16, 16)
+    assert resolve_and_load(id).restore(torch.rand(1, 3, 4, 4), 4, [0]).shape == (1, 3, 16, 16)
 
 
 def _made(folder: Path) -> Path:
@@ -133,6 +133,6 @@ def test_wrong_settings_and_folders_are_named(saved_pipeline: Callable[[str], Pa
     with pytest.raises(MethodError, match=r"holds no model_index\.json"):
         resolve({"id": "sd15-img2img", "folder": str(tmp_path)})
     with pytest.raises(MethodError, match="is no FluxControlNetPipeline"):
-        load_method({"id": "flux-upscaler", "folder": str(saved_pipeline("ldm-super-resolution"))})
+        resolve_and_load({"id": "flux-upscaler", "folder": str(saved_pipeline("ldm-super-resolution"))})
     with pytest.raises(MethodReferenceError, match="'folder' goes with"):
         resolve({"id": "bicubic", "folder": str(tmp_path)})

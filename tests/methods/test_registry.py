@@ -21,8 +21,8 @@ from asasr_bench.methods.errors import (
 )
 from asasr_bench.methods.networks.interpolation import KERNELS
 from asasr_bench.methods.networks.published import compact_gan_file
-from asasr_bench.methods.reference import beside, parse_reference
-from asasr_bench.methods.registry import REGISTRY, Registry, load_method, resolve
+from asasr_bench.methods.reference import parse_reference, with_absolute_paths
+from asasr_bench.methods.registry import REGISTRY, Registry, resolve, resolve_and_load
 from asasr_bench.methods.sources import Source, sources
 
 
@@ -50,9 +50,9 @@ def test_the_first_source_that_knows_a_reference_has_it() -> None:
 def test_a_reference_travels_and_means_the_same_from_any_folder(reference, tmp_path: Path) -> None:
     parsed = parse_reference(reference)
     assert pickle.loads(pickle.dumps(parsed)) == parsed
-    placed = beside(parsed, tmp_path)
-    assert replace(beside(placed, Path("elsewhere")), path=placed.path) == placed
-    assert parse_reference(parsed.given()) == parsed
+    placed = with_absolute_paths(parsed, tmp_path)
+    assert replace(with_absolute_paths(placed, Path("elsewhere")), path=placed.path) == placed
+    assert parse_reference(parsed.changed_fields()) == parsed
 
 
 def test_a_name_is_only_a_label() -> None:
@@ -96,7 +96,7 @@ def test_changed_predictions_change_the_identity(tmp_path: Path) -> None:
 def test_tensors_and_pixels_agree(name: str, scale: int, rng: np.random.Generator) -> None:
     import torch
 
-    method = load_method(name)
+    method = resolve_and_load(name)
     lq = rng.random((9, 7, 3))
     sr = method.restore(torch.from_numpy(lq).permute(2, 0, 1)[None], scale, [0])
     assert tuple(sr.shape) == (1, 3, 9 * scale, 7 * scale)

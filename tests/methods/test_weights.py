@@ -15,7 +15,7 @@ from asasr_bench.datasets.fetch.download import DownloadError
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.errors import MissingWeightsError
 from asasr_bench.methods.networks.published import network_cards
-from asasr_bench.methods.registry import REGISTRY, load_method, resolve
+from asasr_bench.methods.registry import REGISTRY, resolve, resolve_and_load
 from asasr_bench.methods.weights import files as weights
 from asasr_bench.methods.weights.files import WeightFile, WeightsError, fetch, find, manifest, weight_file
 from typer.testing import CliRunner
@@ -76,7 +76,7 @@ def test_a_published_network_says_what_is_missing_and_runs_once_it_is_there(
     described = {**manifest(), id: replace(entry, sha256=digest)}
     monkeypatch.setattr(weights, "manifest", lambda: described)
     assert resolve(id).weights_digest == digest
-    method = load_method(id)
+    method = resolve_and_load(id)
     (scale,) = network_cards()[id].scales
     assert method.restore(torch.rand(1, 3, 16, 16), scale, [0]).shape == (1, 3, 16 * scale, 16 * scale)
 
@@ -104,7 +104,7 @@ def test_truncated_tampered_and_swapped_files_are_refused_by_name(
 
 def test_the_official_file_gives_the_methods_cards_count(folder: Path, shared: Path) -> None:
     (folder / "realesr-animevideov3.pth").write_bytes((shared / "weights" / "realesr-animevideov3.pth").read_bytes())
-    method = load_method("realesr-animevideov3")
+    method = resolve_and_load("realesr-animevideov3")
     assert method.card.parameters == network_cards()["realesr-animevideov3"].parameters
 
 
