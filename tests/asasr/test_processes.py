@@ -15,8 +15,10 @@ import numpy as np
 import psutil
 import pytest
 import yaml
-from asasr_bench.datasets.images import read_image, write_png
+from asasr_bench.datasets.images import read_image
 from safetensors.torch import load_file
+from tiny_networks import FAMILIES, VAE
+from tiny_training import SMALL, STAGE, data_section, write_photos
 
 STEPS = 4
 FSDP_ON_CPU = Path(__file__).parent.parent / "support" / "fsdp_on_cpu.py"
@@ -26,35 +28,18 @@ SHARDS = {
     "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
 }  # fmt: skip
 """What ``docs/fsdp.yaml`` tells ``accelerate launch``."""
-NETWORK = {
-    "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16], "layers_per_block": 1,
-    "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"], "cross_attention_dim": 8,
-    "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "attention_head_dim": 8,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny experiment on photos of scikit-image."""
-    from skimage import data
-
     folder = tmp_path_factory.mktemp("processes")
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(3):
-        write_png(folder / "hq" / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
-    stage = {
-        "steps": STEPS,
-        "batch": 2,
-        "learning_rate": 1e-3,
-        "warmup": 2,
-        "log_every": 1,
-        "save_minutes": 0,
-        "workers": 0,
-    }
+    write_photos(folder / "hq", 3)
+    stage = {**STAGE, "steps": STEPS, "warmup": 2}
     content = {
         "name": "tiny",
-        "model": {"family": "small", "rank": 4, "alpha": 4, "network": NETWORK},
-        "data": {"hq": ["hq"], "crop": 32, "margin": 8, "degradation": "stablesr-x4"},
+        "model": SMALL,
+        "data": data_section("hq"),
         "prior": {**stage, "what": "network", "schedule": "cosine", "ema": 0.5},
         "preference": {**stage, "beta": 50, "negatives": [{"kind": "lq"}, {"kind": "policy", "steps": 2}]},
     }
@@ -66,12 +51,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def flux(config: Path) -> Path:
     """The same experiment with a tiny FLUX."""
     content = yaml.safe_load(config.read_text())
-    vae = {"block_out_channels": [8] * 4, "down_block_types": ["DownEncoderBlock2D"] * 4, "latent_channels": 4,
-           "up_block_types": ["UpDecoderBlock2D"] * 4, "norm_num_groups": 4, "sample_size": 64}  # fmt: skip
-    network = {"in_channels": 16, "num_layers": 2, "num_single_layers": 2, "attention_head_dim": 16,
-               "num_attention_heads": 2, "joint_attention_dim": 24, "pooled_projection_dim": 12,
-               "axes_dims_rope": [4, 6, 6]}  # fmt: skip
-    content["model"] = {"family": "flux", "rank": 4, "alpha": 4, "network": network, "vae": vae}
+    network = {**FAMILIES["flux"]["network"], "num_layers": 2, "num_single_layers": 2, "guidance_embeds": False}
+    content["model"] = {"family": "flux", "rank": 4, "alpha": 4, "network": network, "vae": VAE}
     content["data"]["crop"] = 64
     for stage in ("prior", "preference"):
         content[stage] |= {"ema": 0.0, "schedule": "constant", "checkpointing": stage == "preference"}

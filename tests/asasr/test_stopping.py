@@ -11,49 +11,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
-from accelerate import Accelerator
 from asasr_bench.asasr.config import AsasrConfig
 from asasr_bench.asasr.errors import TrainingError
 from asasr_bench.asasr.training import loop
-from asasr_bench.asasr.training.stages import Place, train_prior
+from asasr_bench.asasr.training.stages import train_prior
 from asasr_bench.asasr.training.stopping import TrainingStopped, asked_to_stop
-from asasr_bench.datasets.images import write_png
 from safetensors.torch import load_file
-
-NETWORK = {
-    "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16], "layers_per_block": 1,
-    "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"], "cross_attention_dim": 8,
-    "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "attention_head_dim": 8,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def hq(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from skimage import data
-
-    folder = tmp_path_factory.mktemp("hq")
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(3):
-        write_png(folder / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
-    return folder
+from tiny_training import SMALL, data_section, place
 
 
 def _content(hq: Path, **prior: Any) -> dict[str, Any]:
     stage = {"steps": 60, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "workers": 2, "what": "network"}
     return {
         "name": "tiny",
-        "model": {"family": "small", "network": NETWORK},
-        "data": {"hq": [str(hq)], "crop": 32, "margin": 8, "degradation": "stablesr-x4"},
+        "model": SMALL,
+        "data": data_section(hq),
         "prior": {**stage, **prior},
     }
-
-
-def _place(folder: Path, tell: loop.Tell | None = None) -> Place:
-    return Place(folder, Accelerator(cpu=True), tell)
 
 
 def _config(hq: Path, **prior: Any) -> AsasrConfig:
@@ -109,9 +86,9 @@ def test_the_log_does_not_show_where_a_training_was_stopped(hq: Path, tmp_path: 
     config = _config(hq, steps=10, log_every=4)
     for step in (3, 6):
         with pytest.raises(TrainingStopped, match=f"after step {step} of 10"):
-            train_prior(config, _place(tmp_path / "cut", _signal_at(step)))
+            train_prior(config, place(tmp_path / "cut", _signal_at(step)))
     for name in ("cut", "whole"):
-        train_prior(config, _place(tmp_path / name))
+        train_prior(config, place(tmp_path / name))
     _assert_equal(tmp_path / "whole", tmp_path / "cut")
     rows = (tmp_path / "cut" / "log.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["step", "1", "4", "8", "10"]
@@ -124,7 +101,7 @@ def test_a_state_is_saved_when_minutes_have_passed(hq: Path, tmp_path: Path, mon
     written: list[int] = []
     save = loop.save
     monkeypatch.setattr(loop, "save", lambda folder, step, *rest: written.append(step) or save(folder, step, *rest))
-    train_prior(_config(hq, steps=5, save_minutes=2), _place(tmp_path))
+    train_prior(_config(hq, steps=5, save_minutes=2), place(tmp_path))
     assert written == [2, 4, 5]
 
 
@@ -160,21 +137,21 @@ def test_too_few_images_are_told_before_torch_is_loaded(hq: Path, tmp_path: Path
         [sys.executable, "-c", code, "train", "prior", "small", "--data", str(hq), "--out", str(tmp_path / "run")],
         capture_output=True, text=True,
     )  # fmt: skip
-    assert "3 images are too few, 41 are needed at least: data.held_out keeps 40 of them" in ended.stdout
+    assert "5 images are too few, 41 are needed at least: data.held_out keeps 40 of them" in ended.stdout
     assert ended.stdout.endswith("False\n")
 
 
 def test_a_training_becomes_longer_where_its_schedule_allows_it(hq: Path, tmp_path: Path) -> None:
     for steps in (2, 4):
-        train_prior(_config(hq, steps=steps), _place(tmp_path / "longer"))
-    train_prior(_config(hq, steps=4), _place(tmp_path / "whole"))
+        train_prior(_config(hq, steps=steps), place(tmp_path / "longer"))
+    train_prior(_config(hq, steps=4), place(tmp_path / "whole"))
     first, second = (load_file(tmp_path / name / "network.safetensors") for name in ("longer", "whole"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     with pytest.raises(TrainingError, match="has trained 4 steps already, more than 3"):
-        train_prior(_config(hq, steps=3), _place(tmp_path / "longer"))
-    train_prior(_config(hq, steps=2, schedule="cosine"), _place(tmp_path / "cosine"))
+        train_prior(_config(hq, steps=3), place(tmp_path / "longer"))
+    train_prior(_config(hq, steps=2, schedule="cosine"), place(tmp_path / "cosine"))
     with pytest.raises(TrainingError, match="learning rate ends at step 2, as a cosine schedule has it"):
-        train_prior(_config(hq, steps=4, schedule="cosine"), _place(tmp_path / "cosine"))
+        train_prior(_config(hq, steps=4, schedule="cosine"), place(tmp_path / "cosine"))
 
 
 def test_an_ablation_that_is_asked_to_end_while_it_trains(

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 from asasr_bench.asasr.errors import TrainingConfigError
 from asasr_bench.asasr.training.trackers import flat, require_trackers
 from asasr_bench.bench.cli.main import app
-from asasr_bench.datasets.images import write_png
+from tiny_training import SMALL, STAGE, data_section, write_photos
 from typer.testing import CliRunner
 
 STAGES = ("prior", "adversary", "preference")
-NETWORK = {
-    "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16], "layers_per_block": 1,
-    "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"], "cross_attention_dim": 8,
-    "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "attention_head_dim": 8,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from skimage import data
-
     folder = tmp_path_factory.mktemp("trackers")
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(4):
-        write_png(folder / "hq" / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
-    stage: dict[str, Any] = {
-        "steps": 2, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "log_every": 1, "workers": 0, "validate_every": 2,
-        "validate_images": 1,
-    }  # fmt: skip
+    write_photos(folder / "hq")
+    stage = {**STAGE, "save_minutes": 10, "validate_every": 2, "validate_images": 1}
     content = {
         "name": "tiny",
-        "model": {"family": "small", "rank": 4, "alpha": 4, "network": NETWORK},
-        "data": {"hq": ["hq"], "crop": 32, "margin": 8, "degradation": "stablesr-x4", "held_out": 1},
+        "model": SMALL,
+        "data": data_section("hq", held_out=1),
         "prior": {**stage, "what": "network"},
         "adversary": {**stage, "methods": ["bicubic"], "share": 1.0},
         "preference": {**stage, "beta": 50, "negatives": [{"kind": "lq"}, {"kind": "adversary", "trust": 0.5}]},

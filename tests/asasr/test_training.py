@@ -1,13 +1,11 @@
-"""Training: what is random, what changes, exact resume, every family end to end."""
+"""Training: every family end to end, exact resume, what stops it and what it says."""
 
 from __future__ import annotations
 
-import math
 import resource
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,80 +13,22 @@ import torch
 import yaml
 from accelerate import Accelerator
 from asasr_bench.asasr.backbones.codec import VaeCodec
-from asasr_bench.asasr.config import AsasrConfig, load_config
 from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
-from asasr_bench.asasr.models import Model, build_model
-from asasr_bench.asasr.negatives import Negative, make_loser
-from asasr_bench.asasr.training import loop
-from asasr_bench.asasr.training.batches import Batch, Batches, DegradedCrops, PairedCrops, batch_stream
-from asasr_bench.asasr.training.files import split_files
-from asasr_bench.asasr.training.preference import PreferenceTask, direction_agreement
+from asasr_bench.asasr.models import build_model
 from asasr_bench.asasr.training.sources import training_pairs
 from asasr_bench.asasr.training.stages import (
     Place,
-    preference_of,
     train_adversary,
     train_preference,
     train_prior,
 )
 from asasr_bench.bench.cli.main import app
-from asasr_bench.datasets.degradation.settings import preset
 from asasr_bench.datasets.images import read_image, write_png
 from asasr_bench.methods.registry import resolve_and_load
 from safetensors.torch import load_file
 from tiny_networks import FAMILIES
+from tiny_training import configuration, place
 from typer.testing import CliRunner
-
-
-@pytest.fixture(scope="module")
-def hq(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from skimage import data
-
-    folder = tmp_path_factory.mktemp("hq")
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(4):
-        write_png(folder / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
-    return folder
-
-
-def configuration(family: str, hq: Path, **changes: Any) -> AsasrConfig:
-    stage = {
-        "steps": 2,
-        "batch": 2,
-        "learning_rate": 1e-3,
-        "warmup": 0,
-        "save_minutes": 0,
-        "log_every": 1,
-        "workers": 0,
-    }
-    content: dict[str, Any] = {
-        "name": family,
-        "model": {"family": family, "rank": 4, "alpha": 4, **FAMILIES[family]},
-        "data": {"hq": [str(hq)], "crop": 32 if family == "small" else 64, "margin": 8, "degradation": "stablesr-x4"},
-        "prior": {**stage, "what": "network" if family == "small" else "sr"},
-        "adversary": {**stage, "methods": ["bicubic"], "share": 1.0},
-        "preference": {
-            **stage, "beta": 50, "negatives": [
-                {"kind": "lq", "own_noise": True}, {"kind": "adversary", "trust": 0.5},
-                {"kind": "gradient", "radius": 0.5}, {"kind": "policy", "steps": 2},
-            ],
-        },
-        "sampling": {"steps": 2, "colour_fix": "none"},
-    }  # fmt: skip
-    for key, value in changes.items():
-        section, _, name = key.partition("__")
-        content[section] = {**content[section], name: value}
-    return AsasrConfig.model_validate(content)
-
-
-def place(folder: Path) -> Place:
-    return Place(folder, Accelerator(cpu=True))
-
-
-def with_model(config: AsasrConfig, path: Path, **adapters: str) -> AsasrConfig:
-    trained = load_config(path).model
-    files = {"weights": trained.weights, "adapters": {**trained.adapters, **adapters}}
-    return config.model_copy(update={"model": config.model.model_copy(update=files)})
 
 
 def test_a_local_source_is_found_from_everywhere(hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,82 +76,6 @@ def test_every_family_trains_and_samples(
     (tmp_path / "run").rename(tmp_path / "moved")
     command("restore", "asasr:moved/preference", tmp_path / "lq.png", tmp_path / "sr.png")
     assert read_image(tmp_path / "sr.png").shape == (72, 84, 3)
-
-
-def preference_task(config: AsasrConfig) -> tuple[PreferenceTask, Model]:
-    model = build_model(config.model)
-    model.new_adapter("adv")
-    model.new_adapter("dpo")
-    assert config.preference is not None
-    return PreferenceTask(model.backbone, model.codec, model.adapters, preference_of(config.preference), 1e-3), model
-
-
-def batch(size: int = 32, seed: int = 7) -> Batch:
-    generator = torch.Generator().manual_seed(seed)
-    return Batch(torch.rand(2, 3, size, size, generator=generator), torch.rand(2, 3, size // 4, size // 4), seed)
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_at_the_start_the_policy_is_the_reference(family: str, hq: Path) -> None:
-    """Bit for bit, so every loser's loss is log 2; then a step changes tensors of ``dpo`` alone."""
-    task, model = preference_task(configuration(family, hq))
-    loss, logs = task.loss("policy", {"policy": model.backbone}, batch(64))
-    assert float(logs["energy_winner"]) == 0
-    assert [float(value) for name, value in logs.items() if name.startswith("margin_") and "_sigma_" not in name] == [
-        0.0
-    ] * 4
-    assert float(loss) == pytest.approx(4 * math.log(2), rel=1e-6)
-    before = {name: one.clone() for name, one in model.backbone.state_dict().items()}
-    loss.backward()
-    torch.optim.SGD(loop.trainable(model.backbone), lr=1.0).step()
-    changed = {name for name, one in model.backbone.state_dict().items() if not torch.equal(one, before[name])}
-    assert changed
-    assert all(".dpo." in name for name in changed)
-
-
-@pytest.mark.parametrize("family", ["small", "flux"])
-def test_all_weights_can_be_preferred(family: str, hq: Path, tmp_path: Path) -> None:
-    """Against a copy that stays; what is written is a network that starts from there, and no adapter."""
-    config = configuration(family, hq, preference__what="network")
-    adversary = train_adversary(config, training_pairs(config.data), place(tmp_path / "adversary"))
-    config = with_model(config, adversary)
-    begun = build_model(config.model).adapters.network_weights()
-    trained = load_config(train_preference(config, place(tmp_path / "policy"))).model
-    ended = build_model(trained).adapters.network_weights()
-    assert trained.weights is not None
-    assert set(load_file(trained.weights)) == set(begun) == set(ended)
-    assert all(torch.equal(load_file(trained.weights)[name], ended[name]) for name in ended)
-    assert any(not torch.equal(begun[name], ended[name]) for name in ended)
-    first = (tmp_path / "policy" / "log.csv").read_text().splitlines()[:2]
-    logs = dict(zip(*(line.split(",") for line in first), strict=True))
-    assert float(logs["energy_winner"]) == 0
-    assert float(logs["loss"]) == pytest.approx(4 * math.log(2), rel=1e-5)
-
-
-def test_several_negatives_share_one_forward(hq: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = configuration("small", hq, preference__negatives=[{"kind": "lq"}, {"kind": "lq", "trust": 0.5}])
-    task, model = preference_task(config)
-    batches: list[tuple[bool, int]] = []
-    forward = model.backbone.forward
-    monkeypatch.setattr(
-        model.backbone, "forward",
-        lambda state, *rest: batches.append((torch.is_grad_enabled(), len(state))) or forward(state, *rest),
-    )  # fmt: skip
-    task.loss("policy", {"policy": model.backbone}, batch())
-    assert batches == [(True, 6), (False, 6)]
-
-
-def test_trust_puts_the_loser_between_winner_and_negative(hq: Path) -> None:
-    task, _ = preference_task(configuration("small", hq))
-    pairing = task._pair(batch())
-    full, part = (make_loser(Negative("lq", trust=trust), pairing) for trust in (1.0, 0.25))
-    torch.testing.assert_close(full.clean, pairing.lq)
-    torch.testing.assert_close(part.clean, 0.75 * pairing.winner + 0.25 * pairing.lq)
-    assert torch.equal(part.noise, pairing.noise)
-    step = make_loser(Negative("gradient", radius=0.3), pairing).clean - pairing.winner
-    torch.testing.assert_close(pairing.operator.energy(step), torch.full((2,), 0.09), rtol=1e-4, atol=0)
-    agreement = direction_agreement(pairing, make_loser(Negative("gradient"), pairing))
-    torch.testing.assert_close(agreement, torch.ones(2), rtol=1e-3, atol=0)
 
 
 class _Killed(BaseException):
@@ -292,76 +156,6 @@ def test_a_loss_that_is_not_finite_stops_with_a_state(hq: Path, tmp_path: Path) 
     with pytest.raises(TrainingError, match="state before this step is saved"):
         train_prior(config, place(tmp_path))
     assert len(list(tmp_path.glob("state-*"))) == 1
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_an_unreadable_image_is_named_in_one_line(workers: int, hq: Path, tmp_path: Path) -> None:
-    (tmp_path / "hq").mkdir()
-    (tmp_path / "hq" / "cut.png").write_bytes((hq / "photo0.png").read_bytes()[:2000])
-    config = configuration("small", tmp_path / "hq", prior__workers=workers)
-    with pytest.raises(TrainingError, match=r"^[^\n]*cut\.png: damaged or truncated[^\n]*$"):
-        train_prior(config, place(tmp_path / "run"))
-
-
-def test_batches_follow_from_seed_and_number_alone(hq: Path) -> None:
-    files, held = split_files([hq], 1)
-    assert (len(files), len(held)) == (3, 1)
-    pairs = DegradedCrops(files, preset("stablesr-x4"), crop=32, margin=8)
-    straight = list(batch_stream(Batches(pairs, 2, seed=3), range(4)))
-    ahead = list(batch_stream(Batches(pairs, 2, seed=3), range(2, 4), workers=2))
-    for first, second in zip(straight[2:], ahead, strict=True):
-        assert torch.equal(first.hq, second.hq)
-        assert torch.equal(first.lq, second.lq)
-        assert first.seed == second.seed
-    other = next(iter(batch_stream(Batches(pairs, 2, seed=3, rank=1), range(1))))
-    assert not torch.equal(other.hq, straight[0].hq)
-    assert (straight[0].hq.shape, straight[0].lq.shape) == ((2, 3, 32, 32), (2, 3, 8, 8))
-
-
-def test_prepared_pairs_stay_aligned(tmp_path: Path, rng: np.random.Generator) -> None:
-    hq = rng.integers(0, 256, (64, 48, 3), dtype=np.uint8)
-    lq = hq.reshape(16, 4, 12, 4, 3).mean((1, 3)).round().astype(np.uint8)
-    write_png(tmp_path / "hq" / "a.png", hq)
-    write_png(tmp_path / "lq" / "a.png", lq)
-    large, small = PairedCrops(tmp_path / "hq", tmp_path / "lq", crop=16, scale=4).draw(16, rng)
-    torch.testing.assert_close(torch.nn.functional.avg_pool2d(large, 4), small, atol=0.51 / 255, rtol=0)
-    write_png(tmp_path / "lq" / "b.png", lq)
-    with pytest.raises(TrainingError, match="without a partner: b"):
-        PairedCrops(tmp_path / "hq", tmp_path / "lq", crop=16, scale=4)
-
-
-def test_rows_of_a_hub_dataset(tmp_path: Path, rng: np.random.Generator) -> None:
-    hub = pytest.importorskip("datasets", reason="datasets is not installed")
-    hq = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    write_png(tmp_path / "hq.png", hq)
-    write_png(tmp_path / "lq.png", hq[::4, ::4].copy())
-    rows = hub.Dataset.from_dict({"big": [str(tmp_path / "hq.png")], "tiny": [str(tmp_path / "lq.png")]})
-    rows = rows.cast_column("big", hub.Image()).cast_column("tiny", hub.Image())
-    rows.to_parquet(tmp_path / "set" / "train.parquet")
-    config = {"hub": str(tmp_path / "set"), "columns": ["big", "tiny"], "crop": 16}
-    pairs = training_pairs(AsasrConfig.model_validate({"name": "x", "model": {"family": "small"}, "data": config}).data)
-    large, small = pairs.draw(2, rng)
-    assert (large.shape, small.shape) == ((2, 3, 16, 16), (2, 3, 4, 4))
-
-
-def test_latents_are_encoded_once(hq: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[int] = []
-    moments = VaeCodec.moments
-    monkeypatch.setattr(VaeCodec, "moments", lambda self, images: calls.append(len(images)) or moments(self, images))
-    config = configuration("sd15", hq, data__cached=70)
-    train_prior(config, place(tmp_path / "prior"))
-    encoded = sum(calls)
-    assert encoded == 140
-    (second_file,) = (tmp_path / "latents").glob("*/00001.safetensors")
-    second_file.unlink()  # a stop between two files
-    train_prior(config, place(tmp_path / "again"))
-    assert sum(calls) == encoded + 2 * 6
-    first, second = (load_file(tmp_path / name / "sr.safetensors") for name in ("prior", "again"))
-    assert all(torch.equal(first[key], second[key]) for key in first)
-    train_prior(configuration("sd15", hq, data__cached=2, data__crop=128), place(tmp_path / "other"))
-    assert sum(calls) == encoded + 2 * 6 + 2 * 2  # others, beside them
-    with pytest.raises(TrainingConfigError, match="no VAE"):
-        train_prior(configuration("small", hq, data__cached=70), place(tmp_path / "small"))
 
 
 def test_wrong_configurations_are_told(hq: Path, tmp_path: Path, session) -> None:

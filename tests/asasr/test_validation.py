@@ -10,45 +10,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_training
 import torch
-from accelerate import Accelerator
 from asasr_bench.asasr.config import AsasrConfig, load_config
 from asasr_bench.asasr.errors import TrainingConfigError
 from asasr_bench.asasr.models import build_model
 from asasr_bench.asasr.training.sources import held_out_images
 from asasr_bench.asasr.training.stages import Place, train_preference, train_prior
 from asasr_bench.bench.train.stages import validation_metrics
-from asasr_bench.datasets.images import read_image, write_png
+from asasr_bench.datasets.images import read_image
 from asasr_bench.methods.registry import resolve
 from safetensors.torch import load_file
-
-NETWORK = {
-    "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16], "layers_per_block": 1,
-    "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"], "cross_attention_dim": 8,
-    "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "attention_head_dim": 8,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def hq(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from skimage import data
-
-    folder = tmp_path_factory.mktemp("validation")
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(5):
-        write_png(folder / f"photo{number}.png", photo[80 * number :][:160, 120 : 120 + 160])
-    return folder
+from tiny_training import SMALL, STAGE, data_section
 
 
 def configuration(hq: Path, **stage: Any) -> AsasrConfig:
-    settings = {
-        "steps": 6, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "log_every": 4, "workers": 0, "save_minutes": 0,
-        "validate_every": 2, "validate_images": 2, **stage,
-    }  # fmt: skip
+    settings = {**STAGE, "steps": 6, "log_every": 4, "validate_every": 2, "validate_images": 2, **stage}
     return AsasrConfig.model_validate({
         "name": "tiny",
-        "model": {"family": "small", "rank": 4, "alpha": 4, "network": NETWORK},
-        "data": {"hq": [str(hq)], "crop": 64, "margin": 8, "degradation": "stablesr-x4", "held_out": 2},
+        "model": SMALL,
+        "data": data_section(hq, crop=64, held_out=2),
         "prior": {**settings, "what": "network"},
         "preference": {
             **settings, "beta": 50,
@@ -59,7 +40,7 @@ def configuration(hq: Path, **stage: Any) -> AsasrConfig:
 
 
 def place(folder: Path, tell: Any = None) -> Place:
-    return Place(folder, Accelerator(cpu=True), tell, validation_metrics("cpu"))
+    return tiny_training.place(folder, tell, validation_metrics("cpu"))
 
 
 def log(folder: Path) -> list[dict[str, str]]:

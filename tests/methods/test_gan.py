@@ -11,7 +11,6 @@ from accelerate import Accelerator
 from asasr_bench.asasr.errors import TrainingConfigError, TrainingError
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.stages import Place
-from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.registry import resolve_and_load
 from asasr_bench.methods.train.compact_gan import (
     CompactGanTask,
@@ -25,32 +24,19 @@ from asasr_bench.methods.train.gan import GanConfig, load_gan_config, train_gan
 from asasr_bench.methods.train.perceptual import LAYER_WEIGHTS, PerceptualDistance
 from asasr_bench.methods.weights.files import WeightsError
 from safetensors.torch import load_file
+from tiny_training import STAGE, data_section, write_photos
 from torch.nn import functional
 
 
 @pytest.fixture
 def hq(tmp_path: Path) -> Path:
-    from skimage import data
-
-    photo = np.ascontiguousarray(data.astronaut())
-    for number in range(3):
-        write_png(tmp_path / "hq" / f"photo{number}.png", photo[100 * number :][:160, 120 : 120 + 160])
-    return tmp_path / "hq"
+    return write_photos(tmp_path / "hq", 3)
 
 
 def configuration(hq: Path, **changes: object) -> GanConfig:
-    stage = {
-        "steps": 4,
-        "batch": 2,
-        "learning_rate": 1e-3,
-        "warmup": 0,
-        "save_minutes": 0,
-        "log_every": 1,
-        "workers": 0,
-    }
     return GanConfig.model_validate({
         "name": "tiny", "generator": {"width": 8, "depth": 2}, "discriminator": {"width": 8},
-        "data": {"hq": [str(hq)], "crop": 32, "margin": 8, "degradation": "stablesr-x4"}, "gan": {**stage, **changes},
+        "data": data_section(hq), "gan": {**STAGE, "steps": 4, **changes},
     })  # fmt: skip
 
 

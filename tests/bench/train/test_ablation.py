@@ -35,24 +35,16 @@ from asasr_bench.datasets.images import write_png
 from asasr_bench.methods.registry import resolve
 from asasr_bench.reports.ablation import effects_markdown, gaps_markdown
 from safetensors.torch import load_file, save_file
+from tiny_training import SMALL, STAGE
 from typer.testing import CliRunner
 
-STAGE = {"batch": 2, "learning_rate": 1e-3, "warmup": 0, "save_minutes": 0, "log_every": 1, "workers": 0}
 CONFIG = {
     "name": "tiny",
-    "model": {
-        "family": "small", "rank": 4, "alpha": 4,
-        "network": {
-            "sample_size": 8, "in_channels": 24, "out_channels": 12, "block_out_channels": [16, 16],
-            "layers_per_block": 1, "norm_num_groups": 8, "down_block_types": ["DownBlock2D", "DownBlock2D"],
-            "up_block_types": ["UpBlock2D", "UpBlock2D"], "mid_block_type": "UNetMidBlock2D", "cross_attention_dim": 8,
-            "attention_head_dim": 8,
-        },
-    },
+    "model": SMALL,
     "data": {"degradation": "seesr-x4", "crop": 16, "held_out": 0},
-    "prior": {**STAGE, "what": "network", "steps": 2},
-    "adversary": {**STAGE, "steps": 2, "methods": ["bicubic"], "share": 1.0},
-    "preference": {**STAGE, "steps": 2, "beta": 10, "negatives": [{"kind": "lq"}]},
+    "prior": {**STAGE, "what": "network"},
+    "adversary": {**STAGE, "methods": ["bicubic"], "share": 1.0},
+    "preference": {**STAGE, "beta": 10, "negatives": [{"kind": "lq"}]},
     "sampling": {"steps": 2, "colour_fix": "none", "tile": 64, "overlap": 8},
 }  # fmt: skip
 STUDY = {
