@@ -15,10 +15,12 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+from asasr_bench.bench.cli.main import app
 from asasr_bench.datasets.images import read_image
 from safetensors.torch import load_file
 from tiny_networks import FAMILIES, VAE
 from tiny_training import SMALL, STAGE, data_section, write_photos
+from typer.testing import CliRunner
 
 STEPS = 4
 FSDP_ON_CPU = Path(__file__).parent.parent / "support" / "fsdp_on_cpu.py"
@@ -65,16 +67,19 @@ def flux(config: Path) -> Path:
 def train(
     config: Path, stage: str, out: Path, *options: str, processes: int = 1, sharded: bool = False
 ) -> dict[str, list[float]]:
-    """Train by the command line, alone or under ``torchrun``, and return the log's columns."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    program = [str(FSDP_ON_CPU)] if sharded else ["-m", "asasr_bench.bench.cli.main"]
-    result = subprocess.run(
-        [sys.executable, *(launcher if processes > 1 else []), *program, "train", stage, str(config), "--out", str(out),
-         "--device", "cpu", *options],
-        capture_output=True, text=True, timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **(SHARDS if sharded else {})},
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
+    """Train by the command line, alone in this process or under ``torchrun``, and return the log's columns."""
+    command = ["train", stage, str(config), "--out", str(out), "--device", "cpu", *options]
+    if processes == 1:
+        told = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert told.exit_code == 0, told.output
+    else:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        program = [str(FSDP_ON_CPU)] if sharded else ["-m", "asasr_bench.bench.cli.main"]
+        result = subprocess.run(
+            [sys.executable, *launcher, *program, *command], capture_output=True, text=True, timeout=300,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(SHARDS if sharded else {})},
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr
     with (out / stage / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {name: [float(row[name] or "nan") for row in rows] for name in rows[0]}

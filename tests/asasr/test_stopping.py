@@ -22,9 +22,11 @@ from asasr_bench.asasr.training.stopping import TrainingStopped, asked_to_stop
 from safetensors.torch import load_file
 from tiny_training import SMALL, data_section, place
 
+STEPS = 24
+
 
 def _content(hq: Path, **prior: Any) -> dict[str, Any]:
-    stage = {"steps": 60, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "workers": 2, "what": "network"}
+    stage = {"steps": STEPS, "batch": 2, "learning_rate": 1e-3, "warmup": 0, "workers": 2, "what": "network"}
     return {
         "name": "tiny",
         "model": SMALL,
@@ -44,20 +46,28 @@ def _assert_equal(one: Path, two: Path) -> None:
     assert (one / "log.csv").read_text() == (two / "log.csv").read_text()
 
 
+def _train(config: Path, folder: str) -> list[str]:
+    arguments = ["train", "prior", str(config), "--out", str(config.with_name(folder)), "--device", "cpu"]
+    return [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(hq: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration; beside it ``whole``, its training in a process of its own, which no other test has changed."""
+    config = tmp_path_factory.mktemp("stopping") / "tiny.yaml"
+    config.write_text(yaml.safe_dump(_content(hq)))
+    subprocess.run(_train(config, "whole"), check=True, capture_output=True)
+    return config
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_to_all_processes_costs_no_step(number: signal.Signals, status: int, hq: Path, tmp_path: Path) -> None:
+def test_a_signal_to_all_processes_costs_no_step(number: signal.Signals, status: int, undisturbed: Path) -> None:
     """As a terminal sends Ctrl-C, and a batch system SIGTERM: to the workers that make batches, too."""
-    file = tmp_path / "tiny.yaml"
-    file.write_text(yaml.safe_dump(_content(hq)))
-
-    def command(folder: str) -> list[str]:
-        arguments = ["train", "prior", str(file), "--out", str(tmp_path / folder), "--device", "cpu"]
-        return [sys.executable, "-m", "asasr_bench.bench.cli.main", *arguments]
-
+    run = undisturbed.with_name(number.name)
     process = subprocess.Popen(
-        command("run"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        _train(undisturbed, run.name), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    log, end = tmp_path / "run" / "prior" / "log.csv", time.monotonic() + 120
+    log, end = run / "prior" / "log.csv", time.monotonic() + 120
     while not log.exists() and time.monotonic() < end and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, number)
@@ -66,12 +76,11 @@ def test_a_signal_to_all_processes_costs_no_step(number: signal.Signals, status:
     asked, told = err.splitlines()
     assert asked.startswith("asked to end: the state is saved at the end of this step")
     step = int(told.removeprefix("stopped after step ").partition(" ")[0])
-    assert told.endswith(f"of 60; the state is saved in {tmp_path}/run/prior, run the same command to go on")
+    assert told.endswith(f"of {STEPS}; the state is saved in {run}/prior, run the same command to go on")
     assert [path.name for path in log.parent.glob("state-*")] == [f"state-{step:08d}"]
-    assert 1 <= step < 60
-    for folder in ("run", "whole"):  # other tests may have changed how this process computes
-        subprocess.run(command(folder), check=True, capture_output=True)
-    _assert_equal(tmp_path / "whole" / "prior", tmp_path / "run" / "prior")
+    assert 1 <= step < STEPS
+    subprocess.run(_train(undisturbed, run.name), check=True, capture_output=True)
+    _assert_equal(undisturbed.with_name("whole") / "prior", run / "prior")
 
 
 def _signal_at(step: int) -> loop.Tell:
