@@ -53,10 +53,6 @@ class SobolevOperator:
         """``Sigma_s^(1/2) g``: gives white noise the covariance ``Sigma_s``."""
         return self._filtered(g, -0.5)
 
-    def whiten(self, g: Tensor) -> Tensor:
-        """``Sigma_s^(-1/2) g``: the plain mean square of the result is the energy of ``g``."""
-        return self._filtered(g, 0.5)
-
     def colored(self, noise: Tensor) -> Tensor:
         """White noise to noise of covariance ``Sigma_s``, scaled to unit variance per pixel on average."""
         weights = self._weights(noise)

@@ -167,11 +167,6 @@ def loser_names(negatives: Sequence[Negative]) -> list[str]:
     return [f"{negative.kind}_{number}" for number, negative in enumerate(negatives, start=1)]
 
 
-def direction_agreement(pairing: Pairing, adversary: Loser) -> Tensor:
-    """Cosine in ``H^s`` between the adversary's step away from the winner and the direct Riesz step, ``[B]``."""
-    return cosine(adversary.clean - pairing.winner, riesz_step(pairing), pairing.operator)
-
-
 def riesz_step(pairing: Pairing) -> Tensor:
     """The step of unit ``H^s`` norm along which the policy's residual falls most, ``[B, C, h, w]``."""
     return pairing.operator.riesz(residual_gradient(pairing), 1.0)

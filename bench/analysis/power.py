@@ -22,53 +22,46 @@ _ONE_SIDED = 8.0
 """Noncentrality beyond which the test errs to the other side in less than 1e-15; the library has NaN for some such."""
 
 
-def power_of_test(effect: float, units: int, *, level: float = SIGNIFICANT) -> float:
+def power_of_test(effect: float, units: int) -> float:
     """How often a two-sided paired t-test finds a true effect.
 
     Args:
         effect: true mean of the differences over their standard deviation.
         units: images, or clusters of images; three or more.
-        level: of the test.
     """
     freedom, shift = units - 1, abs(effect) * sqrt(units)
-    critical = float(special.stdtrit(freedom, 1 - level / 2))
+    critical = float(special.stdtrit(freedom, 1 - SIGNIFICANT / 2))
     if shift > _CERTAIN:
         return 1.0
     opposite = float(special.nctdtr(freedom, shift, -critical)) if shift < _ONE_SIDED else 0.0
     return float(1 - special.nctdtr(freedom, shift, critical)) + opposite
 
 
-def smallest_difference(spread: float, units: int, *, power: float = POWER) -> float:
-    """The true mean difference that the test finds in a share ``power`` of cases.
+def smallest_difference(spread: float, units: int) -> float:
+    """The true mean difference that the test finds in a share ``POWER`` of cases.
 
     Args:
         spread: standard deviation of the differences of images.
         units: images, or clusters of images; NaN below three.
-        power: share of cases.
     """
     if units < FEWEST or not spread >= 0:
         return nan
-    return spread * _effect(units, power)
+    most = (_CERTAIN + 1) / sqrt(units)  # the power grows with the effect
+    return spread * float(optimize.brentq(lambda effect: power_of_test(effect, units) - POWER, 0, most, xtol=1e-10))
 
 
-def units_needed(difference: float, spread: float, *, power: float = POWER) -> float:
-    """The fewest images (or clusters) with which the test finds this true difference in a share ``power`` of cases.
+def units_needed(difference: float, spread: float) -> float:
+    """The fewest images (or clusters) with which the test finds this true difference in a share ``POWER`` of cases.
 
     Infinite where there is no difference, or where ten million are too few.
     """
     if spread == 0 or difference == 0:
         return inf if difference == 0 else FEWEST
     effect = abs(difference) / spread
-    if power_of_test(effect, _MOST_IMAGES) < power:
+    if power_of_test(effect, _MOST_IMAGES) < POWER:
         return inf
     low, high = 2, _MOST_IMAGES
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power_of_test(effect, middle) >= power else (middle, high)
+        low, high = (low, middle) if power_of_test(effect, middle) >= POWER else (middle, high)
     return max(FEWEST, high)
-
-
-def _effect(units: int, power: float) -> float:
-    """The effect that is found in this share of cases; the power grows with it."""
-    most = (_CERTAIN + 1) / sqrt(units)
-    return float(optimize.brentq(lambda effect: power_of_test(effect, units) - power, 0, most, xtol=1e-10))

@@ -44,7 +44,7 @@ def say_left_out_of(store: Path, chosen: Selection | None = None) -> None:
         say_left_out(opened.left_out())
 
 
-def plain_console(*, stderr: bool = False) -> Console:
+def plain_console() -> Console:
     """A console whose texts are printed as ``say`` prints them; its own colours and tables are left alone."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
@@ -57,7 +57,7 @@ def plain_console(*, stderr: bool = False) -> Console:
                 else:
                     yield Segment("\n".join(map(plain, segment.text.split("\n"))), segment.style)
 
-    return PlainConsole(stderr=stderr)
+    return PlainConsole()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

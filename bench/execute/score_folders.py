@@ -70,20 +70,6 @@ def scored_set(
     return ScoredSet(part.samples, len(whole.samples))
 
 
-def score_folders(
-    sr: Path,
-    hr: Path | None,
-    protocol: Protocol,
-    metrics: Sequence[str],
-    *,
-    device: str = "cpu",
-    batch: int | None = None,
-) -> Iterator[ImageScore]:
-    """``score_images`` of two folders, or of two files; see ``scored_set``."""
-    chosen = scored_set(sr, hr, protocol.scale or 1)
-    yield from score_images(chosen.samples, protocol, metrics, device=device, batch=batch)
-
-
 def score_images(
     samples: Sequence[Sample],
     protocol: Protocol,

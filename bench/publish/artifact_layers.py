@@ -21,17 +21,14 @@ _TOP = 99.5
 """Percentile of LDL's maps at which their layers are as opaque as they get."""
 
 
-def artifact_layers(
-    restored: Mapping[str, Pixels], hr: Pixels, stable: Pixels | None = None
-) -> dict[str, dict[str, Layer]]:
+def artifact_layers(restored: Mapping[str, Pixels], hr: Pixels) -> dict[str, dict[str, Layer]]:
     """The layers of one image by method and name; all methods have one scale.
 
     Args:
         restored: by method, uint8 ``[H, W]`` or ``[H, W, 3]``, as all of them and of one size.
         hr: the truth.
-        stable: see ``artifact_maps``.
     """
-    maps = {name: maps_of(sr, hr, stable) for name, sr in restored.items()}
+    maps = {name: maps_of(sr, hr) for name, sr in restored.items()}
     top = shared_top(maps) if maps else 0
     return {
         name: {"LDL": heat_layer(each.ldl, top), "DeSRA": area_layer(each.areas, each.excess)}

@@ -13,18 +13,6 @@ from ..analysis.statistics import LEVEL
 from .ballots import FEWEST, RESAMPLES, Floats, Vote
 
 
-def krippendorff_alpha(units: Iterable[Sequence[Hashable]]) -> float:
-    """Alpha of the values that raters gave to units; units with fewer than two values say nothing.
-
-    Args:
-        units: the values of each; who gave them does not matter, and each may have another number of them.
-
-    Returns:
-        NaN where no unit has two values, or all values are the same.
-    """
-    return float(_alpha(_coincidences(units).sum(0)))
-
-
 def agreement(votes: Sequence[Vote]) -> tuple[float, float, float]:
     """Alpha of the answers to the same trials, and its 95 % interval: percentiles of resampled trials.
 
@@ -35,20 +23,23 @@ def agreement(votes: Sequence[Vote]) -> tuple[float, float, float]:
     for vote in votes:
         place = -1 if vote.choice is None else vote.methods.index(vote.choice)
         by_trial.setdefault(vote.trial, []).append(place)
-    parts = _coincidences(by_trial.values())
+    parts = coincidences(by_trial.values())
     if len(parts) < FEWEST:
-        return float(_alpha(parts.sum(0))), float("nan"), float("nan")
+        return float(krippendorff_alpha(parts.sum(0))), float("nan"), float("nan")
     generator = np.random.default_rng(0)
     times = generator.multinomial(len(parts), np.full(len(parts), 1 / len(parts)), size=RESAMPLES).astype(np.float64)
-    drawn = _alpha(np.tensordot(times, parts, 1))
+    drawn = krippendorff_alpha(np.tensordot(times, parts, 1))
     low, high = (
         np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if np.isfinite(drawn).any() else (np.nan, np.nan)
     )
-    return float(_alpha(parts.sum(0))), float(low), float(high)
+    return float(krippendorff_alpha(parts.sum(0))), float(low), float(high)
 
 
-def _coincidences(units: Iterable[Sequence[Hashable]]) -> Floats:
-    """How often two raters gave a pair of values to the same unit ``[units, values, values]``."""
+def coincidences(units: Iterable[Sequence[Hashable]]) -> Floats:
+    """How often two raters gave a pair of values to the same unit ``[units, values, values]``.
+
+    Units with fewer than two values say nothing and are left out.
+    """
     compared = [values for values in units if len(values) > 1]
     place = {value: number for number, value in enumerate(dict.fromkeys(value for unit in compared for value in unit))}
     parts = np.zeros((len(compared), len(place), len(place)))
@@ -58,11 +49,12 @@ def _coincidences(units: Iterable[Sequence[Hashable]]) -> Floats:
     return parts
 
 
-def _alpha(coincidences: Floats) -> Floats:
-    totals = coincidences.sum(-1)
+def krippendorff_alpha(pairs: Floats) -> Floats:
+    """Alpha of coincidences of all units ``[..., values, values]``; NaN where there are none, or of one value alone."""
+    totals = pairs.sum(-1)
     pairable = totals.sum(-1)
     expected = pairable**2 - (totals**2).sum(-1)
-    observed = pairable - np.trace(coincidences, axis1=-2, axis2=-1)
+    observed = pairable - np.trace(pairs, axis1=-2, axis2=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         alpha: Floats = np.where(expected > 0, 1 - (pairable - 1) * observed / expected, np.nan)
     return alpha

@@ -17,16 +17,6 @@ def encode_mask(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
     return {"size": list(mask.shape), "counts": [0, *counts] if flat[0] else counts}
 
 
-def decode_mask(segmentation: dict[str, list[int]]) -> NDArray[np.bool_]:
-    """The inverse of `encode_mask`; ValueError if the runs do not fill the size."""
-    height, width = segmentation["size"]
-    counts = segmentation["counts"]
-    if sum(counts) != height * width or min(counts) < 0:
-        raise ValueError(f"mask of {height}x{width}: its runs cover {sum(counts)} pixels; the file is damaged")
-    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
-    return flat.reshape((height, width), order="F")
-
-
 def image_entry(number: int, file_name: str, size: tuple[int, int]) -> dict[str, Any]:
     """One item of ``images``; ``size`` is height, width."""
     return {"id": number, "file_name": file_name, "height": size[0], "width": size[1]}

@@ -17,7 +17,6 @@ from ..interface import MethodCard
 _STDERR_LINES = 20
 _STDERR_SIGNS = 2000
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-PLACEHOLDERS = ("lq", "sr", "scale", "seed")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from ...datasets.strict import Strict
 from .compact_gan import CompactGanTask, PatchDiscriminator, compact_generator
 from .perceptual import vgg16_distance
 
-PRESET = "compact-gan"
 GENERATOR_FILE = "generator.safetensors"
 """Weight file that a finished training writes into its folder; spandrel can load it."""
 

@@ -14,7 +14,7 @@ from asasr_bench.asasr.config import AsasrConfig, load_config
 from asasr_bench.asasr.negatives import Negative, make_loser
 from asasr_bench.asasr.training.batches import Batch
 from asasr_bench.asasr.training.log import Log, Part, by_noise_level
-from asasr_bench.asasr.training.preference import PreferenceTask, direction_agreement
+from asasr_bench.asasr.training.preference import PreferenceTask, cosine, riesz_step
 from asasr_bench.asasr.training.settings import StageSettings, TrainingSettings
 from asasr_bench.asasr.training.stages import preference_of
 
@@ -104,7 +104,8 @@ def test_the_adversarys_agreement_is_logged() -> None:
         _, logs = task.loss("policy", {"policy": model.backbone}, batch)
         assert ("riesz_cosine_adversary_2" in logs) == agreement
         pairing = task._pair(batch)
-        expected = direction_agreement(pairing, make_loser(Negative("adversary"), pairing)).mean()
+        loser = make_loser(Negative("adversary"), pairing)
+        expected = cosine(loser.clean - pairing.winner, riesz_step(pairing), pairing.operator).mean()
         told = task.examine(batch)["riesz_cosine_adversary_2"]
         assert float(told) == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
         assert 0 < abs(float(told)) < 1

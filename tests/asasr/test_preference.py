@@ -12,7 +12,7 @@ from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.negatives import Negative, make_loser
 from asasr_bench.asasr.training import loop
 from asasr_bench.asasr.training.batches import Batch
-from asasr_bench.asasr.training.preference import PreferenceTask, direction_agreement
+from asasr_bench.asasr.training.preference import PreferenceTask, cosine, riesz_step
 from asasr_bench.asasr.training.sources import training_pairs
 from asasr_bench.asasr.training.stages import (
     preference_of,
@@ -102,5 +102,6 @@ def test_trust_puts_the_loser_between_winner_and_negative(hq: Path) -> None:
     assert torch.equal(part.noise, pairing.noise)
     step = make_loser(Negative("gradient", radius=0.3), pairing).clean - pairing.winner
     torch.testing.assert_close(pairing.operator.energy(step), torch.full((2,), 0.09), rtol=1e-4, atol=0)
-    agreement = direction_agreement(pairing, make_loser(Negative("gradient"), pairing))
+    whole = make_loser(Negative("gradient"), pairing)
+    agreement = cosine(whole.clean - pairing.winner, riesz_step(pairing), pairing.operator)
     torch.testing.assert_close(agreement, torch.ones(2), rtol=1e-3, atol=0)

@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from pycocotools import cocoeval
+from pycocotools import mask as masks
+from pycocotools.coco import COCO
 from scipy import ndimage
 
 SEEDS = st.integers(0, 2**31 - 1)
@@ -270,10 +273,15 @@ def test_surfaces_fill_odd_sizes_with_texture(surface: surfaces.Surface) -> None
 # Files
 
 
+def decoded(segmentation: dict[str, Any]) -> NDArray[np.bool_]:
+    """As COCO's own tools read run lengths."""
+    return masks.decode(masks.frPyObjects(segmentation, *segmentation["size"])).astype(bool)
+
+
 @given(mask=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)))
 def test_masks_survive_run_lengths(mask: NDArray[np.bool_]) -> None:
     encoded = coco.encode_mask(mask)
-    np.testing.assert_array_equal(coco.decode_mask(encoded), mask)
+    np.testing.assert_array_equal(decoded(encoded), mask)
     assert all(type(count) is int for count in encoded["counts"])
     assert all(count > 0 for count in encoded["counts"][1:])
 
@@ -282,11 +290,6 @@ def test_run_lengths_go_down_the_columns_and_start_with_zeros() -> None:
     mask = np.array([[0, 1], [0, 1], [1, 0]], dtype=bool)
     assert coco.encode_mask(mask) == {"size": [3, 2], "counts": [2, 3, 1]}
     assert coco.encode_mask(~mask) == {"size": [3, 2], "counts": [0, 2, 3, 1]}
-
-
-def test_damaged_run_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="cover 5 pixels"):
-        coco.decode_mask({"size": [3, 2], "counts": [2, 3]})
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +312,7 @@ def test_object_files_hold_the_scene(object_folder: Path) -> None:
         np.testing.assert_array_equal(read_image(object_folder / "labels" / image["file_name"]), scene.labels)
         items = [item for item in truth["annotations"] if item["image_id"] == image["id"]]
         for item, instance in zip(items, scene.instances, strict=True):
-            mask = coco.decode_mask(item["segmentation"])
+            mask = decoded(item["segmentation"])
             np.testing.assert_array_equal(mask, instance.mask)
             x, y, width, height = item["bbox"]
             assert (x, y, x + width, y + height) == instance.box
@@ -319,13 +322,10 @@ def test_object_files_hold_the_scene(object_folder: Path) -> None:
 
 
 def test_pycocotools_reads_the_same_objects(object_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pycoco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
-    evaluation = pytest.importorskip("pycocotools.cocoeval")
-    masks = pytest.importorskip("pycocotools.mask")
-    truth = pycoco.COCO(str(object_folder / "instances.json"))
+    truth = COCO(str(object_folder / "instances.json"))
     for item in truth.loadAnns(truth.getAnnIds()):
         mask = truth.annToMask(item).astype(bool)
-        np.testing.assert_array_equal(mask, coco.decode_mask(item["segmentation"]))
+        np.testing.assert_array_equal(mask, decoded(item["segmentation"]))
         compressed = truth.annToRLE(item)
         assert masks.area(compressed) == item["area"]
         assert masks.toBbox(compressed).tolist() == item["bbox"]
@@ -335,7 +335,7 @@ def test_pycocotools_reads_the_same_objects(object_folder: Path, capsys: pytest.
         for item in truth.dataset["annotations"]
     ]
     for kind in ("bbox", "segm"):
-        run = evaluation.COCOeval(truth, truth.loadRes([dict(item) for item in found]), kind)
+        run = cocoeval.COCOeval(truth, truth.loadRes([dict(item) for item in found]), kind)
         run.evaluate()
         run.accumulate()
         run.summarize()

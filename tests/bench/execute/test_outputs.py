@@ -14,7 +14,7 @@ from asasr_bench.bench.api.evaluate import evaluate
 from asasr_bench.bench.execute.check_output import OutputError, has_colours, read_pixels
 from asasr_bench.bench.execute.restore_image import restore_image
 from asasr_bench.bench.execute.run import run
-from asasr_bench.bench.execute.score_folders import score_folders
+from asasr_bench.bench.execute.score_folders import score_images, scored_set
 from asasr_bench.bench.metrics.fidelity import psnr_rgb, psnr_y
 from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.similarity import luma
@@ -152,7 +152,8 @@ def test_a_grey_file_counts_as_the_same_picture_in_rgb(
     assert values.index.size == len(metrics)
     assert (values["grey"] == values["rgb"]).all()
     for name in ("grey", "rgb"):
-        for row in score_folders(tmp_path / name, tmp_path / "hr", get_protocol(protocol, 2), metrics):
+        chosen = scored_set(tmp_path / name, tmp_path / "hr", 2)
+        for row in score_images(chosen.samples, get_protocol(protocol, 2), metrics):
             assert row.value == values.loc[row.metric, name]
 
 
