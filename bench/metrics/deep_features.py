@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +17,13 @@ from ...methods.weights.files import read_tensors, verified, weight_file
 from .batches import TOLERANCE, over_batches
 from .card import MetricCard
 from .metric import Metric
+from .networks.winograd import RectifiedConvolution, applies
 from .requirements import WeightFiles
 
 if TYPE_CHECKING:
     import torch
+
+    Step = Callable[[torch.Tensor], torch.Tensor]
 
 VERSIONS = {"lpips": "1", "dists": "2"}  # DISTS 1 could fall below 0 by rounding
 Backbone = Literal["alexnet", "vgg16"]
@@ -64,10 +67,11 @@ class FeatureDistance:
 
         self._kind = kind
         self._strides = _STRIDES[backbone] if kind == "lpips" else (1, *_STRIDES[backbone])
-        self._blocks = _blocks(backbone, features, l2_pooling=kind == "dists")
+        self._layers = _blocks(backbone, features, l2_pooling=kind == "dists")
+        self._blocks: Sequence[Step] = self._layers
         state = read_tensors(head)
         if kind == "lpips":
-            self._weights = [state[f"lin{number}.model.1.weight"].float() for number in range(len(self._blocks))]
+            self._weights = [state[f"lin{number}.model.1.weight"].float() for number in range(len(self._layers))]
             mean, std = _LPIPS_MEAN, _LPIPS_STD
         else:
             total = state["alpha"].sum() + state["beta"].sum()
@@ -79,11 +83,12 @@ class FeatureDistance:
         self._kept: OrderedDict[bytes, list[torch.Tensor]] = OrderedDict()
 
     def to(self, device: str) -> FeatureDistance:
-        """Move the network; with the channels innermost, in which a CPU convolves faster."""
+        """Move the network; on a CPU with the channels innermost, and 3x3 convolutions of fewer products."""
         import torch
 
         layout = torch.channels_last if device == "cpu" else torch.preserve_format
-        self._blocks = [block.to(device, memory_format=layout) for block in self._blocks]  # type: ignore[call-overload]
+        layers = [block.to(device, memory_format=layout) for block in self._layers]  # type: ignore[call-overload]
+        self._blocks = [_with_fewer_products(block) for block in layers] if device == "cpu" else layers
         self._weights = [weight.to(device) for weight in self._weights]
         self._mean, self._std = self._mean.to(device), self._std.to(device)
         return self
@@ -137,12 +142,11 @@ class FeatureDistance:
         """What a map contributes, summed over its places: ``[B]``, or five moments a channel ``[5, B, C]``."""
         import torch
 
+        pairs = ((a[:, :, rows], b[:, :, rows]) for rows in _rows(a.shape[2]))
         if self._kind == "lpips":
-            difference = (_unit(a) - _unit(b)) ** 2
-            weighed: torch.Tensor = torch.nn.functional.conv2d(difference, self._weights[level])
-            return weighed.sum((1, 2, 3), dtype=torch.float64)
-        strips = [_moments(a[:, :, rows], b[:, :, rows]) for rows in _rows(a.shape[2])]
-        return torch.stack(strips).sum(0)
+            weights = self._weights[level].flatten()
+            return torch.stack([_weighed_difference(*pair, weights) for pair in pairs]).sum(0)
+        return torch.stack([_moments(*pair) for pair in pairs]).sum(0)
 
     def _distance(self, level: int, mean: torch.Tensor | float) -> torch.Tensor:
         assert not isinstance(mean, float)
@@ -172,9 +176,17 @@ def _moments(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return torch.stack([part.sum(2).sum(1, dtype=torch.float64) for part in (x, y, x * x, y * y, x * y)])
 
 
+def _weighed_difference(a: torch.Tensor, b: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Squared differences of two maps of unit length at every place, weighed by channel and summed: ``[B]``."""
+    import torch
+
+    difference = _unit(a).sub_(_unit(b)).square_()
+    return (difference.permute(0, 2, 3, 1) @ weights).sum((1, 2), dtype=torch.float64)
+
+
 def _unit(features: torch.Tensor) -> torch.Tensor:
     """Features of every place scaled to length 1."""
-    return features / (features.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    return features / (features.square().sum(1, keepdim=True).sqrt_().add_(1e-10))
 
 
 def _tiles(height: int, width: int, tile: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
@@ -200,7 +212,7 @@ def _scaled(part: slice, stride: int) -> slice:
     return slice(part.start // stride, None if part.stop is None else part.stop // stride)
 
 
-def _blocks(backbone: Backbone, path: Path, *, l2_pooling: bool) -> list[torch.nn.Module]:
+def _blocks(backbone: Backbone, path: Path, *, l2_pooling: bool) -> list[torch.nn.Sequential]:
     """The convolutional part of torchvision's network, cut where the features are taken."""
     import torch
     from torchvision import models
@@ -213,11 +225,24 @@ def _blocks(backbone: Backbone, path: Path, *, l2_pooling: bool) -> list[torch.n
     layers = [layer.requires_grad_(False).eval() for layer in network]
     for index, layer in enumerate(layers):
         if isinstance(layer, torch.nn.ReLU):
-            layer.inplace = False  # the maps before it are still needed
+            layer.inplace = True  # nobody looks at what a convolution gives before it
         elif l2_pooling and isinstance(layer, torch.nn.MaxPool2d):
             layers[index] = _l2_pooling()
     starts = (0, *_ENDS[backbone][:-1])
     return [torch.nn.Sequential(*layers[a:b]) for a, b in zip(starts, _ENDS[backbone], strict=True)]
+
+
+def _with_fewer_products(block: torch.nn.Sequential) -> Step:
+    """The same function, its 3x3 convolutions, each with the ReLU behind it, after Winograd."""
+    import torch
+
+    steps: list[Step] = []
+    for layer in block:
+        if isinstance(layer, torch.nn.Conv2d) and applies(layer):
+            steps.append(RectifiedConvolution(layer))
+        elif not (isinstance(layer, torch.nn.ReLU) and steps and isinstance(steps[-1], RectifiedConvolution)):
+            steps.append(layer)
+    return lambda state: reduce(lambda before, step: step(before), steps, state)
 
 
 def _l2_pooling() -> torch.nn.Module:

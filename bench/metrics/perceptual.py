@@ -16,6 +16,7 @@ from .card import Direction, MetricCard
 from .library import load_network
 from .metric import Metric, Score
 from .metric_input import MetricInput
+from .networks import musiq
 from .requirements import Library, WeightFiles, library_version
 from .structural import full_range_y
 
@@ -73,6 +74,11 @@ def _afine(id: str, title: str, range: str) -> Metric:
     return replace(library, measure=measure)
 
 
+def _musiq() -> Metric:
+    library = _metric("musiq_koniq", "MUSIQ", 2, "higher", "~0, ~100", "nothing", musiq.WEIGHTS, network=True)
+    return replace(library, measure=over_batches(musiq.load, "nothing"))
+
+
 def _vif() -> Metric:
     """VIF divides the information that SR keeps by that of HR; of a flat HR the library gives 0, even for itself."""
     library = _metric("vif", "VIF", 4, "higher", "0, ~1")
@@ -97,7 +103,7 @@ METRICS = (
     _afine("afine_nr", "A-FINE naturalness", "-2, 2"),
     _metric("brisque", "BRISQUE", 2, "lower", "~0, ~150", "nothing", ("brisque",)),
     _metric("piqe_pyiqa", "PIQE (pyiqa)", 2, "lower", "0, 100", "nothing", name="piqe"),
-    _metric("musiq_koniq", "MUSIQ", 2, "higher", "~0, ~100", "nothing", ("musiq-koniq",), name="musiq", network=True),
+    _musiq(),
     _metric("maniqa_koniq", "MANIQA", 4, "higher", "~0, ~1", "nothing", ("maniqa-koniq",), name="maniqa", network=True),
     _metric("maniqa_pipal", "MANIQA-PIPAL", 4, "higher", "~0, ~1", "nothing", ("maniqa-pipal",), name="maniqa-pipal",
             network=True),

@@ -16,6 +16,7 @@ from asasr_bench.bench.metrics import perceptual, requirements
 from asasr_bench.bench.metrics.library import load_network
 from asasr_bench.bench.metrics.metric import Metric
 from asasr_bench.bench.metrics.metric_input import MetricInput
+from asasr_bench.bench.metrics.networks import musiq
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.images import write_png
@@ -190,6 +191,25 @@ def test_the_library_cannot_fetch_what_was_not_verified(folder: Path, monkeypatc
     random_weights.write("musiq-koniq", folder / weight_file("musiq-koniq").file)
     with pytest.raises(Exception, match=r"refused"):
         load_network("musiq", (), (), "cpu")
+
+
+@pytest.mark.parametrize(("height", "width", "factor"), [(224, 224, 1), (320, 481, 1), (97, 260, 1), (600, 40, 3)])
+def test_musiq_with_less_work_is_the_librarys(
+    height: int, width: int, factor: float, place: Callable[[tuple[str, ...]], None]
+) -> None:
+    """Of square images, oblong ones with empty places, and of weights that make the attention sharp."""
+    pytest.importorskip("pyiqa", reason="pyiqa is not installed")
+    place(WEIGHTS["musiq_koniq"])
+    network = load_network("musiq", musiq.WEIGHTS, (), "cpu")
+    for block in network.transformer_encoder.transformer.values():
+        block.attention.query.weight.data *= factor
+        block.attention.key.weight.data *= factor
+    images = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = network(images).flatten()
+        value = musiq.load("cpu")(images)
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+    assert expected[0] != expected[1]
 
 
 @pytest.mark.parametrize("id", ["musiq_koniq", "clipiqa", "clipiqa+", "topiq_nr_koniq", "topiq_fr_kadid"])

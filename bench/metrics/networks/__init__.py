@@ -1,0 +1,1 @@
+"""Networks of metrics, or parts of them, that give the same values with less work."""
