@@ -76,6 +76,7 @@ def test_an_error_ends_the_command_with_its_code(
         raise error
 
     monkeypatch.setattr(main, "app", fail)
+    monkeypatch.setattr("sys.argv", ["asasr-bench"])
     monkeypatch.delenv("ASASR_BENCH_DEBUG", raising=False)
     with pytest.raises(SystemExit) as end:
         main.main()
