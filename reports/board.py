@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,8 @@ class Board:
     ('' for whole images), reason (in words, with what to do), count, total (those that the method has there)."""
     background: Mapping[str, Background] = field(default_factory=dict)
     """By method."""
+    arranged: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Its tables once ``grids`` arranged them: every format shows the same. A copy by ``replace`` begins with none."""
 
 
 def images_text(images: int, whole: int) -> str:

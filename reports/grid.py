@@ -118,8 +118,14 @@ class Grid:
         return images_text(self.images, self.whole) + ("" if self.tested else ", too few for significance tests")
 
 
-def grids(board: Board) -> Iterator[Grid]:
-    """Every dataset and protocol of a board, never two protocols in one grid."""
+def grids(board: Board) -> tuple[Grid, ...]:
+    """Every dataset and protocol of a board, never two protocols in one grid; arranged once for all formats."""
+    if not board.arranged:
+        board.arranged.extend(_grids(board))
+    return tuple(board.arranged)
+
+
+def _grids(board: Board) -> Iterator[Grid]:
     metrics: dict[str, Column] = {str(row["metric"]): Column(**row) for row in records(board.metrics)}
     cards = {row["method"]: row for row in records(board.methods)}
     seeds = {(row["protocol"], row["dataset"], row["method"], row["metric"]): row for row in records(board.seeds)}

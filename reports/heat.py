@@ -51,7 +51,8 @@ def indexed(layer: Layer, times: int = 2) -> Image.Image:
     missing = (height * times - layer.shape[0], width * times - layer.shape[1])
     whole = np.pad(layer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
     opacity = whole[..., 3].astype(np.float64)
-    codes = whole[..., :3].astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    red, green, blue = (whole[..., channel].astype(np.int64) for channel in range(3))
+    codes = red << 16 | green << 8 | blue
     colours = np.unique(codes[opacity > 0])
     if not colours.size:
         colours = np.zeros(1, dtype=np.int64)
@@ -71,11 +72,16 @@ def indexed(layer: Layer, times: int = 2) -> Image.Image:
 
 
 def _block_means(values: NDArray[np.float64], times: int) -> NDArray[np.float64]:
-    height, width = values.shape
-    means: NDArray[np.float64] = values.reshape(height // times, times, width // times, times).mean((1, 3))
+    """``values`` are whole numbers: their sums are exact in any order."""
+    rows = sum(values[start::times] for start in range(times))
+    means: NDArray[np.float64] = sum(rows[:, start::times] for start in range(times)) / times**2
     return means
 
 
 def _layer(opacity: NDArray[np.uint8], second: NDArray[np.bool_], colours: tuple[str, str]) -> Layer:
     rgb = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours], dtype=np.uint8)
-    return np.dstack([rgb[second.astype(np.intp)], opacity])
+    layer = np.empty((*opacity.shape, 4), dtype=np.uint8)
+    for channel in range(3):
+        layer[..., channel] = np.where(second, rgb[1, channel], rgb[0, channel])
+    layer[..., 3] = opacity
+    return layer

@@ -58,7 +58,7 @@ def to_html(
         spectra: plots under the tables.
         links: the pages of the same set, this one included; readers choose a protocol by them.
     """
-    tables = list(grids(board))
+    tables = grids(board)
     linked = any(isinstance(example.lq, str) for example in examples)
     return _render(
         "page.html.j2",

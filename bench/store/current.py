@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from .checksums import payload_checksum, score_checksum
 from .records import LeftOut
 
+DAMAGED = "the stored value is damaged; run again to measure it again"
+"""What is said of a cell whose checksum does not fit; its status is ``failed``."""
 _SET = "s.protocol = o.protocol AND s.scale = o.scale AND s.dataset = o.dataset"
 
 # SQLite evaluates a column of a view again wherever it is named, and of CASE one branch alone: checksums of cells stand
@@ -39,11 +41,11 @@ _VIEWS = (
             THEN s.checksum IS score_checksum(c.score, s.value) ELSE 0 END AS former
     FROM cells c LEFT JOIN scores s ON s.key = c.score LEFT JOIN metrics m ON m.id = c.metric
     """,
-    """
+    f"""
     CREATE TEMP VIEW current_cells AS SELECT output, metric, score, run, detail,
         CASE WHEN damaged THEN NULL ELSE value END AS value,
         CASE WHEN damaged THEN 'failed' ELSE status END AS status,
-        CASE WHEN damaged THEN 'the stored value is damaged; run again to measure it again' ELSE message END AS message
+        CASE WHEN damaged THEN '{DAMAGED}' ELSE message END AS message
     FROM judged_cells WHERE NOT former
     """,
 )

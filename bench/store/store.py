@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...datasets.names import printable
 from ..metrics.card import MetricCard
-from .current import left_out
+from .current import DAMAGED, left_out
 from .images import Objects, StoreError
 from .open_database import DATABASE, SCHEMA_VERSION, acquire_lock, open_to_read, open_to_write
 from .provenance import Provenance
@@ -48,7 +48,8 @@ __all__ = ["SCHEMA_VERSION", "Store", "open_store"]
 _PLACE = "protocol, scale, dataset, image, method, seed"
 _PLACES = f"SELECT id, {_PLACE} FROM current_outputs ORDER BY {_PLACE}"
 _REASON = "CASE WHEN o.message = '' THEN c.message ELSE o.message END"
-_CELLS = "SELECT output, metric, value, status, message FROM current_cells"
+_CELLS = "SELECT output, metric, value, status, message, damaged FROM judged_cells WHERE NOT former"
+"""What ``current_cells`` is made from: it would check the value of a cell once for each column."""
 
 
 class Store:
@@ -195,11 +196,14 @@ class Store:
         import pandas as pd
 
         places = self._frame(_PLACES)
-        columns = list(zip(*self.query(_CELLS), strict=True)) or [()] * 5
+        columns = list(zip(*self.query(_CELLS), strict=True)) or [()] * 6
         # Texts repeat thousands of times: places are read once for each output, the others become codes at once.
         at = pd.Index(places.pop("id")).get_indexer(np.asarray(columns[0], dtype=np.int64))
         current = at >= 0
         at, columns = at[current], [np.asarray(column, dtype=object)[current] for column in columns]
+        damaged = np.asarray(columns.pop(), dtype=bool)
+        for column, said in zip(columns[2:], (None, "failed", DAMAGED), strict=True):
+            column[damaged] = said
         codes, texts = pd.factorize(np.asarray(columns[1], dtype=object), sort=True)
         order = np.lexsort((codes, at))
         frame = places.take(at[order]).reset_index(drop=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from asasr_bench.reports.board import COST_COLUMNS, METHOD_COLUMNS, SCORE_COLUMNS, Board, Example, RunRecord
-from asasr_bench.reports.grid import between, number
+from asasr_bench.reports.grid import between, grids, number
 from asasr_bench.reports.notes import problems
 from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
@@ -89,6 +89,15 @@ def test_a_terminal_cuts_no_value(width: int) -> None:
     assert text.count("30.25") == text.count("unavailable") == 9
     assert [text.count(name.title()) for name in names] == [1] * 9
     assert text.count("time") == text.count("memory") == 1
+
+
+def test_tables_are_arranged_once_for_all_formats_and_anew_for_another_board() -> None:
+    whole = board({"a": (1.0, 5), "b": (2.0, 5)})
+    (first,), (again,) = grids(whole), grids(whole)
+    assert first is again
+    (part,) = grids(replace(whole, scores=whole.scores[whole.scores["method"] == "b"]))
+    assert [row.method for row in first.rows] == ["a", "b"]
+    assert [row.method for row in part.rows] == ["b"]
 
 
 def test_what_cannot_be_told_from_the_best_is_marked() -> None:

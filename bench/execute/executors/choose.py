@@ -9,9 +9,6 @@ from pathlib import Path
 from ....datasets.strict import validated
 from ...spec import Spec, SpecError
 from .executor import Executor, InProcess
-from .local import LocalProcesses
-from .ray_actors import RayActors, RayOptions
-from .slurm_jobs import SlurmJobs
 
 
 @contextmanager
@@ -23,15 +20,20 @@ def choose(spec: Spec, store: Path) -> Iterator[Executor]:
     """
     workers = spec.workers or 1
     if spec.executor == "ray":
-        with RayActors(spec.workers, spec.device, _ray_options(spec)) as actors:
+        from .ray_actors import RayActors, RayOptions
+
+        options = validated(RayOptions, spec.cluster, f"spec '{spec.name}': cluster", SpecError)
+        with RayActors(spec.workers, spec.device, options) as actors:
             yield actors
     elif spec.executor == "slurm":
+        from .slurm_jobs import SlurmJobs
+
         yield SlurmJobs(store / "slurm", spec.workers, spec.cluster)
     elif spec.cluster:
         raise SpecError(f"spec '{spec.name}': 'cluster' holds options of the executors ray and slurm; choose one")
+    elif workers == 1 and spec.timeout is None:
+        yield InProcess()
     else:
-        yield InProcess() if workers == 1 and spec.timeout is None else LocalProcesses(workers, spec.device)
+        from .local import LocalProcesses
 
-
-def _ray_options(spec: Spec) -> RayOptions:
-    return validated(RayOptions, spec.cluster, f"spec '{spec.name}': cluster", SpecError)
+        yield LocalProcesses(workers, spec.device)

@@ -85,7 +85,8 @@ def ldl_map(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> Map:
 def _residual(image: Pixels, hr: Pixels) -> Map:
     if image.shape != hr.shape:
         raise ValueError(f"images of shape {image.shape} and {hr.shape} cannot be compared")
-    return np.asarray(np.abs(np.subtract(image, hr, dtype=np.float64)).sum(2) / 255)
+    difference = np.abs(np.subtract(image, hr, dtype=np.int16))  # whole numbers: sums are exact
+    return np.asarray((difference[..., 0] + difference[..., 1] + difference[..., 2]) / 255)
 
 
 def _local_variance(plane: Map) -> Map:
@@ -111,13 +112,19 @@ def contrast_agreement(sr: Pixels, stable: Pixels) -> tuple[Map, Mask]:
     inside = np.s_[_DESRA_WINDOW // 2 : -(_DESRA_WINDOW // 2), _DESRA_WINDOW // 2 : -(_DESRA_WINDOW // 2)]
     agreement, surplus = np.ones(sr.shape[:2]), np.zeros(sr.shape[:2])
     terms = []
-    for channel in range(3):
-        first, second = (_contrast(image[..., channel].astype(np.float64)) for image in (sr, stable))
+    for first, second in zip(_contrasts(sr), _contrasts(stable), strict=True):
         product = np.sqrt((first + _DESRA_FLOOR) * (second + _DESRA_FLOOR))
         terms.append((2 * product + _DESRA_CONSTANT) / (first + second + _DESRA_CONSTANT))
         surplus[inside] += first - second
     agreement[inside] = np.mean(terms, axis=0)
     return agreement, surplus > 0
+
+
+def _contrasts(image: Pixels) -> list[Map]:
+    """The contrast of each channel; an image that is grey in three channels has one, computed once."""
+    if (image[..., 0] == image[..., 1]).all() and (image[..., 0] == image[..., 2]).all():
+        return [_contrast(image[..., 0].astype(np.float64))] * 3
+    return [_contrast(image[..., channel].astype(np.float64)) for channel in range(3)]
 
 
 def _contrast(channel: Map) -> Map:

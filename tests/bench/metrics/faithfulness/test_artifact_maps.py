@@ -53,9 +53,11 @@ def test_ldl_s_map_is_that_of_its_description() -> None:
     np.testing.assert_allclose(ldl_map(sr, HR, stable), expected[0, 0].numpy(), rtol=1e-9, atol=1e-14)
 
 
-def test_desra_s_agreement_is_that_of_its_equation() -> None:
+@pytest.mark.parametrize("grey", [False, True])
+def test_desra_s_agreement_is_that_of_its_equation(grey: bool) -> None:
     """With explicit Gaussian windows at some places, standard deviations and the constant of SSIM's contrast term."""
     sr = noisy(np.s_[100:180, 60:160], 25)
+    sr = np.repeat(sr[..., :1], 3, axis=2) if grey else sr
     agreement, excess = contrast_agreement(sr, HR)
     x = np.arange(-5, 6)
     window = np.exp(-(x[:, None] ** 2 + x**2) / (2 * 1.5**2))
