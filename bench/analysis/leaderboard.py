@@ -36,13 +36,17 @@ from .ranks import average_ranks
 from .seed_spread import seed_spreads
 
 
-def load_board(store: Store, *, title: str, published: bool = False) -> Board:
+def load_board(store: Store, *, title: str, published: bool = False, scores: pd.DataFrame | None = None) -> Board:
     """Means over images with confidence intervals, per dataset, protocol, method and metric.
 
-    ``published`` adds what others published for the same datasets under the same protocols, and what was imported into
-    the store's folder.
+    Args:
+        store: whose results are shown.
+        title: of tables and pages.
+        published: add what others published for the same datasets under the same protocols, and what was imported into
+            the store's folder.
+        scores: what ``scores_of`` gave of this store, where it was read before; None: it is read.
     """
-    scores, outputs = scores_of(store), outputs_of(store)
+    scores, outputs = scores_of(store) if scores is None else scores, outputs_of(store)
     problems = _problems(scores, outputs)
     scores, outputs = _without_missing_options(store, scores, outputs)
     methods = methods_of(store, outputs)

@@ -136,7 +136,9 @@ def _interrupt(*_: object) -> None:
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    atexit.register(gc.freeze)  # else Python's last act is a search for unreachable objects: a third of a second of a run
+    atexit.register(
+        gc.freeze
+    )  # else Python's last act is a search for unreachable objects: a third of a second of a run
     _usable_streams()
     try:
         status = _status()

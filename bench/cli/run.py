@@ -213,13 +213,14 @@ def print_board(board: Board, console: Console | None = None) -> None:
 
 def _made(store: Store, title: str, console: Console, report: Path | None) -> str:
     """The tables of a store as printed; before them its report, since nobody may read what is printed."""
-    from ..analysis.leaderboard import load_board
+    from ..analysis.leaderboard import load_board, scores_of
 
-    board = load_board(store, title=title)
+    scores = scores_of(store)
+    board = load_board(store, title=title, scores=scores)
     if report is not None:
         from ..publish.leaderboards import write_board
 
-        write_board(store, board, report)
+        write_board(store, scores, board, report)
     with console.capture() as capture:
         print_board(board, console)
     return capture.get()

@@ -9,18 +9,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...reports.board import Board, Example, ImageValues
-from ..analysis.leaderboard import scores_of
-from ..store.store import Store
 
 MOST_VALUES = 300_000
 """Of one page, about 2 MiB: 20 methods on 1,000 images by 15 metrics. Beyond it a page tells of fewer images."""
 
 
 def image_values(
-    store: Store, board: Board, shown: Iterable[Example] = (), most: int = MOST_VALUES
+    scores: pd.DataFrame, board: Board, shown: Iterable[Example] = (), most: int = MOST_VALUES
 ) -> list[ImageValues]:
-    """Values of every image of a board's tables, or of as many images as a page can hold: first those that it shows."""
-    scores = scores_of(store)
+    """Values of every image of a board's tables, or of as many images as a page can hold: first those that it shows.
+
+    Args:
+        scores: of the board's store, see ``scores_of``.
+        board: whose protocols, methods and metrics are told.
+        shown: images that the page has pictures of.
+        most: values of one page.
+    """
     scores = scores[scores["value"].notna() & scores["method"].isin(board.methods["method"])]
     sets = [(str(protocol), str(dataset)) for protocol, dataset in board.rules]
     parts = {place: rows for place, rows in scores.groupby(["protocol", "dataset"], sort=False) if place in sets}

@@ -13,7 +13,7 @@ import pandas as pd
 from ...datasets.images import write_atomically
 from ...reports.board import Board, Link, Spectrum, images_text
 from ...reports.page import IndexEntry, to_html, to_index
-from ..analysis.leaderboard import left_out, load_board
+from ..analysis.leaderboard import left_out, load_board, scores_of
 from ..analysis.spectra import DECIBEL, FREQUENCIES, mean_log_ratios
 from ..store.images import StoreError
 from ..store.merge import merge_stores
@@ -69,15 +69,26 @@ def write_reports(
     """
     checked = table_formats(formats, template)
     with open_store(root, selection=selection) as store:
-        board = load_board(store, title=title or root.resolve().name, published=published)
+        scores = scores_of(store)
+        board = load_board(store, title=title or root.resolve().name, published=published, scores=scores)
         for note in board.unpublished:
             tell(f"no published values beside {note}")
-        return write_board(store, board, out, checked)
+        return write_board(store, scores, board, out, checked)
 
 
-def write_board(store: Store, board: Board, out: Path, formats: TableFormats | None = None) -> list[Path]:
-    """Write ``leaderboard.{md,csv,tex,html}`` of a board; images come from the board's store."""
-    return _write(store, board, out / "leaderboard", formats or table_formats(), Page())
+def write_board(
+    store: Store, scores: pd.DataFrame, board: Board, out: Path, formats: TableFormats | None = None
+) -> list[Path]:
+    """Write ``leaderboard.{md,csv,tex,html}`` of a board.
+
+    Args:
+        store: of the board, from which images come.
+        scores: of the store, see ``scores_of``.
+        board: its tables.
+        out: folder for the files.
+        formats: default: those four.
+    """
+    return _write(store, scores, board, out / "leaderboard", formats or table_formats(), Page())
 
 
 def write_leaderboards(
@@ -123,16 +134,16 @@ def write_leaderboards(
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out, prefix=".merged-")))
             merge_stores(roots, root)
         store = stack.enter_context(open_store(root, selection=selection))
-        board = load_board(
-            store, title=title or " + ".join(place.resolve().name for place in roots), published=published
-        )
+        shown = title or " + ".join(place.resolve().name for place in roots)
+        scores = scores_of(store)
+        board = load_board(store, title=shown, published=published, scores=scores)
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
         if len(roots) > 1:  # merging takes along what is current alone
             board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"]), selection))
         for note in board.unpublished:
             tell(f"no published values beside {note}")
-        return _write_by_protocol(store, board, out, checked, images)
+        return _write_by_protocol(store, scores, board, out, checked, images)
 
 
 def _left_out(roots: Sequence[Path], datasets: set[str], selection: Selection) -> pd.DataFrame:
@@ -150,7 +161,9 @@ def _left_out(roots: Sequence[Path], datasets: set[str], selection: Selection) -
     return pd.concat(frames, ignore_index=True)
 
 
-def _write_by_protocol(store: Store, board: Board, out: Path, formats: TableFormats, images: int) -> list[Path]:
+def _write_by_protocol(
+    store: Store, scores: pd.DataFrame, board: Board, out: Path, formats: TableFormats, images: int
+) -> list[Path]:
     """A page for each protocol, and the index."""
     protocols = [str(name) for name in board.scores["protocol"].unique()]
     with_pages = "html" in formats.names
@@ -160,7 +173,7 @@ def _write_by_protocol(store: Store, board: Board, out: Path, formats: TableForm
         own = of_protocol(board, protocol)
         links = [Link(name, f"{_stem(name)}.html", name == protocol) for name in protocols]
         page = Page(Gallery(images, out), spectra.get(protocol, ()), links)
-        paths += _write(store, own, out / _stem(protocol), formats, page)
+        paths += _write(store, scores, own, out / _stem(protocol), formats, page)
         entries.append(_entry(own, protocol, formats.names))
     if with_pages:
         write_atomically(out / "index.html", to_index(board.title, entries).encode())
@@ -168,13 +181,15 @@ def _write_by_protocol(store: Store, board: Board, out: Path, formats: TableForm
     return paths
 
 
-def _write(store: Store, board: Board, stem: Path, formats: TableFormats, page: Page) -> list[Path]:
+def _write(
+    store: Store, scores: pd.DataFrame, board: Board, stem: Path, formats: TableFormats, page: Page
+) -> list[Path]:
     """Write one board in every format: the only place where tables and pages become files."""
     paths = []
     for name in formats.names:
         if name == "html":
             shown = examples(store, board, page.gallery)
-            values = image_values(store, board, shown)
+            values = image_values(scores, board, shown)
             text = to_html(board, shown, values=values, spectra=page.spectra, links=page.links)
         else:
             text = formats.render(name, board)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.analysis.leaderboard import load_board, scores_of
 from asasr_bench.bench.publish.image_values import image_values
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import Background, Board, Example, ImageValues
@@ -33,7 +33,7 @@ def board(make_store: Callable[..., Path], tmp_path: Path) -> Board:
 
 def test_values_of_images_are_means_over_seeds_and_their_mean_is_the_tables(board: Board, tmp_path: Path) -> None:
     with open_store(tmp_path / "s") as store:
-        (values,) = image_values(store, board)
+        (values,) = image_values(scores_of(store), board)
         scores = store.scores()
     assert values.images == tuple(f"image{number}" for number in range(6))
     for metric, columns in values.values.items():
@@ -56,7 +56,7 @@ def test_a_page_that_cannot_tell_all_values_tells_those_of_its_pictures(board: B
     pixels = np.zeros((8, 8, 3), np.uint8)
     shown = [Example("D", name, pixels, pixels, {"bicubic": pixels}, protocol="asasr") for name in ("image4", "image5")]
     with open_store(tmp_path / "s") as store:
-        (values,) = image_values(store, board, shown, most=3 * 4 * 2)
+        (values,) = image_values(scores_of(store), board, shown, most=3 * 4 * 2)
     assert values.images == ("image4", "image5")
     assert values.whole == 6
     assert all(len(column) == 2 for columns in values.values.values() for column in columns.values())
