@@ -73,8 +73,8 @@ def indexed(layer: Layer, times: int = 2) -> Image.Image:
 
 def _block_means(values: NDArray[np.float64], times: int) -> NDArray[np.float64]:
     """``values`` are whole numbers: their sums are exact in any order."""
-    rows = sum(values[start::times] for start in range(times))
-    means: NDArray[np.float64] = sum(rows[:, start::times] for start in range(times)) / times**2
+    rows = np.stack([values[start::times] for start in range(times)]).sum(0)
+    means: NDArray[np.float64] = np.stack([rows[:, start::times] for start in range(times)]).sum(0) / times**2
     return means
 
 

@@ -196,7 +196,7 @@ class Store:
         import pandas as pd
 
         places = self._frame(_PLACES)
-        columns = list(zip(*self.query(_CELLS), strict=True)) or [()] * 6
+        columns: list[Any] = list(zip(*self.query(_CELLS), strict=True)) or [()] * 6
         # Texts repeat thousands of times: places are read once for each output, the others become codes at once.
         at = pd.Index(places.pop("id")).get_indexer(np.asarray(columns[0], dtype=np.int64))
         current = at >= 0
