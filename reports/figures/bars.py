@@ -64,7 +64,7 @@ def _draw(axes: Axes, label: AxisLabel, bars: Sequence[Bar], styles: Mapping[str
         if isfinite(bar.low) and isfinite(bar.high):
             axes.plot([bar.low, bar.high], [place, place], color="black", linewidth=0.9)
         axes.annotate(
-            paper.text(bar.text), (1, place), xycoords=("axes fraction", "data"), xytext=(2, 0),
+            paper.text(bar.text, bold=bar.best), (1, place), xycoords=("axes fraction", "data"), xytext=(2, 0),
             textcoords="offset points", ha="left", va="center", fontsize=paper.small,
             weight="bold" if bar.best else "normal",
         )  # fmt: skip

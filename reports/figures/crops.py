@@ -195,8 +195,15 @@ class _Page:
     def text(self, x: float, y: float, text: str, room: float, *, bold: bool = False) -> None:
         """One line in the middle of ``x``, at most ``room`` inches wide."""
         size = self.paper.fitting(text, room, bold=bold)
-        self.figure.text(x / self.width, 1 - y / self.height, self.paper.text(text), ha="center", va="center",
-                         fontsize=size, weight="bold" if bold else "normal")  # fmt: skip
+        self.figure.text(
+            x / self.width,
+            1 - y / self.height,
+            self.paper.text(text, bold=bold),
+            ha="center",
+            va="center",
+            fontsize=size,
+            weight="bold" if bold else "normal",
+        )
 
 
 def _show(axes: Axes, pixels: Pixels) -> None:

@@ -35,11 +35,17 @@ def ranks_figure(table: RankTable, title: str, paper: Paper) -> Figure:
         axes.imshow(values, cmap="cividis_r", vmin=1, vmax=last, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
+                best = bool(value == np.nanmin(values[:, column]))
                 axes.text(
-                    column, row, f"{value:.1f}" if column == values.shape[1] - 1 else f"{value:g}", ha="center",
-                    va="center", fontsize=paper.small, color="black" if value < (1 + last) / 2 else "white",
-                    weight="bold" if value == np.nanmin(values[:, column]) else "normal",
-                )  # fmt: skip
+                    column,
+                    row,
+                    paper.text(f"{value:.1f}" if column == values.shape[1] - 1 else f"{value:g}", bold=best),
+                    ha="center",
+                    va="center",
+                    fontsize=paper.small,
+                    color="black" if value < (1 + last) / 2 else "white",
+                    weight="bold" if best else "normal",
+                )
         axes.axvline(values.shape[1] - 1.5, color="white", linewidth=2)
         axes.set_xticks(range(values.shape[1]), [*map(paper.text, table.columns), "mean"], rotation=40, ha="right",
                         rotation_mode="anchor")  # fmt: skip

@@ -55,7 +55,7 @@ class Paper:
     titles: bool = False
     """Whether figures say above what they show; in a paper the caption does."""
     usetex: bool = False
-    """Let LaTeX set the text, which takes seconds and needs its packages type1cm and cm-super."""
+    """Let LaTeX set the text, which takes seconds; it needs type1cm and cm-super, and dvipng for PNG files."""
 
     @property
     def width(self) -> float:
@@ -88,9 +88,16 @@ class Paper:
             size = self.size * min(1.0, 0.98 * self.width / needed)
             figure.suptitle(self.text(text), x=0.01, ha="left", fontsize=size)
 
-    def text(self, text: str) -> str:
-        """A text as it must be given to Matplotlib, so that no sign of a name is taken for a formula."""
-        return tex(text).translate(_SIGNS) if self.usetex else text.replace("$", r"\$")
+    def text(self, text: str, *, bold: bool = False) -> str:
+        """A text as it must be given to Matplotlib, so that no sign of a name is taken for a formula.
+
+        Args:
+            bold: set it bold where LaTeX does; there Matplotlib's own ``weight`` has no effect.
+        """
+        if not self.usetex:
+            return text.replace("$", r"\$")
+        escaped = tex(text).translate(_SIGNS)
+        return rf"\textbf{{{escaped}}}" if bold else escaped
 
     def text_width(self, text: str, size: float, *, bold: bool = False) -> float:
         """Inches of one line of text in this style's font, without LaTeX."""
@@ -125,7 +132,7 @@ class Paper:
 
     def _settings(self) -> dict[Any, Any]:
         return {
-            "font.family": _families(self.font),
+            **_font_settings(self.font, usetex=self.usetex),
             "mathtext.fontset": "stix" if self.font == "serif" else "dejavusans",
             "text.usetex": self.usetex,
             "font.size": self.size,
@@ -147,6 +154,14 @@ class Paper:
             "pdf.fonttype": 42,  # fonts that publishers accept
             "svg.hashsalt": "asasr-bench",
         }
+
+
+def _font_settings(font: Font, *, usetex: bool) -> dict[str, Any]:
+    """LaTeX's Times or Helvetica by the names under which Matplotlib loads their packages, or fonts of this machine."""
+    if not usetex:
+        return {"font.family": _families(font)}
+    family = "serif" if font == "serif" else "sans-serif"
+    return {"font.family": [family], "font.serif": ["Times"], "font.sans-serif": ["Helvetica"]}
 
 
 def _families(font: Font) -> list[str]:

@@ -176,7 +176,8 @@ def test_latex_gets_escaped_text_and_is_asked_for_where_it_is_missing(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert Paper(usetex=True).text("a_b ↑ 50% $x") == r"a\_b $\uparrow$ 50\% \$x"
-    assert Paper().text("a_b $x$") == r"a_b \$x\$"
+    assert Paper(usetex=True).text("27.1 %", bold=True) == r"\textbf{27.1 \%}"
+    assert Paper().text("a_b $x$", bold=True) == r"a_b \$x\$"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FormatError, match="figure 'curves': usetex: there is no 'latex' on this machine"):
         write_figures(store, ["curves"], tmp_path / "out", {"usetex": True})
