@@ -76,6 +76,8 @@ def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overla
     import torch
     from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 
+    from .window_attention import fuse_attention
+
     state = _read_state(path)
     stored_numbers = require_held(path, state)
     try:
@@ -97,6 +99,8 @@ def load_network(path: Path, card: MethodCard, *, device: str, tile: int, overla
         # oneDNN computes with the channels innermost; weights in that order need no conversion.
         # Networks of attention reorder their tensors themselves and gain nothing.
         descriptor.model.to(memory_format=torch.channels_last)
+    if device == "cpu":
+        fuse_attention(descriptor.model)
     return SpandrelNetwork(replace(card, parameters=parameters), descriptor, tile, overlap)
 
 
