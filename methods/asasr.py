@@ -212,6 +212,7 @@ def load(
     """
     from ..asasr.adapters import AdapterError
     from ..asasr.backbones.backbone import BackboneError
+    from ..asasr.in_place import reuse_memory
     from ..asasr.models import build_model
     from ..asasr.precision import sampling_policy
     from ..asasr.running import channels_innermost, compile_blocks, place, quantize
@@ -243,6 +244,7 @@ def load(
         raise MethodError(f"{reference}: {error}") from None
     if device == "cpu":
         channels_innermost(model.backbone.network)
+        reuse_memory(model.backbone.network)
     if running_config.compile:
         compile_blocks(model.backbone)
     place(model, device, running_config.offload)

@@ -74,6 +74,9 @@ class RectangleAttention(torch.nn.Module):
         shift: rows and columns by which images come shifted; None: they do not.
     """
 
+    biases: Tensor
+    """``[1 or 4, heads, N, N]``; see ``_edges``."""
+
     def __init__(self, published: Any, shift: tuple[int, int] | None) -> None:
         super().__init__()
         self.window = int(published.H_sp), int(published.W_sp)
@@ -101,7 +104,7 @@ class RectangleAttention(torch.nn.Module):
             if len(query):
                 part = attended[:, rows, columns]
                 part.copy_(attend(query, key, value, bias, self.scale).view_as(part))
-        ordered = attended.unflatten(4, (high, wide)).permute(0, 1, 4, 2, 5, 3, 6)
+        ordered = attended.view(*attended.shape[:4], high, wide, -1).permute(0, 1, 4, 2, 5, 3, 6)
         return ordered.reshape(images, height, width, channels)
 
 
@@ -112,6 +115,9 @@ class WindowAttention(torch.nn.Module):
         published: spandrel's ``WindowAttention``.
         index: of each pair of pixels in the table of biases, ``[N, N]``.
     """
+
+    bias: Tensor
+    """``[heads, N, N]``."""
 
     def __init__(self, published: Any, index: Tensor) -> None:
         super().__init__()
@@ -130,7 +136,8 @@ class WindowAttention(torch.nn.Module):
         number, pixels, channels = windows.shape
         parts = self.qkv(windows).view(number, pixels, 3, self.heads, channels // self.heads).permute(2, 0, 3, 1, 4)
         if mask is None:
-            attended = attend(*parts, self.bias, self.scale)
+            query, key, value = parts
+            attended = attend(query, key, value, self.bias, self.scale)
         else:
             attended = self._masked(parts.unflatten(1, (-1, len(mask))), mask)
         return self.proj(attended.transpose(1, 2).reshape(number, pixels, channels))  # type: ignore[no-any-return]

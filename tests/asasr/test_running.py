@@ -11,6 +11,7 @@ import torch
 import yaml
 from asasr_bench.asasr import running
 from asasr_bench.asasr.config import ModelConfig
+from asasr_bench.asasr.in_place import reuse_memory
 from asasr_bench.asasr.models import Model, build_model
 from asasr_bench.asasr.running import compile_blocks, place, quantize
 from asasr_bench.asasr.sampling import SamplingSettings, restore
@@ -60,6 +61,18 @@ def test_steps_are_told() -> None:
     settings = replace(SETTINGS, samples=2)
     restore(built.backbone, built.codec, lq(1, 10, 16), 4, [0], settings, tell=lambda *one: told.append(one))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("low", [False, True])
+@pytest.mark.parametrize(("family", "blocks"), [("small", 4), ("sd15", 4), ("flux", 0)])
+def test_blocks_that_reuse_memory_give_the_same_bits(family: str, blocks: int, low: bool) -> None:
+    """With an adapter on them, images together, in float32 and under autocast."""
+    built = model(family)
+    images = lq(height=10, width=16)
+    with torch.autocast("cpu", torch.bfloat16, enabled=low):
+        before = sampled(built, images, [7, 8])
+        assert reuse_memory(built.backbone.network) == blocks
+        assert torch.equal(sampled(built, images, [7, 8]), before)
 
 
 @pytest.mark.parametrize("offload", ["model", "layers"])
