@@ -64,7 +64,7 @@ def test_steps_are_told() -> None:
 
 
 @pytest.mark.parametrize("low", [False, True])
-@pytest.mark.parametrize(("family", "blocks"), [("small", 4), ("sd15", 4), ("flux", 0)])
+@pytest.mark.parametrize(("family", "blocks"), [("small", 7), ("sd15", 8), ("flux", 0)])
 def test_blocks_that_reuse_memory_give_the_same_bits(family: str, blocks: int, low: bool) -> None:
     """With an adapter on them, images together, in float32 and under autocast."""
     built = model(family)
