@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 from ..datasets.errors import UsageError
 from ..datasets.names import did_you_mean, name_problem
+from ..datasets.scales import parse_scale
 from ..methods.user_code.objects import CodeError, constructed, import_object
 from ..methods.user_code.references import (
     ObjectReference,
@@ -32,7 +34,7 @@ class Protocol:
     version: int
     """Raised when the same name would give another number."""
     summary: str
-    scale: int | None = None
+    scale: float | None = None
     """The scale that belongs to the protocol; None where any scale may use it."""
     shave: int = 0
     """Pixels cut from every side before scoring."""
@@ -122,13 +124,13 @@ _FIXED = {
 }
 
 
-def _classic(scale: int) -> Protocol:
+def _classic(scale: float) -> Protocol:
     return Protocol(
         name=f"classic-x{scale}",
         version=1,
         summary="SRCNN and VDSR tables: rounded studio-range Y, grey kept raw, shaved by the scale",
         scale=scale,
-        shave=scale,
+        shave=ceil(scale),
         on_luma=True,
         grey_as_rgb=False,
         psnr_rounds_y=True,
@@ -136,18 +138,18 @@ def _classic(scale: int) -> Protocol:
     )
 
 
-def _classic_float(scale: int) -> Protocol:
+def _classic_float(scale: float) -> Protocol:
     return Protocol(
         name=f"classic-x{scale}-float",
         version=1,
         summary="EDSR, RCAN and IMDN tables: studio-range Y of uint8 RGB, not rounded, shaved by the scale",
         scale=scale,
-        shave=scale,
+        shave=ceil(scale),
     )
 
 
 _SCALED = {"classic-xS": _classic, "classic-xS-float": _classic_float}
-_SCALED_NAME = re.compile(r"classic-x(?P<scale>[1-9]\d*|S)(?P<float>-float)?")
+_SCALED_NAME = re.compile(r"classic-x(?P<scale>[1-9]\d*(?:\.\d[05]?)?|S)(?P<float>-float)?")
 
 
 def protocol_names() -> tuple[str, ...]:
@@ -166,7 +168,7 @@ def is_shipped(name: str) -> bool:
     return name in _FIXED or _SCALED_NAME.fullmatch(name) is not None
 
 
-def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: int | None) -> Protocol:
+def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: float | None) -> Protocol:
     """The protocol of a reference for one scale; ``classic-xS`` takes its ``S`` from the scale.
 
     Args:
@@ -189,6 +191,7 @@ def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: in
     if wanted.arguments or wanted.name:
         raise ProtocolError(f"protocol '{name}': 'args' and 'name' go with a protocol of your own")
     if name in _FIXED:
+        _require_scale(f"protocol '{name}'", _FIXED[name], scale)
         return _FIXED[name]
     own = protocol_scale(name)
     if own is None and scale is None:
@@ -196,7 +199,7 @@ def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: in
     if own is not None and scale is not None and own != scale:
         raise ProtocolError(f"protocol '{name}' is for scale {own}, not {scale}; use '{rescaled(name, scale)}'")
     make = _SCALED["classic-xS-float" if name.endswith("-float") else "classic-xS"]
-    return make(own or scale or 1)
+    return make(parse_scale(own or scale or 1))
 
 
 def recorded_protocol(name: str, recorded: Iterable[Mapping[str, Any]]) -> Protocol:
@@ -212,7 +215,7 @@ def recorded_protocol(name: str, recorded: Iterable[Mapping[str, Any]]) -> Proto
     return get_protocol(name, None)
 
 
-def _own(reference: ObjectReference, scale: int | None) -> Protocol:
+def _own(reference: ObjectReference, scale: float | None) -> Protocol:
     """Somebody's protocol under a name that holds its values: those of two never share a table, a key or a folder."""
     told = f"protocol '{reference.text}'"
     place = installed_protocols().get(reference.text) or anchored_object(reference.text, Path.cwd())
@@ -230,9 +233,13 @@ def _own(reference: ObjectReference, scale: int | None) -> Protocol:
         raise ProtocolError(
             f"{told}: its name '{ascii(name)[1:-1]}' {problem or 'is a protocol of asasr-bench itself'}"
         )
+    _require_scale(told, protocol, scale)
+    return replace(protocol, name=f"{name}-{_digest(protocol)}", own=True)
+
+
+def _require_scale(told: str, protocol: Protocol, scale: float | None) -> None:
     if scale is not None and protocol.scale not in (None, scale):
         raise ProtocolError(f"{told} is for scale {protocol.scale}, not {scale}; give --scale {protocol.scale}")
-    return replace(protocol, name=f"{name}-{_digest(protocol)}", own=True)
 
 
 def _digest(protocol: Protocol) -> str:
@@ -247,13 +254,13 @@ def _digest(protocol: Protocol) -> str:
 _BLANK = Protocol("", 0, "")
 
 
-def protocol_scale(name: str) -> int | None:
+def protocol_scale(name: str) -> float | None:
     """The scale in a protocol's name, if it has one."""
     match = _SCALED_NAME.fullmatch(name)
-    return int(match["scale"]) if match and match["scale"] != "S" else None
+    return parse_scale(match["scale"]) if match and match["scale"] != "S" else None
 
 
-def rescaled(name: str, scale: int) -> str:
+def rescaled(name: str, scale: float) -> str:
     """The same protocol for another scale: ``classic-x4-float`` becomes ``classic-x2-float``; others stay."""
     match = _SCALED_NAME.fullmatch(name)
     return name if match is None else f"classic-x{scale}{match['float'] or ''}"

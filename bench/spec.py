@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from ..datasets.card import is_card_file
 from ..datasets.errors import UsageError
 from ..datasets.names import did_you_mean, name_problem
+from ..datasets.scales import Scale, crop_problem, parse_scale
 from ..datasets.strict import Strict, read_file, read_mapping, validated
 from ..methods.reference import anchored, name_of
 from ..methods.user_code.references import anchored_object, anchored_reference
@@ -109,7 +110,8 @@ class Spec(Strict):
     summary: str = ""
     protocol: str | dict[str, Any]
     """Protocol name; the ``S`` of ``classic-xS`` stands for the scale. Your own is named as a metric of your own is."""
-    scale: Annotated[int, Field(ge=1, le=16)] = 4
+    scale: Scale = 4
+    """Of HR to LQ: 1 to 16, whole or a multiple of 0.05 such as 1.5 (docs/datasets.md)."""
     datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
     """Card ids or paths, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, your own code, or mappings (docs/extend.md)."""
     truth: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -160,8 +162,8 @@ class Spec(Strict):
 
     @model_validator(mode="after")
     def _whole_lq_pixels(self) -> Spec:
-        if self.crop is not None and self.crop % self.scale:
-            raise ValueError(f"a crop of {self.crop} pixels is no multiple of the scale {self.scale}")
+        if self.crop is not None and (problem := crop_problem(self.crop, self.scale)):
+            raise ValueError(problem)
         return self
 
     @field_validator("clusters")
@@ -239,6 +241,8 @@ def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: M
 
 def _with_scale(document: Mapping[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     """Let the protocol follow an overriding scale, and the scale the protocol wherever it is not given beside it."""
+    if isinstance(overrides.get("scale"), float):
+        overrides["scale"] = parse_scale(overrides["scale"])
     if "scale" in overrides and "protocol" not in overrides and "protocol" in document:
         if isinstance(document["protocol"], str):
             overrides["protocol"] = rescaled(document["protocol"], overrides["scale"])

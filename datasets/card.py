@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from .errors import DatasetError
 from .ground_truth.kinds import VOID
 from .names import did_you_mean, leaves_folder, name_problem
+from .scales import Scale
 from .strict import Strict, read_file, read_yaml, validated
 from .user_folders import user_folder
 
@@ -76,7 +77,7 @@ class DatasetCard(Strict):
     homepage: str = ""
     split: str = "test"
     """What the set is for, as its authors split it."""
-    scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    scales: Annotated[tuple[Scale, ...], Field(strict=False)] = ()
     """Scales it exists for; empty: any."""
     hr: Place | None = None
     """Folder of HR images inside the set's own folder."""

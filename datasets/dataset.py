@@ -55,7 +55,7 @@ class Dataset:
 
 
 def folder_dataset(
-    name: str, *, hr: Path | None = None, lq: Path | None = None, scale: int, lq_rule: str | None = None
+    name: str, *, hr: Path | None = None, lq: Path | None = None, scale: float, lq_rule: str | None = None
 ) -> Dataset:
     """A dataset from one folder or a pair of folders.
 
@@ -88,7 +88,7 @@ def folder_dataset(
 
 
 def dataset_of_pairs(
-    name: str, pairs: Iterable[object], *, folder: Path, scale: int, lq_rule: str | None = None
+    name: str, pairs: Iterable[object], *, folder: Path, scale: float, lq_rule: str | None = None
 ) -> Dataset:
     """A dataset from pairs of image files, ``(HR, LQ)``; the stem of HR, else of LQ, names an image.
 

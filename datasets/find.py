@@ -14,7 +14,7 @@ from .errors import DatasetError, DatasetMissingError
 from .ground_truth.attach import KINDS, with_truth
 
 
-def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> Dataset:
+def parse_dataset_option(text: str, scale: float, lq_rule: str | None = None) -> Dataset:
     """A dataset as the command line names it.
 
     ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), a card's id or its path. ``lq_rule`` says how LQ
@@ -31,7 +31,7 @@ def parse_dataset_option(text: str, scale: int, lq_rule: str | None = None) -> D
     return folder_dataset(name, lq=Path(first) if first else None, hr=Path(second) if second else None, scale=scale)
 
 
-def open_dataset(id: str, *, scale: int, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
+def open_dataset(id: str, *, scale: float, lq_rule: str | None = None, root: Path | None = None) -> Dataset:
     """The dataset of a card, by its id or path; built-in ones are made at first use.
 
     The images of a card that is a file are beside it, else where ``data fetch`` puts them. ``lq_rule`` replaces the

@@ -210,10 +210,10 @@ def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def crop_to_multiple(pixels: NDArray[Any], scale: int) -> NDArray[Any]:
-    """Cut the bottom and right edges so that height and width divide by ``scale`` (the literature's "modcrop")."""
+def crop_to_multiple(pixels: NDArray[Any], unit: int) -> NDArray[Any]:
+    """Cut the bottom and right edges so that height and width divide by ``unit`` (the literature's "modcrop")."""
     height, width = pixels.shape[:2]
-    return pixels[: height - height % scale, : width - width % scale]
+    return pixels[: height - height % unit, : width - width % unit]
 
 
 def to_uint8(pixels: NDArray[Any]) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .errors import UsageError
 from .imresize import imresize
 from .names import did_you_mean
+from .scales import lq_size
 
 LQ_FILES = "files"
 """LQ rule: the LQ files are given."""
@@ -26,7 +27,7 @@ class LqRuleError(UsageError, ValueError):
     """An LQ rule that does not exist, or not for this scale."""
 
 
-def parse_lq_rule(rule: str, scale: int) -> str:
+def parse_lq_rule(rule: str, scale: float) -> str:
     """The rule in full, with its seed.
 
     Raises:
@@ -52,10 +53,10 @@ def parse_lq_rule(rule: str, scale: int) -> str:
     return f"{_DEGRADATION}:{name}:{int(seed or 0)}"
 
 
-def make_lq(hr: NDArray[np.uint8], rule: str, scale: int) -> NDArray[np.uint8]:
-    """LQ of an HR image whose sides are multiples of the scale; ``rule`` as ``parse_lq_rule`` gives it."""
+def make_lq(hr: NDArray[np.uint8], rule: str, scale: float) -> NDArray[np.uint8]:
+    """LQ of an HR image whose sides are multiples of ``hr_unit``; ``rule`` as ``parse_lq_rule`` gives it."""
     if rule == MATLAB_BICUBIC:
-        return imresize(hr, 1 / scale)
+        return imresize(hr, output_shape=lq_size(hr.shape, scale))
     kind, name, seed = rule.split(":")
     if kind == _SEVERITY:
         from .degradation.severity import degrade_to, parse_severity

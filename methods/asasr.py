@@ -57,7 +57,7 @@ class AsasrMethod:
         self.tell: Callable[[int, int], None] | None = None
         """Progress callback: called with the steps done and the total number of steps of an image or batch."""
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``."""
         from ..asasr.sampling import restore
 
@@ -66,7 +66,7 @@ class AsasrMethod:
         model = self._model
         adversary = partial(model.adapters.using, self._against) if "adv" in self._against else None
         return restore(
-            model.backbone, model.codec, lq, scale, seeds, self._settings, self._prompt, adversary, self.tell
+            model.backbone, model.codec, lq, int(scale), seeds, self._settings, self._prompt, adversary, self.tell
         )
 
 

@@ -36,7 +36,7 @@ class MethodEntry:
             "settings": dict(self.settings),
         }
 
-    def identity(self, image: str, scale: int) -> dict[str, object]:
+    def identity(self, image: str, scale: float) -> dict[str, object]:
         """What determines the pixels of one restored image, apart from LQ, scale and seed.
 
         Args:

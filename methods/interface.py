@@ -64,8 +64,8 @@ class MethodCard:
     id: str
     family: Family
     summary: str
-    scales: tuple[int, ...] = ()
-    """Supported scales; empty: any scale."""
+    scales: tuple[float, ...] = ()
+    """Supported scales, such as ``(2, 4)`` or ``(1.5, 2, 3.3)``; empty: any scale."""
     deterministic: bool = True
     """False: the output depends on a seed."""
     version: str = "1"
@@ -90,17 +90,18 @@ class Method(Protocol):
     @property
     def card(self) -> MethodCard: ...
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """Restore a batch.
 
         Args:
             lq: ``[B, 3, h, w]`` in [0, 1].
-            scale: size of SR relative to LQ.
+            scale: size of SR relative to LQ: an ``int`` where it is whole, else a ``float`` such as 1.5.
             seeds: one seed per image.
 
         Returns:
             Floating point ``[B, 3, scale * h, scale * w]`` in [0, 1]. Values slightly outside are clipped; any other
-            range, type or shape is an error.
+            range, type or shape is an error. Images with HR have ``round(scale * h)`` rows, where nothing is
+            rounded but floats; others are rounded up (``datasets.scales.sr_size``).
         """
 
 
@@ -119,7 +120,7 @@ class PixelMethod(Protocol):
     @property
     def card(self) -> MethodCard: ...
 
-    def restore_pixels(self, lq: NDArray[Any], scale: int) -> NDArray[Any]:
+    def restore_pixels(self, lq: NDArray[Any], scale: float) -> NDArray[Any]:
         """Resample one image to ``scale`` times its size.
 
         Args:
@@ -139,7 +140,7 @@ class FolderMethod(Protocol):
     @property
     def card(self) -> MethodCard: ...
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: float, seed: int) -> int | None:
         """Restore every ``lq_dir/NAME.png`` to ``sr_dir/NAME.*``.
 
         Args:
@@ -161,7 +162,7 @@ class FinishedImages(Protocol):
     @property
     def card(self) -> MethodCard: ...
 
-    def image_path(self, image: str, scale: int) -> Path:
+    def image_path(self, image: str, scale: float) -> Path:
         """The file of one restored image."""
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, create_model
 
 from ..datasets.images import SUFFIXES as IMAGE_SUFFIXES
 from ..datasets.names import name_problem
+from ..datasets.scales import Scale
 from ..datasets.strict import Strict, validated
 from .asasr_names import PREFIX as ASASR
 from .asasr_names import SMALL_DIFFUSION, shipped_names
@@ -64,7 +65,7 @@ class MethodReference:
     """To be raised when the program behind ``command`` changes in a way that none of its files shows."""
     files: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     """Files and folders that ``command`` reads besides its code, such as weights; ``[]``: none; None: not declared."""
-    scales: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    scales: Annotated[tuple[Scale, ...], Field(strict=False)] = ()
     object: str | None = None
     """``module:attribute`` or ``FILE.py:attribute``."""
     args: dict[str, Any] = field(default_factory=dict)

@@ -22,7 +22,7 @@ class CellDrift:
     """One cell of the baseline that is not as it was."""
 
     protocol: str
-    scale: int
+    scale: float
     dataset: str
     image: str
     method: str

@@ -224,7 +224,7 @@ def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
     known, planned = set(card_ids()), store.set_sizes()
     whole = {}
     for (protocol, dataset), part in outputs.groupby(["protocol", "dataset"], sort=False):
-        name, scale = str(part["set"].iloc[0]), int(part["scale"].iloc[0])
+        name, scale = str(part["set"].iloc[0]), float(part["scale"].iloc[0])
         images = max(planned.get((str(protocol), scale, name), 0), int(part["image"].nunique()))
         whole[str(protocol), str(dataset)] = load_card(name).count if name in known else images
     return whole

@@ -102,7 +102,7 @@ class _Claim:
     """What a published table says of the images it was measured on."""
 
     dataset: str
-    scale: int
+    scale: float
     lq: str
     images: int | None
 

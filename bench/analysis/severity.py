@@ -35,14 +35,14 @@ class SeverityStoreError(UsageError, ValueError):
 class Case:
     """One combination of strengths."""
 
-    scale: int
+    scale: float
     blur: float
     noise: float
     jpeg: float
     """Quality; infinite where there is no JPEG."""
 
     @staticmethod
-    def of(scale: int, severity: Severity) -> Case:
+    def of(scale: float, severity: Severity) -> Case:
         """From what names LQ images."""
         return Case(scale, severity.blur, severity.noise, np.inf if severity.jpeg is None else severity.jpeg)
 
@@ -164,7 +164,7 @@ def _scores(store: Store) -> pd.DataFrame:
     severities = {rule: parse_severity(rule.split(":")[1]) for rule in scores["lq_rule"].unique()}
     pairs = list(zip(scores["scale"], scores["dataset"], scores["lq_rule"], strict=True))
     bases = [str(dataset).removesuffix(f", {severities[rule].title}") for _, dataset, rule in pairs]
-    cases = pd.Series([Case.of(int(scale), severities[rule]) for scale, _, rule in pairs], index=scores.index)
+    cases = pd.Series([Case.of(scale, severities[rule]) for scale, _, rule in pairs], index=scores.index)
     return scores.assign(case=cases, base=bases)
 
 

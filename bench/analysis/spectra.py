@@ -49,7 +49,7 @@ def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
 class RingCurves:
     """Of one dataset under one protocol: SR against HR ring by ring, each ``[R]`` over 0 to 0.5 cycles a pixel."""
 
-    scale: int
+    scale: float
     methods: dict[str, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
     """Method to image to correlation, and to the error over HR in dB; NaN where neither image has energy."""
 
@@ -91,12 +91,13 @@ def _images(
 
 def _payloads(
     store: Store, metric: str, images: Collection[str] | None = None
-) -> Iterator[tuple[tuple[str, str], int, str, str, list[NDArray[Any]]]]:
+) -> Iterator[tuple[tuple[str, str], float, str, str, list[NDArray[Any]]]]:
     """Protocol and dataset, scale, method, image, what the metric stored for each seed."""
     outputs = outputs_of(store)
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
-        (str(protocol), str(one), int(scale)): str(shown) for protocol, one, scale, shown in zip(*columns, strict=True)
+        (str(protocol), str(one), float(scale)): str(shown)
+        for protocol, one, scale, shown in zip(*columns, strict=True)
     }
     for output, seeds in groupby(store.payloads(metric, images), key=lambda row: row[0][:5]):  # seeds follow each other
         protocol, scale, dataset, image, method = output

@@ -106,7 +106,7 @@ def create_metric(
     metric: str | Mapping[str, Any] | Metric,
     *,
     protocol: str | Mapping[str, Any] = PLAIN,
-    scale: int | None = None,
+    scale: float | None = None,
     device: str = "auto",
     threads: int = 1,
 ) -> ImageMetric:

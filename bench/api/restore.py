@@ -41,7 +41,7 @@ class ImageMethod:
         return getattr(self.method, name)
 
     def __call__(
-        self, lq: AnyImages, scale: int | None = None, *, seed: int = 0
+        self, lq: AnyImages, scale: float | None = None, *, seed: int = 0
     ) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
         """The restored image ``[scale * h, scale * w, 3]``, uint8; a list for several images.
 
@@ -62,7 +62,7 @@ class ImageMethod:
             restored = [restore_image(self.method, image, wanted, seed, self.device) for image in images]
         return restored[0] if alone else restored
 
-    def _scale(self, scale: int | None) -> int:
+    def _scale(self, scale: float | None) -> float:
         scales = self.card.scales
         if scale is None and len(scales) == 1:
             return scales[0]

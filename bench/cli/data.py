@@ -10,6 +10,7 @@ import typer
 from ...reports.progress import download_progress
 from . import catalogue
 from .exit_codes import INCOMPLETE
+from .options.scale import scale_option
 from .terminal import say
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check datasets; prepare LQ images.")
@@ -68,7 +69,7 @@ def verify(
 def prepare(
     dataset: Annotated[str, typer.Argument(help="Card id, path of a card, NAME=HR_DIR, or FILE.py:NAME.")],
     out: Annotated[Path, typer.Option(help="Folder for the LQ images.")],
-    scale: Annotated[int, typer.Option(help="Scale.")] = 4,
+    scale: Annotated[float, scale_option("Scale, such as 4 or 1.5.")] = 4,
     lq_rule: Annotated[
         str | None,
         typer.Option(help="matlab-bicubic (default), degradation:PRESET[:SEED] or severity:CASE (docs/severity.md)."),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .options.assignments import separated
+from .options.scale import scale_option
 from .terminal import JsonOption, plain_console, say_json
 
 PLAIN = "osediff-512"
@@ -30,7 +31,7 @@ def score(
     metrics: Annotated[
         str | None, typer.Option(help="Metric ids, separated by commas; default: psnr_y,ssim_y with HR, piqe without.")
     ] = None,
-    scale: Annotated[int | None, typer.Option(help="Scale, for protocols written with S.")] = None,
+    scale: Annotated[float | None, scale_option("Scale, for protocols written with S.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many images.")] = None,
     images: Annotated[list[str] | None, typer.Option(help="Images to take by name, with * and ?. Repeatable.")] = None,
     device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda, cuda:1, mps.")] = "auto",

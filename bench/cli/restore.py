@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...reports.progress import stage_progress
+from .options.scale import scale_option
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def restore(
     method: Annotated[str, typer.Argument(help="Method id, weight file, recipe:NAME@CLONE or module:object.")],
     source: Annotated[Path, typer.Argument(help="LQ image, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="SR image (PNG), or a folder for them.")],
-    scale: Annotated[int, typer.Option(help="Scale.")] = 4,
+    scale: Annotated[float, scale_option("Scale, such as 4 or 1.5.")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of a seeded method.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Images of one size that a network restores together.")] = 1,
@@ -79,7 +80,13 @@ def restore(
 
 
 def _restore(
-    entry: MethodEntry, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int, device: str, batch: int
+    entry: MethodEntry,
+    work: dict[str, Path],
+    targets: dict[str, Path],
+    scale: float,
+    seed: int,
+    device: str,
+    batch: int,
 ) -> None:
     """Restore image by image or in batches, or give an external program a folder of PNG files, as a run does.
 
@@ -119,7 +126,7 @@ def _restore(
 
 
 def _tell(
-    entry: MethodEntry, source: Path, work: dict[str, Path], targets: dict[str, Path], scale: int, seed: int
+    entry: MethodEntry, source: Path, work: dict[str, Path], targets: dict[str, Path], scale: float, seed: int
 ) -> None:
     """Say what would be done; an external program's command lines as a shell would take them."""
     import shlex

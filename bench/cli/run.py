@@ -13,6 +13,7 @@ from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
 from .options import complete
 from .options.assignments import assignments
+from .options.scale import scale_option
 from .running.forecast import tell_forecast
 from .running.stopping import Terminated, graceful
 from .terminal import plain_console, say
@@ -61,7 +62,7 @@ def run(
         str | None,
         typer.Option(help="Protocol name (see 'list protocols') or module:object.", autocompletion=complete.protocols),
     ] = None,
-    scale: Annotated[int | None, typer.Option(help="Scale; the protocol follows it.")] = None,
+    scale: Annotated[float | None, scale_option("Scale, such as 4 or 1.5; the protocol follows it.")] = None,
     lq_rule: Annotated[
         str | None, typer.Option(help="How LQ is made from HR: matlab-bicubic, degradation:PRESET or severity:CASE.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+from ...datasets.scales import Scale
 from ..store.records import Place
 from .snapshot import Origin, OutputState, ScoreState, Snapshot
 
@@ -15,7 +16,7 @@ FORMAT = 1
 _Value = FiniteFloat | Literal["inf", "-inf"]
 _Number = Annotated[int, Field(ge=0)] | None
 _Score = tuple[_Value, str, _Number]
-_Row = tuple[str, int, str, str, str, int, str, str, str, str, _Number, dict[str, str | _Score]]
+_Row = tuple[str, Scale, str, str, str, int, str, str, str, str, _Number, dict[str, str | _Score]]
 """The six parts of a place; LQ, reference, SR, restoration, origin; metric to [value, key, origin] or why there is
 none."""
 

@@ -32,7 +32,7 @@ class Claim:
     metric: str
     value: float
     protocol: str
-    scale: int | None = None
+    scale: float | None = None
     lq: str = ""
     """How LQ was made; '' where it is not told."""
     images: int | None = None

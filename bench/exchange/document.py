@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ...datasets.errors import BenchError
+from ...datasets.scales import Scale
 from ...datasets.strict import Strict
 
 FORMAT: Literal["asasr-bench results"] = "asasr-bench results"
@@ -85,7 +86,7 @@ class PlannedImage(Strict):
     """One image of a dataset as the latest run planned it."""
 
     protocol: str
-    scale: int
+    scale: Scale
     dataset: str
     image: str
     luma: int
@@ -149,7 +150,7 @@ class Output(Strict):
     """One image restored by one method."""
 
     protocol: str
-    scale: int
+    scale: Scale
     dataset: str
     image: str
     method: str

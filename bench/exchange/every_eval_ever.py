@@ -145,7 +145,7 @@ def read_every_eval_ever(paths: Sequence[Path], root: Path) -> Document:
     return document.model_copy(update={"outputs": tuple(sorted(document.outputs, key=_place))})
 
 
-def _place(output: Output) -> tuple[str, int, str, str, str, int]:
+def _place(output: Output) -> tuple[str, float, str, str, str, int]:
     return output.protocol, output.scale, output.dataset, output.image, output.method, output.seed
 
 
@@ -324,7 +324,7 @@ def _samples(document: Document, aggregate: Mapping[str, Any], outputs: Sequence
                 yield _sample(aggregate, output, cell, dataset)
 
 
-def _shown_names(document: Document) -> dict[tuple[str, str, int], str]:
+def _shown_names(document: Document) -> dict[tuple[str, str, float], str]:
     """Datasets as tables name them: with the scale where one protocol was run at several."""
     scales = defaultdict(set)
     for output in document.outputs:

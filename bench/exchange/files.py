@@ -75,7 +75,10 @@ def write_parquet(document: Document, path: Path) -> None:
     """
     pa, pq = _arrow()
     rest = document.model_dump(mode="json", exclude={"outputs"})
-    schema = pa.schema(_columns(pa), metadata={_HEAD: json.dumps(rest, ensure_ascii=False, allow_nan=False)})
+    whole = all(isinstance(output.scale, int) for output in document.outputs)
+    schema = pa.schema(
+        _columns(pa, whole=whole), metadata={_HEAD: json.dumps(rest, ensure_ascii=False, allow_nan=False)}
+    )
     table = pa.Table.from_pylist(list(_flat(document)), schema=schema)
     part = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,8 +148,10 @@ _CELL = {
 }
 
 
-def _columns(pa: Any) -> list[tuple[str, Any]]:
-    return [(name, getattr(pa, kind)()) for name, kind in {**_OUTPUT, **_CELL}.items()]
+def _columns(pa: Any, *, whole: bool = True) -> list[tuple[str, Any]]:
+    """Names and types; ``whole``: no scale is such as 1.5."""
+    kinds = {**_OUTPUT, **_CELL} | ({} if whole else {"scale": "float64"})
+    return [(name, getattr(pa, kind)()) for name, kind in kinds.items()]
 
 
 def _flat(document: Document) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from ...datasets.images import write_atomically
+from ...datasets.scales import ScaleError, parse_scale
 from ...datasets.strict import read_file, read_yaml
 from ...reports.escaping import markdown, markdown_code
 from .claims import Claim
@@ -128,7 +129,7 @@ def read_model_card(path: Path) -> list[Claim]:
                 metric=result.metric_type,
                 value=float(result.metric_value),
                 protocol=str(result.dataset_config or ""),
-                scale=_int(told.get("scale")),
+                scale=_scale(told.get("scale")),
                 lq=str(told.get("lq", "")),
                 images=_int(told.get("images")),
             )
@@ -205,10 +206,17 @@ def _claim(entry: Any, path: Path) -> Claim:
         metric=told.get("metric", metric),
         value=float(value),
         protocol=told.get("protocol", protocol),
-        scale=_int(told.get("scale")),
+        scale=_scale(told.get("scale")),
         lq=told.get("lq", ""),
         images=_int(told.get("images")),
     )
+
+
+def _scale(value: object) -> float | None:
+    try:
+        return parse_scale(str(value))
+    except ScaleError:
+        return None
 
 
 def _int(value: object) -> int | None:

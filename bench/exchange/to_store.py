@@ -82,7 +82,7 @@ def _problem(document: Document) -> str:
     return "" if repeated is None else f"has output {'/'.join(map(str, repeated))} twice"
 
 
-def _place(output: Output) -> tuple[str, int, str, str, str, int]:
+def _place(output: Output) -> tuple[str, float, str, str, str, int]:
     return output.protocol, output.scale, output.dataset, output.image, output.method, output.seed
 
 

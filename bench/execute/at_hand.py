@@ -45,7 +45,7 @@ class AtHand:
         self._loaded: Loaded | None = None
         self._finished: dict[str, Loaded] = {}
         self._metrics: dict[str, Metric] = {}
-        self._protocols: dict[tuple[str, int], Protocol] = {}
+        self._protocols: dict[tuple[str, float], Protocol] = {}
 
     def method(self, job: Job, task: Task) -> Loaded:
         """The method of a job, found and loaded with its first job. One at a time: two networks may not fit in memory.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...datasets.errors import BenchError
 from ...datasets.images import as_rgb
+from ...datasets.scales import sr_size
 from ..metrics.similarity import row_strips
 from ..store.images import Pixels
 
@@ -33,7 +34,7 @@ class OutputError(BenchError, ValueError):
     """A method returned something that is no restored image; the message says what, and what to do."""
 
 
-def tensor_pixels(sr: Tensor, lq: Pixels, scale: int, method: str) -> NDArray[np.uint8]:
+def tensor_pixels(sr: Tensor, lq: Pixels, scale: float, method: str) -> NDArray[np.uint8]:
     """What a tensor method returned for one image, rounded to uint8; values just outside of [0, 1] are clipped.
 
     Args:
@@ -55,7 +56,7 @@ def tensor_pixels(sr: Tensor, lq: Pixels, scale: int, method: str) -> NDArray[np
             f"method {method} returned a tensor of {str(sr.dtype).removeprefix('torch.')}, expected floating point in"
             " 0..1; convert it, and divide by 255 where it holds grey levels"
         )
-    height, width = lq.shape[0] * scale, lq.shape[1] * scale
+    height, width = sr_size(lq.shape, scale)
     if tuple(sr.shape) != (1, 3, height, width):
         raise OutputError(f"method {method} returned shape {tuple(sr.shape)}, expected {(1, 3, height, width)}")
     pixels = np.empty((height, width, 3), np.uint8)
@@ -89,7 +90,7 @@ def range_problem(values: NDArray[Any]) -> str:
     return ""
 
 
-def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArray[np.uint8]:
+def array_pixels(sr: NDArray[Any], lq: Pixels, scale: float, method: str) -> NDArray[np.uint8]:
     """What a pixel method returned for one image, rounded to uint8 (halves up).
 
     Floats are grey levels 0..255, as those that it is given. They are clipped to that range; a Y plane (LQ is float) to
@@ -112,7 +113,7 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArr
         raise OutputError(
             f"method {method} returned an array of {sr.dtype}, expected uint8, or floating point in 0..255; convert it"
         )
-    size = (lq.shape[0] * scale, lq.shape[1] * scale)
+    size = sr_size(lq.shape, scale)
     on_luma = lq.dtype != np.uint8
     allowed = [size + lq.shape[2:]] + ([(*size, 3)] if lq.ndim == 2 and not on_luma else [])
     if sr.shape not in allowed:
@@ -135,7 +136,7 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: int, method: str) -> NDArr
 
 
 def read_pixels(
-    sr: NDArray[np.uint8], shape: tuple[int, ...], coloured: Callable[[], bool], scale: int, what: str
+    sr: NDArray[np.uint8], shape: tuple[int, ...], coloured: Callable[[], bool], scale: float, what: str
 ) -> NDArray[np.uint8]:
     """A restored image that was read from a file, if it is one of its LQ; RGB where LQ has three channels.
 
@@ -149,7 +150,7 @@ def read_pixels(
     Raises:
         OutputError: it has another size, or is grey where LQ has colours.
     """
-    expected = (shape[0] * scale, shape[1] * scale)
+    expected = sr_size(shape, scale)
     if sr.shape[:2] != expected:
         raise OutputError(
             f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"

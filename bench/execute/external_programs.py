@@ -30,7 +30,7 @@ def restore_folder(
     method: FolderMethod,
     name: str,
     images: Sequence[tuple[str, Load]],
-    scale: int,
+    scale: float,
     seed: int,
     usual: Mapping[str, str | None] = MappingProxyType({}),
 ) -> Iterator[Restored | Failure]:
@@ -102,7 +102,7 @@ def outputs_of(method: FolderMethod, folder: Path, images: Sequence[str]) -> Out
 
 
 def _output(
-    files: OutputFiles, image: str, shape: tuple[int, ...], load: Load, name: str, scale: int
+    files: OutputFiles, image: str, shape: tuple[int, ...], load: Load, name: str, scale: float
 ) -> NDArray[np.uint8]:
     try:
         path = files.of(image)

@@ -49,7 +49,7 @@ ALONE = Batches()
 
 
 def restore_in_batches(
-    method: Method, images: Sequence[LqImage], scale: int, seed: int, device: str, batches: Batches,
+    method: Method, images: Sequence[LqImage], scale: float, seed: int, device: str, batches: Batches,
     check: BatchCheck, alone: Callable[[LqImage], Restored | Failure],
 ) -> Iterator[Restored | Failure]:  # fmt: skip
     """Restore images, those of one LQ size together; as many are in memory as go together at most.
@@ -91,7 +91,7 @@ def restore_in_batches(
 
 
 def _together(
-    method: Method, group: Sequence[LqImage], scale: int, seed: int, device: str, check: BatchCheck
+    method: Method, group: Sequence[LqImage], scale: float, seed: int, device: str, check: BatchCheck
 ) -> list[Restored] | None:
     """A group in one call; None where its images must be restored alone, as by a ``PixelMethod``."""
     if len(group) == 1 or check.depends or isinstance(method, PixelMethod):

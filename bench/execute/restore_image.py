@@ -42,7 +42,7 @@ class Restored:
 
 
 def restore_image(
-    method: Method | PixelMethod, lq: Pixels, scale: int, seed: int, device: str, digest: str | None = None
+    method: Method | PixelMethod, lq: Pixels, scale: float, seed: int, device: str, digest: str | None = None
 ) -> NDArray[np.uint8]:
     """Restore one image.
 
@@ -72,7 +72,7 @@ def restore_image(
 
 
 def restore_batch(
-    method: Method, lqs: Sequence[Pixels], scale: int, seed: int, device: str, digests: Sequence[str | None]
+    method: Method, lqs: Sequence[Pixels], scale: float, seed: int, device: str, digests: Sequence[str | None]
 ) -> list[NDArray[np.uint8]]:
     """Restore images of one size together, each with the seed that it has alone: rounding alone may differ.
 

@@ -21,7 +21,7 @@ def restore_images(
     method: AnyMethod,
     name: str,
     images: Sequence[LqImage],
-    scale: int,
+    scale: float,
     seed: int,
     device: str,
     usual: Mapping[str, str | None] = MappingProxyType({}),
@@ -59,7 +59,7 @@ def restore_images(
 
 
 def _outcome(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str,
+    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: float, seed: int, device: str,
     peaks: Peaks | None = None,
 ) -> Restored | Failure:  # fmt: skip
     try:
@@ -73,7 +73,7 @@ def _outcome(
 
 
 def _restored(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: int, seed: int, device: str,
+    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: float, seed: int, device: str,
     peaks: Peaks | None,
 ) -> Restored:  # fmt: skip
     lq = image.load()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ...datasets.dataset import Sample, folder_dataset
 from ...datasets.errors import BenchError, DatasetError
 from ...datasets.images import crop_to_multiple, read_image
+from ...datasets.scales import hr_unit
 from ..metrics.measure import ahead, grouped, images_together, measure_each
 from ..metrics.metric import MetricError
 from ..metrics.metric_input import MetricInput, Pixels
@@ -45,7 +46,7 @@ class ScoredSet:
 
 
 def scored_set(
-    sr: Path, hr: Path | None, scale: int, patterns: Sequence[str] = (), limit: int | None = None
+    sr: Path, hr: Path | None, scale: float, patterns: Sequence[str] = (), limit: int | None = None
 ) -> ScoredSet:
     """Pair SR with HR: two folders by names, or two files.
 
@@ -80,7 +81,7 @@ def score_images(
 ) -> Iterator[ImageScore]:
     """Score finished images, each against its HR where it has one.
 
-    HR is cut to a multiple of the protocol's scale, as it is before an LQ is made from it.
+    HR is cut as the protocol's scale needs it, as it is before an LQ is made from it.
 
     Args:
         samples: SR as ``lq``, and HR.
@@ -107,14 +108,14 @@ def score_images(
         raise MetricError("; ".join(gaps))
     if of_sets := [metric.id for metric in functions if metric.of_set is not None]:
         raise MetricError(f"{', '.join(of_sets)} has no mean over images: a set is scored as a whole; use 'run'")
-    scale = protocol.scale or 1
+    unit = hr_unit(protocol.scale or 1)
 
     def load(sample: Sample) -> MetricInput:
         assert sample.lq is not None
         pixels = read_image(sample.lq)
         if sample.hr is None:
             return MetricInput(pixels, None, protocol)
-        reference = crop_to_multiple(read_image(sample.hr), scale)
+        reference = crop_to_multiple(read_image(sample.hr), unit)
         if pixels.shape[:2] != reference.shape[:2]:
             raise ScoreError(
                 f"{sample.lq} is {_size(pixels)} pixels, but {sample.hr} is {_size(reference)};"

@@ -100,7 +100,7 @@ class Experiment:
         return self.protocol.on_luma and method.entry is not None and method.entry.interface == Interface.PIXELS
 
 
-def input_of(sample: Sample, lq_rule: str, scale: int, *, on_luma: bool, crop: int | None = None) -> Input:
+def input_of(sample: Sample, lq_rule: str, scale: float, *, on_luma: bool, crop: int | None = None) -> Input:
     """The input that a sample of a dataset gives.
 
     Args:

@@ -32,7 +32,7 @@ def installed_datasets() -> dict[str, str]:
     return installed_objects(ENTRY_POINT_GROUP, card_ids())
 
 
-def find_dataset(reference: str | DatasetEntry, scale: int, lq_rule: str | None = None) -> Dataset:
+def find_dataset(reference: str | DatasetEntry, scale: float, lq_rule: str | None = None) -> Dataset:
     """The dataset of a reference.
 
     Args:
@@ -54,7 +54,7 @@ def find_dataset(reference: str | DatasetEntry, scale: int, lq_rule: str | None 
     return parse_dataset_option(reference, scale, lq_rule)
 
 
-def _of_entry(entry: DatasetEntry, scale: int, lq_rule: str | None) -> Dataset:
+def _of_entry(entry: DatasetEntry, scale: float, lq_rule: str | None) -> Dataset:
     rule = entry.lq_rule or lq_rule
     if entry.object is not None:
         given = {"object": entry.object, "args": entry.args, "name": entry.name}
@@ -69,7 +69,7 @@ def _of_entry(entry: DatasetEntry, scale: int, lq_rule: str | None) -> Dataset:
     return dataset
 
 
-def _of_code(reference: ObjectReference, scale: int, lq_rule: str | None) -> Dataset:
+def _of_code(reference: ObjectReference, scale: float, lq_rule: str | None) -> Dataset:
     """The dataset that an object is or gives; results belong to its files, which runs digest, and not to its code."""
     told, name = f"dataset '{reference.text}'", reference.name or object_name(reference.text)
     if name in card_ids():
@@ -88,7 +88,7 @@ def _of_code(reference: ObjectReference, scale: int, lq_rule: str | None) -> Dat
         raise DatasetError(f"{told}: {error}") from error
 
 
-def _files(imported: Imported, arguments: dict[str, Any], scale: int) -> object:
+def _files(imported: Imported, arguments: dict[str, Any], scale: float) -> object:
     """What an object is, or gives when it is called; with the scale where it asks for that."""
     ready = not callable(imported.value)
     with suppress(TypeError, ValueError):  # what has no signature does not ask

@@ -13,6 +13,7 @@ from ...datasets.images import crop_to_multiple, file_digest, read_image_and_fil
 from ...datasets.imresize import imresize
 from ...datasets.lq import make_lq, rule_version
 from ...datasets.png import pixels_alone
+from ...datasets.scales import hr_unit, lq_size, lq_unit
 from ..metrics.similarity import luma, round_half_up
 from ..store.images import Objects, Pixels
 from ..store.keys import input_key
@@ -30,7 +31,7 @@ class Input:
     hr: Path | None
     lq: Path | None
     lq_rule: str
-    scale: int
+    scale: float
     on_luma: bool
     """LQ is the float Y plane of HR, made by bicubic and never rounded."""
     crop: int | None = None
@@ -90,7 +91,7 @@ class _Loaded:
 
 
 def load_input(item: Input) -> tuple[Pixels, Pixels | None]:
-    """Read or make the LQ of one image and read its HR, cut to a multiple of the scale.
+    """Read or make the LQ of one image and read its HR, cut to the sizes of its scale (``datasets/scales.py``).
 
     Returns LQ (uint8, or float64 0..255 for a Y plane) and HR uint8 (None for LQ-only sets).
 
@@ -106,17 +107,17 @@ def _load(item: Input) -> _Loaded:
     hr, hr_png = (None, None) if item.hr is None else _whole_pixels(item.hr, item.scale)
     whole = None if hr is None else hr.shape[:2]
     if hr is not None and item.crop is not None:
-        hr, hr_png = _centre(hr, item.crop // item.scale, item.scale, str(item.hr)), None
+        hr, hr_png = _centre(hr, item.crop // hr_unit(item.scale), hr_unit(item.scale), str(item.hr)), None
     if item.on_luma:
         assert hr is not None
         y = hr.astype(np.float64) if hr.ndim == 2 else round_half_up(luma(hr))
-        return _Loaded(imresize(y, 1 / item.scale), hr, None, hr_png)
+        return _Loaded(imresize(y, output_shape=lq_size(hr.shape, item.scale)), hr, None, hr_png)
     if item.lq is None:
         assert hr is not None
         return _Loaded(make_lq(hr, item.lq_rule, item.scale), hr, None, hr_png)
     lq, lq_file = read_image_and_file(item.lq)
     if whole is not None:
-        expected = (whole[0] // item.scale, whole[1] // item.scale)
+        expected = lq_size(whole, item.scale)
         if lq.shape[:2] != expected:
             raise InputError(
                 f"{item.lq} is {lq.shape[1]}x{lq.shape[0]} pixels, but {item.hr} at scale {item.scale} needs"
@@ -124,25 +125,26 @@ def _load(item: Input) -> _Loaded:
             )
     if item.crop is None:
         return _Loaded(lq, hr, pixels_alone(lq_file), hr_png)
-    return _Loaded(_centre(lq, item.crop // item.scale, 1, str(item.lq)), hr)
+    return _Loaded(_centre(lq, item.crop // hr_unit(item.scale), lq_unit(item.scale), str(item.lq)), hr)
 
 
-def _whole_pixels(path: Path, scale: int) -> tuple[Pixels, bytes | None]:
-    """HR cut to a multiple of the scale, and its file where nothing was cut."""
+def _whole_pixels(path: Path, scale: float) -> tuple[Pixels, bytes | None]:
+    """HR cut as its scale needs it, and its file where nothing was cut."""
     pixels, file = read_image_and_file(path)
-    hr = np.ascontiguousarray(crop_to_multiple(pixels, scale))
+    hr = np.ascontiguousarray(crop_to_multiple(pixels, hr_unit(scale)))
     if 0 in hr.shape:
-        raise InputError(f"{path}: smaller than one pixel at scale {scale}")
+        least = "one pixel" if lq_unit(scale) == 1 else f"{hr_unit(scale)} pixels a side, the least"
+        raise InputError(f"{path}: smaller than {least} at scale {scale}")
     return hr, pixels_alone(file) if hr.shape == pixels.shape else None
 
 
-def _centre(image: Pixels, side: int, scale: int, name: str) -> Pixels:
-    """A centre crop of ``side`` LQ pixels that begins on an LQ pixel, so that both sides of a pair fit."""
-    height, width = (length // scale for length in image.shape[:2])
+def _centre(image: Pixels, side: int, unit: int, name: str) -> Pixels:
+    """A centre crop of ``side`` times ``unit`` pixels that begins at a multiple of it, so that HR and LQ fit."""
+    height, width = (length // unit for length in image.shape[:2])
     if min(height, width) < side:
-        raise InputError(f"{name}: {image.shape[1]}x{image.shape[0]} is smaller than the crop of {side * scale} pixels")
-    top, left = scale * ((height - side) // 2), scale * ((width - side) // 2)
-    return np.ascontiguousarray(image[top : top + side * scale, left : left + side * scale])
+        raise InputError(f"{name}: {image.shape[1]}x{image.shape[0]} is smaller than the crop of {side * unit} pixels")
+    top, left = unit * ((height - side) // 2), unit * ((width - side) // 2)
+    return np.ascontiguousarray(image[top : top + side * unit, left : left + side * unit])
 
 
 def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:

@@ -56,7 +56,7 @@ class Job:
     method: MethodReference
     """Which method: the worker finds it itself."""
     protocol: str
-    scale: int
+    scale: float
     seed: int
     lq_rule: str
     tasks: tuple[Task, ...]

@@ -21,7 +21,7 @@ def input_key(
     lq_file: str | None,
     lq_rule: str,
     rule_version: int,
-    scale: int,
+    scale: float,
     on_luma: bool,
     crop: int | None = None,
 ) -> str:
@@ -38,7 +38,7 @@ def input_key(
 
 
 def restoration_key(
-    *, lq: str, identity: Mapping[str, object], scale: int, seed: int, seeding: int | None = None
+    *, lq: str, identity: Mapping[str, object], scale: float, seed: int, seeding: int | None = None
 ) -> str:
     """Names one SR image: LQ pixels, the method with its code version, weights and settings, scale and seed.
 

@@ -146,6 +146,13 @@ def _prepare(connection: sqlite3.Connection, version: str) -> None:
     _require_types(connection)
 
 
+_NO_SCALE = (
+    "typeof(scale) NOT IN ('integer', 'real') OR typeof(scale) = 'real'"
+    " AND (scale NOT BETWEEN 1 AND 16 OR abs(20 * scale - round(20 * scale)) > 1e-6)"
+)
+"""Scales such as 1.5 are real in columns for integers (``datasets/scales.py``)."""
+
+
 def _require_types(connection: sqlite3.Connection) -> None:
     """SQLite lets any column hold anything: refuse what no run writes before it reaches a reader.
 
@@ -160,7 +167,8 @@ def _require_types(connection: sqlite3.Connection) -> None:
         if not {column[2] for column in columns} <= set(allowed):
             raise sqlite3.DatabaseError(f"table '{table}' has columns that no store has")
         names = [(str(name).replace('"', '""'), kind) for _, name, kind, *_ in columns]
-        tests = [f'typeof("{name}") NOT IN ({allowed[kind]})' for name, kind in names]
+        tests = [f'typeof("{name}") NOT IN ({allowed[kind]})' for name, kind in names if name != "scale"]
+        tests += [_NO_SCALE] if "scale" in dict(names) else []
         if connection.execute(f"SELECT 1 FROM {table} WHERE {' OR '.join(tests)} LIMIT 1").fetchone():
             raise sqlite3.DatabaseError(f"table '{table}' holds values of other types than a run writes")
 

@@ -36,7 +36,7 @@ class OutputRecord:
     """One image restored by one method, with its metrics."""
 
     protocol: str
-    scale: int
+    scale: float
     dataset: str
     image: str
     method: str
@@ -82,7 +82,7 @@ class LeftOut:
     """Results that are in a store and in no table, because they are out of date."""
 
     protocol: str
-    scale: int
+    scale: float
     dataset: str
     method: str
     metric: str
@@ -101,7 +101,7 @@ class Place(NamedTuple):
     """Where an output belongs in a store; it is hashed and compared as the tuple of its parts."""
 
     protocol: str
-    scale: int
+    scale: float
     dataset: str
     image: str
     method: str

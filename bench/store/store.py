@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.names import printable
+from ...datasets.scales import parse_scale
 from ..metrics.card import MetricCard
 from .current import DAMAGED, left_out
 from .images import Objects, StoreError
@@ -117,7 +118,7 @@ class Store:
             for card in cards:
                 insert_metric(database, card)
 
-    def add_set(self, protocol: str, scale: int, images: Iterable[SetImage], run: int) -> None:
+    def add_set(self, protocol: str, scale: float, images: Iterable[SetImage], run: int) -> None:
         """Record which images the datasets of a run have, all of each; outputs of others are out of date from now on.
 
         What is known of an image taken in another way (as a Y plane) is kept while HR and the rule of LQ are the same.
@@ -303,7 +304,7 @@ class Store:
                 counts.setdefault(run, {})[protocol] = count
         return found
 
-    def set_sizes(self) -> dict[tuple[str, int, str], int]:
+    def set_sizes(self) -> dict[tuple[str, float, str], int]:
         """Images of each protocol, scale and dataset as the latest run of it planned them, done or not."""
         rows = self.query(
             "SELECT protocol, scale, dataset, count(DISTINCT image) FROM sets GROUP BY protocol, scale, dataset"
@@ -371,9 +372,12 @@ class Store:
         import pandas as pd
 
         try:
-            return pd.read_sql_query(query, self._connection)
+            frame = pd.read_sql_query(query, self._connection)
         except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
             raise StoreError(f"{self.root}: cannot read the store ({error})") from error
+        if "scale" in frame and pd.api.types.is_float_dtype(frame["scale"]):  # so that 4 beside 1.5 does not become 4.0
+            frame["scale"] = pd.Series(map(parse_scale, frame["scale"]), frame.index, dtype=object)
+        return frame
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

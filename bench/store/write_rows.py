@@ -93,7 +93,7 @@ def insert_metric(database: sqlite3.Connection, card: MetricCard) -> None:
     )
 
 
-def insert_set(database: sqlite3.Connection, protocol: str, scale: int, images: Iterable[SetImage], run: int) -> None:
+def insert_set(database: sqlite3.Connection, protocol: str, scale: float, images: Iterable[SetImage], run: int) -> None:
     """Write the images of the datasets of a run, and remove what these datasets had beside them.
 
     Rows of another way to take an image stay while HR and the rule of LQ are the same: LQ follows from both, unless it

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ...datasets.scales import Scale
 from ...datasets.strict import Strict, read_file, validated
 from .design import StudyDesign
 from .errors import VotesError
@@ -38,7 +39,7 @@ class StudyKey(Strict):
     """Digest of the trials; the page and every file of votes have it."""
     design: StudyDesign
     protocol: str
-    scale: int
+    scale: Scale
     methods: Annotated[tuple[str, ...], Field(strict=False)]
     trials: Annotated[tuple[Trial, ...], Field(strict=False)]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...datasets.images import as_rgb, to_uint8, write_atomically
+from ...datasets.scales import crop_problem, hr_unit, lq_unit, parse_scale
 from ...reports.user_study.page import PageTrial, StudyPage, image_file, to_study_page
 from ..analysis.leaderboard import methods_of
 from ..publish.gallery import choose_lq
@@ -47,7 +48,7 @@ class _Draft:
 
     store: Store
     design: StudyDesign
-    scale: int
+    scale: float
     rng: np.random.Generator
     shown: dict[str, Pixels] = field(default_factory=dict)
     """By neutral name."""
@@ -67,12 +68,13 @@ class _Draft:
             self.names[place], self.shown[name] = name, pixels()
         return self.names[place]
 
-    def part(self, picture: Picture, digest: str, divisor: int = 1) -> Pixels:
-        """The shown part of a stored image, RGB; of LQ (``divisor``: the scale) the part that it was made from."""
+    def part(self, picture: Picture, digest: str, *, of_lq: bool = False) -> Pixels:
+        """The shown part of a stored image, RGB; of LQ the part that it was made from."""
         pixels = as_rgb(to_uint8(self.store.objects.get(digest)))
         if self.design.crop is None:
             return pixels
-        side = self.design.crop // divisor
+        unit = lq_unit(self.scale) if of_lq else hr_unit(self.scale)  # so that LQ and SR are the same to the pixel
+        side = self.design.crop // hr_unit(self.scale) * unit
         height, width = pixels.shape[:2]
         if side > min(height, width):
             raise StudyError(
@@ -80,7 +82,6 @@ class _Draft:
                 " smaller crop"
             )
         across, down = self.corners.setdefault((picture.dataset, picture.image), tuple(self.rng.random(2)))
-        unit = self.scale // divisor  # so that the parts of LQ and SR are the same to the pixel
         top, left = (
             int(share * ((size - side) // unit + 1)) * unit for share, size in ((down, height), (across, width))
         )
@@ -91,7 +92,7 @@ class _Draft:
         digest = picture.lq[0]
         if len(picture.lq) > 1:
             digest = choose_lq({one: self.store.objects.get(one) for one in picture.lq})
-        return self.part(picture, digest, self.scale)
+        return self.part(picture, digest, of_lq=True)
 
 
 def make_study(
@@ -130,8 +131,8 @@ def make_study(
         outputs = outputs[outputs["dataset"].isin(list(datasets))] if datasets else outputs
         judged = _judged(store, outputs, methods, root)
         _refuse_names(design, judged)
-        if design.crop is not None and design.crop % scale:
-            raise StudyError(f"a crop of {design.crop} pixels is no multiple of the scale {scale}")
+        if design.crop is not None and (problem := crop_problem(design.crop, scale)):
+            raise StudyError(problem)
         rng = np.random.default_rng(design.seed)
         images = drawn(pictures(outputs, judged, root), design, rng, root)
         if design.show == "hr" and any(picture.hr is None for picture in images):
@@ -155,14 +156,14 @@ def make_study(
     return MadeStudy(out / PAGE, out / KEY, len(votes), per_rater + len(catch), len(images))
 
 
-def _place(outputs: pd.DataFrame, protocol: str | None, root: Path) -> tuple[int, str]:
+def _place(outputs: pd.DataFrame, protocol: str | None, root: Path) -> tuple[float, str]:
     places = outputs[["protocol", "scale"]].drop_duplicates()
     known = ", ".join(f"{name} x{scale}" for name, scale in places.itertuples(index=False, name=None)) or "no outputs"
     if protocol is not None:
         places = places[places["protocol"] == protocol]
     if len(places) != 1:
         raise StudyError(f"{root}: one protocol at one scale is judged, and it has {known}; use --protocol")
-    return int(places["scale"].iloc[0]), str(places["protocol"].iloc[0])
+    return parse_scale(places["scale"].iloc[0]), str(places["protocol"].iloc[0])
 
 
 def _judged(store: Store, outputs: pd.DataFrame, methods: Sequence[str] | None, root: Path) -> list[str]:

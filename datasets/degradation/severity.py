@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter
 from ..errors import UsageError
 from ..images import as_rgb, pixel_digest
 from ..imresize import imresize
+from ..scales import lq_size
 
 VERSION = 1
 """Changes with every change of what a case gives; it is part of what names an LQ image."""
@@ -102,11 +103,11 @@ def grid(
     return tuple(dict.fromkeys(cases))
 
 
-def degrade_to(hr: NDArray[np.uint8], case: Severity, scale: int, seed: int = 0) -> NDArray[np.uint8]:
+def degrade_to(hr: NDArray[np.uint8], case: Severity, scale: float, seed: int = 0) -> NDArray[np.uint8]:
     """LQ of one picture, determined by its pixels, the case, the scale and the seed.
 
     Args:
-        hr: ``[H, W, 3]`` or ``[H, W]``, sides multiples of the scale; with noise or JPEG a grey picture becomes RGB.
+        hr: ``[H, W, 3]`` or ``[H, W]``, sides multiples of ``hr_unit``; with noise or JPEG a grey picture becomes RGB.
         case: ``Severity()`` is MATLAB's bicubic to the last bit.
         scale: of HR to LQ.
         seed: of the noise.
@@ -115,7 +116,7 @@ def degrade_to(hr: NDArray[np.uint8], case: Severity, scale: int, seed: int = 0)
     if case.blur:
         sigma = (case.blur, case.blur) + (0,) * (hr.ndim - 2)
         source = gaussian_filter(hr.astype(np.float64), sigma, mode="mirror", truncate=_TRUNCATE)
-    lq = np.asarray(imresize(source, 1 / scale))
+    lq = np.asarray(imresize(source, output_shape=lq_size(hr.shape, scale)))
     if case.noise:
         words = hashlib.sha256(f"{KIND}:{seed}:{pixel_digest(hr)}".encode()).digest()
         colour = as_rgb(_rounded(lq)) if lq.ndim == 2 else lq

@@ -42,7 +42,7 @@ class DiffusionMethod:
         self._call = {key: value for key, value in settings.items() if key not in ("steps", "tile", "overlap")}
         self._steps, self._tile, self._overlap = settings["steps"], settings["tile"], settings["overlap"]
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``; images are sampled one by one, so that no image depends on its batch."""
         import torch
 

@@ -25,7 +25,7 @@ class Predictions:
     lossy: bool = False
     """Accept files with lossy compression."""
 
-    def image_path(self, image: str, scale: int) -> Path:
+    def image_path(self, image: str, scale: float) -> Path:
         """The file named ``image`` + suffix.
 
         Raises:

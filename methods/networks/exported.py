@@ -75,12 +75,12 @@ class ExportedNetwork:
         self._forward, self._sizes = forward, sizes
         self._tile, self._overlap = sizes.tiles(tile, overlap)
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``; deterministic, the seeds change nothing."""
         if scale != self._sizes.scale:
             raise MethodError(f"{self.card.id} is a network for scale {self._sizes.scale}, not {scale}; give --scale")
         return restore_tiled(
-            self._batch, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
+            self._batch, lq, self._sizes.scale, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
         )
 
     def _batch(self, lq: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from .tiling import blend_of
 SUFFIXES = frozenset({SUFFIX, STRUCTURE, NUMBERS})
 
 
-def exported_entry(path: Path, name: str, scales: tuple[int, ...], *, tile: int, overlap: int) -> MethodEntry:
+def exported_entry(path: Path, name: str, scales: tuple[float, ...], *, tile: int, overlap: int) -> MethodEntry:
     """The method of an ``.onnx`` file, or of either file of an ncnn pair.
 
     Args:

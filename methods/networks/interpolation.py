@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ...datasets.imresize import Kernel, imresize
+from ...datasets.scales import sr_size
 from ..interface import MethodCard
 
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ class Interpolation:
     card: MethodCard
     kernel: Kernel
 
-    def restore_pixels(self, lq: NDArray[Any], scale: int) -> NDArray[Any]:
+    def restore_pixels(self, lq: NDArray[Any], scale: float) -> NDArray[Any]:
         """See ``PixelMethod``."""
-        return imresize(lq, scale, kernel=self.kernel)
+        return imresize(lq, output_shape=sr_size(lq.shape, scale), kernel=self.kernel)
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``; computed in float64 on the CPU, without rounding."""
         import torch
 
-        images = [imresize(image.permute(1, 2, 0).double().cpu().numpy(), scale, kernel=self.kernel) for image in lq]
+        images = [self.restore_pixels(image.permute(1, 2, 0).double().cpu().numpy(), scale) for image in lq]
         batch = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images])
         return batch.clamp(0, 1).to(lq)
 

@@ -89,7 +89,7 @@ class TeamNetwork:
         self.card = card
         self._network, self._tile, self._overlap = network, tile, overlap
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``; deterministic, the seeds change nothing."""
         if scale != _SCALE:
             raise MethodError(f"{self.card.id} is a network for scale {_SCALE}, not {scale}; give --scale 4")
@@ -97,7 +97,7 @@ class TeamNetwork:
             result: Tensor = self._network(lq)
             return result
         return restore_tiled(
-            self._network, lq, scale, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
+            self._network, lq, _SCALE, tile=self._tile, overlap=self._overlap, blend=blend_of(self._overlap)
         )
 
 

@@ -42,7 +42,7 @@ class SpandrelNetwork:
         self._tile = tile
         self._overlap = overlap
 
-    def restore(self, lq: Tensor, scale: int, seeds: Sequence[int]) -> Tensor:
+    def restore(self, lq: Tensor, scale: float, seeds: Sequence[int]) -> Tensor:
         """See ``Method``; deterministic, the seeds change nothing."""
         if scale != self._descriptor.scale:
             raise MethodError(
@@ -51,7 +51,7 @@ class SpandrelNetwork:
         return restore_tiled(
             self._descriptor,
             lq,
-            scale,
+            self._descriptor.scale,
             tile=self._tile,
             overlap=self._overlap,
             blend=blend_of(self._overlap),

@@ -33,7 +33,7 @@ class ExternalCommand:
     lossy: bool = False
     """Accept outputs with lossy compression."""
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: float, seed: int) -> int | None:
         """See ``FolderMethod``.
 
         Raises:

@@ -65,7 +65,7 @@ class RecipeMethod:
     timeout: float
     env: Mapping[str, str] = field(default_factory=dict)
 
-    def commands(self, lq_dir: Path, out: Path, work: Path, scale: int, seed: int) -> list[list[str]]:
+    def commands(self, lq_dir: Path, out: Path, work: Path, scale: float, seed: int) -> list[list[str]]:
         """The command lines, each as a list of arguments.
 
         Args:
@@ -85,7 +85,7 @@ class RecipeMethod:
         }
         return [filled(command, values) for command in self.recipe.commands]
 
-    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: int, seed: int) -> int | None:
+    def restore_folder(self, lq_dir: Path, sr_dir: Path, scale: float, seed: int) -> int | None:
         """See ``FolderMethod``.
 
         Raises:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ...datasets.scales import Scale
 from ...datasets.strict import Strict, read_yaml, validated
 from ..errors import MethodError
 
@@ -27,7 +28,7 @@ class PublishedSet(Strict):
     """Id of the dataset's card; a dataset that is not public has another name."""
     part: str = ""
     """Which of several tables on the same dataset, such as ``ablation``."""
-    scale: int = 4
+    scale: Scale = 4
     lq: str = "files"
     """Degradation that made LQ; ``files``: LQ images were given as files."""
     images: int | None = None
@@ -77,7 +78,7 @@ class PublishedValue:
     protocol: str
     dataset: str
     part: str
-    scale: int
+    scale: float
     lq: str
     images: int | None
     method: str

@@ -104,7 +104,7 @@ class _Function:
         move = getattr(self.function, "to", None)
         return self if move is None else _Function(self.card, move(device))
 
-    def restore(self, lq: Any, scale: int, seeds: Any) -> Any:
+    def restore(self, lq: Any, scale: float, seeds: Any) -> Any:
         """See ``Method``."""
         with _evaluating(self.function):
             return self.function(lq, scale) if _takes_scale(self.function) else self.function(lq)

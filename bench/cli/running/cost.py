@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..options.scale import scale_option
+
 if TYPE_CHECKING:
     from ...analysis.network_cost import Cost
 
@@ -19,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def cost(
     methods: Annotated[list[str], typer.Argument(help="Methods that compute with torch, in this process.")],
     size: Annotated[str, typer.Option(help="Width and height of LQ: WIDTHxHEIGHT.")] = "256x256",
-    scale: Annotated[int, typer.Option(min=1, max=16, help="Scale.")] = 4,
+    scale: Annotated[float, scale_option("Scale, such as 4 or 1.5.")] = 4,
     runs: Annotated[int, typer.Option(min=1, help="Timed passes.")] = 5,
     warm_up: Annotated[int, typer.Option(min=0, help="Passes before, which do not count.")] = 2,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
@@ -40,7 +42,7 @@ def cost(
     print_table((*head, "score") if reference else head, [row if reference else row[:-1] for row in rows])
 
 
-def _costs(methods: list[str], size: str, scale: int, runs: int, warm_up: int, device: str) -> list[Cost]:
+def _costs(methods: list[str], size: str, scale: float, runs: int, warm_up: int, device: str) -> list[Cost]:
     import torch
 
     from ....methods.interface import Interface
@@ -102,7 +104,7 @@ def _row(cost: Cost, reference: Cost | None) -> tuple[str, ...]:
     )
 
 
-def _write(out: Path, costs: list[Cost], reference: Cost | None, size: str, scale: int) -> None:
+def _write(out: Path, costs: list[Cost], reference: Cost | None, size: str, scale: float) -> None:
     import json
     from dataclasses import asdict
 

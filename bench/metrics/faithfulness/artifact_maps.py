@@ -169,10 +169,10 @@ def interpolated(image: MetricInput) -> Pixels:
 
     assert image.lq is not None
     scale = image.sr.shape[0] / image.lq.shape[0]
-    enlarged = as_rgb(imresize(image.lq, scale))
-    if enlarged.shape[:2] != image.sr.shape[:2]:
+    if abs(image.lq.shape[1] * scale - image.sr.shape[1]) >= 1:
         raise ValueError(f"LQ of {image.lq.shape[1]}x{image.lq.shape[0]} pixels is no {image.sr.shape[1]}x"
                          f"{image.sr.shape[0]} pixels at scale {scale:g}")  # fmt: skip
+    enlarged = as_rgb(imresize(image.lq, output_shape=image.sr.shape[:2]))
     return shave(enlarged, image.protocol.shave)
 
 

@@ -23,7 +23,7 @@ def lr_consistency(image: MetricInput) -> float:
     Defined where LQ is MATLAB's bicubic of HR.
     """
     assert image.lq is not None
-    down = imresize(image.sr, 1 / (image.sr.shape[0] // image.lq.shape[0]))
+    down = imresize(image.sr, output_shape=image.lq.shape[:2])
     return psnr(down.astype(float), image.lq.astype(float), mse_floor=1e-8)
 
 

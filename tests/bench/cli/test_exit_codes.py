@@ -19,7 +19,8 @@ CAUGHT = {"LatexError", "TableTemplateError"}
 """Of ``reports``, which imports no other folder; ``publish`` gives a ``FormatError`` that names file or figure."""
 USAGE = {
     "AssignmentError", "ExportError", "FormatError", "ImageInputError", "InitError", "LqRuleError", "MeasuringError",
-    "MethodReferenceError", "MetricError", "ProtocolError", "RunningError", "SeverityError", "SeverityStoreError",
+    "MethodReferenceError", "MetricError", "ProtocolError", "RunningError", "ScaleError", "SeverityError",
+    "SeverityStoreError",
     "SpecError", "StudyError", "TrainingConfigError", "UnknownMethodError",
     "UsageError",
 }  # fmt: skip
