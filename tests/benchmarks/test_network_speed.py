@@ -34,7 +34,7 @@ NETWORKS = {
 }  # fmt: skip
 """Height and width of LQ, and how many images there are beside the few whose time is subtracted: with it goes what
 loading a network takes, and checking its file, which spandrel does not."""
-FASTER = {"compact-gan": 1.1, "realesr-animevideov3": 1.1, "dat-light-x4": 1.5, "realesrgan-x4plus": 0.95}
+FASTER = {"compact-gan": 1.1, "realesr-animevideov3": 1.1, "dat-light-x4": 1.3, "realesrgan-x4plus": 0.95}
 """Spandrel's seconds for each second of a run. RRDB is convolutions alone, which both compute at the processor's
 limit."""
 
