@@ -56,6 +56,12 @@ def published_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(folder)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept_of_hr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test begins without results that another one kept."""
+    monkeypatch.setenv("ASASR_BENCH_HR", str(tmp_path.with_name(f"{tmp_path.name}-hr")))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers that are the same in every run."""

@@ -7,6 +7,7 @@ image; the distance of any set of images comes from them alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from ....datasets.images import as_rgb
 from ..batches import TOLERANCE, exact_float32
 from ..card import Floats, MetricCard
+from ..kept import kept_of_hr
 from ..library import load_network
 from ..metric import Metric, Payload, Score, SetMetric
 from ..metric_input import MetricInput
@@ -44,18 +46,26 @@ def inception_input(image: NDArray[np.uint8]) -> torch.Tensor:
 
 def features(inputs: Sequence[MetricInput], device: str) -> list[Score]:
     """Features of SR and HR ``[2, 2048]`` of each image as payload; no values, since one image has no FID."""
-    import torch
-
-    inception = load_network("fid", _WEIGHTS, (), device).model
+    identity = ("inception", CARD.version, WeightFiles(_WEIGHTS).weights(), device.partition(":")[0])
+    kept = kept_of_hr()
     scores = []
     for each in inputs:
         assert each.hr is not None
-        border = each.protocol.shave
-        images = torch.stack([inception_input(shave(image, border)) for image in (each.sr, each.hr)])
-        with torch.inference_mode(), exact_float32():
-            pooled = inception(images.to(device), False, False)[0]
-        scores.append(Score(nan, pooled.flatten(1).float().cpu().numpy()))
+        sr, hr = (np.ascontiguousarray(as_rgb(shave(image, each.protocol.shave))) for image in (each.sr, each.hr))
+        of_hr = kept.of_image(hr, identity, partial(_pooled, hr, device))
+        scores.append(Score(nan, np.stack([_pooled(sr, device), of_hr])))
     return scores
+
+
+def _pooled(image: NDArray[np.uint8], device: str) -> NDArray[np.float32]:
+    """Features of one image ``[2048]``: alone, so that they are the same whatever it is measured with."""
+    import torch
+
+    inception = load_network("fid", _WEIGHTS, (), device).model
+    with torch.inference_mode(), exact_float32():
+        pooled = inception(inception_input(image)[None].to(device), False, False)[0]
+    result: NDArray[np.float32] = pooled.flatten().float().cpu().numpy()
+    return result
 
 
 def fid(payloads: Sequence[Payload]) -> float:

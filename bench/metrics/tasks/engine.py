@@ -88,6 +88,8 @@ class EngineEntry:
     """Digest of its weight files; '' without any."""
     note: str = ""
     """What a reader of its values must know."""
+    kept: bool = True
+    """What it finds in HR is kept on disk: its name, version and weights say all that determines it."""
 
 
 def tensor_of(images: Sequence[Image], device: str) -> Tensor:

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 
 from ....datasets.images import as_rgb
 from ..card import MetricCard
+from ..kept import kept_of_hr
 from ..metric import Metric, Payload, Score, SetMetric
 from ..metric_input import MetricInput
 from ..requirements import Requirement
-from .engine import EngineEntry, Image
+from .engine import Detection, EngineEntry, Image
+from .ocr.rules import Reading
 
 Finding = TypeVar("Finding")
 Look = Callable[[list[Image]], Sequence[Finding]]
@@ -78,11 +80,21 @@ def in_hr(
 ) -> list[Finding]:
     """The same of HR, which comes back with every method; image by image, so that it depends on no batch.
 
+    Other workers and later runs read it from disk.
+
     Args:
         entry, device, inputs, kind, look: see ``in_sr``.
     """
-    memory = _memory(entry, entry.weights(), device)
-    return [memory.recall(kind, [as_rgb(image.hr)], look)[0] for image in inputs if image.hr is not None]
+    weights = entry.weights()
+    memory, kept = _memory(entry, weights, device), kept_of_hr(Reading, Detection)
+    identity = ("findings", entry.name, entry.version, weights, device.partition(":")[0], kind)
+
+    def look_once(images: list[Image]) -> list[Finding]:
+        (image,) = images
+        return [kept.of_image(image, identity, lambda: look([image])[0])]
+
+    once = look_once if entry.kept else look
+    return [memory.recall(kind, [as_rgb(image.hr)], once)[0] for image in inputs if image.hr is not None]
 
 
 @lru_cache(maxsize=8)

@@ -62,6 +62,7 @@ def user_engine(text: str, arguments: Mapping[str, Any], interface: type, name: 
     return EngineEntry(
         own, str(getattr(engine, "title", own)), identity.code, load, missing=lambda: absent,
         weights=lambda: identity.weights, note=identity.incomplete,
+        kept=not identity.incomplete,
     )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from asasr_bench.bench.metrics.tasks import engine, findings
 from asasr_bench.bench.metrics.tasks.detection.metrics import object_metric
 from asasr_bench.bench.metrics.tasks.engine import Detection, EngineEntry, Image, engine_of
 from asasr_bench.bench.metrics.tasks.findings import Memory
+from asasr_bench.bench.metrics.tasks.ocr.metrics import text_metric
+from asasr_bench.bench.metrics.tasks.ocr.rules import Reading
 from asasr_bench.bench.metrics.tasks.segmentation.metrics import label_metric
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.ground_truth.kinds import Labels
@@ -47,6 +51,18 @@ def _entry(name: str) -> tuple[EngineEntry, list[Counting]]:
         return loaded[-1]
 
     return EngineEntry(name, name, "1", load), loaded
+
+
+class CountingReader:
+    """Reads the mean of an image; keeps a record."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
+        self.seen.append(len(images))
+        box = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
+        return [(Reading(f"word{image.mean():.0f}", box, 0.1 + float(image.mean()) / 300),) for image in images]
 
 
 def _input(value: int, hr: int = 255) -> MetricInput:
@@ -147,7 +163,50 @@ def test_an_engine_is_loaded_again_when_its_weights_change() -> None:
     assert len(loaded) == 2
 
 
-@pytest.fixture(autouse=True)
-def _forget() -> None:
+def test_hr_is_looked_at_once_for_all_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A later run, or another worker, has nothing in memory and the same values; so has one without the folder."""
+    readers: list[CountingReader] = []
+
+    def load(device: str) -> CountingReader:
+        readers.append(CountingReader())
+        return readers[-1]
+
+    reading = EngineEntry("reading", "reading", "1", load)
+    segmenting, segmenters = _entry("segmenting")
+    metrics = [
+        text_metric("ocr_recall", reading, consistency=True, id="ocr_recall:hr"),
+        label_metric("aacc", segmenting, consistency=True, id="aacc:hr"),
+    ]
+    inputs = [_input(200, hr=250), _input(50, hr=220)]
+    first = [_values(metric, inputs) for metric in metrics]
+    assert (readers[0].seen, segmenters[0].seen) == ([1, 1, 2], [1, 1, 2])  # HR one by one, SR together
+    _forget_all()
+    assert [_values(metric, inputs) for metric in metrics] == first
+    assert (readers[1].seen, segmenters[1].seen) == ([2], [2])
+    _forget_all()
+    monkeypatch.setenv("ASASR_BENCH_HR", str(tmp_path / "another"))
+    assert [_values(metric, inputs) for metric in metrics] == first
+    assert (readers[2].seen, segmenters[2].seen) == ([1, 1, 2], [1, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": "2"}, {"weights": lambda: "others"}, {"name": "other"}, {"kept": False}], ids=str
+)
+def test_another_engine_looks_for_itself(change: dict[str, Any]) -> None:
+    """Of another version, with other weights, or whose code is not known in full."""
+    entry, loaded = _entry("counting")
+    assert _values(label_metric("aacc", entry, consistency=True, id="x"), [_input(200)]) == [100]
+    _forget_all()
+    changed = replace(entry, **change)
+    assert _values(label_metric("aacc", changed, consistency=True, id="x"), [_input(200)]) == [100]
+    assert loaded[1].seen == [1, 1]
+
+
+def _forget_all() -> None:
     engine._loaded.cache_clear()
     findings._memory.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    _forget_all()
