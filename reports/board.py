@@ -17,7 +17,8 @@ PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source
 METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
 SCORE_COLUMNS = ["protocol", "dataset", "metric", "method", "value", "ci_low", "ci_high", "n", "direction",
                  "shared", "shared_n", "tied", "infinite"]  # fmt: skip
-COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices"]
+COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices", "macs", "activations",
+                "lq_size"]  # fmt: skip
 SEED_COLUMNS = ["protocol", "dataset", "method", "metric", "seeds", "std", "best"]
 LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
 RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]
@@ -83,7 +84,9 @@ class Board:
     """The runs that made what is shown, oldest first."""
     costs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COST_COLUMNS))
     """What a method took on one dataset under one protocol: protocol, dataset, method, seconds (median of an image),
-    memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices."""
+    memory (highest peak of an image in bytes, above the loaded model; of external programs all of it), devices; macs
+    and activations of one image, NaN where they are not known, and its lq_size (WIDTHxHEIGHT, one for all methods of a
+    dataset; '': nothing was counted)."""
     whole: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Images of the whole set, by protocol and dataset: as its card says, else those that the store has outputs of."""
     clusters: Mapping[tuple[str, str], int] = field(default_factory=dict)

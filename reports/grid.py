@@ -19,7 +19,11 @@ _LONG = 1e6
 """Beyond this, decimals of a score mean nothing; a network that diverged gives 6e59."""
 TEST = "a simultaneous sign-flip test over images (model confidence set, 5 %) cannot tell it from the best"
 """What the sign ≈ says."""
-_COSTS = (("Parameters", "parameters"), ("Steps", "steps"), ("Time", "seconds"), ("Memory", "memory"))
+_COSTS = (
+    ("Parameters", "parameters"), ("Steps", "steps"), ("MACs (G) at {} LQ", "macs"),
+    ("Activations (M) at {} LQ", "activations"), ("Time", "seconds"), ("Memory", "memory"),
+)  # fmt: skip
+"""Headings, with the LQ size at which was counted, and names."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Row:
     seconds: str = ""
     memory: str = ""
     steps: str = ""
+    macs: str = ""
+    activations: str = ""
     notes: tuple[str, ...] = ()
     """What a reader of its numbers must know; the first begins with the sign after its name, where it has one."""
     sign: str = ""
@@ -97,11 +103,15 @@ class Grid:
     """Of published rows; the first has number 1."""
     remarks: tuple[str, ...] = ()
     """What is left out of it, and devices that differ, in sentences."""
+    lq_size: str = ""
+    """LQ size at which operations were counted; '': none were."""
 
     @property
     def costs(self) -> tuple[tuple[str, str], ...]:
         """Headings and names of the costs that any of its methods has."""
-        return tuple((head, name) for head, name in _COSTS if any(getattr(row, name) for row in self.rows))
+        return tuple(
+            (head.format(self.lq_size), name) for head, name in _COSTS if any(getattr(row, name) for row in self.rows)
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -157,14 +167,17 @@ def _grids(board: Board) -> Iterator[Grid]:
             steps = "" if pd.isna(card["steps"]) else str(int(card["steps"]))
             notes, sign = row_notes(str(method), card, by_metric, {column.metric: column.title for column in columns})
             seconds, memory = _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan))
+            macs, activations = _in(1e9, cost.get("macs", nan)), _in(1e6, cost.get("activations", nan))
             rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]), seconds, memory, steps,
-                            notes, sign))  # fmt: skip
+                            macs, activations, notes, sign))  # fmt: skip
         place = str(protocol), str(dataset)
         sources, claims = _published(board, *place, columns)
         lq = _origin(board.rules.get(place, ""))
+        lq_size = next((str(costs[key]["lq_size"]) for key in costs if key[:2] == place), "")
         whole, tested = board.whole.get(place, images), place not in board.untested
+        remarks = (*clusters(board, place, images), *left_out(board, *place), *devices(board, *place))
         yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources,
-                   (*clusters(board, place, images), *left_out(board, *place), *devices(board, *place)))  # fmt: skip
+                   remarks, lq_size)  # fmt: skip
 
 
 def _published(
@@ -292,6 +305,12 @@ def _count(value: object) -> str:
         return ""
     count = int(value)  # type: ignore[call-overload]
     return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count / 1e3:.1f} k"
+
+
+def _in(unit: float, value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return f"{value / unit:.2f}" if value >= unit else f"{value / unit:.3g}"
 
 
 def _seconds(value: float) -> str:

@@ -95,7 +95,7 @@ def licence(board: Board, method: str) -> str:
 def costs_of(board: Board, protocol: str, dataset: str) -> dict[str, dict[str, float]]:
     """Costs of methods as numbers, by the names that tables give to their columns."""
     frame = board.costs[(board.costs["protocol"] == protocol) & (board.costs["dataset"] == dataset)]
-    costs = {str(row["method"]): {"seconds": float(row["seconds"]), "memory": float(row["memory"])}
+    costs = {str(row["method"]): {name: float(row[name]) for name in ("seconds", "memory", "macs", "activations")}
              for row in records(frame)}  # fmt: skip
     for row in records(board.methods):
         own = costs.setdefault(str(row["method"]), {})

@@ -8,9 +8,10 @@ from .board import Board
 from .escaping import csv
 from .table_template import shipped_template
 
+_COSTS = ("seconds", "memory", "macs", "activations", "lq_size")
 CSV_COLUMNS = [
     *("dataset", "method", "metric", "protocol", "value", "ci_low", "ci_high", "n", "direction"),
-    *("set_images", "infinite", "seconds", "memory", "identity"),
+    *("set_images", "infinite", *_COSTS, "identity"),
 ]
 
 
@@ -30,7 +31,7 @@ def to_wide_latex(board: Board) -> str:
 
 
 def to_csv(board: Board) -> str:
-    """One line per mean, at full precision; empty where there is none. Seconds and bytes are the method's on that set.
+    """One line per mean, at full precision; empty where there is none. Costs are the method's on that set.
 
     With published values, a last column names the source of each; it is empty for what was measured here.
     """
@@ -48,12 +49,12 @@ def to_csv(board: Board) -> str:
 def _with_columns(board: Board) -> pd.DataFrame:
     """Scores with the size of the whole set, what the method took there, and what its identity lacks."""
     place = ["protocol", "dataset", "method"]
-    frame = board.scores.merge(board.costs[[*place, "seconds", "memory"]], "left", place)
+    frame = board.scores.merge(board.costs[[*place, *_COSTS]], "left", place)
     pairs = zip(frame["protocol"], frame["dataset"], frame["n"], strict=True)
     frame["set_images"] = [board.whole.get((protocol, dataset), n) for protocol, dataset, n in pairs]
     incomplete = dict(zip(board.methods["method"], board.methods["incomplete"], strict=True))
     frame["identity"] = [incomplete.get(method, "") for method in frame["method"]]
-    return frame.reindex(columns=CSV_COLUMNS)
+    return frame.reindex(columns=CSV_COLUMNS).astype({"macs": "Int64", "activations": "Int64"})
 
 
 def csv_text(frame: pd.DataFrame) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ def load_board(store: Store, *, title: str, published: bool = False, scores: pd.
             columns=METRIC_COLUMNS,
         ),
         provenance=_provenance(store),
-        costs=_costs(outputs),
+        costs=_costs(outputs, store.methods()),
         seeds=seed_spreads(scores, by_id, payloads),
         whole=_whole(store, outputs),
         ranks=ranking.rows,
@@ -258,14 +258,32 @@ def methods_of(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({"parameters": "Int64", "steps": "Int64"})
 
 
-def _costs(outputs: pd.DataFrame) -> pd.DataFrame:
+def _costs(outputs: pd.DataFrame, cards: Mapping[str, StoredMethod]) -> pd.DataFrame:
     """What each method took on each dataset under each protocol; larger images elsewhere say nothing of it."""
     groups = outputs.dropna(subset=["seconds"]).groupby(["protocol", "dataset", "method"], sort=False)
-    rows = [
-        (*place, part["seconds"].median(), part["memory"].max(), ", ".join(sorted(part["device"].unique())))
-        for place, part in groups
-    ]
-    return pd.DataFrame(rows, columns=COST_COLUMNS)
+    rows = []
+    for place, part in groups:
+        card = cards.get(str(place[-1]))
+        counted = None if card is None else card.operations_on(str(part["set"].iloc[0]), int(part["scale"].iloc[0]))
+        devices = ", ".join(sorted(part["device"].unique()))
+        operations = (
+            (np.nan, np.nan, "")
+            if counted is None
+            else (float(counted.macs), float(counted.activations), f"{counted.width}x{counted.height}")
+        )
+        rows.append((*place, part["seconds"].median(), part["memory"].max(), devices, *operations))
+    return _of_one_size(pd.DataFrame(rows, columns=COST_COLUMNS))
+
+
+def _of_one_size(costs: pd.DataFrame) -> pd.DataFrame:
+    """Costs of which a dataset's operations are those of the LQ size at which most methods were counted."""
+    known = costs[costs["lq_size"] != ""]
+    sizes = known.groupby(["protocol", "dataset"], sort=False)["lq_size"].agg(lambda sizes: sizes.mode().iloc[0])
+    places = zip(costs["protocol"], costs["dataset"], strict=True)
+    common = pd.Series([sizes.get(place, "") for place in places], index=costs.index, dtype=object)
+    same = costs["lq_size"] == common
+    operations = {name: costs[name].where(same) for name in ("macs", "activations")}
+    return costs.assign(**operations, lq_size=common)
 
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """What a method costs for one image: parameters, multiply-accumulate operations, activations, seconds, bytes.
 
-Operations are counted as torch carries them out, by its own counter: a multiplication with its addition is one MAC,
-which fvcore and the NTIRE challenges call a FLOP. Activations are the values that convolutions give, as the challenges
-count them. Elementwise operations, norms and custom kernels are in neither number.
+Operations are counted as torch carries them out: a multiplication with its addition is one MAC, which fvcore and the
+NTIRE challenges call a FLOP. Activations are the values that convolutions give, as the challenges count them.
+Elementwise operations, norms and custom kernels are in neither number.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...datasets.errors import BenchError
 from ..execute.cost import Meter
@@ -81,10 +81,14 @@ def measure_cost(
     """
     import torch
 
+    from ..execute.count_operations import OperationCounter
+
     if not images or runs < 1 or warm_up < 0:
         raise CostError("give at least one image and one run")
+    counter = OperationCounter()
     with torch.inference_mode():
-        macs, activations, convolutions = _operations(restore, images[0])
+        with counter:
+            restore(images[0])
         for _ in range(warm_up):
             for image in images:
                 restore(image)
@@ -98,13 +102,15 @@ def measure_cost(
                 memory.append(meter.memory)
             seconds.append(total / len(images))
     known = [peak for peak in memory if peak is not None]
-    counted = macs if macs else None
+    height, width = images[0].shape[-2:]
+    operations = counter.operations(width, height)
+    counts = (
+        (None, None, None) if operations is None else (operations.macs, operations.activations, counter.convolutions)
+    )
     return Cost(
         method,
         parameters,
-        counted,
-        activations if counted else None,
-        convolutions if counted else None,
+        *counts,
         tuple(seconds),
         max(known, default=None),
     )
@@ -130,37 +136,3 @@ def efficiency_score(cost: Cost, reference: Cost) -> tuple[float, dict[str, floa
             return None
         parts[name] = exp(2 * own / theirs)
     return sum(_WEIGHTS[name] * part for name, part in parts.items()), parts
-
-
-def _operations(restore: Callable[[Tensor], object], image: Tensor) -> tuple[int, int, int]:
-    """MACs, values that convolutions give, and how many convolutions there are in one pass."""
-    import torch
-    from torch.utils._python_dispatch import TorchDispatchMode
-    from torch.utils.flop_counter import FlopCounterMode
-
-    aten = torch.ops.aten
-    # Where gradients are off, convolutions come by their own names.
-    convolution = {
-        aten.convolution,
-        aten._convolution,
-        aten.conv1d,
-        aten.conv2d,
-        aten.conv3d,
-        aten.conv_transpose1d,
-        aten.conv_transpose2d,
-        aten.conv_transpose3d,
-    }
-    totals = {"activations": 0, "convolutions": 0}
-
-    class Convolutions(TorchDispatchMode):  # type: ignore[no-untyped-call]
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            result = func(*args, **(kwargs or {}))
-            if func.overloadpacket in convolution:
-                totals["activations"] += result.numel()
-                totals["convolutions"] += 1
-            return result
-
-    counter = FlopCounterMode(display=False)
-    with counter, Convolutions():  # type: ignore[no-untyped-call]  # torch has no types there
-        restore(image)
-    return counter.get_total_flops() // 2, totals["activations"], totals["convolutions"]

@@ -5,6 +5,7 @@ What is out of date in a store is not in its document, and no text of it has a f
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -12,6 +13,8 @@ from pydantic import Field
 from ...datasets.errors import BenchError
 from ...datasets.scales import Scale
 from ...datasets.strict import Strict
+from ..store.records import Operations, StoredMethod
+from ..store.stored_values import DamagedRowError, from_text
 
 FORMAT: Literal["asasr-bench results"] = "asasr-bench results"
 VERSION: Literal[1] = 1
@@ -70,6 +73,19 @@ class Method(Strict):
     identity: str
     """SHA-256 of what determines its pixels beside the image; '': not known."""
     card: dict[str, Any]
+
+
+def operations_of(method: Method) -> dict[tuple[str, int], Operations]:
+    """What a run counted of a method, by dataset and scale."""
+    try:
+        kept = from_text(StoredMethod, json.dumps(method.card), name="", weights="", identity="")
+    except DamagedRowError:  # of another program
+        return {}
+    places = [
+        (dataset, int(scale)) for dataset, scales in kept.operations.items() for scale in scales if scale.isdecimal()
+    ]
+    known = {place: kept.operations_on(*place) for place in places}
+    return {place: operations for place, operations in known.items() if operations is not None}
 
 
 class MetricEntry(Strict):

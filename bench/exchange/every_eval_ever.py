@@ -22,7 +22,7 @@ from ...datasets.card import card_ids, load_card
 from ...datasets.images import write_atomically
 from ...datasets.strict import read_file
 from .claims import Claim
-from .document import Cell, Document, ExchangeError, Method, Output, TableRow
+from .document import Cell, Document, ExchangeError, Method, Output, TableRow, operations_of
 from .files import document_from, parsed_json
 
 SCHEMA_VERSION = "0.3.0"
@@ -229,6 +229,9 @@ def _method_details(method: Method | None) -> dict[str, str]:
         return {}
     told = {key: method.card.get(key) for key in ("family", "version", "parameters", "steps", "licence")}
     told |= {"weights_sha256": method.weights, "identity_sha256": method.identity}
+    for (dataset, scale), operations in operations_of(method).items():
+        place = f"{dataset} x{scale} at {operations.width}x{operations.height} LQ"
+        told |= {f"macs ({place})": operations.macs, f"activations ({place})": operations.activations}
     return {key: str(value) for key, value in told.items() if value not in (None, "")}
 
 

@@ -18,7 +18,7 @@ from ...datasets.scales import ScaleError, parse_scale
 from ...datasets.strict import read_file, read_yaml
 from ...reports.escaping import markdown, markdown_code
 from .claims import Claim
-from .document import Document, ExchangeError, TableRow
+from .document import Document, ExchangeError, TableRow, operations_of
 
 FRAMEWORK = "asasr-bench"
 _RESULTS = ".eval_results"
@@ -160,6 +160,12 @@ def _entry(document: Document, row: TableRow, id: str) -> dict[str, Any]:
     }
     if isinstance(row.ci_low, float) and isinstance(row.ci_high, float):
         notes["interval95"] = f"{row.ci_low!r} to {row.ci_high!r}"
+    method = next((method for method in document.methods if method.name == row.method), None)
+    operations = {} if method is None else operations_of(method)
+    counted = operations.get((row.dataset.removesuffix(f" x{notes['scale']}"), int(notes["scale"])))
+    if counted is not None:
+        notes |= {"macs": counted.macs, "activations": counted.activations,
+                  "counted_at": f"{counted.width}x{counted.height} LQ"}  # fmt: skip
     date = max((run.finished or run.started for run in document.runs), default=document.exported)
     return {
         "dataset": {"id": id, "task_id": _task(row)},

@@ -14,7 +14,7 @@ from ..failures import Failure
 from ..metrics.measure import grouped
 from ..store.images import Pixels, StoreError
 from .cost import Meter
-from .restore_image import LqImage, Restored, restore_batch, restore_image
+from .restore_image import LqImage, Restored, counter_for, restore_batch, restore_image
 
 MOST_DIFFERENCE = 1.0
 """Root mean square, in grey levels, by which an image may differ from the same image restored alone. Kernels sum in
@@ -100,17 +100,24 @@ def _together(
     try:
         with Meter(device) as meter:
             srs = restore_batch(method, lqs, scale, seed, device, digests)
-        if check.depends is None:
-            check.depends = _differs(srs[0], restore_image(method, lqs[0], scale, seed, device, digests[0]))
+        first = next((place for place, image in enumerate(group) if image.count), 0)
+        counter = counter_for(method, group[first])
+        if check.depends is None or counter is not None:
+            sr = restore_image(method, lqs[first], scale, seed, device, digests[first], counter)
+            check.depends = _differs(srs[first], sr) if check.depends is None else check.depends
     except (Exception, SystemExit):
         return None
     if check.depends:
         return None
     seconds, memory = meter.seconds / len(group), meter.memory
     share = None if memory is None else -(-memory // len(group))
-    return [
+    restored = [
         Restored(sr, lq, seconds, share, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)
     ]  # fmt: skip
+    if counter is not None:
+        operations = counter.operations(lqs[first].shape[1], lqs[first].shape[0])
+        restored[first] = replace(restored[first], operations=operations)
+    return restored
 
 
 def _given(lq: Pixels) -> Pixels:

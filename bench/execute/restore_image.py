@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...datasets.images import as_rgb, pixel_digest
-from ...methods.interface import Method, PixelMethod
+from ...methods.interface import AnyMethod, Method, PixelMethod
 from ..plan.image_seed import image_seed
 from ..store.images import Pixels
+from ..store.records import Operations
 from .check_output import OutputError, array_pixels, tensor_pixels
+
+if TYPE_CHECKING:
+    from .count_operations import OperationCounter
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class LqImage:
     """Gives its pixels."""
     digest: str | None = None
     """Of its pixels, where it is known."""
+    count: bool = False
+    """Count its operations."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,17 @@ class Restored:
     """Peak bytes."""
     device: str = "cpu"
     parameters: int | None = None
+    operations: Operations | None = None
 
 
 def restore_image(
-    method: Method | PixelMethod, lq: Pixels, scale: float, seed: int, device: str, digest: str | None = None
+    method: Method | PixelMethod,
+    lq: Pixels,
+    scale: float,
+    seed: int,
+    device: str,
+    digest: str | None = None,
+    counter: AbstractContextManager[object] | None = None,
 ) -> NDArray[np.uint8]:
     """Restore one image.
 
@@ -52,6 +67,7 @@ def restore_image(
         lq: uint8 ``[h, w]`` or ``[h, w, 3]``; or a float64 Y plane ``[h, w]`` in 0..255, for a ``PixelMethod``.
         device: where a tensor method was loaded, and where it gets its tensors.
         digest: of LQ's pixels, where it is known.
+        counter: in which a tensor method computes; see ``OperationCounter``.
 
     Returns:
         uint8 SR image; grey stays grey for a ``PixelMethod`` and is RGB for networks.
@@ -67,8 +83,18 @@ def restore_image(
     rgb = torch.from_numpy(np.ascontiguousarray(as_rgb(lq).transpose(2, 0, 1)))[None]
     batch = rgb.to(device=device, dtype=torch.float32).div_(255)
     with torch.inference_mode():
-        sr = method.restore(batch, scale, [image_seed(seed, digest or pixel_digest(lq))])
+        with counter or nullcontext():
+            sr = method.restore(batch, scale, [image_seed(seed, digest or pixel_digest(lq))])
         return tensor_pixels(sr, lq, scale, method.card.id)
+
+
+def counter_for(method: AnyMethod, image: LqImage) -> OperationCounter | None:
+    """What counts the operations of an image; None where nothing is to be counted, or the method needs no torch."""
+    if not image.count or not isinstance(method, Method):
+        return None
+    from .count_operations import OperationCounter
+
+    return OperationCounter()
 
 
 def restore_batch(

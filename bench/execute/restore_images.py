@@ -14,7 +14,7 @@ from .check_output import OutputError, has_colours, read_pixels
 from .cost import Meter, Peaks
 from .external_programs import restore_folder
 from .restore_batches import ALONE, BatchCheck, Batches, restore_in_batches
-from .restore_image import LqImage, Restored, restore_image
+from .restore_image import LqImage, Restored, counter_for, restore_image
 
 
 def restore_images(
@@ -81,9 +81,14 @@ def _restored(
         path = method.image_path(image.name, scale)
         return Restored(read_pixels(read_image(path), lq.shape, lambda: has_colours(lq), scale, str(path)), lq)
     place = "cpu" if isinstance(method, PixelMethod) else device
+    counter = counter_for(method, image)
     with Meter(place, peaks, (lq.shape, lq.dtype)) as meter:
-        sr = restore_image(method, lq, scale, seed, device, image.digest)
-    return Restored(sr, lq, meter.seconds, meter.memory, place, method.card.parameters)
+        sr = restore_image(method, lq, scale, seed, device, image.digest, counter)
+    seconds, operations = meter.seconds, None
+    if counter is not None:
+        operations = counter.operations(lq.shape[1], lq.shape[0])
+        seconds -= counter.seconds if place == "cpu" else 0  # a GPU goes on while Python counts
+    return Restored(sr, lq, seconds, meter.memory, place, method.card.parameters, operations)
 
 
 def or_raise(outcome: Restored | Failure) -> Restored:

@@ -164,7 +164,7 @@ class Worker:
             load = partial(objects.get_or_remove, task.lq)
             if loaded.entry.interface == Interface.FINISHED:
                 load = partial(_planned_lq, loaded, job, task, objects)
-            images.append(LqImage(task.image, load, task.lq))
+            images.append(LqImage(task.image, load, task.lq, task.count))
         outcomes = restore_images(
             loaded.method,
             job.name,
@@ -228,7 +228,7 @@ def _keep_and_measure(shared: _Shared, task: Task, restored: Restored, hr: Pixel
         sr = task.reference if restored.pixels is hr else shared.objects.put(restored.pixels)
         record = replace(
             record, sr=sr, seconds=restored.seconds, memory=restored.memory, device=restored.device,
-            parameters=restored.parameters,
+            parameters=restored.parameters, operations=restored.operations,
         )  # fmt: skip
         task = replace(task, sr=sr)
     if not task.metrics:

@@ -33,6 +33,8 @@ class Task:
     metrics: tuple[str, ...]
     truths: tuple[TruthSource, ...] = ()
     """Ground truth of the image, each kind at most once."""
+    count: bool = False
+    """Count its operations while it is restored: those of the method on this dataset are not known yet."""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,12 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
             and (metric.card.bounded or not is_hr)
         )
 
+    counted = {
+        (name, dataset)
+        for name, method in store.methods().items()
+        for dataset in method.operations
+        if method.operations_on(dataset, experiment.spec.scale) is not None
+    }
     folders: dict[tuple[str, str, int], tuple[Job, list[Task]]] = {}
     for stretch in grouped(experiment.outputs(), _STRETCH):
         jobs: list[Job] = []
@@ -119,7 +125,11 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                     continue
                 if cells:
                     yield Planned(record=record)
-            task = replace(task, metrics=missing)
+            computes = method.entry is not None and method.entry.interface == Interface.TENSOR
+            count = computes and task.sr is None and (blank.name, blank.dataset) not in counted
+            if count:
+                counted.add((blank.name, blank.dataset))
+            task = replace(task, metrics=missing, count=count)
             if method.entry is not None and method.entry.interface == Interface.FOLDER:
                 folders.setdefault((blank.dataset, blank.name, blank.seed), (blank, []))[1].append(task)
             else:

@@ -135,11 +135,20 @@ def _done_wins(columns: Sequence[str]) -> str:
 
 
 def _copy_cards(source: Store, target: sqlite3.Connection) -> None:
-    """Cards of methods and metrics; of two that agree, the one that tells more of the version."""
+    """Cards of methods and metrics; of two that agree, the one that tells more of the version. Operations were
+    counted by dataset: all of them are kept."""
     target.executemany(
         "INSERT INTO methods (name, card, weights, identity) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
         " SET card = excluded.card, identity = excluded.identity WHERE identity = ''",
         source.query("SELECT name, card, weights, identity FROM methods"),
+    )
+    target.executemany(
+        "UPDATE methods SET card = json_patch(card, json_object('operations', json(?)))"
+        " WHERE name = ? AND weights = ? AND identity = ?",
+        source.query(
+            "SELECT json_extract(card, '$.operations'), name, weights, identity FROM methods"
+            " WHERE json_extract(card, '$.operations') IS NOT NULL"
+        ),
     )
     target.executemany(
         "INSERT INTO metrics (id, version, card) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"

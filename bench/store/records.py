@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
@@ -11,6 +11,19 @@ from numpy.typing import NDArray
 from .provenance import Provenance
 
 Status = Literal["done", "failed", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What a method computes for one image of one size."""
+
+    width: int
+    """Of LQ, as the height."""
+    height: int
+    macs: int
+    """Multiply-accumulate operations."""
+    activations: int
+    """Values that convolutions give."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class OutputRecord:
     device: str = "cpu"
     parameters: int | None = None
     """Of the loaded method, where this run restored it."""
+    operations: Operations | None = None
+    """Of this image, where they were counted."""
     message: str = ""
     detail: str = ""
     """Traceback of a user's code that failed; it is shown on demand alone."""
@@ -163,6 +178,14 @@ class StoredMethod:
     paper: str = ""
     code: str = ""
     licence: str = ""
+    operations: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """By dataset and scale: what an image of it took, see ``operations_on``."""
+
+    def operations_on(self, dataset: str, scale: int) -> Operations | None:
+        """What the first image of a dataset took; None: it was not counted."""
+        counted = self.operations.get(dataset, {}).get(str(scale), {})
+        names = [entry.name for entry in fields(Operations)]
+        return Operations(*(counted[name] for name in names)) if set(names) <= counted.keys() else None
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ class Store:
             database.execute("UPDATE runs SET finished = ? WHERE id = ?", (finished, run))
 
     def add_method(self, name: str, card: Mapping[str, Any], weights: str, identity: str = "") -> None:
-        """Record what stands behind a method's name; a number of parameters counted before is kept with its weights.
+        """Record what stands behind a method's name; what was counted of it before is kept: parameters with its
+        weights, operations with its identity.
 
         ``identity`` is the digest of what determines its pixels beside the image; '' if it is not known.
         """
@@ -107,6 +108,13 @@ class Store:
                     (name, weights),
                 ).fetchone()
                 card = {**card, "parameters": None if row is None else row[0]}
+            row = database.execute(
+                "SELECT json_extract(card, '$.operations') FROM methods"
+                " WHERE name = ? AND weights = ? AND identity = ?",
+                (name, weights, identity),
+            ).fetchone()
+            if row is not None and row[0] is not None:
+                card = {**card, "operations": {**json.loads(row[0]), **card.get("operations", {})}}
             database.execute(
                 "INSERT OR REPLACE INTO methods (name, card, weights, identity) VALUES (?, ?, ?, ?)",
                 (name, json.dumps(card, sort_keys=True), weights, identity),

@@ -31,6 +31,11 @@ def insert_output(database: sqlite3.Connection, output: OutputRecord, run: int) 
             " WHERE name = ? AND json_extract(card, '$.parameters') IS NULL",
             (output.parameters, output.method),
         )
+    if output.operations is not None:
+        counted = {"operations": {output.dataset: {str(output.scale): asdict(output.operations)}}}
+        database.execute(
+            "UPDATE methods SET card = json_patch(card, ?) WHERE name = ?", (json.dumps(counted), output.method)
+        )
     place = (output.protocol, output.scale, output.dataset, output.image, output.method, output.seed)
     facts = (output.restoration, output.lq, output.reference)
     before = database.execute(

@@ -15,12 +15,15 @@ from ..notes import problems, records
 from ..provenance import provenance_lines
 from ..tables import csv_text
 
+_COSTS = ("seconds", "memory", "macs", "activations", "lq_size")
+
 
 def to_wide_csv(board: Board) -> str:
     """One line for each method under each protocol, one column for each dataset and metric, at full precision.
 
     Columns are ``DATASET/METRIC``; ``.../std`` and ``.../best_seed`` beside it where methods have several seeds, and
-    ``DATASET/seconds`` and ``DATASET/memory`` (bytes).
+    ``DATASET/seconds``, ``DATASET/memory`` (bytes), ``DATASET/macs``, ``DATASET/activations`` and ``DATASET/lq_size``
+    (at which both were counted).
     """
     cards = board.methods.set_index("method")
     lines: dict[tuple[str, str], dict[str, Any]] = {}
@@ -40,18 +43,19 @@ def to_wide_csv(board: Board) -> str:
                 if cell.seeds is not None:
                     line |= {f"{place}/std": cell.seeds.std, f"{place}/best_seed": cell.seeds.best}
             cost = costs.get((grid.protocol, grid.dataset, row.method), {})
-            line |= {f"{grid.dataset}/{name}": cost.get(name, float("nan")) for name in ("seconds", "memory")}
+            line |= {f"{grid.dataset}/{name}": cost.get(name, float("nan")) for name in _COSTS}
         columns |= dict.fromkeys(_columns(grid))
     known = {name for line in lines.values() for name in line}
     order = ["protocol", "method", "family", "parameters", *(name for name in columns if name in known)]
     frame = pd.DataFrame(list(lines.values()), columns=order)
-    return csv_text(frame.astype({name: "Int64" for name in order if name.endswith("/memory")}))
+    whole = ("/memory", "/macs", "/activations")
+    return csv_text(frame.astype({name: "Int64" for name in order if name.endswith(whole)}))
 
 
 def _columns(grid: Grid) -> list[str]:
     """Names of what a dataset may have, in order."""
     scores = [f"{grid.dataset}/{column.metric}{end}" for column in grid.columns for end in ("", "/std", "/best_seed")]
-    return [*scores, f"{grid.dataset}/seconds", f"{grid.dataset}/memory"]
+    return [*scores, *(f"{grid.dataset}/{name}" for name in _COSTS)]
 
 
 def to_json(board: Board) -> str:
@@ -100,7 +104,7 @@ def _method(
     (card,) = records(cards[cards["method"] == row.method])
     cost = records(costs[(costs["method"] == row.method) & (costs["dataset"] == grid.dataset)
                          & (costs["protocol"] == grid.protocol)])  # fmt: skip
-    taken = {name: _plain(cost[0][name]) if cost else None for name in ("seconds", "memory", "devices")}
+    taken = {name: _plain(cost[0][name]) if cost else None for name in (*_COSTS, "devices")}
     shown = {name: _plain(card[name]) for name in ("family", "parameters", "steps")}
     return {"method": row.method, **shown, **taken, "values": values}
 

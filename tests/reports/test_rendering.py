@@ -140,7 +140,8 @@ def test_the_origin_of_lq_is_told() -> None:
 def test_csv_has_the_promised_header_and_full_precision() -> None:
     lines = to_csv(board({"a": (30.123456789012345, 5)})).splitlines()
     assert lines[0] == (
-        "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction,set_images,infinite,seconds,memory,identity"
+        "dataset,method,metric,protocol,value,ci_low,ci_high,n,direction,set_images,infinite,seconds,memory,"
+        "macs,activations,lq_size,identity"
     )
     assert lines[1].split(",")[4] == repr(30.123456789012345)
 

@@ -28,6 +28,8 @@ _COSTS = {
     "seconds": ("seconds per image", 1.0),
     "memory": ("peak memory [MiB]", 2.0**20),
     "parameters": ("parameters [M]", 1e6),
+    "macs": ("MACs at {} LQ [G]", 1e9),
+    "activations": ("activations at {} LQ [M]", 1e6),
 }
 
 
@@ -113,18 +115,32 @@ def cost(data: FigureData, options: CostOptions) -> Iterator[tuple[str, Figure]]
         values = part.values(metric.id)
         points = [CostPoint(name, costs[name], values[name]) for name in values if name in costs]
         if points:
-            figure = cost_figure(points, label, axis_label(metric), part.title, data.line_styles, options.paper)
+            figure = cost_figure(
+                points,
+                label.format(_lq_size(data, part)),
+                axis_label(metric),
+                part.title,
+                data.line_styles,
+                options.paper,
+            )
             yield f"cost-{part.dataset}-{part.protocol}", figure
 
 
 def _costs(data: FigureData, part: Part, x: str) -> dict[str, float]:
-    """A cost above 0 of each method; seconds and memory are those of this part."""
+    """A cost above 0 of each method; all but parameters are those of this part."""
     frame = data.board.methods
     if x != "parameters":
         frame = data.board.costs
         frame = frame[(frame["protocol"] == part.protocol) & (frame["dataset"] == part.dataset)]
     rows = zip(frame["method"], frame[x], strict=True)
     return {str(name): float(cost) for name, cost in rows if not pd.isna(cost) and float(cost) > 0}
+
+
+def _lq_size(data: FigureData, part: Part) -> str:
+    """At which a part's operations were counted."""
+    frame = data.board.costs
+    own = frame[(frame["protocol"] == part.protocol) & (frame["dataset"] == part.dataset)]
+    return str(next(iter(own["lq_size"]), ""))
 
 
 def ranks(data: FigureData, options: RanksOptions) -> Iterator[tuple[str, Figure]]:

@@ -144,7 +144,7 @@ class CostOptions(FigureOptions):
     """Quality against cost."""
 
     kind: Literal["cost"]
-    x: Literal["seconds", "memory", "parameters"] = "seconds"
+    x: Literal["seconds", "memory", "parameters", "macs", "activations"] = "seconds"
     y: str = "psnr_y"
 
 

@@ -1,7 +1,7 @@
 // A chart of any two metrics, perception against distortion: what is drawn, and its downloads.
 
 const COSTS = { seconds: ["Time of an image [s]", "log"], memory: ["Memory [bytes]", "log"],
-  parameters: ["Parameters", "log"], steps: ["Steps", "log"] };
+  macs: ["MACs of an image", "log"], activations: ["Activations of an image", "log"], parameters: ["Parameters", "log"], steps: ["Steps", "log"] };
 const axisTitle = (id) => COSTS[id]?.[0] ?? heading(id);
 
 /** Value, low and high of a method on an axis; NaN where it has none. */
