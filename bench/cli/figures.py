@@ -29,8 +29,13 @@ def figures(
     dataset: Annotated[list[str] | None, typer.Option(help="Datasets to draw. Repeatable.")] = None,
     order: OrderOption = Order.TABLES,
     name: NameOption = None,
-    columns: Annotated[int, typer.Option(min=1, max=2, help="Width: one or both columns of a paper.")] = 1,
-    formats: Annotated[str, typer.Option("--format", help="Of pdf, png, svg; separated by commas.")] = "pdf,png",
+    columns: Annotated[
+        int | None, typer.Option(min=1, max=2, help="Width: one (the default) or both columns of a paper.")
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", help="Of pdf, png, svg; separated by commas. Default: pdf,png, or what a list says."),
+    ] = None,
     override: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the kind, such as y=[lsd].")] = None,
 ) -> None:
     """Draw figures for a paper as PDF, PNG or SVG. The same store gives the same bytes."""
@@ -39,14 +44,21 @@ def figures(
 
     chosen = selection(None, None, None, order, name)
     if from_list is not None:
-        if method or metric or dataset:
-            raise FormatError("figures: --list says itself which methods, metrics and datasets its figures show")
-        paths = write_figure_list(from_list, store, out, chosen)
+        if method or metric or dataset or override or columns:
+            raise FormatError(
+                "figures: --list says itself which methods, metrics and datasets its figures show, and with which"
+                " options; give --metric, --method, --dataset, --set and --columns without it"
+            )
+        paths = write_figure_list(from_list, store, out, chosen, formats=separated(formats) if formats else ())
     else:
         folder = out or (store / "figures" if store else None)
         if folder is None:
             raise FormatError("figures: give the folder of a store, --list FILE, or --out for figures without a store")
-        options = {**assignments(override, "--set"), "columns": columns, "formats": separated(formats)}
+        options = {
+            **assignments(override, "--set"),
+            "columns": columns or 1,
+            "formats": separated(formats or "pdf,png"),
+        }
         options |= {"methods": method} if method else {}
         options |= {"datasets": dataset} if dataset else {}
         paths = write_figures(store, separated(kind), folder, options, metrics=metric or (), selection=chosen)

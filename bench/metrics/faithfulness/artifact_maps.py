@@ -18,7 +18,7 @@ from ..metric import Metric, per_image
 from ..metric_input import MetricInput, Pixels
 from ..similarity import shave, window_mean
 
-VERSION = "1"
+_LDL_VERSION, _DESRA_VERSION = "1", "2"
 Map = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -27,6 +27,9 @@ _LDL_EXPONENT = 1 / 5
 _DESRA_WINDOW = 11
 LEAST_SIDE = max(_LDL_WINDOW, _DESRA_WINDOW)
 """Pixels of the shortest side that both maps take."""
+_BORDER = _DESRA_WINDOW // 2
+_INSIDE = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
+"""Where DeSRA's windows fit. The authors' script goes on with these pixels alone."""
 _DESRA_CONSTANT = (0.03 * 255) ** 2
 _DESRA_FLOOR = 1e-8
 DESRA_THRESHOLD = 0.7
@@ -47,7 +50,7 @@ class ArtifactMaps:
     agreement: Map
     """DeSRA's agreement of local contrast, 0 to 1; 1 at the border, where its window does not fit."""
     areas: Mask
-    """DeSRA's areas."""
+    """DeSRA's areas; none in the outer 5 pixels, where its window does not fit."""
     excess: Mask
     """Where SR has more local contrast than what it is compared with: an area is invented there, and else smoothed."""
 
@@ -62,7 +65,9 @@ def artifact_maps(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> Artif
             than which SR must be farther from HR for LDL; None: HR for DeSRA, and all of the map for LDL.
     """
     agreement, excess = contrast_agreement(sr, hr if stable is None else stable)
-    return ArtifactMaps(ldl_map(sr, hr, stable), agreement, artifact_areas(agreement), excess)
+    areas = np.zeros(agreement.shape, dtype=bool)
+    areas[_INSIDE] = artifact_areas(agreement[_INSIDE])
+    return ArtifactMaps(ldl_map(sr, hr, stable), agreement, areas, excess)
 
 
 def ldl_map(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> Map:
@@ -109,14 +114,13 @@ def contrast_agreement(sr: Pixels, stable: Pixels) -> tuple[Map, Mask]:
         raise ValueError(f"images of shape {sr.shape} and {stable.shape} cannot be compared")
     if min(sr.shape[:2]) < _DESRA_WINDOW:
         raise ValueError(f"DeSRA needs sides of {_DESRA_WINDOW} pixels, not {sr.shape[1]}x{sr.shape[0]}")
-    inside = np.s_[_DESRA_WINDOW // 2 : -(_DESRA_WINDOW // 2), _DESRA_WINDOW // 2 : -(_DESRA_WINDOW // 2)]
     agreement, surplus = np.ones(sr.shape[:2]), np.zeros(sr.shape[:2])
     terms = []
     for first, second in zip(_contrasts(sr), _contrasts(stable), strict=True):
         product = np.sqrt((first + _DESRA_FLOOR) * (second + _DESRA_FLOOR))
         terms.append((2 * product + _DESRA_CONSTANT) / (first + second + _DESRA_CONSTANT))
-        surplus[inside] += first - second
-    agreement[inside] = np.mean(terms, axis=0)
+        surplus[_INSIDE] += first - second
+    agreement[_INSIDE] = np.mean(terms, axis=0)
     return agreement, surplus > 0
 
 
@@ -134,7 +138,11 @@ def _contrast(channel: Map) -> Map:
 
 
 def artifact_areas(agreement: Map) -> Mask:
-    """Areas of little agreement: eroded by 5x5, dilated three times, holes filled, those of 4,000 pixels left out."""
+    """Areas of little agreement: eroded by 5x5, dilated three times, holes filled, those of 4,000 pixels left out.
+
+    Args:
+        agreement: of the places where a window fits; an area that reaches their border goes on beyond it.
+    """
     from scipy import ndimage
 
     marked = agreement < DESRA_THRESHOLD
@@ -179,17 +187,18 @@ def interpolated(image: MetricInput) -> Pixels:
 def desra(image: MetricInput) -> float:
     """Share in % of the pixels that are in DeSRA's areas, with HR in the place of its network trained for PSNR.
 
-    So areas that lost HR's contrast count as those that invented some.
+    The outer 5 pixels, where no window fits, are in neither number. Areas that lost HR's contrast count as those that
+    invented some.
     """
     sr, hr = image.rgb
-    return 100 * float(artifact_areas(contrast_agreement(sr, hr)[0]).mean())
+    return 100 * float(artifact_areas(contrast_agreement(sr, hr)[0][_INSIDE]).mean())
 
 
 _LDL_NOTE = "only where SR is farther from HR than bicubic interpolation, which has 0"
 _DESRA_NOTE = "areas above 4,000 pixels whose local contrast is not HR's, too little or too much"
 METRICS = (
-    Metric(MetricCard("ldl", "LDL artifacts", "1e-3", 3, "lower", _LDL_NOTE, "0, ~", "pair", version=VERSION),
+    Metric(MetricCard("ldl", "LDL artifacts", "1e-3", 3, "lower", _LDL_NOTE, "0, ~", "pair", version=_LDL_VERSION),
            per_image(ldl)),
-    Metric(MetricCard("desra", "DeSRA areas", "%", 2, "lower", _DESRA_NOTE, "0, 100", version=VERSION),
+    Metric(MetricCard("desra", "DeSRA areas", "%", 2, "lower", _DESRA_NOTE, "0, 100", version=_DESRA_VERSION),
            per_image(desra)),
 )  # fmt: skip

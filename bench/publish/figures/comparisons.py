@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ....reports.figures.bars import Bar, bars_figure
+from ....reports.figures.bars import Bar, Panel, bars_figure
 from ....reports.figures.cost import CostPoint, cost_figure
 from ....reports.figures.curves import AxisLabel, Curve, curves_figure
 from ....reports.figures.ranks import RadarShape, RankTable, radar_figure, ranks_figure
@@ -100,10 +100,18 @@ def bars(data: FigureData, options: BarsOptions) -> Iterator[tuple[str, Figure]]
                     text = number(value, metric.card.digits) + (f" (n={n})" if n < part.images else "")
                     drawn.append(Bar(name, value, low, high, text, best_here))
             if drawn:
-                panels.append((axis_label(metric), drawn))
+                panels.append(Panel(axis_label(metric), drawn, _has_zero(metric)))
         if panels:
             figure = bars_figure(panels, part.title, styles, options.paper)
             yield f"bars-{part.dataset}-{part.protocol}", figure
+
+
+def _has_zero(metric: Metric) -> bool:
+    """Whether 0 is the end of a scale, as of errors and of likeness; 0 dB of PSNR is none."""
+    card = metric.card
+    if card.direction in ("zero", "none"):
+        return card.direction == "zero"
+    return not (card.unit == "dB" and card.direction == "higher") and not card.range.lstrip("~").startswith(("-", ","))
 
 
 def cost(data: FigureData, options: CostOptions) -> Iterator[tuple[str, Figure]]:

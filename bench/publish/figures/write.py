@@ -84,7 +84,12 @@ def write_figures(
 
 
 def write_figure_list(
-    path: Path, root: Path | None = None, out: Path | None = None, selection: Selection = EVERYTHING
+    path: Path,
+    root: Path | None = None,
+    out: Path | None = None,
+    selection: Selection = EVERYTHING,
+    *,
+    formats: Sequence[str] = (),
 ) -> list[Path]:
     """Draw all figures of a YAML list: keys ``store``, ``out`` and ``figures``; paths start from the list's folder.
 
@@ -92,6 +97,7 @@ def write_figure_list(
         root: store, instead of the list's.
         out: folder for the files, instead of the list's.
         selection: what is drawn of the stores, and under which names.
+        formats: of the files, instead of those that its figures say.
 
     Raises:
         FormatError: no such list, or an entry that cannot be used.
@@ -108,6 +114,7 @@ def write_figure_list(
     entries = []
     for number, given in enumerate(content["figures"], start=1):
         origin = f"{path}, figure {number}"
+        given = {**given, "formats": list(formats)} if formats and isinstance(given, dict) else given
         entry = anchored(parse_options({**shared, **given} if isinstance(given, dict) else given, origin), path.parent)
         if root is not None:
             entry = entry.model_copy(update={"store": str(root)})

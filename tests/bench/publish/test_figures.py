@@ -18,8 +18,12 @@ from asasr_bench.bench.publish.figures.write import write_figure_list, write_fig
 from asasr_bench.bench.publish.formats import FormatError
 from asasr_bench.bench.store.images import StoreError
 from asasr_bench.bench.store.store import open_store
+from asasr_bench.reports.figures.bars import Bar, Panel, bars_figure
 from asasr_bench.reports.figures.crops import most_different_box
+from asasr_bench.reports.figures.curves import AxisLabel
+from asasr_bench.reports.figures.style import Paper
 from asasr_bench.reports.figures.training import running_mean
+from asasr_bench.reports.palette import line_styles
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -110,6 +114,10 @@ def test_a_list_draws_all_figures_by_one_command(store: Path, tmp_path: Path, co
         "spectrum-D-asasr.pdf", "spectrum-D-asasr.png", "trade.pdf", "trade.png",
     ]  # fmt: skip
     assert all((tmp_path / name).is_file() for name in printed)
+    only = command("figures", "--list", "figures.yaml", "--format", "svg", "--out", "other").stdout.split()
+    assert sorted(Path(name).name for name in only) == ["spectrum-D-asasr.svg", "trade.svg"]
+    assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["spectrum-D-asasr.svg", "trade.svg"]
+    assert "without it" in command("figures", "--list", "figures.yaml", "--columns", "2", status=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -161,12 +169,30 @@ def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
 
 
 def test_bars_show_the_board(store: Path) -> None:
-    data, options = opened_options(store, kind="bars", metrics=["psnr_y"])
+    data, options = opened_options(store, kind="bars", metrics=["psnr_y", "lsd"])
     ((_, figure),) = bars(data, options)
     values = data.board.scores.query("metric == 'psnr_y'").set_index("method")["value"]
-    np.testing.assert_allclose([patch.get_width() for patch in figure.axes[0].patches], values[data.names])
+    np.testing.assert_allclose(figure.axes[0].collections[0].get_offsets()[:, 0], values[data.names])
+    assert not figure.axes[0].patches  # 0 dB is the end of nothing
     bold = [text.get_text() for text in figure.axes[0].texts if text.get_weight() == "bold"]
     assert bold == [f"{values.max():.2f}"]
+
+
+def test_every_bar_begins_at_zero() -> None:
+    styles, paper = line_styles(["a", "b"]), Paper()
+    for values in ((0.2, 0.4), (-0.3, 0.4), (-2.0, -1.0), (0.5, 0.5001), (7.0, 3.0)):
+        drawn = [Bar(name, value, value - 0.05, value + 0.05, str(value), False)
+                 for name, value in zip("ab", values, strict=True)]  # fmt: skip
+        for zero in (True, False):
+            axes = bars_figure([Panel(AxisLabel("x"), drawn, zero)], "", styles, paper).axes[0]
+            low, high = axes.get_xlim()
+            assert bool(axes.patches) != bool(axes.collections)
+            assert bool(axes.patches) == (zero and abs(values[0] - values[1]) > 0.01)
+            if axes.patches:
+                assert low <= 0 <= high
+                assert [patch.get_x() for patch in axes.patches] == [0, 0]
+            assert low <= min(values) - 0.05 * (min(values) < 0 or not axes.patches)
+            assert high >= max(values)
 
 
 def test_crops_show_every_version_and_mark_the_best(store: Path) -> None:

@@ -18,7 +18,7 @@ from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.protocols import get_protocol
 from asasr_bench.datasets.imresize import imresize
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_fill_holes, gaussian_filter
 from skimage import data
 
 Image = NDArray[np.uint8]
@@ -99,6 +99,27 @@ def test_an_artifact_is_marked_where_it_is() -> None:
     reach[80 - 12 : 180 + 12, 60 - 12 : 160 + 12] = True
     assert not maps.areas[~reach].any()
     assert maps.ldl[inside].mean() > 1000 * maps.ldl[~reach].mean()
+
+
+@pytest.mark.parametrize("sigma", [10, 25, 60])
+def test_areas_at_the_border_are_those_of_opencv(sigma: float) -> None:
+    """The authors' script: windows that fit, then OpenCV's morphology on these pixels alone, and no border around."""
+    cv2 = pytest.importorskip("cv2")
+    sr = noisy(np.s_[:, :90], sigma)
+    agreement, _ = contrast_agreement(sr, HR)
+    marked = (agreement[5:-5, 5:-5] < 0.7).astype(np.uint8)
+    square = np.ones((5, 5), np.uint8)
+    grown = cv2.dilate(cv2.erode(marked, square), square, iterations=3)
+    filled = binary_fill_holes(grown, np.ones((3, 3))).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(filled, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] > 4000
+    large[0] = False
+    expected = large[labels]
+    areas = artifact_maps(sr, HR).areas
+    np.testing.assert_array_equal(areas[5:-5, 5:-5], expected)
+    assert areas.sum() == expected.sum()
+    assert desra(measured(sr)) == pytest.approx(100 * expected.mean())
+    assert sigma < 60 or areas[5, 5]
 
 
 def test_small_areas_are_left_out_and_holes_are_filled() -> None:
