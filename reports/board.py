@@ -137,9 +137,9 @@ class Example:
     protocol: str = ""
     spectra: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     """By method: power of SR over that of HR in dB at ``page_data.FREQUENCIES``."""
-    layers: Mapping[str, Mapping[str, Image.Image]] = field(default_factory=dict)
-    """By method and name: artifact maps that a page lays over the method's image, as ``heat.indexed`` makes them; none
-    where the page does not hold the image at its full size, or where it has no HR."""
+    layers: Mapping[str, Mapping[str, Image.Image | str]] = field(default_factory=dict)
+    """By method and name: artifact maps that a page lays over the method's image, as ``heat.indexed`` makes them, or
+    their relative addresses; none where the image has no HR, or is not among those of which a page has maps."""
 
 
 @dataclass(frozen=True)

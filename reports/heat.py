@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -69,6 +71,13 @@ def indexed(layer: Layer, times: int = 2) -> Image.Image:
     steps = np.rint(np.linspace(0, top, levels)).astype(np.uint8)
     image.info["transparency"] = bytes(np.tile(steps, len(colours)))
     return image
+
+
+def png_of(layer: Image.Image) -> bytes:
+    """An image as ``indexed`` makes it as a PNG of four bits for a pixel."""
+    buffer = io.BytesIO()
+    layer.save(buffer, format="png", bits=4, compress_level=9)
+    return buffer.getvalue()
 
 
 def _block_means(values: NDArray[np.float64], times: int) -> NDArray[np.float64]:

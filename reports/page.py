@@ -18,6 +18,7 @@ from PIL import Image
 from .board import Board, Example, ImageValues, Link, Shown, Spectrum
 from .escaping import plain
 from .grid import TEST, grids
+from .heat import png_of
 from .notes import problems
 from .page_data import costs_of, licence, links_of, page_data
 from .provenance import provenance_lines
@@ -123,8 +124,8 @@ def _address(shown: Shown) -> str:
     return _data_uri(image, "png", compress_level=3)  # 5 times faster than "optimize", and photos are no larger
 
 
-def _map(layer: Image.Image) -> str:
-    return _data_uri(layer, "png", bits=4, compress_level=9)  # at most 16 colours
+def _map(layer: Image.Image | str) -> str:
+    return quote(layer) if isinstance(layer, str) else _as_uri(png_of(layer), "png")
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> str:
@@ -136,4 +137,8 @@ def _jpeg(pixels: NDArray[np.uint8]) -> str:
 def _data_uri(image: Image.Image, kind: str, **options: Any) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format=kind, **options)
-    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _as_uri(buffer.getvalue(), kind)
+
+
+def _as_uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64," + base64.b64encode(content).decode()

@@ -31,7 +31,7 @@ def page_data(
     values: Iterable[ImageValues],
     address: Callable[[Shown], str],
     thumbnail: Callable[[NDArray[np.uint8]], str],
-    layer: Callable[[Image.Image], str],
+    layer: Callable[[Image.Image | str], str],
 ) -> Markup:
     """JSON for the inside of a script element.
 
@@ -145,7 +145,7 @@ def _picture(
     example: Example,
     address: Callable[[Shown], str],
     thumbnail: Callable[[NDArray[np.uint8]], str],
-    layer: Callable[[Image.Image], str],
+    layer: Callable[[Image.Image | str], str],
 ) -> Mapping[str, object]:
     views = [("LQ", example.lq, "lq"), *((name, pixels, "sr") for name, pixels in example.restored.items())]
     if example.hr is not None:

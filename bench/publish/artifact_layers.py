@@ -9,13 +9,16 @@ A page asks for the layers of all methods of an image and lays each over its SR:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 
 import numpy as np
+from PIL import Image
 
 from ...datasets.images import as_rgb
-from ...reports.heat import Layer, area_layer, heat_layer
+from ...reports.heat import Layer, area_layer, heat_layer, indexed
 from ..metrics.faithfulness.artifact_maps import ArtifactMaps, artifact_maps
 from ..store.images import Pixels
+from .small_maps import SmallMaps, small_maps
 
 _TOP = 99.5
 """Percentile of LDL's maps at which their layers are as opaque as they get."""
@@ -36,11 +39,31 @@ def artifact_layers(restored: Mapping[str, Pixels], hr: Pixels) -> dict[str, dic
     }
 
 
+def layers_of_page(restored: Mapping[str, Pixels], hr: Pixels, most: int) -> dict[str, dict[str, Image.Image]]:
+    """The layers of one image at no more than half of ``most`` pixels along its longer side, as a page holds them.
+
+    Args:
+        restored, hr: see ``artifact_layers``.
+        most: pixels along the longer side of images that have layers of half their size; larger ones are taken in
+            strips, and their layers are smaller parts of them.
+    """
+    times = max(2, ceil(2 * max(hr.shape[:2]) / most))
+    if times == 2:
+        layers = artifact_layers(restored, hr)
+        return {name: {key: indexed(layer) for key, layer in each.items()} for name, each in layers.items()}
+    small = {name: small_maps(as_rgb(sr), as_rgb(hr), times) for name, sr in restored.items()}
+    top = shared_top(small) if small else 0
+    return {
+        name: {"LDL": indexed(heat_layer(each.ldl, top), 1), "DeSRA": indexed(area_layer(each.areas, each.excess), 1)}
+        for name, each in small.items()
+    }
+
+
 def maps_of(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> ArtifactMaps:
     """``artifact_maps`` of images that may be grey."""
     return artifact_maps(as_rgb(sr), as_rgb(hr), None if stable is None else as_rgb(stable))
 
 
-def shared_top(maps: Mapping[str, ArtifactMaps]) -> float:
+def shared_top(maps: Mapping[str, ArtifactMaps] | Mapping[str, SmallMaps]) -> float:
     """The value of LDL's maps that is as opaque as it gets in all of them, so that methods compare."""
     return float(np.percentile(np.stack([each.ldl for each in maps.values()]), _TOP))

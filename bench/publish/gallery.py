@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...datasets.images import to_uint8, write_png
+from ...datasets.images import to_uint8, write_atomically, write_png
 from ...reports.board import Board, Example, Shown
-from ...reports.heat import indexed
+from ...reports.heat import png_of
 from ...reports.page import MOST_PIXELS
 from ..analysis.leaderboard import outputs_of
 from ..analysis.spectra import image_ratios
@@ -21,7 +23,15 @@ from ..metrics.faithfulness.artifact_maps import LEAST_SIDE
 from ..store.images import Pixels, StoreError
 from ..store.merge import link_or_copy
 from ..store.store import Store
-from .artifact_layers import artifact_layers
+from .artifact_layers import layers_of_page
+
+MAP_IMAGES = 3
+"""Of each dataset and protocol: images of which a page has artifact maps."""
+MAP_PIXELS = 2**26
+"""Of all methods together, that the maps of a page take: about 40 s of a core. Images that are in the page at their
+full size do not count."""
+_LARGEST = 2**25
+"""Pixels of the largest image that has a map."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
         for image, rows in _first(group, gallery.images)
     }
     spectra = image_ratios(store, chosen)
-    return [_example(store, board, gallery, place, rows, spectra.get(place, {})) for place, rows in chosen.items()]
+    shown = [_example(store, board, gallery, place, rows, spectra.get(place, {})) for place, rows in chosen.items()]
+    return _with_maps(store, gallery, shown, [_digests(board, rows) for rows in chosen.values()])
 
 
 def _first(outputs: pd.DataFrame, most: int) -> Iterator[tuple[object, pd.DataFrame]]:
@@ -69,40 +80,74 @@ def _example(
     rows: pd.DataFrame,
     spectra: Mapping[str, NDArray[np.float64]],
 ) -> Example:
-    digests = dict(zip(rows["method"], rows["sr"].astype(str), strict=True))
-    restored = {str(name): digests[name] for name in board.methods["method"] if name in digests}
-    reference = rows["reference"].iloc[0]
-    hr = None if pd.isna(reference) else str(reference)
+    restored, hr = _digests(board, rows)
     lq = [str(digest) for digest in rows["lq"].unique()]
     if len(lq) > 1:
         lq = [choose_lq({digest: store.objects.get(digest) for digest in lq})]
     thumbnail = None if gallery.folder is None else store.objects.get(hr or next(iter(restored.values())))
     shown = {name: _shown(store, digest, gallery) for name, digest in restored.items()}
-    truth = None if hr is None else _shown(store, hr, gallery)
     return Example(
         place[1],
         place[2],
         lq=_shown(store, lq[0], gallery),
-        hr=truth,
+        hr=None if hr is None else _shown(store, hr, gallery),
         restored=shown,
         size=None if thumbnail is None else (thumbnail.shape[1], thumbnail.shape[0]),
         thumbnail=thumbnail,
         protocol=place[0],
         spectra={name: spectra[name] for name in restored if name in spectra},
-        layers=layers_in_page(shown, truth),
     )
 
 
-def layers_in_page(restored: Mapping[str, Shown], hr: Shown | None) -> dict[str, dict[str, Image.Image]]:
-    """Artifact maps of images that a page holds at full size and that have HR; none of others.
+def _digests(board: Board, rows: pd.DataFrame) -> tuple[dict[str, str], str | None]:
+    """Digests of what every method restored of an image, in the order of tables, and of HR."""
+    digests = dict(zip(rows["method"], rows["sr"].astype(str), strict=True))
+    reference = rows["reference"].iloc[0]
+    restored = {str(name): digests[name] for name in board.methods["method"] if name in digests}
+    return restored, None if pd.isna(reference) else str(reference)
 
-    Images that are files beside the page, that the page reduces, or that are too small for a map have none.
-    """
-    if hr is None or isinstance(hr, str) or min(hr.shape[:2]) < LEAST_SIDE or max(hr.shape[:2]) > MOST_PIXELS:
+
+def _with_maps(
+    store: Store, gallery: Gallery, shown: Sequence[Example], digests: Sequence[tuple[dict[str, str], str | None]]
+) -> list[Example]:
+    """Examples with artifact maps of the first images of each set, as far as the pixels of a page go."""
+    found, left, ranks = list(shown), MAP_PIXELS, Counter[tuple[str, str]]()
+    order = []
+    for number, example in enumerate(shown):
+        order.append((ranks[example.protocol, example.dataset], number))
+        ranks[example.protocol, example.dataset] += 1
+    for rank, number in sorted(order):
+        (restored, reference), example = digests[number], shown[number]
+        if reference is None or rank >= MAP_IMAGES:
+            continue
+        hr = to_uint8(store.objects.get(reference))
+        whole = gallery.folder is None and max(hr.shape[:2]) <= MOST_PIXELS
+        pixels = 0 if whole else hr.shape[0] * hr.shape[1] * len(restored)
+        if pixels > left:
+            continue
+        left -= pixels
+        layers = layers_in_page({name: to_uint8(store.objects.get(sr)) for name, sr in restored.items()}, hr)
+        kept = {name: {key: _kept(each, gallery) for key, each in own.items()} for name, own in layers.items()}
+        found[number] = replace(example, layers=kept)
+    return found
+
+
+def layers_in_page(restored: Mapping[str, Pixels], hr: Pixels | None) -> dict[str, dict[str, Image.Image]]:
+    """Artifact maps of images that have HR, for a page; none of those that are too small or too large for a map."""
+    if hr is None or min(hr.shape[:2]) < LEAST_SIDE or hr.shape[0] * hr.shape[1] > _LARGEST:
         return {}
-    own = {name: sr for name, sr in restored.items() if not isinstance(sr, str) and sr.shape[:2] == hr.shape[:2]}
-    layers = artifact_layers(own, hr)
-    return {name: {key: indexed(layer) for key, layer in each.items()} for name, each in layers.items()}
+    own = {name: sr for name, sr in restored.items() if sr.shape[:2] == hr.shape[:2]}
+    return layers_of_page(own, hr, MOST_PIXELS)
+
+
+def _kept(layer: Image.Image, gallery: Gallery) -> Image.Image | str:
+    """A layer as it is, or the relative address of its file."""
+    if gallery.folder is None:
+        return layer
+    content = png_of(layer)
+    address = f"images/{hashlib.sha256(content).hexdigest()}.png"
+    write_atomically(gallery.folder / address, content)
+    return address
 
 
 def choose_lq(forms: Mapping[str, Pixels]) -> str:

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.metrics.faithfulness.artifact_maps import artifact_maps
+from asasr_bench.bench.publish import gallery
 from asasr_bench.bench.publish.artifact_layers import artifact_layers
 from asasr_bench.bench.publish.gallery import layers_in_page
-from asasr_bench.bench.publish.leaderboards import write_reports
+from asasr_bench.bench.publish.leaderboards import write_leaderboards, write_reports
+from asasr_bench.bench.publish.small_maps import small_maps
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import Example
 from asasr_bench.reports.heat import LESS, MORE, Layer, area_layer, indexed, over
@@ -97,16 +100,62 @@ def test_a_map_is_half_its_size_in_sixteen_colours(layers: dict[str, dict[str, L
     assert not np.asarray(indexed(area_layer(~areas & areas, areas)).convert("RGBA"))[..., 3].any()
 
 
-def test_maps_are_in_pages_that_hold_the_whole_image_and_hr_alone(images: Mapping[str, NDArray[np.uint8]]) -> None:
+def test_maps_are_of_images_with_hr_alone(images: Mapping[str, NDArray[np.uint8]]) -> None:
     hr, sr = images["HR"], {"bicubic": images["bicubic"]}
     assert list(layers_in_page(sr, hr)["bicubic"]) == list(MAPS)
     assert layers_in_page(sr, None) == {}
-    assert layers_in_page({"bicubic": "images/a.png"}, "images/b.png") == {}
     assert layers_in_page({"bicubic": images["bicubic"][:80]}, hr) == {}
     assert layers_in_page({"bicubic": sr["bicubic"][:10]}, hr[:10]) == {}
-    wide = np.zeros((16, MOST_PIXELS + 1, 3), dtype=np.uint8)
-    assert layers_in_page({"bicubic": wide}, wide) == {}
-    assert layers_in_page({"bicubic": wide[:, 1:]}, wide[:, 1:])
+
+
+@pytest.mark.parametrize(("height", "width", "times"), [(1100, 60, 3), (523, 41, 4), (530, 50, 7), (1030, 33, 1)])
+def test_maps_of_large_images_are_means_of_the_whole_map(height: int, width: int, times: int) -> None:
+    """Taken in strips, whose last may be of a few rows; the right and the lower end go on with their last pixel."""
+    rng = np.random.default_rng(height)
+    hr = rng.integers(90, 160, (height, width, 3), dtype=np.uint8)
+    sr = np.where(np.arange(height)[:, None, None] % 300 < 150, hr, rng.integers(0, 256, hr.shape, dtype=np.uint8))
+    whole, small = artifact_maps(sr, hr), small_maps(sr, hr, times)
+
+    def blocks(values: NDArray[Any]) -> NDArray[np.float64]:
+        missing = [(0, -side % times) for side in values.shape]
+        padded = np.pad(values.astype(float), missing, mode="edge")
+        return padded.reshape(padded.shape[0] // times, times, -1, times).mean((1, 3))
+
+    assert whole.areas.any()
+    np.testing.assert_allclose(small.ldl, blocks(whole.ldl), rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(small.areas, blocks(whole.areas) >= 0.5)
+    np.testing.assert_array_equal(small.excess, blocks(whole.excess) >= 0.5)
+
+
+def test_a_layer_is_never_larger_than_half_of_what_a_page_shows() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 2 * MOST_PIXELS + 1, 3), dtype=np.uint8)
+    for layer in layers_in_page({"bicubic": image}, image[:, ::-1])["bicubic"].values():
+        assert max(layer.size) <= MOST_PIXELS // 2
+
+
+def test_leaderboards_have_the_maps_of_the_first_images_beside_the_page(
+    make_store: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_store(tmp_path / "s", methods=("bicubic", "nearest"), datasets=("D", "E"), images=4, size=SIDE)
+
+    def counts() -> list[int]:
+        write_leaderboards([root], tmp_path / "out", ("html",))
+        (page,) = [path for path in (tmp_path / "out").glob("*.html") if path.name != "index.html"]
+        pictures = pictures_of(page.read_text(encoding="utf-8"))
+        for picture in pictures:
+            shown = {view["name"]: tmp_path / "out" / view["src"] for view in picture["views"]}
+            pixels = {name: np.asarray(Image.open(path)) for name, path in shown.items()}
+            wanted = layers_in_page({name: pixels[name] for name in ("bicubic", "nearest")}, pixels["HR"])
+            for view in picture["views"]:
+                for key, address in view["layers"].items():
+                    kept = Image.open(tmp_path / "out" / address).convert("RGBA")
+                    expected = wanted[view["name"]][key].convert("RGBA")
+                    np.testing.assert_array_equal(np.asarray(kept), np.asarray(expected))
+        return [sum(len(view["layers"]) for view in picture["views"]) for picture in pictures]
+
+    assert counts() == [4, 4, 4, 0] * 2
+    monkeypatch.setattr(gallery, "MAP_PIXELS", 3 * 2 * SIDE**2)
+    assert counts() == [4, 4, 0, 0, 4, 0, 0, 0]  # the first of each set come first
 
 
 def test_report_embeds_the_maps_of_every_method_in_few_bytes(make_store: Callable[..., Path], tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ Map = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _LDL_WINDOW = 7
-_LDL_EXPONENT = 1 / 5
+LDL_EXPONENT = 1 / 5
 _DESRA_WINDOW = 11
 LEAST_SIDE = max(_LDL_WINDOW, _DESRA_WINDOW)
 """Pixels of the shortest side that both maps take."""
-_BORDER = _DESRA_WINDOW // 2
-_INSIDE = np.s_[_BORDER:-_BORDER, _BORDER:-_BORDER]
+BORDER = _DESRA_WINDOW // 2
+INSIDE = np.s_[BORDER:-BORDER, BORDER:-BORDER]
 """Where DeSRA's windows fit. The authors' script goes on with these pixels alone."""
 _DESRA_CONSTANT = (0.03 * 255) ** 2
 _DESRA_FLOOR = 1e-8
@@ -66,7 +66,7 @@ def artifact_maps(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> Artif
     """
     agreement, excess = contrast_agreement(sr, hr if stable is None else stable)
     areas = np.zeros(agreement.shape, dtype=bool)
-    areas[_INSIDE] = artifact_areas(agreement[_INSIDE])
+    areas[INSIDE] = artifact_areas(agreement[INSIDE])
     return ArtifactMaps(ldl_map(sr, hr, stable), agreement, areas, excess)
 
 
@@ -78,23 +78,24 @@ def ldl_map(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> Map:
     Args:
         stable: 0 where SR is nearer to HR than this image (LDL's: that of the averaged network); None: nowhere.
     """
-    residual = _residual(sr, hr)
+    residual = residual_of(sr, hr)
     if min(residual.shape) < _LDL_WINDOW:
         raise ValueError(f"LDL's map needs sides of {_LDL_WINDOW} pixels, not {residual.shape[1]}x{residual.shape[0]}")
-    values: Map = _local_variance(residual) * residual.var(ddof=1) ** _LDL_EXPONENT
+    values: Map = local_variance(residual) * residual.var(ddof=1) ** LDL_EXPONENT
     if stable is not None:
-        values[residual < _residual(stable, hr)] = 0
+        values[residual < residual_of(stable, hr)] = 0
     return values
 
 
-def _residual(image: Pixels, hr: Pixels) -> Map:
+def residual_of(image: Pixels, hr: Pixels) -> Map:
+    """Sum of the absolute differences of the channels in [0, 1]."""
     if image.shape != hr.shape:
         raise ValueError(f"images of shape {image.shape} and {hr.shape} cannot be compared")
     difference = np.abs(np.subtract(image, hr, dtype=np.int16))  # whole numbers: sums are exact
     return np.asarray((difference[..., 0] + difference[..., 1] + difference[..., 2]) / 255)
 
 
-def _local_variance(plane: Map) -> Map:
+def local_variance(plane: Map) -> Map:
     """Unbiased variance in windows; the border is mirrored without its own pixels."""
     from scipy.ndimage import uniform_filter
 
@@ -119,8 +120,8 @@ def contrast_agreement(sr: Pixels, stable: Pixels) -> tuple[Map, Mask]:
     for first, second in zip(_contrasts(sr), _contrasts(stable), strict=True):
         product = np.sqrt((first + _DESRA_FLOOR) * (second + _DESRA_FLOOR))
         terms.append((2 * product + _DESRA_CONSTANT) / (first + second + _DESRA_CONSTANT))
-        surplus[_INSIDE] += first - second
-    agreement[_INSIDE] = np.mean(terms, axis=0)
+        surplus[INSIDE] += first - second
+    agreement[INSIDE] = np.mean(terms, axis=0)
     return agreement, surplus > 0
 
 
@@ -143,9 +144,13 @@ def artifact_areas(agreement: Map) -> Mask:
     Args:
         agreement: of the places where a window fits; an area that reaches their border goes on beyond it.
     """
+    return areas_of(agreement < DESRA_THRESHOLD)
+
+
+def areas_of(marked: Mask) -> Mask:
+    """``artifact_areas`` of the places where there is little agreement."""
     from scipy import ndimage
 
-    marked = agreement < DESRA_THRESHOLD
     eroded = ndimage.binary_erosion(marked, _SQUARE, border_value=1)
     dilated = ndimage.binary_dilation(eroded, _SQUARE, iterations=_DILATIONS)
     filled = ndimage.binary_fill_holes(dilated, _EIGHT)
@@ -167,7 +172,7 @@ def ldl(image: MetricInput) -> float:
     """
     assert image.lq is not None
     sr, hr = image.rgb
-    farther = _residual(sr, hr) > _residual(interpolated(image), hr)
+    farther = residual_of(sr, hr) > residual_of(interpolated(image), hr)
     return 1000 * float((ldl_map(sr, hr) * farther).mean())
 
 
@@ -191,7 +196,7 @@ def desra(image: MetricInput) -> float:
     invented some.
     """
     sr, hr = image.rgb
-    return 100 * float(artifact_areas(contrast_agreement(sr, hr)[0][_INSIDE]).mean())
+    return 100 * float(artifact_areas(contrast_agreement(sr, hr)[0][INSIDE]).mean())
 
 
 _LDL_NOTE = "only where SR is farther from HR than bicubic interpolation, which has 0"
