@@ -21,7 +21,7 @@ TEST = "a simultaneous sign-flip test over images (model confidence set, 5 %) ca
 """What the sign ≈ says."""
 _COSTS = (
     ("Parameters", "parameters"), ("Steps", "steps"), ("MACs (G) at {} LQ", "macs"),
-    ("Activations (M) at {} LQ", "activations"), ("Time", "seconds"), ("Memory", "memory"),
+    ("Activations (M)", "activations"), ("Time", "seconds"), ("Memory", "memory"),
 )  # fmt: skip
 """Headings, with the LQ size at which was counted, and names."""
 
