@@ -113,7 +113,8 @@ def test_maps_of_large_images_are_means_of_the_whole_map(height: int, width: int
     """Taken in strips, whose last may be of a few rows; the right and the lower end go on with their last pixel."""
     rng = np.random.default_rng(height)
     hr = rng.integers(90, 160, (height, width, 3), dtype=np.uint8)
-    sr = np.where(np.arange(height)[:, None, None] % 300 < 150, hr, rng.integers(0, 256, hr.shape, dtype=np.uint8))
+    noise = rng.integers(0, 256, hr.shape, dtype=np.uint8)
+    sr = np.where(np.arange(height)[:, None, None] % 300 < 150, 60 + hr // 2, noise)  # less contrast, and more
     whole, small = artifact_maps(sr, hr), small_maps(sr, hr, times)
 
     def blocks(values: NDArray[Any]) -> NDArray[np.float64]:
