@@ -151,10 +151,10 @@ def folder(root: Path, sizes: Sequence[tuple[int, int]]) -> Path:
     return root
 
 
-def spec(hr: Path, methods: Sequence[object] = ("bicubic", "compact-gan", SMALL)) -> Any:
-    entry = {"name": "D", "hr": str(hr)}
-    return parse_spec({"name": "s", "protocol": "classic-x4", "scale": 4, "metrics": ["psnr_y", "ssim_y"],
-                       "methods": list(methods), "datasets": [entry], "device": "cpu"})  # fmt: skip
+def spec(hr: Path, methods: Sequence[object] = ("bicubic", "compact-gan", SMALL), name: str = "D") -> Any:
+    content = {"name": "s", "protocol": "classic-x4", "scale": 4, "metrics": ["psnr_y", "ssim_y"], "device": "cpu",
+               "methods": list(methods), "datasets": [{"name": name, "hr": str(hr)}]}  # fmt: skip
+    return parse_spec(json.dumps(content), origin="test")
 
 
 @pytest.fixture(scope="module")
@@ -201,9 +201,7 @@ def test_tables_and_figures_say_it_with_the_size(stored: Path, tmp_path: Path) -
 def test_it_is_kept_while_the_method_is_the_same_and_merged(stored: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     hr = folder(tmp_path / "hr", [(32, 32)])
-    again = spec(hr, ["compact-gan"])
-    again = again.model_copy(update={"datasets": parse_spec({**spec(hr).model_dump(mode="json"), "datasets": [
-        {"name": "E", "hr": str(hr)}]}).datasets})  # fmt: skip
+    again = spec(hr, ["compact-gan"], name="E")
     run(again, other)
     merge_stores([stored, other], tmp_path / "both")
     with open_store(tmp_path / "both") as store:
