@@ -55,7 +55,10 @@ def board(
         rules={("asasr", "Set"): "degradation:seesr-x4:0"},
         untested=untested,
         methods=pd.DataFrame([(name, "gan", 1_200_000, 28, "") for name in values], columns=METHOD_COLUMNS),
-        costs=pd.DataFrame([("asasr", "Set", name, 0.5, 2.0**30, "cpu") for name in values], columns=COST_COLUMNS),
+        costs=pd.DataFrame(
+            [("asasr", "Set", name, 0.5, 2.0**30, "cpu", float("nan"), float("nan"), "") for name in values],
+            columns=COST_COLUMNS,
+        ),
         problems=pd.DataFrame(lost, columns=["protocol", "dataset", "method", "metric", "status", "message", "count"]),
         metrics=pd.DataFrame(
             [("psnr_y", "PSNR-Y", "dB", 2, "higher")], columns=["metric", "title", "unit", "digits", "direction"]
