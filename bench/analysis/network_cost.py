@@ -104,13 +104,12 @@ def measure_cost(
     known = [peak for peak in memory if peak is not None]
     height, width = images[0].shape[-2:]
     operations = counter.operations(width, height)
-    counts = (
-        (None, None, None) if operations is None else (operations.macs, operations.activations, counter.convolutions)
-    )
     return Cost(
         method,
         parameters,
-        *counts,
+        None if operations is None else operations.macs,
+        None if operations is None else operations.activations,
+        None if operations is None else counter.convolutions,
         tuple(seconds),
         max(known, default=None),
     )

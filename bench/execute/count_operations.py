@@ -23,7 +23,7 @@ _CONVOLUTIONS = frozenset(
 
 
 def _of_attention(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: object, **names: object) -> int:
-    return int(sdpa_flop_count(query.shape, key.shape, value.shape))
+    return int(sdpa_flop_count(query.shape, key.shape, value.shape))  # type: ignore[no-untyped-call]
 
 
 def _of_fused_attention(
