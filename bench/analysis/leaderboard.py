@@ -264,7 +264,7 @@ def _costs(outputs: pd.DataFrame, cards: Mapping[str, StoredMethod]) -> pd.DataF
     rows = []
     for place, part in groups:
         card = cards.get(str(place[-1]))
-        counted = None if card is None else card.operations_on(str(part["set"].iloc[0]), int(part["scale"].iloc[0]))
+        counted = None if card is None else card.operations_on(str(part["set"].iloc[0]), float(part["scale"].iloc[0]))
         devices = ", ".join(sorted(part["device"].unique()))
         operations = (
             (np.nan, np.nan, "")

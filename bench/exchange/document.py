@@ -75,16 +75,14 @@ class Method(Strict):
     card: dict[str, Any]
 
 
-def operations_of(method: Method) -> dict[tuple[str, int], Operations]:
-    """What a run counted of a method, by dataset and scale."""
+def operations_of(method: Method) -> dict[tuple[str, str], Operations]:
+    """What a run counted of a method, by dataset and scale as they are written."""
     try:
         kept = from_text(StoredMethod, json.dumps(method.card), name="", weights="", identity="")
-    except DamagedRowError:  # of another program
+        places = [(dataset, scale) for dataset, scales in kept.operations.items() for scale in scales]
+        known = {(dataset, scale): kept.operations_on(dataset, float(scale)) for dataset, scale in places}
+    except (DamagedRowError, ValueError):  # of another program
         return {}
-    places = [
-        (dataset, int(scale)) for dataset, scales in kept.operations.items() for scale in scales if scale.isdecimal()
-    ]
-    known = {place: kept.operations_on(*place) for place in places}
     return {place: operations for place, operations in known.items() if operations is not None}
 
 

@@ -162,7 +162,7 @@ def _entry(document: Document, row: TableRow, id: str) -> dict[str, Any]:
         notes["interval95"] = f"{row.ci_low!r} to {row.ci_high!r}"
     method = next((method for method in document.methods if method.name == row.method), None)
     operations = {} if method is None else operations_of(method)
-    counted = operations.get((row.dataset.removesuffix(f" x{notes['scale']}"), int(notes["scale"])))
+    counted = operations.get((row.dataset.removesuffix(f" x{notes['scale']}"), f"{float(notes['scale']):g}"))
     if counted is not None:
         notes |= {"macs": counted.macs, "activations": counted.activations,
                   "counted_at": f"{counted.width}x{counted.height} LQ"}  # fmt: skip

@@ -181,9 +181,9 @@ class StoredMethod:
     operations: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     """By dataset and scale: what an image of it took, see ``operations_on``."""
 
-    def operations_on(self, dataset: str, scale: int) -> Operations | None:
+    def operations_on(self, dataset: str, scale: float) -> Operations | None:
         """What the first image of a dataset took; None: it was not counted."""
-        counted = self.operations.get(dataset, {}).get(str(scale), {})
+        counted = self.operations.get(dataset, {}).get(f"{scale:g}", {})
         names = [entry.name for entry in fields(Operations)]
         return Operations(*(counted[name] for name in names)) if set(names) <= counted.keys() else None
 

@@ -32,7 +32,7 @@ def insert_output(database: sqlite3.Connection, output: OutputRecord, run: int) 
             (output.parameters, output.method),
         )
     if output.operations is not None:
-        counted = {"operations": {output.dataset: {str(output.scale): asdict(output.operations)}}}
+        counted = {"operations": {output.dataset: {f"{output.scale:g}": asdict(output.operations)}}}
         database.execute(
             "UPDATE methods SET card = json_patch(card, ?) WHERE name = ?", (json.dumps(counted), output.method)
         )
