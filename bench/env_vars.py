@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set variables inside of the block, None removes them; processes begun in it inherit them."""
+    """Set environment variables inside of the block (None removes one); processes started in it inherit them."""
     before = {name: os.environ.get(name) for name in variables}
     _set(variables)
     try:

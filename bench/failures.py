@@ -1,4 +1,4 @@
-"""Why something has no value: a line for reports, and the traceback of the user's code for whoever has to mend it."""
+"""Reasons why an image or a value is missing: a line for reports, and the traceback of the user's code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST = 10_000
 
 
 class CalledExitError(BenchError, RuntimeError):
-    """Code of a method or a metric called ``sys.exit``, which would have ended the run."""
+    """Code of a method or metric called ``sys.exit``, which would have ended the run."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def called_exit(error: SystemExit) -> CalledExitError:
 
 
 def explain(error: Exception) -> str:
-    """One line for a report; our own errors speak for themselves, others carry their type."""
+    """One line for a report: the message of an error, with its type unless it is an error of this package."""
     text = printable(" ".join(str(error).split()))  # an external program's last words may command a terminal
-    ours = isinstance(error, BenchError) or type(error) is ValueError
-    return text if ours and text else f"{type(error).__name__}: {text}"
+    has_own_message = isinstance(error, BenchError) or type(error) is ValueError
+    return text if has_own_message and text else f"{type(error).__name__}: {text}"
 
 
 def traceback_of(error: BaseException) -> str:

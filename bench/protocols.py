@@ -1,4 +1,4 @@
-"""Protocols: the named, versioned bundles of conventions without which a PSNR means nothing."""
+"""Protocols: named and versioned sets of conventions, without which a PSNR has no meaning."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ENTRY_POINT_GROUP = "asasr_bench.protocols"
 
 @dataclass(frozen=True)
 class Protocol:
-    """How outputs are turned into scores. Every stored score carries its protocol; no table mixes two."""
+    """Conventions by which outputs are measured. Every score has a protocol, and no table mixes two protocols."""
 
     name: str
     version: int
-    """Raised when the same name would give another number."""
+    """Version, to be raised when the protocol of the same name would give other values."""
     summary: str
     scale: float | None = None
-    """The scale that belongs to the protocol; None where any scale may use it."""
+    """The scale of the protocol; None if it can be used for any scale."""
     shave: int = 0
     """Pixels cut from every side before scoring."""
     shaves_fidelity_alone: bool = False
@@ -51,11 +51,11 @@ class Protocol:
     clamp_contrast: bool = False
     """Negative values of SSIM's contrast-structure map count as 0 (pyiqa)."""
     own: bool = False
-    """Somebody's own, with a digest of its values in its name; set where it is resolved."""
+    """Whether it is a user's own protocol, which has a digest of its values in its name."""
 
 
 class ProtocolError(UsageError, ValueError):
-    """Unknown protocol, or one that contradicts the scale asked for."""
+    """A protocol is unknown, or is for another scale."""
 
 
 _OSEDIFF = Protocol(
@@ -158,7 +158,7 @@ def protocol_names() -> tuple[str, ...]:
 
 
 def installed_protocols() -> dict[str, str]:
-    """Places of entry points by the protocol's name; none of this package's names."""
+    """Entry points of other packages by the protocol's name, without names of this package's protocols."""
     points = installed_objects(ENTRY_POINT_GROUP, protocol_names())
     return {name: place for name, place in points.items() if not is_shipped(name)}
 
@@ -172,34 +172,34 @@ def get_protocol(reference: str | Mapping[str, Any] | ObjectReference, scale: fl
     """The protocol of a reference for one scale; ``classic-xS`` takes its ``S`` from the scale.
 
     Args:
-        reference: a name, that of an entry point included; somebody's own as ``FILE.py:object``, ``module:object``, or
-            a mapping with its arguments (``parse_object``).
-        scale: that of the images; None: the protocol's own.
+        reference: a name, also that of an entry point; a user's own protocol as ``FILE.py:object``, ``module:object``,
+            or a mapping with its arguments (``parse_object``).
+        scale: scale of the images; None: the protocol's own.
 
     Raises:
-        ProtocolError: no protocol has the name, its scale is another one, or code of somebody else cannot be used.
+        ProtocolError: no protocol has the name, the protocol is for another scale, or a user's code cannot be used.
     """
-    wanted = (
+    parsed = (
         ObjectReference(reference) if isinstance(reference, str) else parse_object(reference, "protocol", ProtocolError)
     )
-    name = wanted.text
+    name = parsed.text
     if not is_shipped(name):
         if is_object(name) or name in installed_protocols():
-            return _own(wanted, scale)
+            return _user_protocol(parsed, scale)
         known = (*protocol_names(), *installed_protocols())
         raise ProtocolError(f"unknown protocol '{name}'{did_you_mean(name, known)}; also your own: FILE.py:NAME")
-    if wanted.arguments or wanted.name:
+    if parsed.arguments or parsed.name:
         raise ProtocolError(f"protocol '{name}': 'args' and 'name' go with a protocol of your own")
     if name in _FIXED:
         _require_scale(f"protocol '{name}'", _FIXED[name], scale)
         return _FIXED[name]
-    own = protocol_scale(name)
-    if own is None and scale is None:
+    named_scale = protocol_scale(name)
+    if named_scale is None and scale is None:
         raise ProtocolError(f"protocol '{name}' needs a scale: write it in place of the S, or give --scale")
-    if own is not None and scale is not None and own != scale:
-        raise ProtocolError(f"protocol '{name}' is for scale {own}, not {scale}; use '{rescaled(name, scale)}'")
+    if named_scale is not None and scale is not None and named_scale != scale:
+        raise ProtocolError(f"protocol '{name}' is for scale {named_scale}, not {scale}; use '{rescaled(name, scale)}'")
     make = _SCALED["classic-xS-float" if name.endswith("-float") else "classic-xS"]
-    return make(parse_scale(own or scale or 1))
+    return make(parse_scale(named_scale or scale or 1))
 
 
 def recorded_protocol(name: str, recorded: Iterable[Mapping[str, Any]]) -> Protocol:
@@ -215,25 +215,25 @@ def recorded_protocol(name: str, recorded: Iterable[Mapping[str, Any]]) -> Proto
     return get_protocol(name, None)
 
 
-def _own(reference: ObjectReference, scale: float | None) -> Protocol:
+def _user_protocol(reference: ObjectReference, scale: float | None) -> Protocol:
     """Somebody's protocol under a name that holds its values: those of two never share a table, a key or a folder."""
-    told = f"protocol '{reference.text}'"
+    subject = f"protocol '{reference.text}'"
     place = installed_protocols().get(reference.text) or anchored_object(reference.text, Path.cwd())
     try:
         imported = import_object(place)
         ready = isinstance(imported.value, Protocol)
         protocol = constructed(imported, reference.args, ready=ready)
     except CodeError as error:
-        raise ProtocolError(f"{told}: {error}") from error
+        raise ProtocolError(f"{subject}: {error}") from error
     if not isinstance(protocol, Protocol):
-        raise ProtocolError(f"{told} is no Protocol of asasr_bench.bench.protocols, and gives none")
+        raise ProtocolError(f"{subject} is no Protocol of asasr_bench.bench.protocols, and gives none")
     name = reference.name or protocol.name
     problem = name_problem(name, file=True)
     if problem or is_shipped(name):
         raise ProtocolError(
-            f"{told}: its name '{ascii(name)[1:-1]}' {problem or 'is a protocol of asasr-bench itself'}"
+            f"{subject}: its name '{ascii(name)[1:-1]}' {problem or 'is a protocol of asasr-bench itself'}"
         )
-    _require_scale(told, protocol, scale)
+    _require_scale(subject, protocol, scale)
     return replace(protocol, name=f"{name}-{_digest(protocol)}", own=True)
 
 

@@ -29,7 +29,7 @@ _MAX_WORKERS = 256
 
 
 class SpecError(UsageError, ValueError):
-    """A spec that cannot be used; the message names the file, the key and the remedy."""
+    """A spec cannot be used; the message names the file, the key and the remedy."""
 
 
 class DatasetEntry(Strict):
@@ -202,7 +202,7 @@ def shipped_specs() -> tuple[str, ...]:
 
 
 def load_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Spec:
-    """Read a spec from a shipped name or a YAML file; ``overrides`` replace top-level keys.
+    """Read a shipped spec by its name, or a YAML file; ``overrides`` replace top-level keys.
 
     Relative folders inside a file are relative to that file.
 
@@ -224,7 +224,17 @@ def load_spec(source: str | Path, overrides: Mapping[str, Any] | None = None) ->
 
 
 def parse_spec(text: str, *, origin: str, base: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Spec:
-    """Parse a spec's YAML; ``origin`` names it in errors, ``base`` is what its relative folders are relative to."""
+    """Parse the YAML of a spec.
+
+    Args:
+        text: the YAML.
+        origin: name of the spec in messages.
+        base: folder from which relative paths in the spec start; None: they are not changed.
+        overrides: keys whose values replace those of the spec.
+
+    Raises:
+        SpecError: the text is not YAML, or has a key or value that a spec cannot have.
+    """
     document = read_mapping(text, origin, "a spec", SpecError)
     if base is not None:
         document = _anchored(document, base)

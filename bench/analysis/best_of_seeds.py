@@ -1,7 +1,7 @@
-"""Best, mean and worst of M samples of a seeded method: what a user who draws M times and picks one can expect.
+"""Best, mean and worst of M samples of a seeded method: what a user can expect who draws M samples and keeps one.
 
-Best@M, Mean@M and Worst@M of DP2O-SR (Wu et al., 2025). With S seeds stored, M below S is no single draw: the expected
-best of all subsets of M seeds follows from the order of the S values, without chance.
+Best@M, Mean@M and Worst@M of DP2O-SR (Wu et al., 2025). If S > M seeds are stored, the value is the exact mean over all
+subsets of M seeds, which follows from the order of the S values; nothing is drawn at random.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PLACE = ["protocol", "scale", "dataset", "method", "metric"]
 
 @dataclass(frozen=True)
 class BestOfSeeds:
-    """One metric of one method on one dataset, of M samples an image."""
+    """Best, mean and worst of M samples of each image, in one metric of one method on one dataset."""
 
     dataset: str
     protocol: str
@@ -34,32 +34,31 @@ class BestOfSeeds:
     title: str
     digits: int
     samples: int
-    """M."""
+    """M, the number of samples of each image."""
     best: float
     """Mean over images of the expected best of M samples, by the metric's direction."""
     best_interval: tuple[float, float]
     """95 % interval over images."""
     mean: float
     worst: float
-    worst_interval: tuple[float, float]
     seeds: int
-    """S, those that all images have."""
+    """S, the number of seeds that all images have."""
     images: int
 
 
 def best_of_seeds(root: Path, *, metrics: Sequence[str] | None = None) -> list[BestOfSeeds]:
-    """Best@M, Mean@M and Worst@M of every seeded method, for M = 1, 2, 4, ... and all seeds.
+    """Best@M, Mean@M and Worst@M of every seeded method, for M = 1, 2, 4, ... and the number of all seeds.
 
-    On the images that have a finite value for every seed. Metrics without a direction and metrics of sets (an
-    image has no value of theirs) have none.
+    Only images with a finite value for every seed count. Metrics without a direction and metrics of whole sets, which
+    have no value for an image, are left out.
 
     Args:
         root: folder of the store.
-        metrics: ids; default: all that the store has.
+        metrics: ids of metrics; default: all metrics of the store.
 
     Raises:
-        StabilityError: no method has an image with two seeds, or the store has not such a metric.
-        StoreError: no store there.
+        StabilityError: no method has an image with two seeds, or the store has no values of a metric.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         scores = store.scores()
@@ -91,7 +90,7 @@ def _rows(
     compared = metric.card.compared(values)
     for samples in [2**power for power in range(seeds.bit_length()) if 2**power < seeds] + [seeds]:
         best, worst = expected_extremes(compared, samples, higher=metric.card.direction == "higher")
-        bounds = [interval(clusters.units(place[0], images, one)) for one in (best, worst)]
+        bounds = interval(clusters.units(place[0], images, best))
         yield BestOfSeeds(
             *place,
             metric.id,
@@ -99,10 +98,9 @@ def _rows(
             metric.card.digits,
             samples,
             float(best.mean()),
-            bounds[0],
+            bounds,
             float(compared.mean()),
             float(worst.mean()),
-            bounds[1],
             seeds,
             len(images),
         )
@@ -117,7 +115,7 @@ def expected_extremes(values: Floats, samples: int, *, higher: bool) -> tuple[Fl
         higher: whether the greater value is better.
     """
     seeds = values.shape[1]
-    # The k-th smallest is the smallest of a subset when the others come from those above it.
+    # The k-th smallest value is the smallest of a subset if the other members of the subset are larger values.
     weights = np.array([comb(seeds - 1 - place, samples - 1) for place in range(seeds)]) / comb(seeds, samples)
     ordered = np.sort(values, axis=1)
     least, greatest = ordered @ weights, ordered[:, ::-1] @ weights

@@ -1,7 +1,7 @@
-"""Images that are no independent samples: frames of one film, crops of one photo. Their cluster is the unit then.
+"""Clusters of images that are not independent samples, such as frames of one film or crops of one photo.
 
-A spec or a dataset's card says which image belongs to which cluster; intervals, tests and ranks count clusters. Means
-stay means over images.
+A spec or a dataset's card says which image belongs to which cluster. Intervals, tests and ranks then count clusters
+instead of images; means stay means over images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .statistics import Floats
 
 
 class ClusterError(BenchError, ValueError):
-    """A rule of clusters that does not fit its dataset; the message says which images it meant."""
+    """A rule of clusters that matches no image of its dataset; the message names an image."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Clusters:
     """By dataset: a regular expression for names of images, or the cluster of each image."""
 
     def of(self, dataset: str, images: Iterable[str]) -> dict[str, str] | None:
-        """The cluster of each image; None where images are the unit.
+        """The cluster of each image; None if the dataset has no clusters.
 
-        A regular expression is matched from the beginning of a name; its first group names the cluster, without one all
-        that it matched. An image that it does not match is a cluster of its own.
+        A regular expression is matched from the beginning of an image's name. Its first group names the cluster; if it
+        has no group, the whole match does. An image that the expression does not match is a cluster of its own.
 
         Raises:
-            ClusterError: the rule speaks of none of the images.
+            ClusterError: the rule matches none of the images.
         """
         rule = self.rules.get(whole_of(dataset))
         if rule is None:
@@ -50,23 +50,23 @@ class Clusters:
             matches = {name: match for name in names if (match := re.match(rule, name))}
             known = {name: str(match[1] if match.re.groups else match[0]) for name, match in matches.items()}
         if names and not known:
-            told = "its list of clusters" if isinstance(rule, Mapping) else f"the rule of clusters '{rule}'"
-            raise ClusterError(f"{dataset}: {told} speaks of none of its images, such as '{names[0]}'")
+            rule_text = "its list of clusters" if isinstance(rule, Mapping) else f"the rule of clusters '{rule}'"
+            raise ClusterError(f"{dataset}: {rule_text} matches none of its images, such as '{names[0]}'")
         return {name: f"cluster {known[name]}" if name in known else f"image {name}" for name in names}
 
     def units(self, dataset: str, images: Sequence[str], values: Floats) -> Floats:
-        """Values of images as values of their clusters, where there are some; see ``of_clusters``."""
+        """Values ``[images, ...]`` as values of clusters if the dataset has clusters; see ``of_clusters``."""
         clusters = self.of(dataset, images)
         return values if clusters is None else of_clusters(values, [clusters[name] for name in images])
 
     def count(self, dataset: str, images: Sequence[str]) -> int:
-        """How many units these images are."""
+        """Number of clusters of these images, or of images if the dataset has no clusters."""
         clusters = self.of(dataset, images)
         return len(images) if clusters is None else len(set(clusters.values()))
 
 
-def clusters_of(store: Store, given: Mapping[str, Any] | None = None) -> Clusters:
-    """What is known of the clusters of a store's datasets: given here, else by the latest spec, else by their cards."""
+def clusters_of(store: Store, overrides: Mapping[str, Any] | None = None) -> Clusters:
+    """Clusters of a store's datasets: from ``overrides``, else from the latest spec, else from the datasets' cards."""
     named = {str(dataset) for (dataset,) in store.query("SELECT DISTINCT dataset FROM outputs")}
     rules: dict[str, Any] = {
         id: card.clusters
@@ -75,15 +75,15 @@ def clusters_of(store: Store, given: Mapping[str, Any] | None = None) -> Cluster
     }
     for run in store.runs():
         rules |= run.spec.clusters
-    return Clusters(rules | dict(given or {}))
+    return Clusters(rules | dict(overrides or {}))
 
 
 def of_clusters(values: Floats, clusters: Sequence[str]) -> Floats:
     """Pseudo-values of clusters, ``[images, ...]`` to ``[clusters, ...]``, whose mean is the mean over images.
 
-    Each is larger by as much as its cluster makes the mean larger (the jackknife that leaves out a cluster at a time),
-    so that intervals and tests of the mean over images hold where images of a cluster are alike. With clusters of one
-    size they are the clusters' means.
+    They come from the jackknife that leaves out one cluster at a time: a pseudo-value is larger by as much as its
+    cluster makes the mean larger. So intervals and tests of the mean over images are valid although images of a cluster
+    are alike. If all clusters have the same size, the pseudo-values are the means of the clusters.
     """
     codes = np.unique(np.asarray(clusters), return_inverse=True)[1]
     count = int(codes.max(initial=-1)) + 1

@@ -1,4 +1,4 @@
-"""Two methods on the images that both restored."""
+"""Paired comparison of two methods on the images that both restored."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class ComparisonError(BenchError, ValueError):
-    """Nothing to compare; the message says what the store has."""
+    """The store has not the scores that a comparison needs; the message says what it has."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric on one dataset under one protocol."""
+    """Comparison of two methods in one metric on one dataset under one protocol."""
 
     dataset: str
     protocol: str
@@ -45,15 +45,16 @@ class Comparison:
     wins: float
     """Share of images on which the first method is better; a tie counts half."""
     better: str
-    """The method that is better by the metric's direction; ``-`` where the test cannot tell."""
+    """The method that is better by the metric's direction; ``-`` if the difference is not significant."""
     units: int
-    """What intervals and tests count: images, or clusters of them."""
+    """Number of images, or of clusters of images: the sample size of intervals and tests."""
     smallest: float
-    """The true difference that such a set would show in 80 % of cases (before the correction); NaN: too few images."""
+    """The true difference that a set of this size finds with a power of 80 % (before the correction); NaN: too few
+    images."""
     needed: float
-    """Images or clusters with which the difference that was measured, were it the true one, would be found in 80 %."""
+    """Number of images or clusters that find the measured difference, if it is the true one, with a power of 80 %."""
     equivalence: Equivalence | None = None
-    """Where a margin was given."""
+    """Result of the test of equivalence; None if no margin was given."""
 
 
 def compare_methods(
@@ -68,25 +69,26 @@ def compare_methods(
 ) -> list[Comparison]:
     """Paired comparisons of two methods of a store; seeds are averaged within an image.
 
-    Metrics whose best value is 0 are compared by their size (``Metric.compared``).
+    Metrics whose best value is 0 are compared by their absolute values (``MetricCard.compared``).
 
     Args:
         root: folder of the store.
-        first, second: methods.
-        metrics: ids; default: all.
-        datasets: default: all.
-        margins: by metric, differences that count as none; each is tested for equivalence.
-        clusters: by dataset, as in specs; in place of what specs and cards say.
+        first: name of the first method.
+        second: name of the second method.
+        metrics: ids of metrics; default: all metrics of the store.
+        datasets: names of datasets; default: all datasets of the store.
+        margins: for a metric the largest difference that counts as none, in its unit; it is tested for equivalence.
+        clusters: for a dataset its rule of clusters, as in specs; replaces the rules of specs and cards.
 
     Raises:
-        ComparisonError: a method, metric or dataset that the store does not have for both.
-        StoreError: no store there.
+        ComparisonError: the store has no scores of a method, metric or dataset, or none that both methods share.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         scores = store.scores()
         scores = scores[scores["status"] == "done"]
         known_metrics = metrics_of(scores["metric"], store.metrics())
-        payloads = {id: dict(store.payloads(id)) for id, one in known_metrics.items() if one.of_set is not None}
+        payloads = {id: dict(store.payloads(id)) for id, metric in known_metrics.items() if metric.of_set is not None}
         groups = clusters_of(store, clusters)
     allowed = {stored_id(id, known_metrics): margin for id, margin in (margins or {}).items()}
     unknown = [id for id in allowed if id not in known_metrics]
@@ -103,39 +105,43 @@ def compare_methods(
     ids = [stored_id(id, known_metrics) for id in metrics or known_metrics]
     if absent := [id for id in ids if id not in known_metrics]:
         raise ComparisonError(f"{root}: has no values of metric '{absent[0]}'{did_you_mean(absent[0], known_metrics)}")
-    wanted = scores[scores["metric"].isin(ids)]
-    there = sorted(map(str, scores["dataset"].unique()))
-    if strange := [name for name in datasets or () if name not in there]:
-        raise ComparisonError(f"{root}: has no scores of dataset '{strange[0]}'{did_you_mean(strange[0], there)}")
+    selected = scores[scores["metric"].isin(ids)]
+    known_datasets = sorted(map(str, scores["dataset"].unique()))
+    if strange := [name for name in datasets or () if name not in known_datasets]:
+        raise ComparisonError(
+            f"{root}: has no scores of dataset '{strange[0]}'{did_you_mean(strange[0], known_datasets)}"
+        )
     if datasets:
-        wanted = wanted[wanted["dataset"].isin(datasets)]
-    found: list[tuple[str, str, Metric, Paired, Floats]] = []
+        selected = selected[selected["dataset"].isin(datasets)]
+    results: list[tuple[str, str, Metric, Paired, Floats]] = []
     place = ["protocol", "scale", "dataset", "metric"]
-    for (protocol, _, dataset, id), group in wanted.groupby(place, sort=False):
+    for (protocol, _, dataset, id), group in selected.groupby(place, sort=False):
         metric = known_metrics[str(id)]
         if metric.of_set is not None:
-            both = _sets(group, payloads[metric.id], metric, first, second, groups)
-            if both is not None:
-                found.append((str(dataset), str(protocol), metric, *both))
+            set_result = _sets(group, payloads[metric.id], metric, first, second, groups)
+            if set_result is not None:
+                results.append((str(dataset), str(protocol), metric, *set_result))
             continue
         shared = per_image(group, metric).reindex(columns=[first, second]).dropna()
-        one, other = (shared[name].to_numpy() for name in (first, second))
+        first_values, second_values = (shared[name].to_numpy() for name in (first, second))
         images = [str(name) for name in shared.index]
-        if len(shared) > 1 and np.isfinite(one).all() and np.isfinite(other).all():
-            units = [groups.units(str(dataset), images, values) for values in (one, other)]
+        if len(shared) > 1 and np.isfinite(first_values).all() and np.isfinite(second_values).all():
+            units = [groups.units(str(dataset), images, values) for values in (first_values, second_values)]
             if len(units[0]) > 1:
                 result = replace(
-                    paired(*units), n=len(shared), wins=float(((one > other) + 0.5 * (one == other)).mean())
+                    paired(*units),
+                    n=len(shared),
+                    wins=float(((first_values > second_values) + 0.5 * (first_values == second_values)).mean()),
                 )
-                found.append((str(dataset), str(protocol), metric, result, units[0] - units[1]))
-    if not found:
+                results.append((str(dataset), str(protocol), metric, result, units[0] - units[1]))
+    if not results:
         raise ComparisonError(
             f"{root}: '{first}' and '{second}' share no two images (or clusters of them) with finite scores of these"
             " metrics"
         )
-    adjusted = holm([result.p for *_, result, _ in found])
+    adjusted = holm([result.p for *_, result, _ in results])
     rows = []
-    for (dataset, protocol, metric, result, differences), p in zip(found, adjusted, strict=True):
+    for (dataset, protocol, metric, result, differences), p in zip(results, adjusted, strict=True):
         spread, margin = float(differences.std(ddof=1)), allowed.get(metric.id)
         rows.append(
             Comparison(
@@ -159,9 +165,9 @@ def compare_methods(
 def _sets(
     group: pd.DataFrame, payloads: Mapping[Place, Payload], metric: Metric, first: str, second: str, clusters: Clusters
 ) -> tuple[Paired, Floats] | None:
-    """Two values of the set that both restored, by their pseudo-values; None below two images.
+    """Comparison of two values of a set by their pseudo-values, with the differences; None for fewer than two images.
 
-    The share of wins is over images that have a value of their own.
+    The share of wins is over the images that have a value themselves.
     """
     images = set.intersection(*(set(group["image"][group["method"] == name]) for name in (first, second)))
     values = []
@@ -169,13 +175,19 @@ def _sets(
     for name in (first, second):
         places = places_of(group[(group["method"] == name) & group["image"].isin(images)])
         values.append(combine(metric, {(at.image, at.seed): payloads[at] for at in places if at in payloads}, groups))
-    one, other = values
-    if one.images != other.images or one.pseudo.size < 2 or np.isnan(one.pseudo + other.pseudo).any():
+    first_value, second_value = values
+    if (
+        first_value.images != second_value.images
+        or first_value.pseudo.size < 2
+        or np.isnan(first_value.pseudo + second_value.pseudo).any()
+    ):
         return None
     shared = per_image(group, metric)[[first, second]].dropna()
     a, b = (shared[name].to_numpy() for name in (first, second))
     wins = float(((a > b) + 0.5 * (a == b)).mean()) if len(a) else float("nan")
-    return paired_sets(one.pseudo, other.pseudo, len(one.images), wins=wins), one.pseudo - other.pseudo
+    return paired_sets(
+        first_value.pseudo, second_value.pseudo, len(first_value.images), wins=wins
+    ), first_value.pseudo - second_value.pseudo
 
 
 def _wins(result: Paired, metric: Metric) -> float:
@@ -183,7 +195,15 @@ def _wins(result: Paired, metric: Metric) -> float:
 
 
 def better_of(first: str, second: str, metric: Metric, result: Paired, p: float) -> str:
-    """The better one by the metric's direction; ``-`` where the test cannot tell."""
+    """The better of two methods by the metric's direction; ``-`` if the difference is not significant.
+
+    Args:
+        first: name of the first method.
+        second: name of the second method.
+        metric: the metric, which says whether higher or lower is better.
+        result: the paired comparison, whose sign counts.
+        p: p-value after the correction, in [0, 1].
+    """
     if p >= SIGNIFICANT or metric.card.direction == "none":
         return "-"
     return first if (result.difference > 0) == (metric.card.direction == "higher") else second

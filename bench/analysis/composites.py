@@ -1,7 +1,7 @@
-"""Scores that a challenge makes of the means of several metrics, with intervals over images.
+"""Combined scores of challenges: a score from the means of several metrics, with an interval over images.
 
-They are columns of the tables of their protocol, beside the metrics that they are made of, and take no part in ranks:
-their parts do already.
+They are columns of the tables of their protocol, beside the metrics that they combine. They do not count in ranks,
+since the metrics that they combine count already.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Part:
-    """One metric of a score: ``max(least, offset + slope * mean)``."""
+    """Contribution of one metric to a score: ``max(least, offset + slope * mean)``."""
 
     metric: str
     slope: float
@@ -44,18 +44,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Composite:
-    """A sum over parts, of the means of a set."""
+    """A score of a set: the sum of its parts, each computed from the mean of a metric over the set."""
 
     id: str
     title: str
     protocols: tuple[str, ...]
-    """Under which it is shown."""
+    """Protocols in whose tables the score is shown."""
     parts: tuple[Part, ...]
     source: str
 
     @property
     def formula(self) -> str:
-        """The score in words of metrics."""
+        """The score as a formula of ids of metrics."""
         return " + ".join(map(str, self.parts))
 
     def of_means(self, means: Floats) -> Floats:
@@ -67,7 +67,7 @@ class Composite:
         return score
 
     def metric(self) -> Metric:
-        """Its card, for tables. The score has no value of an image."""
+        """The score as a metric, for the heads of tables. It has no value for a single image."""
         note = f"of the means: {self.formula} ({self.source})"
         card = MetricCard(self.id, self.title, "", 4, "higher", note, combined=True)
         return Metric(card, per_image(lambda image: nan), SetMetric(lambda payloads: nan))
@@ -94,13 +94,13 @@ COMPOSITES = (
 def composite_contests(
     scores: pd.DataFrame, metrics: Mapping[str, Metric], ceilings: Container[str], clusters: Clusters
 ) -> Iterator[Contest]:
-    """The contest of every score whose protocol and metrics a store has.
+    """The contest of every combined score whose protocol and metrics a store has.
 
     Args:
-        scores: as ``contests`` takes them.
-        metrics: of the store, by id.
-        ceilings: methods that compete with nobody, such as HR itself.
-        clusters: of images that are no independent samples.
+        scores: rows of cells, as in ``contests``.
+        metrics: metrics of the store by id.
+        ceilings: methods that are not compared with others, such as HR itself.
+        clusters: clusters of images that are not independent samples.
     """
     for (protocol, dataset), group in scores.groupby(["protocol", "dataset"], sort=False):
         for composite in COMPOSITES:
@@ -133,7 +133,7 @@ def _contest(
 
 
 def _by_method(composite: Composite, group: pd.DataFrame, metrics: Mapping[str, Metric]) -> dict[str, pd.DataFrame]:
-    """Of each method, the values of all parts ``[images, parts]``, of images that have them all; seeds averaged."""
+    """Values ``[images, parts]`` of each method on the images that have all parts; seeds are averaged."""
     parts = {
         part.metric: values_per_image(group[group["metric"] == part.metric], metrics[part.metric])
         for part in composite.parts
@@ -156,7 +156,7 @@ def _entry(composite: Composite, name: str, table: pd.DataFrame, clusters: Clust
 
 
 def _interval(composite: Composite, units: Floats) -> tuple[float, float]:
-    """95 % percentile bootstrap over images: the same resampled images for all parts; NaN below five."""
+    """95 % percentile bootstrap over images, the same resampled images for all parts; NaN for fewer than five."""
     if len(units) < FEWEST or not np.isfinite(units).all():
         return nan, nan
     draws = composite.of_means(resampled(units, _RESAMPLES))
@@ -165,7 +165,7 @@ def _interval(composite: Composite, units: Floats) -> tuple[float, float]:
 
 
 def _pseudo(composite: Composite, units: Sequence[Floats] | Floats) -> Floats:
-    """What each image has to do with the score, as of sets; their mean is the score."""
+    """Jackknife pseudo-value of each image for the score; their mean is the score."""
     values = np.asarray(units, dtype=np.float64)
     count = len(values)
     if count < 2:

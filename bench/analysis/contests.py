@@ -1,4 +1,4 @@
-"""Methods compared in one metric on one dataset: all of them on the same images, whatever else each of them has."""
+"""Comparison of methods in one metric on one dataset, all on the images that every compared method has."""
 
 from __future__ import annotations
 
@@ -18,47 +18,48 @@ from .sets import SetValue, combine
 from .statistics import intervals
 
 _LEAST_IN_COMMON = 0.5
-"""Of the images that any method has: a method that leaves fewer in common takes no part, or one that failed on most
-images would decide on which of them all others are compared."""
+"""Share of all images that the compared methods have in common at least. A method that would leave fewer is left out;
+else a method that failed on most images would decide on which images all others are compared."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What tables say of one method."""
+    """The row of one method in tables."""
 
     method: str
     value: float
-    """Over all images that the method has."""
+    """Value over all images that the method has."""
     low: float
     high: float
     n: int
-    """Images that the method has."""
+    """Number of images that the method has."""
 
 
 @dataclass(frozen=True)
 class Contest:
-    """One metric on one dataset under one protocol."""
+    """Methods compared in one metric on one dataset under one protocol."""
 
     protocol: str
     dataset: str
     metric: Metric
     entries: tuple[Entry, ...]
-    """All methods, those without a value and HR itself included."""
+    """All methods, including HR itself and methods without a value."""
     methods: tuple[str, ...]
-    """Those that are compared."""
+    """Methods that are compared."""
     left_out: tuple[str, ...]
-    """Those that have values, but of too few images."""
+    """Methods that have values, but on too few images to be compared."""
     images: int
-    """That all compared methods have."""
+    """Number of images that all compared methods have."""
     values: Floats
-    """Of the compared methods over these images ``[methods]``."""
+    """Values ``[methods]`` of the compared methods over these images."""
     units: Floats
-    """Of each image ``[images, methods]``, or of each cluster, or group of images in a large set: its value, or its
-    pseudo-value where the metric is one of sets or images are in clusters; their means are ``values``."""
+    """Values ``[images, methods]`` of the compared methods on each image, whose means are ``values``; pseudo-values if
+    the metric is one of whole sets or images are in clusters, then one for each cluster, or group of images in a large
+    set."""
 
     @property
     def tied(self) -> frozenset[str]:
-        """Methods that cannot be told from the best on the images that all have; nobody where there are too few."""
+        """Methods that are not significantly worse than the best on the common images; empty for too few images."""
         if self.metric.card.direction == "none" or len(self.methods) < 2:
             return frozenset()
         if not can_tell(len(self.units)) or np.isnan(self.units).any():
@@ -78,10 +79,11 @@ def contests(
     """The contest of every protocol, dataset and metric.
 
     Args:
-        scores: cells, with the names of datasets as in tables and those of the store as ``set``.
-        payloads: of every metric of sets, by its id.
-        ceilings: methods that compete with nobody, such as HR itself.
-        clusters: of images that are no independent samples.
+        scores: rows of cells; ``dataset`` has the names in tables and ``set`` those in the store.
+        metrics: metrics by id.
+        payloads: payloads of every metric of sets, by the metric's id.
+        ceilings: methods that are not compared with others, such as HR itself.
+        clusters: clusters of images that are not independent samples.
     """
     for (protocol, dataset, id), group in scores.groupby(["protocol", "dataset", "metric"], sort=False):
         metric = metrics[str(id)]
@@ -96,13 +98,20 @@ def _of_images(
 ) -> Contest:
     table, stored = per_image(group, metric), str(group["set"].iloc[0]) if "set" in group else dataset
     values = {str(name): table[name].dropna() for name in table}
-    bounds = _intervals({name: clusters.units(stored, list(own.index), own.to_numpy()) for name, own in values.items()})
+    bounds = _intervals(
+        {
+            name: clusters.units(stored, list(of_method.index), of_method.to_numpy())
+            for name, of_method in values.items()
+        }
+    )
     entries = [
-        Entry(name, float(own.to_numpy().mean()) if own.size else float("nan"), *bounds[name], own.size)
-        for name, own in values.items()
+        Entry(
+            name, float(of_method.to_numpy().mean()) if of_method.size else float("nan"), *bounds[name], of_method.size
+        )
+        for name, of_method in values.items()
     ]
     methods, left_out, images = in_common(
-        {name: frozenset(own.index) for name, own in values.items() if name not in ceilings}
+        {name: frozenset(of_method.index) for name, of_method in values.items() if name not in ceilings}
     )
     shared = table.loc[sorted(images), list(methods)].to_numpy(dtype=np.float64)
     means = shared.mean(0) if len(shared) else np.full(len(methods), np.nan)
@@ -124,14 +133,16 @@ def _of_sets(
     for name, part in group.groupby("method", sort=False):
         places = places_of(part, dataset="set")
         stored[str(name)] = {(place.image, place.seed): payloads[place] for place in places if place in payloads}
-    own = {name: combine(metric, found, groups) for name, found in stored.items()}
-    bounds = _intervals({name: one.pseudo for name, one in own.items()})
-    entries = [Entry(name, one.value, *bounds[name], len(one.images)) for name, one in own.items()]
-    methods, left_out, images = in_common({name: one.images for name, one in own.items() if name not in ceilings})
+    sets = {name: combine(metric, of_method, groups) for name, of_method in stored.items()}
+    bounds = _intervals({name: set_value.pseudo for name, set_value in sets.items()})
+    entries = [Entry(name, set_value.value, *bounds[name], len(set_value.images)) for name, set_value in sets.items()]
+    methods, left_out, images = in_common(
+        {name: set_value.images for name, set_value in sets.items() if name not in ceilings}
+    )
 
     def shared(name: str) -> SetValue:
-        if own[name].images == images:
-            return own[name]
+        if sets[name].images == images:
+            return sets[name]
         inside = {place: payload for place, payload in stored[name].items() if place[0] in images}
         return combine(metric, inside, groups)
 
@@ -144,27 +155,27 @@ def _of_sets(
 def in_common(
     images: Mapping[str, frozenset[str]],
 ) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
-    """Methods that are compared, those that have too few images for it, and the images that all compared ones have.
+    """Methods that are compared, methods with too few images for that, and the images that all compared ones have.
 
-    Methods come in by the number of their images, as long as half of all images stay in common.
+    Methods are added in the order of the number of their images, as long as at least half of all images stay common.
 
     Args:
-        images: of each method; what none has (too small for a metric) is not asked of anybody.
+        images: images of each method; an image that no method has (too small for a metric) does not count.
     """
     everything = frozenset().union(*images.values())
     common, inside = everything, set[str]()
-    for name in sorted((name for name, own in images.items() if own), key=lambda name: -len(images[name])):
+    for name in sorted((name for name, of_method in images.items() if of_method), key=lambda name: -len(images[name])):
         if len(common & images[name]) >= _LEAST_IN_COMMON * len(everything):
             common, inside = common & images[name], inside | {name}
     compared = tuple(name for name in images if name in inside)
-    return compared, tuple(name for name, own in images.items() if own and name not in inside), common
+    return compared, tuple(name for name, of_method in images.items() if of_method and name not in inside), common
 
 
 def _intervals(values: Mapping[str, Floats]) -> dict[str, tuple[float, float]]:
-    """Methods with the same number of images together."""
+    """Interval of each method; methods with the same number of images are computed together."""
     sizes: dict[int, list[str]] = {}
-    for name, own in values.items():
-        sizes.setdefault(own.size, []).append(name)
+    for name, of_method in values.items():
+        sizes.setdefault(of_method.size, []).append(name)
     bounds = {}
     for names in sizes.values():
         for name, (low, high) in zip(names, intervals(np.stack([values[name] for name in names])), strict=True):

@@ -1,7 +1,7 @@
-"""Two perception-distortion curves of a store, compared at equal distortion.
+"""Comparison of two perception-distortion curves of a store at equal distortion.
 
 A curve is one model at several values of a setting: the methods ``NAME-2``, ``NAME-8``, ``NAME-28`` are its points.
-Single points of two curves say little, since a model that gives up fidelity gains elsewhere for nothing.
+Single points of two curves say little, since a model that gives up fidelity gains in other metrics for nothing.
 """
 
 from __future__ import annotations
@@ -31,28 +31,31 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Partner:
-    """A place on the other curve: the mixture of two neighbouring points with a given mean distortion."""
+    """The mixture of two neighbouring points of a curve that has a given mean distortion."""
 
     low: int
+    """Index of the point with less distortion."""
     high: int
+    """Index of the point with more distortion."""
     share: float
-    """Of ``high``; a method that restores that share of the images with it has just these expected values."""
+    """Share of ``high`` in [0, 1]: a method that restores this share of the images with ``high`` and the others with
+    ``low`` has the expected values of the mixture."""
 
     def values(self, curve: Sequence[Floats]) -> Floats:
-        """Values of images there, from those at the points."""
+        """Values of images for the mixture, from the values at each point of the curve."""
         mixed: Floats = (1 - self.share) * curve[self.low] + self.share * curve[self.high]
         return mixed
 
 
-def partner(distortions: Sequence[float], wanted: float) -> Partner | None:
-    """Where a curve with these mean distortions at its points reaches ``wanted``; None where it does not reach it."""
+def partner(distortions: Sequence[float], target: float) -> Partner | None:
+    """The mixture of two points of a curve with the mean distortion ``target``; None if the curve does not reach it."""
     order = np.argsort(distortions)
     means = np.asarray(distortions, dtype=np.float64)[order]
-    if len(means) < 2 or not means[0] <= wanted <= means[-1]:
+    if len(means) < 2 or not means[0] <= target <= means[-1]:
         return None
-    above = min(max(int(np.searchsorted(means, wanted)), 1), len(means) - 1)
+    above = min(max(int(np.searchsorted(means, target)), 1), len(means) - 1)
     width = means[above] - means[above - 1]
-    share = 0.0 if width == 0 else float((wanted - means[above - 1]) / width)
+    share = 0.0 if width == 0 else float((target - means[above - 1]) / width)
     return Partner(int(order[above - 1]), int(order[above]), share)
 
 
@@ -67,9 +70,9 @@ class CurveComparison:
     point: str
     distortion: float
     result: Paired | None
-    """None where the second curve does not reach the point's distortion."""
+    """None if the second curve does not reach the point's distortion."""
     p: float
-    """Adjusted for all points of the comparison."""
+    """P-value adjusted for all points of the comparison."""
     better: str
 
 
@@ -84,23 +87,27 @@ def compare_curves(
 ) -> list[CurveComparison]:
     """Compare every point of one curve with the other curve at the mean distortion of the point, image by image.
 
-    Values of whole sets (mIoU, AP, FID) are taken on the straight line between two neighbouring points, by a paired
-    bootstrap over images.
+    Values of whole sets (mIoU, AP, FID) are compared by their pseudo-values, on the straight line between two
+    neighbouring points.
 
     Args:
-        first, second: names of the curves, without the setting's value.
-        distortion: metric at which they are made equal, such as ``psnr_y``.
+        root: folder of the store.
+        first: name of the first curve, without the setting's value.
+        second: name of the second curve.
+        distortion: id of the metric in which the curves are made equal, such as ``psnr_y``.
+        metrics: ids of the metrics to compare; default: all metrics of the store.
+        datasets: names of datasets; default: all datasets of the store.
 
     Raises:
         ComparisonError: the store has no such curve or metric.
-        StoreError: no store there.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         scores = store.scores()
         scores = scores[scores["status"] == "done"]
         known = metrics_of(scores["metric"].unique(), store.metrics())
         distortion = stored_id(distortion, known)
-        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
+        payloads = {id: dict(store.payloads(id)) for id, metric in known.items() if metric.of_set is not None}
         clusters = clusters_of(store)
     for name in (first, second):
         if len(_points(scores, name)) < 2:
@@ -111,18 +118,18 @@ def compare_curves(
             raise ComparisonError(f"{root}: has no scores of '{id}'{did_you_mean(id, known)}")
     if known[distortion].of_set is not None:
         raise ComparisonError(f"'{distortion}' is a value of whole sets; curves are made equal in a metric of images")
-    wanted = [id for id in known if id in chosen and id != distortion]
+    compared_ids = [id for id in known if id in chosen and id != distortion]
     if datasets:
         scores = scores[scores["dataset"].isin(datasets)]
     names = {name: _points(scores, name) for name in (first, second)}
-    found = []
+    compared = []
     for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
         tables = {
             str(id): per_image(group, known[str(id)])
             for id, group in part.groupby("metric", sort=False)
-            if id in (*wanted, distortion)
+            if id in (*compared_ids, distortion)
         }
-        for id in wanted:
+        for id in compared_ids:
             if id not in tables or distortion not in tables:
                 continue
             if known[id].of_set is None:
@@ -131,8 +138,8 @@ def compare_curves(
                 rows = part[part["metric"] == id]
                 groups = clusters.of(str(dataset), rows["image"].unique())
                 results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id], groups)
-            found += [(str(dataset), str(protocol), known[id], *each) for each in results]
-    adjusted = holm([np.nan if result is None else result.p for *_, result in found])
+            compared += [(str(dataset), str(protocol), known[id], *result_of_point) for result_of_point in results]
+    adjusted = holm([np.nan if result is None else result.p for *_, result in compared])
     return [
         CurveComparison(
             dataset,
@@ -145,7 +152,7 @@ def compare_curves(
             float(p),
             "-" if result is None else better_of(first, second, metric, result, float(p)),
         )
-        for (dataset, protocol, metric, point, mean, result), p in zip(found, adjusted, strict=True)
+        for (dataset, protocol, metric, point, mean, result), p in zip(compared, adjusted, strict=True)
     ]
 
 
@@ -160,18 +167,20 @@ def _compare(
     clusters: Clusters,
 ) -> list[tuple[str, float, Paired | None]]:
     """Each point of the first curve with its mean distortion and the result."""
-    both = [*names[first], *names[second]]
-    images = set.intersection(*(set(tables[id].reindex(columns=both).dropna().index) for id in (metric.id, distortion)))
+    methods = [*names[first], *names[second]]
+    images = set.intersection(
+        *(set(tables[id].reindex(columns=methods).dropna().index) for id in (metric.id, distortion))
+    )
     chosen = sorted(images)
     if clusters.count(dataset, chosen) < 2:
         return []
-    values = {name: clusters.units(dataset, chosen, tables[metric.id].loc[chosen, name].to_numpy()) for name in both}
-    means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in both}
+    values = {name: clusters.units(dataset, chosen, tables[metric.id].loc[chosen, name].to_numpy()) for name in methods}
+    means = {name: float(tables[distortion].loc[chosen, name].mean()) for name in methods}
     rows: list[tuple[str, float, Paired | None]] = []
     for point in names[first]:
         place = partner([means[name] for name in names[second]], means[point])
-        other = None if place is None else place.values([values[name] for name in names[second]])
-        rows.append((point, means[point], None if other is None else paired(values[point], other)))
+        second_values = None if place is None else place.values([values[name] for name in names[second]])
+        rows.append((point, means[point], None if second_values is None else paired(values[point], second_values)))
     return rows
 
 
@@ -185,34 +194,34 @@ def _compare_sets(
     metric: Metric,
     groups: Mapping[str, str] | None,
 ) -> list[tuple[str, float, Paired | None]]:
-    """The same for a metric of sets, on the images that all points have."""
-    both = [*names[first], *names[second]]
-    complete = set(distortions.reindex(columns=both).dropna().index)
-    rows = scores[scores["method"].isin(both) & scores["image"].isin(complete)]
-    shared = set.intersection(*(set(rows["image"][rows["method"] == name]) for name in both))
-    parts: dict[str, dict[tuple[str, int], Payload]] = {name: {} for name in both}
+    """As ``_compare``, for a metric of whole sets, on the images that all points have."""
+    methods = [*names[first], *names[second]]
+    complete = set(distortions.reindex(columns=methods).dropna().index)
+    rows = scores[scores["method"].isin(methods) & scores["image"].isin(complete)]
+    shared = set.intersection(*(set(rows["image"][rows["method"] == name]) for name in methods))
+    parts: dict[str, dict[tuple[str, int], Payload]] = {name: {} for name in methods}
     for place in places_of(rows[rows["image"].isin(shared)]):
         if place in payloads:
             parts[place.method][place.image, place.seed] = payloads[place]
     sets = {name: combine(metric, part, groups) for name, part in parts.items()}
-    if len({one.images for one in sets.values()}) > 1 or any(
-        one.pseudo.size < 2 or np.isnan(one.pseudo).any() for one in sets.values()
+    if len({set_value.images for set_value in sets.values()}) > 1 or any(
+        set_value.pseudo.size < 2 or np.isnan(set_value.pseudo).any() for set_value in sets.values()
     ):
         return []
-    means = {name: float(distortions.loc[sorted(shared), name].mean()) for name in both}
-    values = {name: one.pseudo for name, one in sets.items()}
-    found: list[tuple[str, float, Paired | None]] = []
+    means = {name: float(distortions.loc[sorted(shared), name].mean()) for name in methods}
+    values = {name: set_value.pseudo for name, set_value in sets.items()}
+    results: list[tuple[str, float, Paired | None]] = []
     for point in names[first]:
         mixture = partner([means[name] for name in names[second]], means[point])
         result = None
         if mixture is not None:
-            other = mixture.values([values[name] for name in names[second]])
-            result = paired_sets(values[point], other, len(shared))
-        found.append((point, means[point], result))
-    return found
+            second_values = mixture.values([values[name] for name in names[second]])
+            result = paired_sets(values[point], second_values, len(shared))
+        results.append((point, means[point], result))
+    return results
 
 
 def _points(scores: pd.DataFrame, name: str) -> list[str]:
-    """Methods that are points of a curve, by the setting's value."""
+    """Methods that are points of a curve, in the order of the setting's value."""
     matches = (re.fullmatch(rf"{re.escape(name)}-(\d+(?:\.\d+)?)", method) for method in scores["method"].unique())
-    return [match[0] for match in sorted((one for one in matches if one), key=lambda match: float(match[1]))]
+    return [match[0] for match in sorted((match for match in matches if match), key=lambda match: float(match[1]))]

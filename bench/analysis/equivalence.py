@@ -1,8 +1,9 @@
-"""Whether two methods are equal for all practical purposes: two one-sided tests (TOST).
+"""Test whether two methods are equivalent: two one-sided tests (TOST).
 
-A test that finds no difference does not say that there is none. This one does: it rejects "they differ by the margin or
-more" (Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", 1987). The margin is what
-a reader would call the same; it must be chosen before the values are seen.
+A test that finds no difference does not show that there is none. This test does: its null hypothesis is that the
+methods differ by the margin or more (Schuirmann, "A comparison of the two one-sided tests procedure and the power
+approach", 1987). The margin is the largest difference that readers would call the same; it must be chosen before the
+values are seen.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from .statistics import SIGNIFICANT
 
 @dataclass(frozen=True)
 class Equivalence:
-    """Paired differences against a margin."""
+    """Result of a test of equivalence."""
 
     margin: float
     low: float
     high: float
-    """90 % interval of Student's t: the methods are equivalent where it lies within the margin."""
+    """90 % interval of the mean difference (Student's t): the methods are equivalent if it lies within the margin."""
     p: float
-    """The greater of the two one-sided p-values; NaN below three images."""
+    """The larger of the two one-sided p-values; NaN for fewer than three images."""
 
     @property
     def equivalent(self) -> bool:
@@ -37,13 +38,13 @@ def equivalence(differences: ArrayLike, margin: float) -> Equivalence:
     """Test whether the mean difference lies within ``margin`` of 0.
 
     Args:
-        differences: first minus second method, of images or of clusters of them.
-        margin: in the unit of the metric, above 0.
+        differences: values ``[N]`` of the first minus the second method, for images or clusters of images.
+        margin: largest difference that counts as none, in the unit of the metric, above 0.
 
     Raises:
-        ValueError: no margin above 0, or values that are not finite.
+        ValueError: the margin is not above 0, or a value is not finite.
     """
-    from scipy import special  # a fifth of a second to import, and tables do without
+    from scipy import special  # takes a fifth of a second to import, and tables do not need it
 
     values = np.asarray(differences, dtype=np.float64)
     if not margin > 0 or not np.isfinite(margin):

@@ -1,4 +1,4 @@
-"""From a store to the board that every table and page is rendered from. Nothing is measured here."""
+"""Compute the board of a store, from which all tables and pages are rendered. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def load_board(store: Store, *, title: str, published: bool = False, scores: pd.
     """Means over images with confidence intervals, per dataset, protocol, method and metric.
 
     Args:
-        store: whose results are shown.
-        title: of tables and pages.
-        published: add what others published for the same datasets under the same protocols, and what was imported into
-            the store's folder.
-        scores: what ``scores_of`` gave of this store, where it was read before; None: it is read.
+        store: an open store.
+        title: title of tables and pages.
+        published: add values that others published for the same datasets and protocols, and tables that were imported
+            into the store's folder.
+        scores: result of ``scores_of`` for this store, if it was read before; None: it is read.
     """
     scores, outputs = scores_of(store) if scores is None else scores, outputs_of(store)
     problems = _problems(scores, outputs)
@@ -58,7 +58,7 @@ def load_board(store: Store, *, title: str, published: bool = False, scores: pd.
     played = list(contests(scores, by_id, payloads, ceilings(methods), clusters))
     ranking = average_ranks(played)
     combined = list(composite_contests(scores, {metric.id: metric for metric in known}, ceilings(methods), clusters))
-    played += combined  # after the ranks, in which their parts are already
+    played += combined  # after the ranks, in which the combined metrics count already
     known += {contest.metric.id: contest.metric for contest in combined}.values()
     board = Board(
         title=title,
@@ -91,17 +91,17 @@ def load_board(store: Store, *, title: str, published: bool = False, scores: pd.
 
 
 def scores_of(store: Store) -> pd.DataFrame:
-    """Every cell, with the names that tables give to datasets, in their order; ``set`` has the store's names."""
+    """Every cell of a store; ``dataset`` has the names that tables show, ``set`` those of the store."""
     return in_order_of_datasets(name_scales(store.scores()), store)
 
 
 def outputs_of(store: Store) -> pd.DataFrame:
-    """Every output, as ``scores_of`` gives cells."""
+    """Every output of a store, with ``dataset`` and ``set`` as in ``scores_of``."""
     return in_order_of_datasets(name_scales(store.outputs()), store)
 
 
 def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
-    """Tell the scales of a dataset apart by its name, where one protocol was run at several."""
+    """Add the scale to a dataset's name if a protocol was run at several scales; ``set`` keeps the store's name."""
     frame["set"] = frame["dataset"]
     several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
     frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
@@ -111,7 +111,7 @@ def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
 def _without_missing_options(
     store: Store, scores: pd.DataFrame, outputs: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cells and outputs without what the runs call optional and nothing was measured of, for want of its weights."""
+    """Cells and outputs without the optional metrics and methods of which nothing was measured for lack of weights."""
     optional = {name for run in store.runs() for name in run.spec.optional}
     if not optional:
         return scores, outputs
@@ -119,18 +119,18 @@ def _without_missing_options(
     missing = optional - set(measured["metric"]) - set(measured["method"])
     if set(scores["metric"]) <= missing or set(scores["method"]) <= missing:
         return scores, outputs
-    kept = ~(scores["metric"].isin(missing) | scores["method"].isin(missing))
-    return scores[kept].reset_index(drop=True), outputs[~outputs["method"].isin(missing)].reset_index(drop=True)
+    shown = ~(scores["metric"].isin(missing) | scores["method"].isin(missing))
+    return scores[shown].reset_index(drop=True), outputs[~outputs["method"].isin(missing)].reset_index(drop=True)
 
 
 _VALUE = ["protocol", "dataset", "metric", "method"]
 
 
 def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tuple[str, ...]]]:
-    """Scores without those of infinite images, and how many images that were, by protocol, dataset, metric, method.
+    """Scores without infinite values, and the number of images left out by protocol, dataset, metric and method.
 
-    One image that equals HR would make a mean PSNR infinite, and its method the winner, whatever the other images are.
-    They are left out as if they had not been measured, for this method alone; a method that has no others keeps them.
+    A single image that equals HR would make the mean PSNR infinite and its method the winner, whatever the other images
+    are. Infinite values are treated as not measured for this method alone; a method without finite values keeps them.
     """
     infinite = scores[np.isinf(scores["value"].to_numpy())]
     if infinite.empty:
@@ -138,36 +138,49 @@ def leave_out_infinite(scores: pd.DataFrame) -> tuple[pd.DataFrame, Counter[tupl
     per_image = [*_VALUE, "image"]
     places = pd.MultiIndex.from_frame(infinite[per_image]).unique()
     bad = pd.MultiIndex.from_frame(scores[per_image]).isin(places)  # all seeds of an image
-    others = (scores["value"].notna() & ~bad).groupby([scores[name] for name in _VALUE]).transform("any")
+    has_finite = (scores["value"].notna() & ~bad).groupby([scores[name] for name in _VALUE]).transform("any")
     counts: Counter[tuple[str, ...]] = Counter(tuple(place[:-1]) for place in places)
-    return scores.assign(value=scores["value"].mask(bad & others)), counts
+    return scores.assign(value=scores["value"].mask(bad & has_finite)), counts
 
 
 def left_out(store: Store, named: Container[str]) -> pd.DataFrame:
-    """What is out of date, under the names that tables give to datasets."""
+    """Rows ``LEFT_OUT_COLUMNS`` of values that are out of date; datasets have the names that tables show.
+
+    Args:
+        store: an open store.
+        named: names of datasets in tables.
+    """
     rows = []
-    for one in store.left_out():
-        with_scale = f"{one.dataset} x{one.scale}"
-        dataset = with_scale if with_scale in named else one.dataset
-        rows.append((one.protocol, dataset, one.method, one.metric, one.reason, one.count, one.total))
+    for record in store.left_out():
+        with_scale = f"{record.dataset} x{record.scale}"
+        dataset = with_scale if with_scale in named else record.dataset
+        rows.append((record.protocol, dataset, record.method, record.metric, record.reason, record.count, record.total))
     return pd.DataFrame(rows, columns=LEFT_OUT_COLUMNS)
 
 
 def ceilings(methods: pd.DataFrame) -> set[str]:
-    """HR itself, which shows what a task could reach and competes with nobody."""
+    """HR itself, which shows the best possible value of a task and is not compared with methods."""
     return set(methods["method"][methods["family"] == "reference"])
 
 
 def contests_of(
     store: Store, scores: pd.DataFrame, metrics: Sequence[Metric], ceilings: Container[str], clusters: Clusters
 ) -> list[Contest]:
-    """The contests of a store; see ``contests``."""
+    """The contests of a store; see ``contests``.
+
+    Args:
+        store: an open store.
+        scores: rows of cells of ``scores_of``.
+        metrics: metrics to compare in.
+        ceilings: methods that are not compared with others, such as HR itself.
+        clusters: clusters of images that are not independent samples.
+    """
     by_id = {metric.id: metric for metric in metrics}
     return list(contests(scores, by_id, payloads_of(store, metrics), ceilings, clusters))
 
 
 def payloads_of(store: Store, metrics: Iterable[Metric]) -> dict[str, dict[Place, Payload]]:
-    """What the metrics of sets among them stored of each image, by metric."""
+    """Payloads of each image, for those of the metrics that are metrics of whole sets."""
     return {metric.id: dict(store.payloads(metric.id)) for metric in metrics if metric.of_set is not None}
 
 
@@ -214,13 +227,13 @@ def _values(
 
 
 def _rules(outputs: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """How the LQ of each protocol and dataset was made."""
+    """LQ rules of each protocol and dataset."""
     groups = outputs.groupby(["protocol", "dataset"], sort=False)["lq_rule"]
     return {(str(protocol), str(dataset)): ", ".join(rules.unique()) for (protocol, dataset), rules in groups}
 
 
 def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
-    """Images of each set as its card counts them, for sets that are named as a card; else as a run planned them."""
+    """Number of images of each set: by its card if a card has its name, else as many as a run planned."""
     known, planned = set(card_ids()), store.set_sizes()
     whole = {}
     for (protocol, dataset), part in outputs.groupby(["protocol", "dataset"], sort=False):
@@ -231,12 +244,12 @@ def _whole(store: Store, outputs: pd.DataFrame) -> dict[tuple[str, str], int]:
 
 
 def _untested(scores: pd.DataFrame, clusters: Clusters) -> frozenset[tuple[str, str]]:
-    """Protocols and datasets with too few images, or clusters of them, for a test."""
+    """Protocols and datasets with too few images, or clusters of images, for a test."""
     return frozenset(place for place, count in _units(scores, clusters) if not can_tell(count))
 
 
 def _cluster_counts(scores: pd.DataFrame, clusters: Clusters) -> dict[tuple[str, str], int]:
-    """Clusters of the datasets that have some, by protocol and dataset."""
+    """Number of clusters by protocol and dataset, for datasets with clusters."""
     return dict(_units(scores[scores["set"].isin(list(clusters.rules))], clusters))
 
 
@@ -259,7 +272,7 @@ def methods_of(store: Store, outputs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _costs(outputs: pd.DataFrame, cards: Mapping[str, StoredMethod]) -> pd.DataFrame:
-    """What each method took on each dataset under each protocol; larger images elsewhere say nothing of it."""
+    """Time, memory and device of each method for each dataset and protocol, since datasets have other image sizes."""
     groups = outputs.dropna(subset=["seconds"]).groupby(["protocol", "dataset", "method"], sort=False)
     rows = []
     for place, part in groups:
@@ -287,7 +300,7 @@ def _of_one_size(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
-    """Images without output and cells without score, counted by reason."""
+    """Number of images without output and of cells without score, by reason."""
     *columns, count = PROBLEM_COLUMNS
     lost = outputs[outputs["status"] != "done"].assign(metric="")
     place = ["protocol", "scale", "dataset", "image", "method", "seed"]
@@ -299,29 +312,29 @@ def _problems(scores: pd.DataFrame, outputs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _provenance(store: Store) -> list[RunRecord]:
-    """The runs that restored or measured what is shown; where none did, the latest one."""
+    """The runs that restored or measured what is shown; the latest run if there are none."""
     restored, measured = store.work()
     runs = store.runs()
-    ours = [run for run in runs if run.id in restored or run.id in measured] or runs[-1:]
-    return [_run_record(run, restored.get(run.id, {}), measured.get(run.id, {})) for run in ours]
+    shown_runs = [run for run in runs if run.id in restored or run.id in measured] or runs[-1:]
+    return [_run_record(run, restored.get(run.id, {}), measured.get(run.id, {})) for run in shown_runs]
 
 
 def _run_record(run: StoredRun, restored: dict[str, int], measured: dict[str, int]) -> RunRecord:
-    made = run.provenance
-    cores = f"{made.cores} cores" if made.cores else ""
-    threads = f"threads: {made.threads}" if made.threads else ""
+    provenance = run.provenance
+    cores = f"{provenance.cores} cores" if provenance.cores else ""
+    threads = f"threads: {provenance.threads}" if provenance.threads else ""
     return RunRecord(
         spec=without_folders(run.spec.name),
-        command=without_folders(made.command),
+        command=without_folders(provenance.command),
         started=run.started,
         finished=run.finished or "",
         outputs=restored,
         values=measured,
-        packages=dict(made.packages),
+        packages=dict(provenance.packages),
         surroundings={
-            "code": made.git or "installed package",
-            "python": made.python,
-            "platform": made.platform,
-            "device": ", ".join(filter(None, [made.device, cores, threads, made.processor])),
+            "code": provenance.git or "installed package",
+            "python": provenance.python,
+            "platform": provenance.platform,
+            "device": ", ".join(filter(None, [provenance.device, cores, threads, provenance.processor])),
         },
     )

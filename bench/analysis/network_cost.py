@@ -1,4 +1,4 @@
-"""What a method costs for one image: parameters, multiply-accumulate operations, activations, seconds, bytes.
+"""Cost of a method for one image: parameters, multiply-accumulate operations, activations, seconds and bytes.
 
 Operations are counted as torch carries them out: a multiplication with its addition is one MAC, which fvcore and the
 NTIRE challenges call a FLOP. Activations are the values that convolutions give, as the challenges count them.
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 RUNS = 5
 WARM_UP = 2
 _WEIGHTS = {"seconds": 0.8, "macs": 0.1, "parameters": 0.1}
-"""Of the NTIRE 2026 challenge on efficient SR: runtime, FLOPs, parameters."""
+"""Weights of the score of the NTIRE 2026 challenge on efficient SR: runtime, FLOPs, parameters."""
 
 
 class CostError(BenchError, ValueError):
-    """A method whose cost cannot be measured so."""
+    """The cost of a method cannot be measured with these settings."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one method on images of one size."""
+    """Cost of one method on images of one size."""
 
     method: str
     parameters: int | None
     macs: int | None
-    """None: it computes outside of torch, where nothing is counted."""
+    """None: the method computes outside of torch, where nothing is counted."""
     activations: int | None
     convolutions: int | None
     seconds: tuple[float, ...]
-    """Of one image, the mean of each run."""
+    """Seconds for one image, the mean of each run."""
     memory: int | None
     """Highest peak in bytes, above the loaded model."""
 
     @property
     def mean(self) -> float:
-        """Seconds of one image, mean over runs."""
+        """Seconds for one image, mean over runs."""
         return mean(self.seconds)
 
     @property
     def deviation(self) -> float:
-        """Over runs; 0 for one run."""
+        """Standard deviation of the seconds over runs; 0 for a single run."""
         return stdev(self.seconds) if len(self.seconds) > 1 else 0.0
 
 
@@ -65,19 +65,19 @@ def measure_cost(
     runs: int = RUNS,
     warm_up: int = WARM_UP,
 ) -> Cost:
-    """Cost of a method.
+    """Measure the cost of a method.
 
     Args:
-        method: its name.
-        parameters: of all its networks.
-        restore: from LQ ``[1, 3, h, w]`` to SR.
-        images: LQ of one size or several; operations are counted on the first.
-        device: where it computes.
-        runs: timed passes over all images.
-        warm_up: passes before, which count nowhere.
+        method: name of the method.
+        parameters: number of parameters of all its networks.
+        restore: restores LQ ``[1, 3, h, w]`` in [0, 1] to SR.
+        images: LQ images ``[1, 3, h, w]``; operations are counted on the first.
+        device: torch device.
+        runs: number of timed passes over all images, at least 1.
+        warm_up: number of passes before them, which do not count.
 
     Raises:
-        CostError: no image, or no run.
+        CostError: there is no image, or no run.
     """
     import torch
 
@@ -116,13 +116,13 @@ def measure_cost(
 
 
 def efficiency_score(cost: Cost, reference: Cost) -> tuple[float, dict[str, float]] | None:
-    """The score of NTIRE 2026's efficient SR against a reference (SPAN there), and its parts; smaller is better.
+    """Score of the NTIRE 2026 challenge on efficient SR relative to a reference (SPAN there); lower is better.
 
-    ``0.8 e^(2 t/t0) + 0.1 e^(2 F/F0) + 0.1 e^(2 P/P0)``, e^2 = 7.389 for the reference itself. Both are to be measured
-    on the same machine, one after the other.
+    ``0.8 e^(2 t/t0) + 0.1 e^(2 F/F0) + 0.1 e^(2 P/P0)``, e^2 = 7.389 for the reference itself. Both costs must be
+    measured on the same machine, one after the other.
 
     Returns:
-        None where one of the two has no number of operations or parameters.
+        The score and its three parts before weighting; None if a number of operations or parameters is missing.
     """
     pairs = {
         "seconds": (cost.mean, reference.mean),
@@ -130,8 +130,8 @@ def efficiency_score(cost: Cost, reference: Cost) -> tuple[float, dict[str, floa
         "parameters": (cost.parameters, reference.parameters),
     }
     parts = {}
-    for name, (own, theirs) in pairs.items():
-        if not own or not theirs:
+    for name, (value, reference_value) in pairs.items():
+        if not value or not reference_value:
             return None
-        parts[name] = exp(2 * own / theirs)
+        parts[name] = exp(2 * value / reference_value)
     return sum(_WEIGHTS[name] * part for name, part in parts.items()), parts

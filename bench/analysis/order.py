@@ -1,4 +1,4 @@
-"""In which order tables, pages and figures show methods, metrics and datasets."""
+"""The order of methods, metrics and datasets in tables, pages and figures."""
 
 from __future__ import annotations
 
@@ -16,37 +16,40 @@ from ..store.store import Store
 
 
 def methods_in_order(names: Iterable[str], store: Store) -> list[str]:
-    """As the specs list them, the latest first; then what they do not name, numbers in it by their value.
+    """Names of methods in the order of the specs, the latest spec first; then the others, with numbers by their value.
 
-    As given, those that were chosen come first, in their order.
+    With the order ``as-given``, the methods that the user selected come first, in the order of the selection.
     """
     listed = [reference for run in reversed(store.runs()) for reference in run.spec.methods]
-    wanted = [store.selection.shown(name) for name in map(name_of, listed)]
+    listed_names = [store.selection.shown(name) for name in map(name_of, listed)]
     if store.selection.as_given:
-        wanted = [*map(store.selection.shown, store.selection.methods), *wanted]
-    return _by_place(names, wanted)
+        listed_names = [*map(store.selection.shown, store.selection.methods), *listed_names]
+    return _by_place(names, listed_names)
 
 
 def metrics_in_order(metrics: Mapping[str, Metric], store: Store) -> list[Metric]:
-    """Metrics by id as ``metrics_of`` puts them; as given, the chosen ones first, then as the specs list them."""
+    """Metrics in the order of ``metrics_of``; ``as-given``: the selected ones first, then in the order of the specs."""
     if not store.selection.as_given:
         return list(metrics.values())
     listed = [reference for run in reversed(store.runs()) for reference in run.spec.metrics]
-    wanted = [*store.selection.metrics, *listed]
-    places = _places(stored_id(reference, metrics) for reference in wanted)
-    return sorted(metrics.values(), key=lambda metric: places.get(metric.id, len(wanted)))
+    references = [*store.selection.metrics, *listed]
+    places = _places(stored_id(reference, metrics) for reference in references)
+    return sorted(metrics.values(), key=lambda metric: places.get(metric.id, len(references)))
 
 
 def in_order_of_datasets(frame: pd.DataFrame, store: Store) -> pd.DataFrame:
-    """Rows of a store, by dataset: as it gives them; as given, those that were chosen first, then as the specs list
-    them. Protocols stay together."""
+    """Rows of a store in the order of the store.
+
+    With the order ``as-given``: by dataset, the selected ones first, then in the order of the specs. Rows of a protocol
+    stay together.
+    """
     if not store.selection.as_given:
         return frame
     return _sorted(frame, {"protocol": _places(frame["protocol"]), "set": _dataset_places(store)})
 
 
 def rows_in_order(scores: pd.DataFrame, store: Store) -> pd.DataFrame:
-    """Cells of a store in the order in which it gives them; as given, by dataset, image, method, seed and metric."""
+    """Cells in the order of the store; ``as-given``: by dataset, image, method, seed and metric."""
     if not store.selection.as_given:
         return scores
     ids = list(dict.fromkeys(scores["metric"]))
@@ -62,8 +65,8 @@ def rows_in_order(scores: pd.DataFrame, store: Store) -> pd.DataFrame:
 
 
 def _sorted(frame: pd.DataFrame, places: Mapping[str, Mapping[Any, int]]) -> pd.DataFrame:
-    """Rows by the places of what columns have; what has no place comes last, in the order in which it comes."""
-    keys = pd.DataFrame({name: frame[name].map(own).fillna(len(own)) for name, own in places.items()})
+    """Rows sorted by the place of each column's value; values without a place come last, in their present order."""
+    keys = pd.DataFrame({name: frame[name].map(of_column).fillna(len(of_column)) for name, of_column in places.items()})
     return frame.iloc[keys.reset_index(drop=True).sort_values(list(places), kind="stable").index].reset_index(drop=True)
 
 
@@ -73,25 +76,25 @@ def _dataset_places(store: Store) -> dict[str, int]:
 
 
 def datasets_in_order(frame: pd.DataFrame, store: Store) -> list[str]:
-    """Names of the datasets of rows that ``in_order_of_datasets`` gave, as tables have them."""
+    """Names of the datasets of rows from ``in_order_of_datasets``, in the order of tables."""
     names = dict.fromkeys(map(str, frame["dataset"]))
     return list(names) if store.selection.as_given else sorted(names)
 
 
 def _dataset_name(reference: str | Mapping[str, Any]) -> str:
-    """What tables call a dataset of a spec, as far as its reference tells."""
+    """Name of a dataset in tables, as far as its reference in a spec says it."""
     if isinstance(reference, str):
         return reference.partition("=")[0].removesuffix(".yaml").rpartition("/")[2]
     return str(reference.get("name") or object_name(str(reference.get("object", ""))))
 
 
-def _by_place(names: Iterable[str], wanted: Iterable[str]) -> list[str]:
-    places = _places(wanted)
+def _by_place(names: Iterable[str], order: Iterable[str]) -> list[str]:
+    places = _places(order)
     return sorted(names, key=lambda name: (places.get(name, len(places)), _natural(name)))
 
 
 def _places(names: Iterable[Any]) -> dict[Any, int]:
-    """The first place of each name."""
+    """The place of the first occurrence of each name."""
     return {name: place for place, name in enumerate(dict.fromkeys(names))}
 
 

@@ -1,7 +1,7 @@
-"""What a set of images can tell: the smallest difference that a test finds, and how many images it needs.
+"""Power of a paired test: the smallest difference that it finds on a set, and the number of images that it needs.
 
-Of the two-sided paired t-test: its power follows from the noncentral t distribution. The sign-flip test of ``compare``
-has the same power but for skewed differences.
+For the two-sided paired t-test, whose power follows from the noncentral t distribution. The sign-flip test of
+``compare`` has the same power unless the differences are skewed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from .statistics import SIGNIFICANT
 
 POWER = 0.8
 FEWEST = 3
-"""Images with which the power is told: of two, the spread says nothing."""
+"""Fewest images for which the power is computed: the spread of two images says nothing."""
 _MOST_IMAGES = 10**7
 _CERTAIN = 35.0
-"""Noncentrality beyond which the power is 1 to the last digit from three images on; the library's series ends at 37."""
+"""Noncentrality above which the power is 1 to the last digit for three images or more; SciPy's series ends at 37."""
 _ONE_SIDED = 8.0
-"""Noncentrality beyond which the test errs to the other side in less than 1e-15; the library has NaN for some such."""
+"""Noncentrality above which the test errs to the other side with a probability below 1e-15; SciPy returns NaN for some
+of these."""
 
 
 def power_of_test(effect: float, units: int) -> float:
-    """How often a two-sided paired t-test finds a true effect.
+    """Power of a two-sided paired t-test: the probability that it finds a true effect.
 
     Args:
-        effect: true mean of the differences over their standard deviation.
-        units: images, or clusters of images; three or more.
+        effect: true mean of the differences divided by their standard deviation.
+        units: number of images, or of clusters of images; three or more.
     """
     freedom, shift = units - 1, abs(effect) * sqrt(units)
     critical = float(special.stdtrit(freedom, 1 - SIGNIFICANT / 2))
@@ -38,11 +39,11 @@ def power_of_test(effect: float, units: int) -> float:
 
 
 def smallest_difference(spread: float, units: int) -> float:
-    """The true mean difference that the test finds in a share ``POWER`` of cases.
+    """The smallest true mean difference that the test finds with the power ``POWER``; NaN for fewer than three images.
 
     Args:
         spread: standard deviation of the differences of images.
-        units: images, or clusters of images; NaN below three.
+        units: number of images, or of clusters of images.
     """
     if units < FEWEST or not spread >= 0:
         return nan
@@ -51,9 +52,9 @@ def smallest_difference(spread: float, units: int) -> float:
 
 
 def units_needed(difference: float, spread: float) -> float:
-    """The fewest images (or clusters) with which the test finds this true difference in a share ``POWER`` of cases.
+    """The fewest images (or clusters) with which the test finds this true mean difference with the power ``POWER``.
 
-    Infinite where there is no difference, or where ten million are too few.
+    Infinite if the difference is 0, or if ten million images are too few.
     """
     if spread == 0 or difference == 0:
         return inf if difference == 0 else FEWEST

@@ -1,4 +1,4 @@
-"""Put what others published beside what was measured: same pictures, LQ and protocol, or not at all."""
+"""Show published values of others beside measured ones, if images, LQ and protocol are the same."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _KINDS = {
 Pixels = tuple[str, str | None]
 """Digests of an image's LQ and HR pixels."""
 InputOf = Callable[[str], Pixels | None]
-"""From an input key to what a store has of it; see ``Store.input_of``."""
+"""Returns the digests of an input that the store has under an input key; see ``Store.input_of``."""
 
 
 @dataclass(frozen=True)
 class _Set:
-    """A dataset under a protocol, as a store has it."""
+    """A dataset of a store under one protocol."""
 
     dataset: str
     protocol: str
     scales: frozenset[int]
     rules: frozenset[str]
-    """How LQ was made."""
+    """Rules by which LQ images were made."""
     images: dict[str, frozenset[Pixels]]
 
 
@@ -51,36 +51,47 @@ def with_published(
     input_of: InputOf,
     imported: Mapping[str, PublishedTable] = MappingProxyType({}),
 ) -> Board:
-    """The board with the published values that may stand beside its own, and why others may not.
+    """The board with the published values that are comparable with its own, and the reasons why others are not.
 
-    A set matches by the name of its card, protocol, scale, origin of LQ and number of images, and its pictures are
-    those of the card's files by their digests; cards without digests match by name and number, and the source says so.
+    A published set matches a stored one if card, protocol, scale, LQ rule and number of images are the same, and the
+    images have the digests of the card's files. A card without digests matches by name and number, and the source says
+    so.
 
     Args:
-        outputs: the store's outputs under the board's names of datasets.
-        input_of: the store's.
-        imported: tables of others that were imported beside the store, by id.
+        board: measured values.
+        outputs: outputs of the store with the board's names of datasets.
+        input_of: ``Store.input_of`` of the store.
+        imported: tables of others that were imported into the store's folder, by id.
     """
     claimed = (*published_values(), *values_of(imported))
     rows: list[tuple[object, ...]] = []
     notes: list[str] = []
     unchecked: dict[str, list[str]] = {}
-    for one in _sets(outputs):
+    for stored_set in _sets(outputs):
         candidates = [
             value
             for value in claimed
-            if value.protocol == one.protocol and one.dataset in (value.dataset, f"{value.dataset} x{value.scale}")
+            if value.protocol == stored_set.protocol
+            and stored_set.dataset in (value.dataset, f"{value.dataset} x{value.scale}")
         ]
-        problems = {claim: _problem(one, claim, input_of) for claim in dict.fromkeys(map(_claim, candidates))}
-        found = [value for value in candidates if not problems[_claim(value)]]
-        if candidates and not found:
-            notes.append(f"{one.dataset} ({one.protocol}): {next(iter(problems.values()))}")
-        if found and not _is_listed(found[0].dataset):
-            for table in dict.fromkeys(value.table for value in found):
-                unchecked.setdefault(table, []).append(one.dataset)
+        problems = {claim: _problem(stored_set, claim, input_of) for claim in dict.fromkeys(map(_claim, candidates))}
+        shown = [value for value in candidates if not problems[_claim(value)]]
+        if candidates and not shown:
+            notes.append(f"{stored_set.dataset} ({stored_set.protocol}): {next(iter(problems.values()))}")
+        if shown and not _is_listed(shown[0].dataset):
+            for table in dict.fromkeys(value.table for value in shown):
+                unchecked.setdefault(table, []).append(stored_set.dataset)
         rows += [
-            (one.dataset, one.protocol, value.method, value.metric, value.value, value.table, _disputed(value, found))
-            for value in found
+            (
+                stored_set.dataset,
+                stored_set.protocol,
+                value.method,
+                value.metric,
+                value.value,
+                value.table,
+                _disputed(value, shown),
+            )
+            for value in shown
         ]
     if not rows and not notes:
         notes.append(_nothing(board))
@@ -99,7 +110,7 @@ def with_published(
 
 @dataclass(frozen=True)
 class _Claim:
-    """What a published table says of the images it was measured on."""
+    """The images on which a published table was measured, as the table states them."""
 
     dataset: str
     scale: float
@@ -127,29 +138,34 @@ def _sets(outputs: pd.DataFrame) -> Iterator[_Set]:
         )
 
 
-def _problem(one: _Set, claim: _Claim, input_of: InputOf) -> str:
-    """Why values may not stand beside a set; '' if they may."""
-    if one.scales != {claim.scale}:
-        return f"yours is of scale {', '.join(map(str, sorted(one.scales)))}, the published table of {claim.scale}"
-    if one.rules != {claim.lq}:
-        return f"your LQ are made by {', '.join(sorted(one.rules))}, those of the published table by {claim.lq}"
+def _problem(stored_set: _Set, claim: _Claim, input_of: InputOf) -> str:
+    """The reason why published values are not comparable with those of a set; '' if they are."""
+    if stored_set.scales != {claim.scale}:
+        scales = ", ".join(map(str, sorted(stored_set.scales)))
+        return f"your images are of scale {scales}, those of the published table of {claim.scale}"
+    if stored_set.rules != {claim.lq}:
+        rules = ", ".join(sorted(stored_set.rules))
+        return f"your LQ images are made by {rules}, those of the published table by {claim.lq}"
     if _is_listed(claim.dataset):
         known = _pixels_of_card(claim, input_of)
-        others = sorted(image for image, pixels in one.images.items() if not pixels or not pixels <= known)
-        if others:
-            which = f"'{others[0]}' is" if len(others) == 1 else f"'{others[0]}' and {len(others) - 1} more are"
-            return (
-                f"of your {len(one.images)} images {which} not from the files of {claim.dataset} whose digests its card"
-                f" has; get those with 'asasr-bench data fetch {claim.dataset}', or give the set"
-                " another name"
+        other_images = sorted(image for image, pixels in stored_set.images.items() if not pixels or not pixels <= known)
+        if other_images:
+            subject = (
+                f"'{other_images[0]}' is"
+                if len(other_images) == 1
+                else f"'{other_images[0]}' and {len(other_images) - 1} more are"
             )
-    if claim.images not in (None, len(one.images)):
-        return f"yours has {len(one.images)} images, the published table {claim.images}"
+            return (
+                f"of your {len(stored_set.images)} images {subject} not from the files of {claim.dataset} whose digests"
+                f" its card has; get those with 'asasr-bench data fetch {claim.dataset}', or give the set another name"
+            )
+    if claim.images not in (None, len(stored_set.images)):
+        return f"your set has {len(stored_set.images)} images, that of the published table {claim.images}"
     return ""
 
 
 def _is_listed(dataset: str) -> bool:
-    """Whether a card tells the digests of all files of the set."""
+    """Whether a card has the digests of all files of the set."""
     if dataset not in card_ids():
         return False
     card = load_card(dataset)
@@ -159,21 +175,21 @@ def _is_listed(dataset: str) -> bool:
 
 
 def _pixels_of_card(claim: _Claim, input_of: InputOf) -> set[Pixels]:
-    """What the store has of the card's files: input keys are made of digests of files."""
+    """Digests of the pixels that the store has from the card's files; input keys contain the digests of files."""
     card = load_card(claim.dataset)
     sides: list[dict[str, str]] = []
     for folder in (card.hr, card.lq if claim.lq == LQ_FILES else None):
-        wanted = None if folder is None else PurePath(folder.replace("{scale}", str(claim.scale)))
+        card_folder = None if folder is None else PurePath(folder.replace("{scale}", str(claim.scale)))
         places = ((digest, PurePath(place)) for digest, _, place in listed_files(claim.dataset))
         sides.append(
             {
                 place.stem.removesuffix(f"x{claim.scale}"): digest
                 for digest, place in places
-                if digest is not None and place.parent == wanted
+                if digest is not None and place.parent == card_folder
             }
         )
     hr, lq = sides
-    found: set[Pixels] = set()
+    known_pixels: set[Pixels] = set()
     for stem in {**hr, **lq}:
         for on_luma in (False, True):
             key = input_key(
@@ -186,20 +202,21 @@ def _pixels_of_card(claim: _Claim, input_of: InputOf) -> set[Pixels]:
             )
             pixels = input_of(key)
             if pixels is not None:
-                found.add(pixels)
-    return found
+                known_pixels.add(pixels)
+    return known_pixels
 
 
-def _disputed(value: PublishedValue, others: list[PublishedValue]) -> bool:
-    """Whether another source contradicts it."""
+def _disputed(value: PublishedValue, values: list[PublishedValue]) -> bool:
+    """Whether another published value contradicts this one."""
     return any(
-        other.method == value.method and other.metric == value.metric and value.contradicts(other) for other in others
+        published.method == value.method and published.metric == value.metric and value.contradicts(published)
+        for published in values
     )
 
 
 def _nothing(board: Board) -> str:
-    """That no dataset has published values under its protocol, and which would."""
+    """The note that no dataset has published values under its protocol, with the datasets that have some."""
     protocols = set(board.scores["protocol"])
     known = {f"{value.dataset} ({value.protocol})" for value in published_values() if value.protocol in protocols}
     sets = ", ".join(sorted(known)) or "none under its protocols"
-    return f"these datasets: nobody's values of them are known under these protocols; there are some of {sets}"
+    return f"no published values are known for these datasets under these protocols; there are some for {sets}"

@@ -1,4 +1,4 @@
-"""Whether a leaderboard would have the same order with other images: what resampled sets say of the average ranks."""
+"""Stability of a leaderboard: would other images give the same order? Average ranks on resampled sets of images."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from .statistics import Floats
 
 @dataclass(frozen=True)
 class RankStability:
-    """The order of the methods on one dataset."""
+    """The order of the methods on one dataset, and how it changes on resampled sets of images."""
 
     protocol: str
     dataset: str
-    """'': the mean over datasets."""
+    """Name of the dataset; '' for the mean over datasets."""
     methods: tuple[str, ...]
-    """The best average rank first."""
+    """Methods, the best average rank first."""
     rank: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     """95 % interval of the rank."""
     first: tuple[float, ...]
-    """Share of resampled sets in which the method is the best; ties share it."""
+    """Share of resampled sets in which the method is the best; tied methods share it."""
     ahead: tuple[float, ...]
-    """Share in which it stays ahead of the next one; ties count half. NaN for the last."""
+    """Share of resampled sets in which the method is ahead of the next one; ties count half. NaN for the last."""
     same_order: float
-    """Share in which all methods keep their order."""
+    """Share of resampled sets in which all methods keep their order."""
     kendall: float
-    """Mean of Kendall's tau between the order and those of the resampled sets."""
+    """Mean of Kendall's tau between the order and the orders on resampled sets."""
 
 
 def rank_stability(root: Path, *, metrics: Sequence[str] | None = None) -> list[RankStability]:
@@ -46,11 +46,11 @@ def rank_stability(root: Path, *, metrics: Sequence[str] | None = None) -> list[
 
     Args:
         root: folder of the store.
-        metrics: ids that count; default: all that the store has.
+        metrics: ids of the metrics that count; default: all metrics of the store.
 
     Raises:
-        StabilityError: nothing is ranked on images enough, or the store has not such a metric.
-        StoreError: no store there.
+        StabilityError: no two methods are ranked on enough images, or the store has no values of a metric.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         scores, outputs = scores_of(store), outputs_of(store)
@@ -60,12 +60,12 @@ def rank_stability(root: Path, *, metrics: Sequence[str] | None = None) -> list[
         played = contests_of(store, scores, list(known.values()), hr_itself, clusters_of(store))
     rows = list(stability_of(played))
     if not rows:
-        raise StabilityError(f"{root}: ranks no two methods on five or more images (or clusters of them)")
+        raise StabilityError(f"{root}: has no two methods with ranks on five or more images (or clusters of images)")
     return rows
 
 
 def stability_of(contests: Sequence[Contest]) -> Iterator[RankStability]:
-    """The same from contests; datasets with too few images are left out."""
+    """Stability of the average ranks of contests; datasets with too few images are left out."""
     for protocol, dataset, part in ranked_datasets(contests):
         if part.draws is not None and len(part.methods) > 1:
             yield _of(protocol, dataset, part, part.draws)
@@ -95,7 +95,7 @@ def _of(protocol: str, dataset: str, part: Ranked, draws: Floats) -> RankStabili
     )
 
 
-def _before(one: Floats, other: Floats) -> Floats:
-    """1 where a rank is the better of two, a half where both are equal."""
-    halves: Floats = (one < other) + 0.5 * (one == other)
+def _before(first: Floats, second: Floats) -> Floats:
+    """1 where the first rank is better, a half where both are equal, else 0."""
+    halves: Floats = (first < second) + 0.5 * (first == second)
     return halves

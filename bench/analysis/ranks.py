@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
 _RESAMPLES = 1_000
 _LEAST_RANKED = 0.5
-"""Of a dataset's metrics: a method that has fewer of them is not ranked, so that it takes no metric from all others."""
+"""Share of a dataset's metrics that a ranked method has at least. A method with fewer is not ranked, since the metrics
+that it lacks would then not count for any method."""
 
 
 def ranks(values: Floats, metric: Metric) -> Floats:
     """Ranks along the last axis at printed precision: 1 is best, equal values share their mean rank, NaN stays NaN."""
-    own = np.round(metric.card.losses(values), metric.card.digits)
-    better = (own[..., None, :] < own[..., :, None]).sum(-1)
-    equal = (own[..., None, :] == own[..., :, None]).sum(-1)
-    return np.where(np.isnan(own), np.nan, better + (equal + 1) / 2)
+    losses = np.round(metric.card.losses(values), metric.card.digits)
+    better = (losses[..., None, :] < losses[..., :, None]).sum(-1)
+    equal = (losses[..., None, :] == losses[..., :, None]).sum(-1)
+    return np.where(np.isnan(losses), np.nan, better + (equal + 1) / 2)
 
 
 @dataclass(frozen=True)
@@ -36,42 +37,43 @@ class Ranking:
     rows: pd.DataFrame
     """``RANK_COLUMNS``; dataset '' is the mean over datasets."""
     notes: Mapping[str, tuple[str, ...]]
-    """By protocol: which metrics and methods of which datasets are not in the ranks, in sentences."""
+    """By protocol, sentences that say which metrics and methods of which datasets are not in the ranks."""
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The methods of one dataset, or of all together."""
+    """Mean ranks of the methods of one dataset, or over all datasets."""
 
     methods: tuple[str, ...]
     point: Floats
     """Mean ranks ``[methods]``."""
     draws: Floats | None
-    """Those of resampled sets of images ``[R, methods]``; None where there are too few images."""
+    """Mean ranks ``[R, methods]`` on R resampled sets of images; None for too few images."""
 
 
 def average_ranks(contests: Sequence[Contest]) -> Ranking:
     """Mean rank over metrics for each dataset, and over datasets (dataset '').
 
-    A dataset ranks the methods that have at least half of the metrics that any has, by the metrics that all of these
-    have, each on the images that all compared methods have. Only those ranked on every dataset are in the overall rank.
+    On a dataset, a method is ranked if it has at least half of the dataset's metrics. The metrics that all ranked
+    methods have count, each on the images that all compared methods have. The overall rank has only the methods that
+    are ranked on every dataset.
 
-    Intervals: percentile bootstrap over images, the same resampled images for all methods and metrics, widened to hold
-    the rank itself, since resampling pulls ranks to the middle. A metric with fewer than five images or infinite values
-    keeps its rank in it; where all do, ``low`` and ``high`` are NaN.
+    Intervals: percentile bootstrap over images, with the same resampled images for all methods and metrics, widened to
+    contain the rank itself, since resampling moves ranks towards the middle. The rank in a metric with fewer than five
+    images or with infinite values is not resampled; if that is so for all metrics, ``low`` and ``high`` are NaN.
     """
     rows = [row for place in ranked_datasets(contests) for row in rows_of(*place)]
     notes: dict[str, tuple[str, ...]] = {}
-    for protocol, dataset, here in _places(contests):
-        notes[protocol] = (*notes.get(protocol, ()), *_left_out(dataset, here, *_that_all_have(here)))
+    for protocol, dataset, of_dataset in _places(contests):
+        notes[protocol] = (*notes.get(protocol, ()), *_left_out(dataset, of_dataset, *_that_all_have(of_dataset)))
     return Ranking(pd.DataFrame(rows, columns=RANK_COLUMNS), notes)
 
 
 def ranked_datasets(contests: Sequence[Contest]) -> Iterator[tuple[str, str, Ranked]]:
-    """Protocol, dataset and its ranks; after the datasets of a protocol '' for all of them, where there are several."""
+    """Protocol, dataset and ranks; after several datasets of a protocol comes '' with the ranks over all of them."""
     parts: dict[str, dict[str, Ranked]] = {}
-    for protocol, dataset, here in _places(contests):
-        methods, chosen = _that_all_have(here)
+    for protocol, dataset, of_dataset in _places(contests):
+        methods, chosen = _that_all_have(of_dataset)
         parts.setdefault(protocol, {})
         if chosen:
             parts[protocol][dataset] = _of_dataset(methods, chosen)
@@ -85,35 +87,35 @@ def _places(contests: Sequence[Contest]) -> Iterator[tuple[str, str, list[Contes
     """The contests of each protocol and dataset that rank methods."""
     ranking = [contest for contest in contests if contest.metric.card.direction != "none"]
     for protocol in dict.fromkeys(contest.protocol for contest in ranking):
-        ours = [contest for contest in ranking if contest.protocol == protocol]
-        for dataset in dict.fromkeys(contest.dataset for contest in ours):
-            yield protocol, dataset, [contest for contest in ours if contest.dataset == dataset]
+        of_protocol = [contest for contest in ranking if contest.protocol == protocol]
+        for dataset in dict.fromkeys(contest.dataset for contest in of_protocol):
+            yield protocol, dataset, [contest for contest in of_protocol if contest.dataset == dataset]
 
 
 def _that_all_have(contests: Sequence[Contest]) -> tuple[tuple[str, ...], list[Contest]]:
     """The methods of a dataset that are ranked, and the metrics by which they are."""
-    some = [contest for contest in contests if contest.methods]
-    names = dict.fromkeys(name for contest in some for name in contest.methods)
-    counts = {name: sum(name in contest.methods for contest in some) for name in names}
-    methods = tuple(name for name, count in counts.items() if count >= _LEAST_RANKED * len(some))
-    return methods, [contest for contest in some if set(methods) <= set(contest.methods)] if methods else []
+    with_values = [contest for contest in contests if contest.methods]
+    names = dict.fromkeys(name for contest in with_values for name in contest.methods)
+    counts = {name: sum(name in contest.methods for contest in with_values) for name in names}
+    methods = tuple(name for name, count in counts.items() if count >= _LEAST_RANKED * len(with_values))
+    return methods, [contest for contest in with_values if set(methods) <= set(contest.methods)] if methods else []
 
 
 def _left_out(
     dataset: str, contests: Sequence[Contest], methods: Sequence[str], chosen: Sequence[Contest]
 ) -> Iterator[str]:
-    some = [contest for contest in contests if contest.methods]
+    with_values = [contest for contest in contests if contest.methods]
     for contest in contests:
-        if contest in some and contest not in chosen:
+        if contest in with_values and contest not in chosen:
             lacking = [name for name in methods if name not in contest.methods]
             title = contest.metric.card.title
             yield f"{dataset}: {title} is not in the ranks; it lacks values of {', '.join(lacking)}."
-        elif contest not in some:
+        elif contest not in with_values:
             yield f"{dataset}: {contest.metric.card.title} is not in the ranks; no method has values of it."
     for name in dict.fromkeys(entry.method for contest in contests for entry in contest.entries):
-        count = sum(name in contest.methods for contest in some)
-        if name not in methods and any(name in (*contest.methods, *contest.left_out) for contest in some):
-            yield f"{dataset}: {name} is not ranked; it has {count} of {len(some)} metrics on images enough."
+        count = sum(name in contest.methods for contest in with_values)
+        if name not in methods and any(name in (*contest.methods, *contest.left_out) for contest in with_values):
+            yield f"{dataset}: {name} is not ranked; it has {count} of {len(with_values)} metrics on enough images."
 
 
 def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> Ranked:
@@ -125,9 +127,11 @@ def _of_dataset(methods: tuple[str, ...], contests: Sequence[Contest]) -> Ranked
         points.append(point)
         enough = len(units) >= FEWEST and bool(np.isfinite(units).all())
         drawn.append(ranks(resampled(units, _RESAMPLES), contest.metric) if enough else None)
-    if all(one is None for one in drawn):
+    if all(ranks_drawn is None for ranks_drawn in drawn):
         return Ranked(methods, np.mean(points, axis=0), None)
-    draws = [point[None] if one is None else one for point, one in zip(points, drawn, strict=True)]
+    draws = [
+        point[None] if ranks_drawn is None else ranks_drawn for point, ranks_drawn in zip(points, drawn, strict=True)
+    ]
     return Ranked(methods, np.mean(points, axis=0), np.mean(np.broadcast_arrays(*draws), axis=0))
 
 
@@ -142,7 +146,7 @@ def _overall(parts: Sequence[Ranked]) -> Ranked:
 
 
 def rows_of(protocol: str, dataset: str, part: Ranked) -> Iterator[tuple[str, str, str, float, float, float]]:
-    """The rows of ``RANK_COLUMNS``."""
+    """Rows with the columns ``RANK_COLUMNS``."""
     low = high = np.full(len(part.methods), np.nan)
     if part.draws is not None and part.methods:
         low, high = np.quantile(part.draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)

@@ -1,6 +1,6 @@
-"""How the value of a set differs from seed to seed: mean ± standard deviation of papers, and the best seed.
+"""Spread of a set's value over seeds: the standard deviation that papers print after ±, and the best seed.
 
-Another question than ``seeds.py`` asks: there the deviation is of each image, here of the mean over images.
+Not the same as in ``seeds.py``, which has the deviation of each image; this is the deviation of the mean over images.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _PLACE = ["protocol", "dataset", "method", "metric"]
 def seed_spreads(
     scores: pd.DataFrame, metrics: Mapping[str, Metric], payloads: Mapping[str, Mapping[Place, Payload]]
 ) -> pd.DataFrame:
-    """Rows of ``Board.seeds`` of all methods that have values of two seeds or more, on the images that all seeds have.
+    """Rows of ``Board.seeds`` for all methods with two or more seeds, on the images that all seeds have.
 
     Args:
-        scores: cells, with the names of datasets as in tables and those of the store as ``set``.
-        metrics: by id.
-        payloads: of every metric of sets, by its id.
+        scores: rows of cells; ``dataset`` has the names in tables and ``set`` those in the store.
+        metrics: metrics by id.
+        payloads: payloads of every metric of sets, by the metric's id.
     """
     several = scores.groupby(["protocol", "dataset", "method"], sort=False)["seed"].transform("nunique") > 1
     rows = []
@@ -43,20 +43,20 @@ def seed_spreads(
 
 
 def _of_images(scores: pd.DataFrame, metric: Metric) -> Floats:
-    """Mean over images of each seed ``[seeds]``."""
+    """Mean over images for each seed ``[seeds]``."""
     compared = scores.assign(value=metric.card.compared(scores["value"].to_numpy(dtype=np.float64)))
     means: Floats = compared.pivot(index="image", columns="seed", values="value").dropna().mean().to_numpy()
     return means
 
 
 def _of_sets(scores: pd.DataFrame, metric: Metric, payloads: Mapping[Place, Payload]) -> Floats:
-    """The set's value of each seed ``[seeds]``."""
+    """The set's value for each seed ``[seeds]``."""
     assert metric.of_set is not None
     by_seed: dict[int, dict[str, Payload]] = {}
     for place in places_of(scores, dataset="set"):
         if place in payloads:
             by_seed.setdefault(place.seed, {})[place.image] = payloads[place]
-    shared = sorted(set.intersection(*(set(own) for own in by_seed.values()))) if by_seed else []
+    shared = sorted(set.intersection(*(set(of_seed) for of_seed in by_seed.values()))) if by_seed else []
     if not shared:
         return np.empty(0)
-    return np.array([metric.of_set.combine([own[image] for image in shared]) for own in by_seed.values()])
+    return np.array([metric.of_set.combine([of_seed[image] for image in shared]) for of_seed in by_seed.values()])

@@ -27,17 +27,17 @@ from .sets import combine, pseudo_values
 from .statistics import interval
 
 PIXELS = "L-STD"
-"""In place of a metric's id: every pixel, in levels of 255."""
+"""Stands in place of a metric's id for the deviation of every pixel, in levels of 255."""
 _PLACE = ["protocol", "scale", "dataset", "method"]
 
 
 class StabilityError(BenchError, ValueError):
-    """Nothing to tell; the message says why."""
+    """Stability cannot be computed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Stability:
-    """One metric of one method on one dataset."""
+    """Deviation over seeds in one metric of one method on one dataset."""
 
     dataset: str
     protocol: str
@@ -45,42 +45,44 @@ class Stability:
     metric: str
     """A metric's id (G-STD), or ``L-STD``."""
     value: float
-    """Standard deviation over seeds (population): mean over images, or of the set's value where only sets have it."""
+    """Standard deviation over seeds (population): mean over images, or that of the set's value for a metric of sets."""
     low: float
     high: float
     """95 % interval over images."""
     seeds: int
     images: int
     title: str
-    """What tables call it."""
+    """Name in tables."""
     digits: int
 
 
 def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool = True) -> list[Stability]:
-    """How every seeded method of a store varies over its seeds, on the images that have all of them.
+    """Deviation over seeds of every seeded method of a store, on the images that have all seeds.
 
     Args:
-        metrics: ids; default: all that the store has. Of metrics of sets (mIoU, AP, FID) it is the set's value.
-        pixels: read the images and tell the deviation of each pixel as well.
+        root: folder of the store.
+        metrics: ids of metrics; default: all metrics of the store. For a metric of sets (mIoU, AP, FID) the deviation
+            is that of the set's value.
+        pixels: also read the images and compute the deviation of each pixel.
 
     Raises:
-        StabilityError: no method has an image with two seeds, or the store has not such a metric.
-        StoreError: no store there.
+        StabilityError: no method has an image with two seeds, or the store has no values of a metric.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         scores, outputs = store.scores(), store.outputs()
         objects, clusters = store.objects, clusters_of(store)
         scores = scores[scores["status"] == "done"]
         known = chosen_metrics(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
-        payloads = {id: dict(store.payloads(id)) for id, one in known.items() if one.of_set is not None}
+        payloads = {id: dict(store.payloads(id)) for id, metric in known.items() if metric.of_set is not None}
     rows = []
     for (protocol, scale, dataset, method), group in outputs[outputs["status"] == "done"].groupby(_PLACE, sort=False):
         table = group.pivot(index="image", columns="seed", values="sr").dropna()
         if table.shape[1] < 2 or table.empty:
             continue
-        here = scores[(scores[_PLACE] == [protocol, scale, dataset, method]).all(axis=1)]
-        found: list[tuple[str, str, int, Deviation | None]] = []
-        for id, part in here.groupby("metric", sort=False):
+        method_scores = scores[(scores[_PLACE] == [protocol, scale, dataset, method]).all(axis=1)]
+        deviations: list[tuple[str, str, int, Deviation | None]] = []
+        for id, part in method_scores.groupby("metric", sort=False):
             if id not in known:
                 continue
             metric = known[str(id)]
@@ -89,23 +91,23 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
             else:
                 groups = clusters.of(str(dataset), table.index)
                 deviation = _of_sets(part, metric, payloads[metric.id], groups)
-            found.append((metric.id, f"G-STD {metric.card.title}", metric.card.digits + 1, deviation))
+            deviations.append((metric.id, f"G-STD {metric.card.title}", metric.card.digits + 1, deviation))
         if pixels:
             levels = np.array([_pixel_deviation(objects, digests) for digests in table.to_numpy().tolist()])
-            found.append((PIXELS, PIXELS, 3, _of_images(levels, list(table.index), str(dataset), clusters)))
-        for id, title, digits, one in found:
-            if one is not None:
+            deviations.append((PIXELS, PIXELS, 3, _of_images(levels, list(table.index), str(dataset), clusters)))
+        for id, title, digits, spread in deviations:
+            if spread is not None:
                 rows.append(
                     Stability(
                         str(dataset),
                         str(protocol),
                         str(method),
                         id,
-                        one.value,
-                        one.low,
-                        one.high,
+                        spread.value,
+                        spread.low,
+                        spread.high,
                         table.shape[1],
-                        one.images,
+                        spread.images,
                         title,
                         digits,
                     )
@@ -115,13 +117,13 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
     return rows
 
 
-def chosen_metrics(root: Path, known: dict[str, Metric], wanted: Sequence[str] | None) -> dict[str, Metric]:
-    """The wanted metrics of a store by id, or all.
+def chosen_metrics(root: Path, known: dict[str, Metric], requested: Sequence[str] | None) -> dict[str, Metric]:
+    """The requested metrics of a store by id; all metrics if none are requested.
 
     Raises:
-        StabilityError: the store has not one of them.
+        StabilityError: the store has no values of a requested metric.
     """
-    ids = [stored_id(id, known) for id in wanted or known]
+    ids = [stored_id(id, known) for id in requested or known]
     for id in ids:
         if id not in known:
             raise StabilityError(f"{root}: has no values of metric '{id}'{did_you_mean(id, known)}")
@@ -154,34 +156,40 @@ def _of_sets(
     for place in places_of(scores[scores["image"].isin(table.index)]):
         if place in payloads:
             by_seed.setdefault(place.seed, {})[place.image, place.seed] = payloads[place]
-    sets = [combine(metric, one, groups) for one in by_seed.values()]
-    if len(sets) < 2 or len({one.images for one in sets}) > 1 or any(np.isnan(one.value) for one in sets):
+    sets = [combine(metric, of_seed, groups) for of_seed in by_seed.values()]
+    if (
+        len(sets) < 2
+        or len({set_value.images for set_value in sets}) > 1
+        or any(np.isnan(set_value.value) for set_value in sets)
+    ):
         return None
-    value = float(np.std([one.value for one in sets]))
+    value = float(np.std([set_value.value for set_value in sets]))
     count = sets[0].pseudo.size
     if count < 2:
         return Deviation(value, float("nan"), float("nan"), len(sets[0].images))
-    # The sets that lack an image, from their pseudo-values; the deviation of each over seeds.
-    without = np.std([one.value - (one.pseudo - one.value) / (count - 1) for one in sets], axis=0)
+    # Values of the sets without one image follow from the pseudo-values; then their deviation over seeds.
+    without = np.std(
+        [set_value.value - (set_value.pseudo - set_value.value) / (count - 1) for set_value in sets], axis=0
+    )
     low, high = interval(pseudo_values(value, without))
     return Deviation(value, float(np.maximum(0.0, low)), high, len(sets[0].images))
 
 
 def _by_seed(scores: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """Deviation over seeds of every image that has a finite value for each, and these images."""
+    """Deviation over seeds of every image with a finite value for each seed, and the names of these images."""
     table = scores.pivot(index="image", columns="seed", values="value")
     complete = table[np.isfinite(table.to_numpy()).all(axis=1)]
     return complete.to_numpy().std(axis=1) if complete.size else np.empty(0), list(complete.index)
 
 
 def _pixel_deviation(objects: Objects, digests: Sequence[str]) -> float:
-    """Mean over pixels and channels of the deviation over seeds; images of one place have one size."""
+    """Mean over pixels and channels of the deviation over seeds; outputs of one image have the same size."""
     total = square = None
     reference = None
     for digest in digests:
         image = as_rgb(objects.get(digest)).astype(np.float64)
         reference = image if reference is None else reference
-        difference = image - reference  # small numbers: their squares lose no digits
+        difference = image - reference  # small numbers, whose squares lose no precision
         total = difference if total is None else total + difference
         square = difference**2 if square is None else square + difference**2
     assert total is not None

@@ -1,8 +1,8 @@
-"""How methods hold out as degradations grow: curves over their strength, and SEAL's rates over all cases.
+"""Methods under stronger and stronger degradation: curves over the strength, and SEAL's rates over all cases.
 
-SEAL: Zhang et al., "SEAL: a framework for systematic evaluation of real-world super-resolution", ICLR 2024. Its cases
-are centres of clusters of degradations and its lines are two networks trained for each of them; here cases are those of
-a grid, and two methods of the store are the lines.
+SEAL: Zhang et al., "SEAL: a framework for systematic evaluation of real-world super-resolution", ICLR 2024. There, the
+cases are centres of clusters of degradations, and the acceptance and excellence lines are two networks trained for each
+case. Here the cases form a grid, and the lines are two methods of the store.
 """
 
 from __future__ import annotations
@@ -22,37 +22,38 @@ from .statistics import Floats, intervals, resampled
 
 FACTORS = ("blur", "noise", "jpeg", "scale")
 LEAST_GAP = {"psnr_y": 0.1, "psnr_rgb": 0.1, "ssim_y": 0.01, "ssim_rgb": 0.01}
-"""By metric: cases whose lines are nearer than this say nothing and are left out, as in SEAL's script; others: 0."""
+"""Smallest distance between the two lines by metric, 0 for others. A case with a smaller distance is left out, as in
+SEAL's script."""
 _RESAMPLES = 2000
 _PERCENTILES = (2.5, 97.5)
 
 
 class SeverityStoreError(UsageError, ValueError):
-    """A store without what is asked of its severities."""
+    """The store has not the cases, methods or metrics that were asked for."""
 
 
 @dataclass(frozen=True, order=True)
 class Case:
-    """One combination of strengths."""
+    """One combination of strengths of degradations."""
 
     scale: float
     blur: float
     noise: float
     jpeg: float
-    """Quality; infinite where there is no JPEG."""
+    """JPEG quality; infinite without JPEG compression."""
 
     @staticmethod
     def of(scale: float, severity: Severity) -> Case:
-        """From what names LQ images."""
+        """The case of a scale and a severity."""
         return Case(scale, severity.blur, severity.noise, np.inf if severity.jpeg is None else severity.jpeg)
 
     def strength(self, factor: str) -> float:
-        """Greater is worse."""
+        """Strength of one degradation; higher is more degraded."""
         value: float = getattr(self, factor)
         return -value if factor == "jpeg" else value
 
     def label(self, factor: str) -> str:
-        """As axes show it."""
+        """Strength of one degradation as the labels of axes show it."""
         value = getattr(self, factor)
         return "none" if value == np.inf else f"{value:g}"
 
@@ -62,20 +63,20 @@ class CaseValues:
     """Values of every method in every case, on one dataset under one protocol."""
 
     dataset: str
-    """Its name without the cases."""
+    """Name of the dataset without the case."""
     protocol: str
     card: MetricCard
     cases: tuple[Case, ...]
-    """The mildest first."""
+    """Cases, the mildest first."""
     images: tuple[str, ...]
-    """Those that every method has in every case."""
+    """Images that every method has in every case."""
     methods: dict[str, Floats]
-    """``[images, cases]``, seeds averaged, as sets take them (``MetricCard.compared``)."""
+    """Values ``[images, cases]`` of each method (``MetricCard.compared``); seeds are averaged."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What SEAL tells of a method, over the cases whose lines can be told apart."""
+    """SEAL's rates of a method over the cases whose two lines differ."""
 
     method: str
     cases: int
@@ -87,38 +88,40 @@ class Rates:
     acceptance_high: float
     """95 % interval: percentiles of resampled sets of images."""
     relative: float
-    """Mean relative performance (RPR): sigmoid((x - a) / (e - a)); .5 at the acceptance line, .73 at the other."""
+    """Mean relative performance ratio (RPR): sigmoid((x - a) / (e - a)); .5 at the acceptance line a, .73 at the
+    excellence line e."""
     relative_low: float
     relative_high: float
     accepted: float
-    """RPR of the cases at or above the acceptance line; NaN without any."""
+    """Mean RPR of the cases at or above the acceptance line; NaN if there are none."""
     unaccepted: float
-    """RPR of the others."""
+    """Mean RPR of the other cases."""
     spread: float
-    """Distance of the quartiles of RPR over cases (IQR)."""
+    """Distance between the quartiles of RPR over cases (IQR)."""
 
 
 @dataclass(frozen=True)
 class SeverityCurve:
-    """One method over the strength of one degradation, the others at their mildest."""
+    """Values of one method over the strengths of one degradation, with the other degradations at their mildest."""
 
     method: str
     means: Floats
-    """``[strengths]``."""
+    """Means over images ``[strengths]``."""
     low: Floats
     high: Floats
-    """95 % interval of the change since the mildest strength, image by image, about the means; NaN where images are too
-    few. (Most of the interval of a mean is how photos differ, which says nothing of the degradation.)"""
+    """95 % interval of the change from the mildest strength, paired by image and placed around the means; NaN for too
+    few images. (The interval of a mean would mostly show how photos differ, not the effect of the degradation.)"""
 
 
 def case_values(store: Store, metric_ids: Sequence[str] = ()) -> Iterator[CaseValues]:
-    """By dataset, protocol and metric, what a store has of cases of severity.
+    """Values of a store in cases of severity, by dataset, protocol and metric.
 
     Args:
-        metric_ids: in their order; empty: all but those that have no mean over images.
+        store: an open store.
+        metric_ids: ids of metrics in the order of the results; empty: all metrics that have a mean over images.
 
     Raises:
-        SeverityStoreError: no such case, an unknown metric, or no image that all methods have in all cases.
+        SeverityStoreError: the store has no cases, no values of a metric, or no image with values in all cases.
     """
     scores = _scores(store)
     known = metrics_of(map(str, scores["metric"].unique()), store.metrics())
@@ -151,7 +154,7 @@ def case_values(store: Store, metric_ids: Sequence[str] = ()) -> Iterator[CaseVa
 
 
 def _scores(store: Store) -> pd.DataFrame:
-    """Cells with a value of outputs whose LQ has a severity, with their case and the dataset's name without it."""
+    """Cells with a value whose LQ has a severity; adds the columns ``case`` and ``base`` (dataset without its case)."""
     place = ["protocol", "scale", "dataset", "image", "method", "seed"]
     outputs = store.outputs()
     outputs = outputs[outputs["lq_rule"].str.startswith(f"{KIND}:") & (outputs["status"] == "done")]
@@ -169,16 +172,16 @@ def _scores(store: Store) -> pd.DataFrame:
 
 
 def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
-    """SEAL's rates of every method but the two lines.
+    """SEAL's rates of every method except the two lines.
 
     Args:
-        values: of one metric.
-        acceptance: the method at or above which a case is accepted.
-        excellence: the method that is better than it.
+        values: values in one metric.
+        acceptance: method of the acceptance line; a case is accepted if a method is at or above it.
+        excellence: method of the excellence line, which is better.
 
     Raises:
-        SeverityStoreError: a line that is no method here, a metric without a direction, or no case in which the lines
-            can be told apart.
+        SeverityStoreError: a line is not a method of the store, the metric has no direction, or the lines differ in no
+            case.
     """
     card = values.card
     for name in (acceptance, excellence):
@@ -187,35 +190,35 @@ def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
                 f"{values.dataset}: no method '{name}' has all cases (those that have: {', '.join(values.methods)})"
             )
     if card.direction in ("none", "one"):
-        raise SeverityStoreError(f"metric '{card.id}' ranks nobody, so that no case is accepted by it; leave it out")
+        raise SeverityStoreError(f"metric '{card.id}' has no direction, so no case can be accepted by it; leave it out")
     goodness = {name: -card.losses(table) for name, table in values.methods.items()}
     line, top = goodness[acceptance].mean(0), goodness[excellence].mean(0)
-    kept = (top - line >= LEAST_GAP.get(card.id, 0)) & (top > line)
-    if not kept.any():
+    distinct = (top - line >= LEAST_GAP.get(card.id, 0)) & (top > line)
+    if not distinct.any():
         raise SeverityStoreError(
             f"{values.dataset}, {card.id}: '{excellence}' is above '{acceptance}' in no case; choose other lines"
         )
-    draws = {name: resampled(table[:, kept], _RESAMPLES) for name, table in goodness.items()}
-    found = []
+    draws = {name: resampled(table[:, distinct], _RESAMPLES) for name, table in goodness.items()}
+    rows = []
     for name, table in goodness.items():
         if name in (acceptance, excellence):
             continue
-        value = table.mean(0)[kept]
-        relative = relative_performance(value, line[kept], top[kept])
-        accepted = value >= line[kept]
+        value = table.mean(0)[distinct]
+        relative = relative_performance(value, line[distinct], top[distinct])
+        accepted = value >= line[distinct]
         drawn = relative_performance(draws[name], draws[acceptance], draws[excellence])
         ranges = (
             np.percentile((draws[name] >= draws[acceptance]).mean(1), _PERCENTILES),
             np.percentile(
-                [row[told].mean() for row, told in zip(drawn, ~np.isnan(drawn), strict=True) if told.any()],
+                [row[defined].mean() for row, defined in zip(drawn, ~np.isnan(drawn), strict=True) if defined.any()],
                 _PERCENTILES,
             ),
         )
-        found.append(
+        rows.append(
             Rates(
                 name,
-                int(kept.sum()),
-                int((~kept).sum()),
+                int(distinct.sum()),
+                int((~distinct).sum()),
                 float(accepted.mean()),
                 float(ranges[0][0]),
                 float(ranges[0][1]),
@@ -227,13 +230,13 @@ def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
                 float(np.subtract(*np.percentile(relative, (75, 25)))),
             )
         )
-    return found
+    return rows
 
 
 def relative_performance(value: Floats, acceptance: Floats, excellence: Floats) -> Floats:
-    """SEAL's relative performance ratio: a logistic function of where a value lies between the two lines.
+    """SEAL's relative performance ratio: a logistic function of the position of a value between the two lines.
 
-    NaN where the lines have no distance, or are the other way round.
+    NaN where the excellence line is not above the acceptance line.
     """
     from scipy.special import expit
 
@@ -242,13 +245,13 @@ def relative_performance(value: Floats, acceptance: Floats, excellence: Floats) 
 
 
 def curves_over(values: CaseValues, factor: str) -> tuple[tuple[str, ...], list[SeverityCurve]]:
-    """Labels of the strengths of one degradation, and every method over them, the others at their mildest."""
-    others = [other for other in FACTORS if other != factor]
-    mildest = {other: min(case.strength(other) for case in values.cases) for other in others}
+    """Labels of the strengths of one degradation, and each method's curve with the others at their mildest."""
+    fixed_factors = [fixed for fixed in FACTORS if fixed != factor]
+    mildest = {fixed: min(case.strength(fixed) for case in values.cases) for fixed in fixed_factors}
     chosen = [
         place
         for place, case in enumerate(values.cases)
-        if all(case.strength(other) == mildest[other] for other in others)
+        if all(case.strength(fixed) == mildest[fixed] for fixed in fixed_factors)
     ]
     chosen.sort(key=lambda place: values.cases[place].strength(factor))
     curves = []
@@ -261,5 +264,5 @@ def curves_over(values: CaseValues, factor: str) -> tuple[tuple[str, ...], list[
 
 
 def varied(values: CaseValues) -> tuple[str, ...]:
-    """The degradations that have several strengths."""
+    """Names of the degradations with several strengths."""
     return tuple(factor for factor in FACTORS if len({getattr(case, factor) for case in values.cases}) > 1)

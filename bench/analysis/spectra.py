@@ -1,4 +1,4 @@
-"""Radial curves of a store, brought to common frequencies: log spectra that ``lsd`` kept, and ``frc``'s comparisons."""
+"""Radial curves of a store at common frequencies: log spectra of ``lsd`` and ring correlations of ``frc``."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ from .leaderboard import outputs_of
 Floats = NDArray[np.float64]
 
 FREQUENCIES: Floats = np.linspace(0, 1, 256)
-"""Relative to Nyquist; spectra of images of different sizes are interpolated to these."""
+"""Frequencies relative to Nyquist, to which spectra of images of all sizes are interpolated."""
 
 DECIBEL = 10 / np.log(10)
-"""Of a natural logarithm of a power."""
+"""Factor from the natural logarithm of a power to dB."""
 
 Profiles = dict[str, dict[str, tuple[Floats, Floats]]]
-"""Method to image to natural logarithms of SR's and HR's power at ``FREQUENCIES``."""
+"""For each method and image the natural logarithms of the power of SR and of HR at ``FREQUENCIES``."""
 
 
 def log_profiles(store: Store) -> dict[tuple[str, str], Profiles]:
-    """By protocol and dataset, datasets named as in tables; seeds of an image are averaged."""
-    found: dict[tuple[str, str], Profiles] = {}
+    """Log spectra by protocol and dataset (named as in tables); seeds of an image are averaged."""
+    profiles: dict[tuple[str, str], Profiles] = {}
     for place, method, image, sr, hr in _images(store):
-        found.setdefault(place, {}).setdefault(method, {})[image] = sr, hr
-    return found
+        profiles.setdefault(place, {}).setdefault(method, {})[image] = sr, hr
+    return profiles
 
 
 def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
-    """Natural logarithm of SR's power over HR's, mean over images, of each method; no image's profile is kept."""
+    """Natural logarithm of the power of SR over that of HR, mean over images, by protocol and dataset, then method.
+
+    Images are read one after the other, so memory does not grow with their number.
+    """
     sums: dict[tuple[str, str], dict[str, tuple[Floats, int]]] = {}
     for place, method, _, sr, hr in _images(store):
         methods = sums.setdefault(place, {})
@@ -47,30 +50,32 @@ def mean_log_ratios(store: Store) -> dict[tuple[str, str], dict[str, Floats]]:
 
 @dataclass
 class RingCurves:
-    """Of one dataset under one protocol: SR against HR ring by ring, each ``[R]`` over 0 to 0.5 cycles a pixel."""
+    """SR against HR ring by ring on one dataset under one protocol; rings go from 0 to 0.5 cycles per pixel."""
 
     scale: float
     methods: dict[str, dict[str, tuple[Floats, Floats]]] = field(default_factory=dict)
-    """Method to image to correlation, and to the error over HR in dB; NaN where neither image has energy."""
+    """For each method and image the correlation ``[R]`` and the error over HR in dB ``[R]``; NaN without energy."""
 
 
 def ring_curves(store: Store) -> dict[tuple[str, str], RingCurves]:
-    """By protocol and dataset, datasets named as in tables; seeds of an image are averaged."""
+    """Ring curves by protocol and dataset (named as in tables); seeds of an image are averaged."""
     curves: dict[tuple[str, str], RingCurves] = {}
     for place, scale, method, image, payloads in _payloads(store, "frc"):
         mean = np.mean([payload.astype(np.float64) for payload in payloads], axis=0)
-        own = np.arange(1, mean.shape[1] + 1) / mean.shape[1]
-        both = np.interp(FREQUENCIES, own, mean[0]), np.interp(FREQUENCIES, own, mean[1])
-        curves.setdefault(place, RingCurves(scale)).methods.setdefault(method, {})[image] = both
+        frequencies = np.arange(1, mean.shape[1] + 1) / mean.shape[1]
+        curve = np.interp(FREQUENCIES, frequencies, mean[0]), np.interp(FREQUENCIES, frequencies, mean[1])
+        curves.setdefault(place, RingCurves(scale)).methods.setdefault(method, {})[image] = curve
     return curves
 
 
 def image_ratios(
     store: Store, places: Collection[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], dict[str, Floats]]:
-    """Power of SR over HR's in dB at ``page_data.FREQUENCIES``, by protocol, dataset, image and method.
+    """Power of SR over that of HR in dB at ``page_data.FREQUENCIES``, by protocol, dataset, image and method.
 
-    ``places``: protocol, dataset as tables name it, and image; what others have is not read.
+    Args:
+        store: an open store.
+        places: protocol, dataset (named as in tables) and image; other images are not read.
     """
     ratios: dict[tuple[str, str, str], dict[str, Floats]] = {}
     for (protocol, dataset), method, image, sr, hr in _images(store, sorted({image for *_, image in places})):
@@ -83,7 +88,7 @@ def image_ratios(
 def _images(
     store: Store, images: Collection[str] | None = None
 ) -> Iterator[tuple[tuple[str, str], str, str, Floats, Floats]]:
-    """Protocol and dataset, method, image, SR's and HR's profile: one image after the other, seeds averaged."""
+    """Protocol and dataset, method, image, profiles of SR and of HR, one image after the other; seeds are averaged."""
     for place, _, method, image, payloads in _payloads(store, "lsd", images):
         pairs = [[_on_grid(profile) for profile in payload.astype(np.float64)] for payload in payloads]
         yield place, method, image, np.mean([sr for sr, _ in pairs], axis=0), pairs[0][1]
@@ -92,7 +97,7 @@ def _images(
 def _payloads(
     store: Store, metric: str, images: Collection[str] | None = None
 ) -> Iterator[tuple[tuple[str, str], float, str, str, list[NDArray[Any]]]]:
-    """Protocol and dataset, scale, method, image, what the metric stored for each seed."""
+    """Protocol and dataset, scale, method, image, and the payload that the metric stored for each seed."""
     outputs = outputs_of(store)
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
@@ -105,5 +110,5 @@ def _payloads(
 
 
 def _on_grid(profile: Floats) -> Floats:
-    own = np.linspace(0, 1, len(profile))
-    return np.asarray(np.interp(FREQUENCIES, own, np.log(profile + FLOOR)), dtype=np.float64)
+    frequencies = np.linspace(0, 1, len(profile))
+    return np.asarray(np.interp(FREQUENCIES, frequencies, np.log(profile + FLOOR)), dtype=np.float64)

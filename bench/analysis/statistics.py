@@ -1,8 +1,8 @@
-"""Statistics over images: intervals, tests, resampled means. An image is the unit; its seeds are averaged before.
+"""Statistics over images: intervals, tests, resampled means. The unit is an image, whose seeds are averaged before.
 
-Intervals and tests take one statistic, Student's t with Hall's correction for skewness ("On the removal of skewness by
-transformation", JRSS B, 1992): differences of methods are skewed, and an uncorrected t or a percentile bootstrap of few
-of them errs far more often than it says (docs/metrics.md has the measured shares).
+Intervals and tests use the same statistic, Student's t with Hall's correction for skewness ("On the removal of skewness
+by transformation", JRSS B, 1992): differences of methods are skewed, and with few images an uncorrected t or a
+percentile bootstrap errs far more often than its level (docs/metrics.md has the measured shares).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from numpy.typing import ArrayLike, NDArray
 LEVEL = 0.95
 SIGNIFICANT = 0.05
 FEWEST = 5
-"""Images below which no interval is given: its coverage falls under 90 % for skewed values."""
+"""Fewest images for an interval: with fewer, its coverage falls below 90 % for skewed values."""
 FEW = 30
-"""Images below which intervals of strongly skewed values cover 90 % rather than 95 %."""
+"""Number of images below which intervals of strongly skewed values cover 90 % rather than 95 %."""
 FLIPS = 10_000
 
 Floats = NDArray[np.float64]
 
 _BLOCK = 2**22
-"""Numbers of a matrix of signs or weights that are in memory at once: 32 MiB, whatever the number of images."""
+"""Size of the block of a matrix of signs or weights that is in memory at once: 32 MiB for any number of images."""
 _STEPS, _NODES = 8, 2001
 _LEAST_SPREAD = 1e-8
-"""Variance over mean square below which values count as equal: differences of rounding are no evidence."""
+"""Ratio of variance to mean square below which values count as equal: rounding errors are no evidence."""
 SAME = 1 - 1e-7
-"""Statistics that differ by rounding alone count as equal."""
+"""Factor on the observed statistic, so that statistics that differ by rounding alone count as equal."""
 
 
 def interval(values: ArrayLike) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def interval(values: ArrayLike) -> tuple[float, float]:
 def intervals(values: Floats) -> Floats:
     """95 % intervals of means, ``[methods, images]`` to ``[methods, 2]``, by Student's t with Hall's correction.
 
-    NaN below ``FEWEST`` images and for values that are not finite; a point for equal values.
+    NaN for fewer than ``FEWEST`` images and for values that are not finite; of width 0 if all values are equal.
     """
     count = values.shape[1]
     bounds = np.full((len(values), 2), nan)
@@ -54,7 +54,7 @@ def intervals(values: Floats) -> Floats:
     mean = values[finite].mean(1)
     centred = values[finite] - mean[:, None]
     spread = np.sqrt((centred**2).sum(1) / (count - 1))
-    # Powers of tiny numbers vanish and those of huge ones overflow: the third moment is taken of standardized values.
+    # Powers of tiny numbers underflow and those of huge numbers overflow: standardize before the third moment.
     standard = np.divide(centred, spread[:, None], out=np.zeros_like(centred), where=spread[:, None] > 0)
     skewness = (standard**3).sum(1) * count / ((count - 1) * (count - 2)) / np.sqrt(count)
     quantile = student_quantile(count - 1, (1 + LEVEL) / 2)
@@ -66,10 +66,10 @@ def intervals(values: Floats) -> Floats:
 
 @lru_cache(maxsize=256)
 def student_quantile(freedom: float, probability: float) -> float:
-    """Quantile of Student's t above its median, to nine digits from four degrees of freedom on.
+    """Quantile of Student's t above its median, to nine digits for four degrees of freedom or more.
 
-    Newton's steps on the integral of the density, by Simpson's rule: SciPy's function gives the same, and importing it
-    takes longer than all else that a table needs.
+    Newton's method on the integral of the density (Simpson's rule). SciPy's function gives the same, but importing it
+    takes longer than everything else that a table needs.
     """
     t = NormalDist().inv_cdf(probability)
     scale = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - log(freedom * pi) / 2)
@@ -86,7 +86,7 @@ def student_quantile(freedom: float, probability: float) -> float:
 def transformed(mean: Floats, cubes: Floats, count: int) -> Floats:
     """Hall's transformed t of values whose mean square is 1, from their mean and the mean of their cubes.
 
-    Its distribution is that of Student's t to one order further than t itself where the values are skewed. Columns of
+    For skewed values its distribution approximates that of Student's t to one order higher than t itself. Columns of
     zeros have 0.
     """
     variance = np.maximum(1 - mean**2, _LEAST_SPREAD)
@@ -100,7 +100,7 @@ def transformed(mean: Floats, cubes: Floats, count: int) -> Floats:
 
 
 def _untransformed(value: float, skewness: Floats) -> Floats:
-    """The t whose transformed value is ``value``; ``skewness`` is over the root of the number of images."""
+    """The t whose transformed value is ``value``; ``skewness`` is divided by the root of the number of images."""
     flat = np.abs(skewness) < 1e-6
     safe = np.where(flat, 1.0, skewness)
     return np.where(flat, value, 3 / safe * (np.cbrt(1 + safe * (value - safe / 6)) - 1))
@@ -108,7 +108,7 @@ def _untransformed(value: float, skewness: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two methods on the same images."""
+    """Paired comparison of two methods on the same images."""
 
     n: int
     difference: float
@@ -121,14 +121,18 @@ class Paired:
     effect: float
     """Cohen's d of the paired differences: their mean over their standard deviation."""
     wins: float
-    """Share of images on which the first has the greater value; ties count half."""
+    """Share of images on which the first has the larger value; ties count half."""
 
 
 def paired(first: ArrayLike, second: ArrayLike) -> Paired:
     """Compare two methods image by image.
 
+    Args:
+        first: values ``[N]`` of the first method.
+        second: values ``[N]`` of the second method, on the same images.
+
     Raises:
-        ValueError: not the same number of images, fewer than two, or values that are not finite.
+        ValueError: different numbers of images, fewer than two images, or values that are not finite.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1 or a.size < 2:
@@ -151,10 +155,10 @@ def paired(first: ArrayLike, second: ArrayLike) -> Paired:
 
 
 def permutation_p(differences: ArrayLike, *, flips: int = FLIPS, seed: int = 0) -> float:
-    """Two-sided p-value of "the signs of the differences are chance" (Fisher's sign-flip test) by the transformed t.
+    """Two-sided p-value of Fisher's sign-flip test with the transformed t as its statistic.
 
-    All sign patterns are tried where there are no more of them than ``flips``; else that many are drawn, and the
-    observed pattern is counted among them, so that p is never 0.
+    The null hypothesis is that the signs of the differences are random. If there are at most ``flips`` sign patterns,
+    all are tried; else that many are drawn. The observed pattern counts as one of them, so p is never 0.
     """
     values = unit_mean_square(np.asarray(differences, dtype=np.float64)[:, None])
     count = len(values)
@@ -167,7 +171,7 @@ def permutation_p(differences: ArrayLike, *, flips: int = FLIPS, seed: int = 0) 
 
 
 def unit_mean_square(values: Floats) -> Floats:
-    """Columns divided by the root of their mean square, which no change of signs alters; zeros stay."""
+    """Columns divided by the root of their mean square, which does not depend on signs; columns of zeros stay."""
     size = np.abs(values).max(0, initial=0)
     scaled = np.divide(values, size, out=np.zeros_like(values), where=size > 0)
     square = (scaled**2).mean(0)
@@ -176,9 +180,9 @@ def unit_mean_square(values: Floats) -> Floats:
 
 
 def sign_blocks(size: int, flips: int, seed: int = 0) -> Iterator[Floats]:
-    """Sign patterns ``[rows, size]``, block by block, but the observed pattern: all where there are at most ``flips``.
+    """Sign patterns ``[rows, size]`` without the observed one, block by block: all if there are at most ``flips``.
 
-    A pattern and its opposite give the same two-sided statistic, so the first sign is always plus where all are tried.
+    A pattern and its opposite give the same two-sided statistic; so if all are tried, the first sign is always plus.
     """
     rows = max(1, _BLOCK // size)
     total = 2 ** (size - 1) - 1 if _all_patterns(size, flips) else flips
@@ -199,14 +203,14 @@ def _signs(size: int, start: int, rows: int, seed: int | None) -> Floats:
 
 
 def least_p(images: int) -> float:
-    """The smallest p-value that a sign-flip test can give; above the level, nothing can be told apart."""
+    """The smallest p-value that a sign-flip test can give; if it is above the level, no difference is significant."""
     return 2.0 ** (1 - images)
 
 
 def holm(p_values: ArrayLike) -> Floats:
-    """P-values adjusted for their number (Holm, 1979): rejecting those below a level errs once in that share of cases.
+    """P-values adjusted for multiple tests (Holm, 1979), which bounds the probability of any false rejection.
 
-    NaN entries stay NaN and are not counted.
+    NaN entries stay NaN and do not count as tests.
     """
     values = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(values.shape, nan)
@@ -218,7 +222,7 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def resampled(values: Floats, resamples: int) -> Floats:
-    """Means of resampled sets, the same for all methods: ``[images, methods]`` to ``[R, methods]``."""
+    """Means of bootstrap resamples, with the same images for all methods: ``[images, methods]`` to ``[R, methods]``."""
     count = len(values)
     rows = max(1, _BLOCK // count)
     starts = range(0, resamples, rows)
@@ -228,6 +232,6 @@ def resampled(values: Floats, resamples: int) -> Floats:
 
 @lru_cache(maxsize=4)
 def _weights(size: int, start: int, rows: int) -> Floats:
-    """How often each image is drawn, ``[rows, size]``: one matrix serves every method and metric of a set."""
+    """How often each image is drawn, ``[rows, size]``; the same matrix is used for every method and metric of a set."""
     generator = np.random.default_rng([0, start])
     return generator.multinomial(size, np.full(size, 1 / size), size=rows).astype(np.float64)

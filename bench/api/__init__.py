@@ -1,1 +1,1 @@
-"""What is called from Python: evaluate methods, measure images, read stores."""
+"""The Python API: evaluate methods, measure and restore images, and read stores."""

@@ -1,4 +1,4 @@
-"""Ids of metrics and methods."""
+"""List the ids of metrics and methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job as one function."""
+"""``evaluate``: run a spec into a store and return its results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def evaluate(
     progress: Progress | bool | None = None,
     **overrides: Any,
 ) -> Evaluation:
-    """Run a spec into a store, and give what was asked for.
+    """Run a spec into a store, and return the results of this spec.
 
     >>> import tempfile
     >>> import numpy as np
@@ -56,20 +56,20 @@ def evaluate(
     Bicubic   29.5
 
     Args:
-        spec: shipped name, YAML file, or a mapping with the keys of one.
-        store: folder of results; what it has is not done again.
-        methods: in place of the spec's: references as on the command line, mappings as in specs, functions of LQ and
-            the scale, torch modules, objects with ``card`` and ``restore``; in a list, or in a mapping by name.
+        spec: name of a shipped spec, a YAML file, or a mapping with the keys of a spec.
+        store: folder of results; results that it has are not computed again.
+        methods: methods instead of the spec's: references as on the command line, mappings as in specs, functions of LQ
+            and the scale, torch modules, objects with ``card`` and ``restore``; in a list, or in a mapping by name.
         metrics: ids, mappings, ``Metric`` objects, functions of SR and HR with a mapping ``card``.
         datasets: references as on the command line, mappings as in specs; or by name: a folder of HR, or a pair of
             folders of LQ and HR.
-        progress: is called with (stage, done, total); True: a bar in terminals and notebooks, False: nothing. Default:
-            a bar where somebody sees it.
+        progress: called with (stage, done, total); True: a bar in terminals and notebooks, False: nothing. Default: a
+            bar if the output is a terminal or a notebook.
         overrides: other keys of the spec to replace, such as ``scale=2``.
 
     Raises:
-        SpecError: the spec is wrong, or an object cannot be what it is given as.
-        BenchError: what else ``run`` of ``bench.execute`` raises.
+        SpecError: the spec is invalid, or an object is not a method, metric or dataset.
+        BenchError: other errors of ``run`` in ``bench.execute``.
     """
     given_methods, own_methods = methods_of(methods)
     given_metrics, own_metrics = metrics_of(metrics)
@@ -78,7 +78,11 @@ def evaluate(
     loaded = _spec(spec, overrides)
     if own_methods or own_metrics:
         _require_this_process(loaded)
-    with SESSION_METHODS.registered(own_methods), SESSION_METRICS.registered(own_metrics), _told(progress) as tell:
+    with (
+        SESSION_METHODS.registered(own_methods),
+        SESSION_METRICS.registered(own_metrics),
+        _progress_context(progress) as tell,
+    ):
         experiment = find_everything(loaded)
         summary = run(loaded, Path(store), progress=tell)
     return Evaluation(Path(store), summary, experiment)
@@ -99,7 +103,7 @@ def _require_this_process(spec: Spec) -> None:
         )
 
 
-def _told(progress: Progress | bool | None) -> Any:
+def _progress_context(progress: Progress | bool | None) -> Any:
     if callable(progress):
         return nullcontext(progress)
     return nullcontext(None) if progress is False else stage_progress()

@@ -1,4 +1,4 @@
-"""What ``evaluate`` gives: the part of a store that was asked for, as frames, tables, pages and figures."""
+"""The result of ``evaluate``: the part of a store that the spec names, as data frames, tables and pages."""
 
 from __future__ import annotations
 
@@ -28,18 +28,21 @@ _PER_IMAGE = ["dataset", "image", "method", "seed", "metric", "protocol", "value
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Methods, metrics and datasets of one run, whatever else its store has; a notebook shows its tables."""
+    """Results of the methods, metrics and datasets of one run, even if its store has more.
+
+    Notebooks show its tables.
+    """
 
     store: Path
     """Folder of results."""
     summary: Summary
-    """What the run measured, kept and lacks, with the reasons."""
+    """Numbers of cells that the run measured, kept and could not measure, with the reasons."""
     experiment: Experiment
-    """What was run."""
+    """The methods, metrics, datasets and protocol of the run."""
 
     @cached_property
     def selection(self) -> Selection:
-        """The part of the store that was asked for, in the order in which it was."""
+        """The part of the store that belongs to the run, in the order of the spec."""
         with open_store(self.store) as opened:
             known = {
                 "method": {name for (name,) in opened.query("SELECT DISTINCT method FROM current_outputs")},
@@ -47,21 +50,21 @@ class Evaluation:
                 "dataset": {name for (name,) in opened.query("SELECT DISTINCT dataset FROM current_outputs")},
             }
         return Selection(
-            tuple(one.name for one in self.experiment.methods if one.name in known["method"]),
-            tuple(one.id for one in self.experiment.metrics if one.id in known["metric"]),
-            tuple(one.name for one in self.experiment.datasets if one.name in known["dataset"]),
+            tuple(method.name for method in self.experiment.methods if method.name in known["method"]),
+            tuple(metric.id for metric in self.experiment.metrics if metric.id in known["metric"]),
+            tuple(dataset.name for dataset in self.experiment.datasets if dataset.name in known["dataset"]),
             as_given=True,
         )
 
     @cached_property
     def board(self) -> Board:
-        """Means, intervals, marks and ranks: what tables and pages are rendered from."""
+        """Means, intervals, marks and ranks, from which tables and pages are rendered."""
         with open_store(self.store, selection=self.selection) as opened:
             return of_protocol(load_board(opened, title=self.experiment.spec.name), self.experiment.protocol.name)
 
     @property
     def scores(self) -> pd.DataFrame:
-        """A row for each dataset, method and metric: value, 95 % interval, images, and what ``Board.scores`` has."""
+        """A row for each dataset, method and metric: value, 95 % interval and the other columns of ``Board.scores``."""
         return self.board.scores
 
     @property
@@ -74,19 +77,19 @@ class Evaluation:
 
     @cached_property
     def per_image(self) -> pd.DataFrame:
-        """A row for each image, method, seed and metric: value (NaN where there is none, and ``message`` why)."""
+        """A row for each image, method, seed and metric; if ``value`` is NaN, ``message`` has the reason."""
         with open_store(self.store, selection=self.selection) as opened:
             scores = rows_in_order(opened.scores(), opened)
-        mine = scores[scores["protocol"] == self.experiment.protocol.name]
-        return mine[_PER_IMAGE].reset_index(drop=True)
+        own_rows = scores[scores["protocol"] == self.experiment.protocol.name]
+        return own_rows[_PER_IMAGE].reset_index(drop=True)
 
     def report(self, out: str | Path, formats: Sequence[str] = FORMATS, **options: Any) -> list[Path]:
-        """Write ``leaderboard.{md,csv,tex,html}`` of what was asked for, and return the files.
+        """Write ``leaderboard.{md,csv,tex,html}``, and return the files.
 
         Args:
-            out: folder for them.
-            formats: of md, csv, tex, html.
-            options: of ``write_reports``: ``title``, ``published``, ``template``.
+            out: folder for the files.
+            formats: some of md, csv, tex, html.
+            options: options of ``write_reports``: ``title``, ``published``, ``template``.
         """
         return write_reports(self.store, Path(out), formats, selection=self.selection, **options)
 

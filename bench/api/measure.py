@@ -1,4 +1,4 @@
-"""One metric as a function of images."""
+"""``create_metric``: a metric as a function of images."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from .images import AnyImages
 
 PLAIN = "osediff-512"
-"""The protocol of whoever names none: whole images at any scale."""
+"""The default protocol: whole images at any scale."""
 _COMPARED = {"reference": ("hr",), "lq": ("lq",), "pair": ("hr", "lq"), "nothing": ()}
 
 
 class MeasuringError(UsageError, ValueError):
-    """Images that a metric cannot measure; the message names the image and the cause."""
+    """A metric cannot measure an image; the message names the image and the cause."""
 
 
 @dataclass(frozen=True)
 class ImageMetric:
-    """A metric under a protocol, called with images: what ``create_metric`` gives."""
+    """A metric under a protocol, which is called with images; made by ``create_metric``."""
 
     metric: Metric
     protocol: Protocol
@@ -43,46 +43,48 @@ class ImageMetric:
 
     @property
     def id(self) -> str:
-        """By which specs and stores name it."""
+        """Id of the metric in specs and stores."""
         return self.metric.id
 
     @property
     def direction(self) -> str:
-        """``higher``, ``lower`` or ``zero`` (nearest to 0) is better; ``none``: it ranks nobody."""
+        """``higher``, ``lower`` or ``zero`` (nearest to 0) is better; ``none``: the metric has no direction."""
         return self.metric.card.direction
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What it is called with beside SR: ``hr``, ``lq``, both or nothing."""
+        """The images that it needs besides SR: ``hr``, ``lq``, both or none."""
         return _COMPARED[self.metric.card.needs]
 
     def __repr__(self) -> str:
-        asked = ", ".join(("sr", *self.needs))
-        return f"<metric {self.id}({asked}) under {self.protocol.name}, {self.direction} is better, on {self.device}>"
+        arguments = ", ".join(("sr", *self.needs))
+        return (
+            f"<metric {self.id}({arguments}) under {self.protocol.name}, {self.direction} is better, on {self.device}>"
+        )
 
     def __call__(
         self, sr: AnyImages, hr: AnyImages | None = None, *, lq: AnyImages | None = None
     ) -> float | NDArray[np.float64]:
-        """The value of an image, or those of a batch ``[N]``; of metrics of sets (FID, mIoU) the one of the set.
+        """The value of an image, or the values ``[N]`` of a batch; for a metric of sets (FID, mIoU) the set's value.
 
         Args:
             sr: restored images: paths, PIL images, arrays ``[H, W, 3]`` or ``[N, H, W, 3]``, tensors ``[3, H, W]`` or
                 ``[N, 3, H, W]``, or a list of single ones; uint8 in 0..255 or floating point in 0..1.
-            hr: the reference images, as many and as large.
-            lq: what SR was restored from, for metrics that compare with it.
+            hr: the reference images, of the same number and size.
+            lq: the images from which SR was restored, for metrics that compare with them.
 
         Raises:
-            ImageInputError: something that is no such image.
-            MeasuringError: images that do not belong together, or for which the metric is not defined.
+            ImageInputError: a value is not such an image.
+            MeasuringError: numbers or sizes of images differ, or the metric is not defined for an image.
         """
         restored, alone = pixels_of(sr, "SR")
-        given = {"hr": hr, "lq": lq}
+        images_given = {"hr": hr, "lq": lq}
         for name in self.needs:
-            if given[name] is None:
+            if images_given[name] is None:
                 raise MeasuringError(f"{self.id} compares SR with {name.upper()}; give {name}=")
-        others = {name: _beside(images, name.upper(), len(restored)) for name, images in given.items()}
+        references = {name: _beside(images, name.upper(), len(restored)) for name, images in images_given.items()}
         inputs = [
-            self._input(image, others["hr"][number], others["lq"][number], "SR" if alone else f"SR {number}")
+            self._input(image, references["hr"][number], references["lq"][number], "SR" if alone else f"SR {number}")
             for number, image in enumerate(restored)
         ]
         measured: list[Score | Exception] = []
@@ -94,11 +96,11 @@ class ImageMetric:
             return float(self.metric.of_set.combine([score.payload for score in scores if score.payload is not None]))
         return scores[0].value if alone else np.array([score.value for score in scores])
 
-    def _input(self, sr: Pixels, hr: Pixels | None, lq: Pixels | None, what: str) -> MetricInput:
+    def _input(self, sr: Pixels, hr: Pixels | None, lq: Pixels | None, label: str) -> MetricInput:
         if hr is not None and sr.shape[:2] != hr.shape[:2]:
-            raise MeasuringError(f"{what} is {_size(sr)} pixels, its HR {_size(hr)}; nothing is resized to fit")
+            raise MeasuringError(f"{label} is {_size(sr)} pixels, its HR {_size(hr)}; nothing is resized to fit")
         if hr is not None and sr.ndim < hr.ndim and has_colours(hr):
-            raise MeasuringError(f"{what} is grey, its HR has colours; give both as RGB")
+            raise MeasuringError(f"{label} is grey, its HR has colours; give both as RGB")
         return MetricInput(sr, hr, self.protocol, lq)
 
 
@@ -110,7 +112,7 @@ def create_metric(
     device: str = "auto",
     threads: int = 1,
 ) -> ImageMetric:
-    """A metric as a function of images, with the values that a run gives, to the last digit.
+    """A metric as a function of images, with exactly the values of a run.
 
     >>> import numpy as np
     >>> from asasr_bench import create_metric
@@ -122,16 +124,16 @@ def create_metric(
     0.0
 
     Args:
-        metric: an id (``list_metrics``), somebody's own as ``FILE.py:NAME``, or a ``Metric``.
+        metric: an id (``list_metrics``), a user's own metric as ``FILE.py:NAME``, or a ``Metric``.
         protocol: conventions of colour, rounding and crop (``asasr-bench list protocols``); the default takes whole
             images.
-        scale: of a protocol written with S.
-        device: of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        threads: with which it computes; last digits depend on it.
+        scale: scale factor, for a protocol written with S.
+        device: device of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        threads: number of threads; the last digits of values depend on it.
 
     Raises:
-        MetricError: no such metric, or it lacks weights or a library; the message says how to get them.
-        ProtocolError: no such protocol, or it is for another scale.
+        MetricError: the metric is unknown, or lacks weights or a library; the message says how to get them.
+        ProtocolError: the protocol is unknown, or is for another scale.
     """
     chosen = metric if isinstance(metric, Metric) else get_metric(metric)
     if chosen.card.needs not in _COMPARED:
@@ -145,19 +147,19 @@ def create_metric(
     return ImageMetric(chosen, get_protocol(protocol, scale), target, threads)
 
 
-def _beside(images: AnyImages | None, what: str, count: int) -> Sequence[Pixels | None]:
+def _beside(images: AnyImages | None, label: str, count: int) -> Sequence[Pixels | None]:
     if images is None:
         return [None] * count
-    pixels, _ = pixels_of(images, what)
+    pixels, _ = pixels_of(images, label)
     if len(pixels) != count:
-        raise MeasuringError(f"{count} SR images with {len(pixels)} {what} images; give as many")
+        raise MeasuringError(f"{count} SR images with {len(pixels)} {label} images; give as many")
     return pixels
 
 
 def _require(score: Score | Exception, id: str, number: int, alone: bool) -> Score:
     if isinstance(score, Exception):
-        where = id if alone else f"{id}, image {number}"
-        raise MeasuringError(f"{where}: {score}") from score
+        label = id if alone else f"{id}, image {number}"
+        raise MeasuringError(f"{label}: {score}") from score
     return score
 
 

@@ -1,4 +1,4 @@
-"""What stores say of methods, for those who read them in Python."""
+"""Compare methods of a store and draw its figures, from Python."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def compare(
     metrics: Sequence[str] | None = None,
     datasets: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Two methods of a store, image by image.
+    """Compare two methods of a store image by image.
 
     Args:
         store: folder of results.
-        first: a method.
-        second: the method that it is compared with.
-        metrics: ids; default: all.
-        datasets: default: all.
+        first: name of a method.
+        second: name of the method that it is compared with.
+        metrics: ids of metrics; default: all.
+        datasets: names of datasets; default: all.
 
     Returns:
         A row for each dataset, protocol and metric: mean of first minus second, its 95 % interval, p-value
         (permutation test, Holm over the rows), effect size, share of images on which the first is better, images, and
-        the method that is better (``-``: the test cannot tell).
+        the method that is better (``-``: the difference is not significant).
 
     Raises:
-        ComparisonError: a method or metric that the store does not have.
-        StoreError: no store there.
+        ComparisonError: the store does not have a method or metric.
+        StoreError: the folder is not a store.
     """
     import pandas as pd
 
@@ -73,17 +73,17 @@ def figures(
     """Draw figures of a store, and return the files.
 
     Args:
-        store: folder of results; None for kinds that need none.
-        kinds: one or several of ``asasr-bench list figures``.
+        store: folder of results; None for kinds that need no store.
+        kinds: one or several kinds of ``asasr-bench list figures``.
         out: folder for the files.
-        metrics: to draw, in this order; default: what suits each kind.
-        names: what a method is called in the figures, by its name in the store.
+        metrics: ids of the metrics to draw, in this order; default: the metrics that suit each kind.
+        names: name of a method in the store to its name in the figures.
         options: keys of the kinds, such as ``columns=2``, ``methods=[...]``, ``datasets=[...]``.
 
     Raises:
-        FormatError: a kind or option that does not exist.
-        StoreError: no store there, or none of what a figure shows.
+        FormatError: a kind or option does not exist.
+        StoreError: the folder is not a store, or lacks what a figure shows.
     """
-    wanted = [kinds] if isinstance(kinds, str) else list(kinds)
+    kind_names = [kinds] if isinstance(kinds, str) else list(kinds)
     root = None if store is None else Path(store)
-    return write_figures(root, wanted, Path(out), options, metrics=metrics, selection=Selection(names=names or {}))
+    return write_figures(root, kind_names, Path(out), options, metrics=metrics, selection=Selection(names=names or {}))

@@ -1,4 +1,4 @@
-"""From what is given in Python to the references of a spec, and to the objects that have no reference."""
+"""Convert methods, metrics and datasets that are given in Python to references of a spec and objects of the session."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ Reference = str | dict[str, Any]
 
 
 def methods_of(methods: object) -> tuple[list[Reference] | None, dict[str, MethodEntry]]:
-    """References of methods, and those that are objects of this session by their names; None where none are given.
+    """References of methods, and methods that are Python objects by name; the references are None without methods.
 
     Raises:
-        MethodError, SpecError: something that is no method.
+        MethodError, SpecError: a value is not a method.
     """
     if methods is None:
         return None, {}
     references: list[Reference] = []
-    own: dict[str, MethodEntry] = {}
+    session_methods: dict[str, MethodEntry] = {}
     for name, value in _named(methods):
         if isinstance(value, str | os.PathLike | Mapping):
             references.append(_called(name, value))
             continue
         called = name or _name_of(value)
-        if called in own:
+        if called in session_methods:
             raise SpecError(f"two methods are called '{called}'; give them in a mapping by name")
-        own[called] = entry_of(called, value)
+        session_methods[called] = entry_of(called, value)
         references.append({"name": called, "id": f"{PREFIX}{called}"})
-    return references, own
+    return references, session_methods
 
 
 def metrics_of(metrics: object) -> tuple[list[Reference] | None, dict[str, Metric]]:
-    """The same of metrics.
+    """References of metrics, and metrics that are Python objects by id; the references are None without metrics.
 
     Raises:
-        MetricError: something that is no metric.
+        MetricError: a value is not a metric.
     """
     if metrics is None:
         return None, {}
     references: list[Reference] = []
-    own: dict[str, Metric] = {}
+    session_metrics: dict[str, Metric] = {}
     for name, value in _named(metrics):
         if isinstance(value, str | Mapping) and not name:
             references.append(value if isinstance(value, str) else dict(value))
@@ -55,13 +55,13 @@ def metrics_of(metrics: object) -> tuple[list[Reference] | None, dict[str, Metri
         if isinstance(value, str | Mapping):
             raise SpecError(f"metric '{name}': metrics are given in a list; they have names of their own")
         metric = metric_of(value, name)
-        own[metric.id] = metric
+        session_metrics[metric.id] = metric
         references.append(f"{PREFIX}{metric.id}")
-    return references, own
+    return references, session_metrics
 
 
 def datasets_of(datasets: object) -> list[Reference] | None:
-    """References of datasets; None where none are given."""
+    """References of datasets; None without datasets."""
     if datasets is None:
         return None
     references: list[Reference] = []
@@ -81,13 +81,13 @@ def datasets_of(datasets: object) -> list[Reference] | None:
     return references
 
 
-def _named(given: object) -> Iterable[tuple[str, Any]]:
-    """Each of several with its name, '' without one; a mapping is always one by names."""
-    if isinstance(given, Mapping):
-        return [(str(name), value) for name, value in given.items()]
-    if isinstance(given, list | tuple | set | frozenset):
-        return [("", value) for value in given]
-    return [("", given)]
+def _named(values: object) -> Iterable[tuple[str, Any]]:
+    """Each value with its name, '' without a name; a mapping always has the names as keys."""
+    if isinstance(values, Mapping):
+        return [(str(name), value) for name, value in values.items()]
+    if isinstance(values, list | tuple | set | frozenset):
+        return [("", value) for value in values]
+    return [("", values)]
 
 
 def _called(name: str, value: str | os.PathLike[str] | Mapping[str, Any]) -> Reference:

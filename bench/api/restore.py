@@ -24,7 +24,7 @@ _OF_RUNS = {Interface.FOLDER: "an external program", Interface.FINISHED: "a fold
 
 @dataclass(frozen=True)
 class ImageMethod:
-    """A method, called with images: what ``load_method`` gives. Whatever else it has, ``method`` has."""
+    """A method that is called with images; made by ``load_method``. Other attributes are those of ``method``."""
 
     method: Method | PixelMethod
     card: MethodCard
@@ -36,7 +36,7 @@ class ImageMethod:
         return f"<method {self.card.id}(lq, scale) of family {self.card.family}, {scales}, on {self.device}>"
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # what copying and pickling ask for comes before there is a method
+        if name.startswith("__"):  # copying and pickling look up such names before ``method`` is set
             raise AttributeError(name)
         return getattr(self.method, name)
 
@@ -48,18 +48,18 @@ class ImageMethod:
         Args:
             lq: paths, PIL images, arrays ``[h, w, 3]`` or ``[N, h, w, 3]``, tensors ``[3, h, w]`` or ``[N, 3, h, w]``,
                 or a list of single ones; uint8 in 0..255 or floating point in 0..1.
-            scale: of SR to LQ; may be left out where the method has one alone.
-            seed: of seeded methods, as in a run.
+            scale: scale factor of SR to LQ; may be left out if the method has a single scale.
+            seed: seed of a seeded method, as in a run.
 
         Raises:
-            ImageInputError: something that is no such image.
-            MethodError: a scale that the method does not have.
+            ImageInputError: a value is not such an image.
+            MethodError: the method does not have the scale.
             OutputError: the method returned another shape, type or range.
         """
-        wanted = self._scale(scale)
+        factor = self._scale(scale)
         images, alone = pixels_of(lq, "LQ")
         with fixed_threads(self.threads):  # as runs do, to the last digit
-            restored = [restore_image(self.method, image, wanted, seed, self.device) for image in images]
+            restored = [restore_image(self.method, image, factor, seed, self.device) for image in images]
         return restored[0] if alone else restored
 
     def _scale(self, scale: float | None) -> float:
@@ -75,7 +75,7 @@ class ImageMethod:
 
 
 def load_method(reference: str | Mapping[str, Any], device: str = "auto", *, threads: int = 1) -> ImageMethod:
-    """A method as a function of images, with the pixels that a run gives.
+    """A method as a function of images, with exactly the pixels of a run.
 
     >>> import numpy as np
     >>> from asasr_bench import load_method
@@ -84,17 +84,17 @@ def load_method(reference: str | Mapping[str, Any], device: str = "auto", *, thr
     (32, 24, 3)
 
     Args:
-        reference: as on the command line or in a spec: an id, a weight file, ``FILE.py:object``, a mapping.
-        device: of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        threads: with which it computes; last digits depend on it.
+        reference: reference as on the command line or in a spec: an id, a weight file, ``FILE.py:object``, a mapping.
+        device: device of networks: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        threads: number of threads; the last digits of outputs depend on it.
 
     Raises:
-        MethodError: no such method, it lacks weights, or it restores no single images.
+        MethodError: the method is unknown, lacks weights, or does not restore single images.
     """
     entry = resolve(reference)
     if entry.interface in _OF_RUNS or entry.interface == Interface.HR:
-        what = _OF_RUNS.get(entry.interface, "HR itself")
-        raise MethodError(f"method '{entry.card.id}' is {what}, which restores no image by itself; use evaluate")
+        label = _OF_RUNS.get(entry.interface, "HR itself")
+        raise MethodError(f"method '{entry.card.id}' is {label}, which restores no image by itself; use evaluate")
     target = torch_device(device) if entry.interface == Interface.TENSOR else "cpu"
     method = entry.load(target)
     assert interface_of(method) in (Interface.TENSOR, Interface.PIXELS)

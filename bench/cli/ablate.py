@@ -9,7 +9,7 @@ import typer
 
 from ...reports.progress import stage_progress
 from .exit_codes import INCOMPLETE
-from .run import given, print_board
+from .run import given_options, print_board
 from .running.stopping import Terminated, graceful
 from .terminal import print_table, say
 
@@ -80,13 +80,13 @@ def ablate(
             outputs=outputs or (),
         )
         return
-    loaded = load_ablation(spec, data or (), given(datasets=dataset, seeds=seed, workers=workers))
+    loaded = load_ablation(spec, data or (), given_options(datasets=dataset, seeds=seed, workers=workers))
     try:
         with graceful() as stop, stage_progress() as progress:
 
-            def tell(what: str) -> None:
-                say(f"training: {what}")
-                progress(f"training {what}", 0, 0)
+            def tell(label: str) -> None:
+                say(f"training: {label}")
+                progress(f"training {label}", 0, 0)
 
             outcome = run_ablation(
                 loaded,
@@ -124,15 +124,15 @@ def _print_results(folder: Path, outcome: Outcome) -> None:
             ("dataset", "setting", "metric", "factor", "images", "change", "95 % interval", "p (Holm)"),
             (
                 (
-                    one.dataset,
-                    one.setting,
-                    one.metric,
-                    one.factor,
-                    one.n,
-                    f"{one.difference:+.4g}",
-                    f"{one.low:+.4g} to {one.high:+.4g}",
-                    f"{one.p:.4f}",
+                    effect.dataset,
+                    effect.setting,
+                    effect.metric,
+                    effect.factor,
+                    effect.n,
+                    f"{effect.difference:+.4g}",
+                    f"{effect.low:+.4g} to {effect.high:+.4g}",
+                    f"{effect.p:.4f}",
                 )
-                for one in outcome.effects
+                for effect in outcome.effects
             ),
         )

@@ -1,4 +1,4 @@
-"""``list``: what there is to choose from."""
+"""``list``: names of methods, datasets, metrics and everything else that can be chosen."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def datasets(as_json: JsonOption = False) -> None:
     rows: list[tuple[object, ...]] = []
     for id in card_ids():
         card = load_card(id)
-        here = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
-        rows.append((id, card.kind, card.count, here, card.title))
+        state = "built in" if card.builder else "here" if (data_root() / id).is_dir() else "not here"
+        rows.append((id, card.kind, card.count, state, card.title))
     rows += [(name, "", "", "installed", place) for name, place in installed_datasets().items()]
     print_rows(("dataset", "kind", "images", "files", "title"), rows, as_json=as_json)
 
@@ -146,7 +146,7 @@ def published(as_json: JsonOption = False) -> None:
     from ...methods.published.values import published_tables
 
     rows: list[tuple[str, ...]] = [
-        (id, table.protocol, ", ".join(dict.fromkeys(one.dataset for one in table.sets)), table.source)
+        (id, table.protocol, ", ".join(dict.fromkeys(image_set.dataset for image_set in table.sets)), table.source)
         for id, table in published_tables().items()
     ]
     print_rows(("table", "protocol", "datasets", "source"), rows, as_json=as_json)

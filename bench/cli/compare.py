@@ -79,11 +79,11 @@ def compare(
         size = f"{images} images" if units >= images else f"{images} images in {units} clusters"
         table = _table(f"{first} minus {second}: {place}, {size}", ("metric", *_RESULT, "d", "wins", "better"))
         for row in part:
-            one = row.result
+            result = row.result
             table.add_row(
                 row.metric,
-                *_result(one, row.digits, row.p),
-                f"{one.effect:+.2f}",
+                *_result(result, row.digits, row.p),
+                f"{result.effect:+.2f}",
                 f"{100 * row.wins:.0f} %",
                 escape(row.better),
             )
@@ -140,11 +140,11 @@ def _print_equivalence(rows: Sequence[Comparison]) -> None:
         "Two one-sided tests at 5 %, one by one", ("metric", "margin", "90 % interval", "p", "within the margin")
     )
     for row in rows:
-        one = row.equivalence
-        if one is not None:
-            answer = "yes" if one.equivalent else "not shown"
-            interval = between(one.low, one.high, row.digits, "+")
-            table.add_row(row.metric, f"{one.margin:g}", interval, f"{one.p:.4f}", answer)
+        result = row.equivalence
+        if result is not None:
+            answer = "yes" if result.equivalent else "not shown"
+            interval = between(result.low, result.high, row.digits, "+")
+            table.add_row(row.metric, f"{result.margin:g}", interval, f"{result.p:.4f}", answer)
     _print(table)
 
 
@@ -277,15 +277,21 @@ def _print_ranks(store: Path, metric: list[str] | None) -> None:
     from ...reports.terminal import escape
     from ..analysis.rank_stability import rank_stability
 
-    for one in rank_stability(store, metrics=metric):
-        place = f"{one.dataset or 'all datasets'}, {one.protocol}"
+    for stability_row in rank_stability(store, metrics=metric):
+        place = f"{stability_row.dataset or 'all datasets'}, {stability_row.protocol}"
         table = _table(
-            f"{place}: the order stays in {100 * one.same_order:.0f} % of resampled sets, Kendall's tau"
-            f" {one.kendall:.2f}",
+            f"{place}: the order stays in {100 * stability_row.same_order:.0f} % of resampled sets, Kendall's tau"
+            f" {stability_row.kendall:.2f}",
             ("method", "average rank", "95 % interval", "best in", "ahead of the next in"),
         )
         for name, rank, low, high, first, ahead in zip(
-            one.methods, one.rank, one.low, one.high, one.first, one.ahead, strict=True
+            stability_row.methods,
+            stability_row.rank,
+            stability_row.low,
+            stability_row.high,
+            stability_row.first,
+            stability_row.ahead,
+            strict=True,
         ):
             stays = "" if isnan(ahead) else f"{100 * ahead:.0f} %"
             table.add_row(escape(name), f"{rank:.2f}", between(low, high, 2), f"{100 * first:.0f} %", stays)

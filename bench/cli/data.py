@@ -81,8 +81,8 @@ def prepare(
     from ..plan.find_datasets import find_dataset
     from ..plan.inputs import load_input
 
-    made = find_dataset(dataset, scale, lq_rule)
-    for sample in made.samples:
-        lq, _ = load_input(input_of(sample, made.lq_rule, scale, on_luma=False))
+    prepared = find_dataset(dataset, scale, lq_rule)
+    for sample in prepared.samples:
+        lq, _ = load_input(input_of(sample, prepared.lq_rule, scale, on_luma=False))
         write_png(out / f"{sample.image}x{scale}.png", lq)
-    say(f"{len(made.samples)} images in {out}")
+    say(f"{len(prepared.samples)} images in {out}")

@@ -73,18 +73,18 @@ def doctor(
 
 
 def _verdict(rows: Sequence[_Row]) -> list[str]:
-    """What can be done here, in sentences."""
+    """What can be done on this machine, in sentences."""
     from ...datasets.card import card_ids, data_root, load_card
     from ..api.catalogue import list_methods, list_metrics
 
-    here = sum(load_card(id).builder is not None or (data_root() / id).is_dir() for id in card_ids())
+    datasets_here = sum(load_card(id).builder is not None or (data_root() / id).is_dir() for id in card_ids())
     counts = [
         f"{len(list_metrics(ready=True))} of {len(list_metrics())} metrics",
         f"{len(list_methods(ready=True))} of {len(list_methods())} methods",
-        f"{here} of {len(card_ids())} datasets",
+        f"{datasets_here} of {len(card_ids())} datasets",
     ]
-    device = next(state for what, state, _ in rows if what == "device")
-    damaged = [what for what, state, _ in rows if state == "damaged"]
+    device = next(state for item, state, _ in rows if item == "device")
+    damaged = [item for item, state, _ in rows if state == "damaged"]
     verdict = [f"{'Not all is well' if damaged else 'All is well'}: ready are {', '.join(counts)}, on {device}."]
     if damaged:
         verdict.append(f"Damaged: {', '.join(damaged)}; the table says what to do.")
@@ -133,41 +133,41 @@ def _datasets() -> Iterator[_Row]:
     for id in card_ids():
         card = load_card(id)
         if card.builder is None:
-            here = (data_root() / id).is_dir()
+            present = (data_root() / id).is_dir()
             remedy = f"asasr-bench data fetch {id}" if card.sources else card.get
-            yield id, "here" if here else "not here", "" if here else remedy
+            yield id, "here" if present else "not here", "" if present else remedy
 
 
 def _compare_with_record(folder: Path, device: str, every: int) -> None:
     from ..metrics.registry import get_metric
     from ..verify.osediff_record import TOLERANCES, compare_with_record
 
-    rows, missing, others = [], [], []
+    rows, missing, differing = [], [], []
     for row in compare_with_record(folder, device=device, every=every):
         metric = get_metric(row.metric)
         digits = metric.card.digits + 2
-        if row.ours is None:
+        if row.measured is None:
             missing.append(f"{metric.card.title}: {row.unavailable}")
-            numbers = ("unavailable", f"{row.theirs:.{digits}f}", "", "", "", "")
+            numbers = ("unavailable", f"{row.authors:.{digits}f}", "", "", "", "")
         else:
             numbers = (
-                f"{row.ours:.{digits}f}",
-                f"{row.theirs:.{digits}f}",
-                f"{row.ours - row.theirs:+.1e}",
+                f"{row.measured:.{digits}f}",
+                f"{row.authors:.{digits}f}",
+                f"{row.measured - row.authors:+.1e}",
                 f"{row.median:.1e}",
                 f"{row.largest:.1e}",
                 "" if row.agrees is None else "yes" if row.agrees else "no",
             )
             if row.agrees is False:
-                others.append(
+                differing.append(
                     f"{metric.card.title}: an image is {row.largest:.1e} from the authors' value, more than"
                     f" {TOLERANCES[row.metric]:.0e}"
                 )
         rows.append((metric.card.title, *numbers))
     print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image", "the same"), rows)
-    for line in (*others, *missing):
+    for line in (*differing, *missing):
         say(line, err=True)
-    if others:
+    if differing:
         raise typer.Exit(GATE_FAILED)
     if missing:
         raise typer.Exit(INCOMPLETE)

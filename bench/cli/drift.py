@@ -1,4 +1,4 @@
-"""``baseline``, ``check`` and ``history``: whether results are what they were."""
+"""``baseline``, ``check`` and ``history``: check whether results have changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exit_codes import GATE_FAILED
 from .terminal import plain_console, say, say_left_out_of
 
 _SHOWN = 30
-"""Cells in a terminal; files have all."""
+"""Number of cells that are printed; files have all."""
 
 ToleranceOption = Annotated[
     list[str] | None, typer.Option(help="METRIC=DIFFERENCE that is no drift; default: half the last printed digit.")
@@ -36,7 +36,7 @@ def baseline(
     """Keep a store's values, to check later ones against them."""
     from ..drift.baseline import write_baseline
 
-    kept = write_baseline(
+    snapshot = write_baseline(
         store,
         out,
         methods=method or (),
@@ -44,8 +44,8 @@ def baseline(
         metrics=metric or (),
         tolerances=_tolerances(tolerance),
     )
-    cells = sum(len(output.scores) for output in kept.outputs.values())
-    say(f"{cells} cells of {len(kept.outputs)} outputs in {out}")
+    cells = sum(len(output.scores) for output in snapshot.outputs.values())
+    say(f"{cells} cells of {len(snapshot.outputs)} outputs in {out}")
     say_left_out_of(store)
 
 
@@ -103,12 +103,12 @@ def history(
     table = Table()
     for name in ("series", "course", "store", "before", "after", "difference", "changed"):
         table.add_column(name, justify="right" if name in ("before", "after", "difference") else "left")
-    for one in report.series:
-        for step in one.steps:
+    for series in report.series:
+        for step in series.steps:
             changed = ", ".join(step.changed) + (f" ({versions(step.packages)})" if step.packages else "")
             table.add_row(
-                escape(label(one)),
-                sparkline(one.values),
+                escape(label(series)),
+                sparkline(series.values),
                 escape(Path(report.stores[step.at]).name),
                 number(step.before),
                 number(step.after),
@@ -121,16 +121,16 @@ def history(
     console.print(f"{report.steps} steps in {len(report.series)} series over {len(report.stores)} stores")
 
 
-def _tolerances(given: list[str] | None) -> dict[str, float]:
+def _tolerances(texts: list[str] | None) -> dict[str, float]:
     from ..drift.baseline import BaselineError
 
-    found = {}
-    for text in given or []:
+    tolerances = {}
+    for text in texts or []:
         metric, _, value = text.partition("=")
         try:
-            found[metric] = float(value)
+            tolerances[metric] = float(value)
         except ValueError:
             raise BaselineError(f"--tolerance {text}: write METRIC=DIFFERENCE, such as psnr_y=0.01") from None
-        if not 0 <= found[metric] < inf:
+        if not 0 <= tolerances[metric] < inf:
             raise BaselineError(f"--tolerance {text}: a difference is 0 or a positive number, else nothing is checked")
-    return found
+    return tolerances

@@ -1,4 +1,4 @@
-"""``import`` and ``reproduce``: results of others, and whether theirs come out here as well."""
+"""``import`` and ``reproduce``: read results of others, and check whether their commands give the same results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exit_codes import GATE_FAILED
 from .terminal import say
 
 _SHOWN = 20
-"""Differences that are told one by one."""
+"""Number of differences that are printed one by one."""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,9 +47,9 @@ def reproduce(
     store: Annotated[Path, typer.Option(help="Folder of the new store.")] = Path("runs/reproduced"),
     out: Annotated[Path | None, typer.Option(help="Folder for the specs and reproduce.sh.")] = None,
 ) -> None:
-    """Tell the commands that made results, or run them again.
+    """Print the commands that made results, or run them again.
 
-    Run again, it says what comes out otherwise.
+    After a run, it prints the differences.
     """
     from ..exchange.reproduce import read_results, run_again, steps, write_steps
 
@@ -85,5 +85,5 @@ def reproduce(
         f"{result.compared} values compared: {len(result.values)} differ or are missing; "
         f"{len(result.digests)} digests of pixels differ"
     )
-    if not result.same:
+    if not result.reproduced:
         raise typer.Exit(GATE_FAILED)

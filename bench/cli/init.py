@@ -1,4 +1,4 @@
-"""``init``: a working method, metric or dataset of one's own, with its test, to begin with."""
+"""``init``: write a working example of a user's own method, metric or dataset, with its test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 class Kind(StrEnum):
-    """What can be begun."""
+    """Kinds of examples."""
 
     METHOD = "method"
     METRIC = "metric"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class InitError(UsageError, ValueError):
-    """A name that cannot be one of Python, or a folder that is there already."""
+    """The name is not a name of Python, or the file exists already."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +44,7 @@ def init(
     folder = out or Path(module)
     target = folder / f"{module}.py"
     if target.exists():
-        raise InitError(f"{target} is there already; choose another name, or --out")
+        raise InitError(f"{target} exists already; choose another name, or --out")
     folder.mkdir(parents=True, exist_ok=True)
     for example in (f"example_{kind}.py", f"test_example_{kind}.py"):
         file = folder / example.replace(f"example_{kind}", module)
@@ -61,7 +61,7 @@ def class_name(module: str) -> str:
 
 
 def renamed(text: str, kind: str, module: str) -> str:
-    """An example under another name: of its module, its class and its title."""
+    """The text of an example with other names of its module, class and title."""
     words = module.replace("_", " ").strip().capitalize() or module
     return (
         text.replace(f"example_{kind}", module)

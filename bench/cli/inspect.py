@@ -1,4 +1,4 @@
-"""``report`` and ``export``: what a store holds, without measuring anything."""
+"""``report`` and ``export``: write the results of a store, without measuring anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``leaderboard``: every table and page again; ``merge`` and ``drop``: one store of several, and less of one."""
+"""``leaderboard``: pages of several stores; ``merge`` and ``drop``: join stores, and remove results from a store."""
 
 from __future__ import annotations
 
@@ -73,42 +73,46 @@ def merge(
         say_left_out_of(store)
 
 
-def _gone(what: str) -> Any:
+def _drop_option(noun: str) -> Any:
     return typer.Option(
-        f"--{what}",
-        help=f"{what.capitalize()} to take out with all that it has. Repeatable.",
-        autocompletion=complete.stored(what),
+        f"--{noun}",
+        help=f"{noun.capitalize()} to remove with all its results. Repeatable.",
+        autocompletion=complete.stored(noun),
     )
 
 
 def drop(
     store: Annotated[Path, typer.Argument(help="Folder that 'run' wrote.")],
-    method: Annotated[list[str] | None, _gone("method")] = None,
-    metric: Annotated[list[str] | None, _gone("metric")] = None,
-    dataset: Annotated[list[str] | None, _gone("dataset")] = None,
+    method: Annotated[list[str] | None, _drop_option("method")] = None,
+    metric: Annotated[list[str] | None, _drop_option("metric")] = None,
+    dataset: Annotated[list[str] | None, _drop_option("dataset")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take methods, metrics and datasets out of a store.
+    """Remove methods, metrics and datasets from a store.
 
-    Each of them goes as a whole, with the images that nothing needs any more. It asks first. Without any, it removes
-    images that a stopped drop left.
+    All results of each are removed, with the images that are no longer needed. It asks first. Without any name, it
+    removes images that a stopped drop left behind.
     """
     from ..store.drop import Doomed, amount
     from ..store.drop import drop as drop_from
     from ..store.store import open_store
 
     doomed = Doomed(tuple(method or ()), tuple(metric or ()), tuple(dataset or ()))
-    with open_store(store) as opened:  # fails where there is none, and asks while others may write
+    with open_store(store) as opened:  # not locked while it asks, so that others may write
         much = amount(opened, doomed)
     names = ", ".join((*doomed.methods, *doomed.metrics, *doomed.datasets))
-    told = f"{much.outputs} outputs and {much.cells} values" + (f" of {names}" if names else "")
-    if names and not yes and not _agreed(f"Take {told} out of {store}? They cannot be had back but by running again"):
+    amount_text = f"{much.outputs} outputs and {much.cells} values" + (f" of {names}" if names else "")
+    if (
+        names
+        and not yes
+        and not _agreed(f"Take {amount_text} out of {store}? They cannot be had back but by running again")
+    ):
         say("nothing was taken out")
         return
     with open_store(store, write=True) as opened:
         freed = drop_from(opened, doomed)
     say(
-        f"{told} are out of {store}; {freed / 2**20:.1f} MiB of images are free"
+        f"{amount_text} are out of {store}; {freed / 2**20:.1f} MiB of images are free"
         if names
         else f"{freed / 2**20:.1f} MiB of images that nothing needed are free"
     )
@@ -117,10 +121,10 @@ def drop(
 
 
 def _agreed(question: str) -> bool:
-    """What a person answers.
+    """The answer of the user to a question.
 
     Raises:
-        UsageError: nobody is there to be asked.
+        UsageError: standard input is not a terminal, so nobody can answer.
     """
     from ...datasets.errors import UsageError
 

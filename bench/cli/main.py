@@ -194,18 +194,18 @@ def _status() -> int:
     except Exception as error:
         if os.environ.get("ASASR_BENCH_DEBUG"):
             raise
-        return _told(error)
+        return _report(error)
     return 0
 
 
-def _told(error: Exception) -> int:
-    """Tell an error in words; the status for it."""
+def _report(error: Exception) -> int:
+    """Print an error in words; returns the exit code."""
     if isinstance(error, BenchError):
         _tell(f"error: {error}")
         return error.exit_code
     if isinstance(error, OSError) and (error.filename is not None or error.errno in _DISK_ERRORS):
-        where = error.filename or f"writing (temporary files are in {tempfile.tempdir or 'TMPDIR'})"
-        _tell(f"error: {where}: {error.strerror}; check the path, its rights and the disk's space")
+        place = error.filename or f"writing (temporary files are in {tempfile.tempdir or 'TMPDIR'})"
+        _tell(f"error: {place}: {error.strerror}; check the path, its rights and the disk's space")
         return BenchError.exit_code
     if isinstance(error, MemoryError):
         _tell("error: out of memory; use smaller images (--crop), fewer workers or a smaller batch")

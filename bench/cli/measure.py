@@ -1,4 +1,4 @@
-"""``score``: finished images alone or against HR, without spec or store."""
+"""``score``: measure finished images, alone or against HR, without spec or store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .options.scale import scale_option
 from .terminal import JsonOption, plain_console, say_json
 
 PLAIN = "osediff-512"
-"""The protocol of whoever names none, as in Python: whole images at any scale."""
+"""The default protocol, as in Python: whole images at any scale."""
 
 
 def register(app: typer.Typer) -> None:

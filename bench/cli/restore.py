@@ -49,7 +49,7 @@ def restore(
     from ...methods.reference import parse_reference
     from ...methods.registry import resolve
 
-    asked = {
+    settings = {
         "steps": steps,
         "tile": tile,
         "tiles": tiles,
@@ -61,8 +61,8 @@ def restore(
         "quantize": quantize,
         "compile": compile or None,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
-    entry = resolve(with_options(parse_reference(method), given))
+    settings_given = {name: value for name, value in settings.items() if value is not None}
+    entry = resolve(with_options(parse_reference(method), settings_given))
     if entry.interface == Interface.FINISHED:
         raise MethodReferenceError(f"'{method}' restores no single images; use it in 'run'")
     if not source.exists():

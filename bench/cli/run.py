@@ -1,4 +1,4 @@
-"""``run``: a spec into a store, with its table at the end."""
+"""``run``: run a spec into a store, and print its table at the end."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def run(
     from ..spec import SpecError, load_spec
     from .running.logs import logging_to
 
-    overrides = given(
+    overrides = given_options(
         datasets=dataset,
         methods=method,
         metrics=metric,
@@ -154,15 +154,16 @@ def run(
 
 
 _WORTH_TELLING = 60.0
-"""Seconds of a run from which on idle cores are worth a line."""
+"""Shortest run in seconds after which idle cores are mentioned."""
 
 
 def idle_cores(spec: Spec, seconds: float, available: int) -> str:
-    """What would make a long run on a CPU faster; '' where its workers had all cores, or work elsewhere.
+    """Advice to use idle cores after a long run on a CPU; '' if all cores were used, or the run was elsewhere.
 
     Args:
-        seconds: that the run took.
-        available: cores of this machine.
+        spec: the spec of the run.
+        seconds: duration of the run.
+        available: number of cores of this machine.
     """
     from ..metrics.measure import images_together
 
@@ -176,13 +177,13 @@ def idle_cores(spec: Spec, seconds: float, available: int) -> str:
     )
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """The options that somebody gave."""
+def given_options(**options: Any) -> dict[str, Any]:
+    """The options that were given on the command line."""
     return {name: value for name, value in options.items() if value not in (None, [], {})}
 
 
 def _show(root: Path, summary: Summary, *, report: bool) -> None:
-    """Print the tables and write the report from one board; a store that shows what it showed before needs none."""
+    """Print the tables and write the report; if the store is unchanged since the last time, the kept texts are used."""
     from ..store.fingerprint import fingerprint
     from ..store.store import open_store
     from .running.printed_tables import Printed, keep_printed, read_printed, terminal_of
@@ -194,7 +195,7 @@ def _show(root: Path, summary: Summary, *, report: bool) -> None:
         state = fingerprint(opened)
         stale = report and (printed.page != state or not page.exists())
         if stale or not printed.fits(state, terminal):
-            text = _made(opened, title, console, page.parent if stale else None)
+            text = _tables_text(opened, title, console, page.parent if stale else None)
             printed = Printed(state, state if stale else printed.page, terminal, text)
             keep_printed(root, printed)
     typer.echo(printed.text, nl=False, color=True)  # the console decided on colours
@@ -212,8 +213,8 @@ def print_board(board: Board, console: Console | None = None) -> None:
         console.print(table)
 
 
-def _made(store: Store, title: str, console: Console, report: Path | None) -> str:
-    """The tables of a store as printed; before them its report, since nobody may read what is printed."""
+def _tables_text(store: Store, title: str, console: Console, report: Path | None) -> str:
+    """The tables of a store as printed text; the report is written first."""
     from ..analysis.leaderboard import load_board, scores_of
 
     scores = scores_of(store)

@@ -29,9 +29,9 @@ def severity(
         Path | None, typer.Option(help="Folder for severity-cases.csv and, with both lines, severity-rates.csv.")
     ] = None,
 ) -> None:
-    """Tell the mean values in every case of severity.
+    """Print the mean values in every case of severity.
 
-    With two lines, it tells the rates of SEAL (acceptance, relative performance), too.
+    With two lines, it also prints the rates of SEAL (acceptance, relative performance).
     """
     from ...datasets.errors import UsageError
     from ...datasets.images import write_atomically
@@ -43,13 +43,13 @@ def severity(
         raise UsageError("severity: give both lines, --acceptance METHOD and --excellence METHOD, or neither")
     say_left_out_of(store)
     with open_store(store) as opened:
-        found = list(case_values(opened, metric or ()))
-    frames = {"severity-cases.csv": cases_frame(found)}
+        case_tables = list(case_values(opened, metric or ()))
+    frames = {"severity-cases.csv": cases_frame(case_tables)}
     if acceptance is not None and excellence is not None:
-        frames["severity-rates.csv"] = rates_frame(found, acceptance, excellence)
+        frames["severity-rates.csv"] = rates_frame(case_tables, acceptance, excellence)
         _print_rates(frames["severity-rates.csv"], acceptance, excellence)
     else:
-        for values in found:
+        for values in case_tables:
             _print_cases(values)
     if out is not None:
         for name, frame in frames.items():
@@ -72,12 +72,12 @@ def _print_rates(frame: object, acceptance: str, excellence: str) -> None:
         for number, head in enumerate(heads):
             table.add_column(head, justify="left" if number < 2 else "right")
         for row in part.to_dict("records"):
-            left = f" (-{row['left_out']})" if row["left_out"] else ""
+            left_out = f" (-{row['left_out']})" if row["left_out"] else ""
             shown = ["" if row[key] != row[key] else f"{row[key]:.2f}" for key in ("accepted", "unaccepted", "spread")]
             table.add_row(
                 escape(row["metric"]),
                 escape(row["method"]),
-                f"{row['cases']}{left}",
+                f"{row['cases']}{left_out}",
                 f"{row['acceptance']:.2f}",
                 between(row["acceptance_low"], row["acceptance_high"], 2),
                 f"{row['relative']:.2f}",
@@ -101,6 +101,6 @@ def _print_cases(values: CaseValues) -> None:
     for head in (*factors, *values.methods):
         table.add_column(escape(head), justify="right")
     for place, case in enumerate(values.cases):
-        means = (number(float(each[:, place].mean()), card.digits) for each in values.methods.values())
+        means = (number(float(of_method[:, place].mean()), card.digits) for of_method in values.methods.values())
         table.add_row(*(case.label(factor) for factor in factors), *means)
     plain_console().print(table)

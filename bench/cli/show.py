@@ -1,4 +1,4 @@
-"""``show``: everything that is known of one thing, whatever it is."""
+"""``show``: print everything that is known of a method, dataset, metric or anything else with a name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import complete
-from .options.named import Facts, found, of_reference
+from .options.named import Facts, facts_by_kind, of_reference
 from .terminal import JsonOption, print_table, say_json
 
 
@@ -28,8 +28,8 @@ def show(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Print everything that is known of one thing."""
-    known = found(name) or {"method": of_reference(name)}
+    """Print everything that is known of a name."""
+    known = facts_by_kind(name) or {"method": of_reference(name)}
     if as_json:
         say_json(known)
         return
@@ -38,7 +38,7 @@ def show(
 
 
 def _rows(facts: Facts, before: str = "") -> Iterator[tuple[str, str]]:
-    """Keys with what they say; those of parts of parts with dots, as specs and '--set' name them."""
+    """Keys with their values; keys of nested mappings are joined with dots, as in ``--set``."""
     for key, value in facts.items():
         if isinstance(value, dict):
             yield from _rows(value, f"{before}{key}.")
@@ -53,6 +53,7 @@ def _words(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(
-            " ".join(map(_words, each)) if isinstance(each, list | tuple) else _words(each) for each in value
+            " ".join(map(_words, element)) if isinstance(element, list | tuple) else _words(element)
+            for element in value
         )
     return str(value)

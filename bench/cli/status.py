@@ -1,4 +1,4 @@
-"""``status``: how far a run has come, from another terminal or after it; reads alone and holds nobody up."""
+"""``status``: the progress of a run, from another terminal or after it; it only reads, so it does not delay the run."""
 
 from __future__ import annotations
 
@@ -92,14 +92,14 @@ def status(
 
 
 def _tell_failures(store: Store) -> None:
-    """Each failed cell on a line, then each traceback once."""
+    """Print each failed cell on a line, then each traceback once."""
     tracebacks: dict[str, list[str]] = {}
     for row in store.failed_cells():
         seed = f", seed {row.seed}" if row.seed else ""
-        where = f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric}"
-        say(f"{where} ({row.protocol}): {row.message}")
+        place = f"{row.dataset}/{row.image}, {row.method}{seed}, {row.metric}"
+        say(f"{place} ({row.protocol}): {row.message}")
         if row.detail:
-            tracebacks.setdefault(row.detail, []).append(where)
+            tracebacks.setdefault(row.detail, []).append(place)
     for detail, places in tracebacks.items():
         more = f" and {len(places) - 1} more" if len(places) > 1 else ""
         say("")
@@ -116,35 +116,35 @@ def _tell_progress(console: Console, progress: RunProgress) -> None:
 
     now = time.time()
     heard = f"last heard of {duration(now - progress.heard)} ago"
-    who = f"process {progress.process} on {progress.host}"
+    process_text = f"process {progress.process} on {progress.host}"
     alive = progress.alive()
     if progress.ending != "running":
         state = f"{progress.ending} after {duration(progress.heard - progress.started)}"
         state += f" ({progress.message})" if progress.message else ""
     elif alive is False:
-        state = f"was killed ({who}, {heard}); run the same command to go on"
+        state = f"was killed ({process_text}, {heard}); run the same command to go on"
     else:
-        state = f"runs since {duration(now - progress.started)} ({who}, {heard})"
-    what = "images" if progress.stage == STAGE else "cells"
+        state = f"runs since {duration(now - progress.started)} ({process_text}, {heard})"
+    unit = "images" if progress.stage == STAGE else "cells"
     share = f" ({100 * progress.done / progress.total:.1f} %)" if progress.total else ""
     say(f"run {progress.run} {state}")
     say(
-        f"  {progress.stage}: {progress.done} of {progress.total} {what}{share}, {progress.failed} cells failed,"
+        f"  {progress.stage}: {progress.done} of {progress.total} {unit}{share}, {progress.failed} cells failed,"
         f" {progress.kept} kept from before"
     )
     if progress.ending == "running" and alive is not False:
-        left = progress.seconds_left
-        say(f"  {progress.rate:.3g} {what}/s, {'about ' + duration(left) if left is not None else '?'} left")
+        remaining = progress.seconds_left
+        say(f"  {progress.rate:.3g} {unit}/s, {'about ' + duration(remaining) if remaining is not None else '?'} left")
         if progress.workers:
             table = Table("worker", "cells", "failed", "cells/s", "last job", "ago", box=None, pad_edge=False)
-            for name, one in sorted(progress.workers.items()):
-                rate = one.cells / max(one.heard - progress.since, 1e-3)
+            for name, worker in sorted(progress.workers.items()):
+                rate = worker.cells / max(worker.heard - progress.since, 1e-3)
                 table.add_row(
                     escape(name),
-                    str(one.cells),
-                    str(one.failed),
+                    str(worker.cells),
+                    str(worker.failed),
                     f"{rate:.3g}",
-                    escape(one.last),
-                    duration(now - one.heard),
+                    escape(worker.last),
+                    duration(now - worker.heard),
                 )
             console.print(table)

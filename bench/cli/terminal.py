@@ -1,4 +1,4 @@
-"""What commands print: names and messages of others' stores, baselines and programs reach no terminal as they are."""
+"""Printing of commands; names and messages from stores, baselines and programs of others are escaped first."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Print one line; signs that cannot be printed are spelled out."""
+    """Print one line; characters that cannot be printed are spelled out."""
     typer.echo(plain(text), err=err)
 
 
 def say_left_out(left_out: Iterable[LeftOut]) -> None:
-    """Say which results no table shows, because they are out of date."""
-    for one in left_out:
-        say(f"left out: {one}", err=True)
+    """Print which results no table shows because they are out of date."""
+    for results in left_out:
+        say(f"left out: {results}", err=True)
 
 
 def say_left_out_of(store: Path, chosen: Selection | None = None) -> None:
-    """The same of a store that is not open, or of what is chosen of it."""
+    """The same for a store that is not open, or for the selected part of it."""
     from ..store.selection import EVERYTHING
     from ..store.store import open_store
 
@@ -45,7 +45,7 @@ def say_left_out_of(store: Path, chosen: Selection | None = None) -> None:
 
 
 def plain_console() -> Console:
-    """A console whose texts are printed as ``say`` prints them; its own colours and tables are left alone."""
+    """A console that escapes texts in the same way as ``say``, but not its own colours and tables."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -95,7 +95,7 @@ def say_json(value: object) -> None:
 
 def _plain_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: _plain_value(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        return {element.name: _plain_value(getattr(value, element.name)) for element in dataclasses.fields(value)}
     if hasattr(value, "model_dump"):
         return _plain_value(value.model_dump(mode="json"))
     if hasattr(value, "item") and not isinstance(value, Mapping):
@@ -103,7 +103,7 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain_value(each) for key, each in value.items()}
+        return {str(key): _plain_value(element) for key, element in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain_value(each) for each in value]
+        return [_plain_value(element) for element in value]
     return value if isinstance(value, bool | int | str | None) else str(value)

@@ -45,7 +45,7 @@ def make(
     from .options.assignments import assignments
 
     chosen = load_design(design, assignments(override, "--set"))
-    made = make_study(
+    study = make_study(
         store,
         out,
         chosen,
@@ -56,9 +56,9 @@ def make(
         tell=lambda text: say(text, err=True),
     )
     people = f", meant for {chosen.raters} raters" if chosen.raters else ""
-    say(f"{made.trials} trials on {made.images} images; each rater answers {made.per_rater}{people}")
-    say(f"{made.page}: give it to raters{' together with the folder images' if beside else ''}")
-    say(f"{made.key}: keep it; whoever has it knows which method is which")
+    say(f"{study.trials} trials on {study.images} images; each rater answers {study.per_rater}{people}")
+    say(f"{study.page}: give it to raters{' together with the folder images' if beside else ''}")
+    say(f"{study.key}: keep it; whoever has it knows which method is which")
 
 
 @app.command()

@@ -1,1 +1,1 @@
-"""The drift gate: a store against a committed baseline, and many stores over time."""
+"""The drift gate: comparison of a store with a committed baseline, and of many stores over time."""

@@ -1,4 +1,4 @@
-"""Baselines as files to commit: JSON with one line for each output, so that a change reads well in a diff."""
+"""Read and write baselines: JSON files to commit, with one line for each output, so that a diff is readable."""
 
 from __future__ import annotations
 
@@ -37,9 +37,17 @@ def write_baseline(
 ) -> Snapshot:
     """Write the baseline of a store, or of a part of it; the same store gives the same bytes.
 
+    Args:
+        root: folder of the store.
+        path: file to write.
+        methods: names of methods to keep; empty: all.
+        datasets: names of datasets to keep; empty: all.
+        metrics: ids of metrics to keep; empty: all.
+        tolerances: for a metric the largest difference that is no drift, in its unit; kept in the baseline.
+
     Raises:
-        BaselineError: nothing to keep, or a tolerance of a metric that does not exist.
-        StoreError: no store there.
+        BaselineError: the selection has no cells, or a tolerance is for a metric without values.
+        StoreError: the folder is not a store.
     """
     with open_store(root) as store:
         snapshot = take_snapshot(store, methods=methods, datasets=datasets, metrics=metrics)
@@ -51,22 +59,22 @@ def write_baseline(
 
 
 def known_tolerances(tolerances: Mapping[str, float], *snapshots: Snapshot) -> dict[str, float]:
-    """Tolerances by the ids that the snapshots have.
+    """Tolerances under the ids of metrics that the snapshots use.
 
     Raises:
-        BaselineError: one is of a metric that none of them has.
+        BaselineError: no snapshot has values of a metric.
     """
     ids = {metric for snapshot in snapshots for output in snapshot.outputs.values() for metric in output.scores}
-    found = {stored_id(metric, ids): value for metric, value in tolerances.items()}
-    for metric in found:
+    by_id = {stored_id(metric, ids): value for metric, value in tolerances.items()}
+    for metric in by_id:
         if metric not in ids:
             hint = did_you_mean(metric, sorted(ids))
-            raise BaselineError(f"tolerance: no values of metric '{metric}' here{hint}")
-    return found
+            raise BaselineError(f"tolerance: there are no values of metric '{metric}'{hint}")
+    return by_id
 
 
 def read_baseline(path: Path) -> Snapshot:
-    """Read what ``write_baseline`` wrote.
+    """Read a baseline of ``write_baseline``.
 
     Raises:
         BaselineError: no such file, not a baseline, or one of another version.
@@ -82,15 +90,15 @@ def read_baseline(path: Path) -> Snapshot:
     except ValidationError as error:
         raise BaselineError(
             f"{path}: is not a baseline of format {FORMAT}, or is damaged ({explained(error, BaselineText)});"
-            " make it anew with 'asasr-bench baseline'"
+            " write a new one with 'asasr-bench baseline'"
         ) from None
     if not any(score.value is not None for output in snapshot.outputs.values() for score in output.scores.values()):
-        raise BaselineError(f"{path}: has no values, so nothing could be checked against it; make it anew")
+        raise BaselineError(f"{path}: has no values, so nothing could be checked against it; write a new baseline")
     return snapshot
 
 
 def to_json(snapshot: Snapshot) -> str:
-    """The baseline's text."""
+    """The text of a baseline file."""
     head = {
         "format": FORMAT,
         "name": snapshot.name,
@@ -117,7 +125,7 @@ def _score(score: ScoreState) -> list[Any] | str:
 
 
 def _used(snapshot: Snapshot) -> Snapshot:
-    """Without origins that no kept cell has."""
+    """The snapshot without the origins that no cell refers to."""
     numbers = {output.origin for output in snapshot.outputs.values()}
     numbers |= {score.origin for output in snapshot.outputs.values() for score in output.scores.values()}
     order = sorted(number for number in numbers if number is not None)

@@ -1,4 +1,4 @@
-"""The text of a baseline, as strictly read as any file that others may have written."""
+"""Parse the text of a baseline strictly, since others may have written the file."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _Value = FiniteFloat | Literal["inf", "-inf"]
 _Number = Annotated[int, Field(ge=0)] | None
 _Score = tuple[_Value, str, _Number]
 _Row = tuple[str, Scale, str, str, str, int, str, str, str, str, _Number, dict[str, str | _Score]]
-"""The six parts of a place; LQ, reference, SR, restoration, origin; metric to [value, key, origin] or why there is
-none."""
+"""The six parts of a place; LQ, reference, SR, restoration, origin; metric to [value, key, origin], or to the reason
+why there is no value."""
 
 
 _AS_TYPED = ConfigDict(strict=True)
@@ -35,7 +35,7 @@ class _Origin(BaseModel):
 
 
 class BaselineText(BaseModel):
-    """A baseline's JSON; keys that later versions add are none of ours."""
+    """The JSON of a baseline; keys that later versions may add are ignored."""
 
     model_config = _AS_TYPED
 
@@ -57,10 +57,10 @@ class BaselineText(BaseModel):
 
 
 def parse(text: str) -> Snapshot:
-    """The snapshot that a baseline keeps.
+    """The snapshot in the text of a baseline.
 
     Raises:
-        ValidationError: the text is none; no number in it is NaN, and none but values are infinite.
+        ValidationError: the text is not a baseline. NaN is not allowed, and only values may be infinite.
     """
     read = BaselineText.model_validate_json(text)
     outputs: dict[Place, OutputState] = {}

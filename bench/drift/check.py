@@ -1,4 +1,4 @@
-"""Compare two snapshots cell by cell and tell apart what changed: input, method output, or measurement."""
+"""Compare two snapshots cell by cell, and say what changed: input, method output, or measurement."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ def check_store(root: Path, baseline: Path, tolerances: Mapping[str, float] | No
     """Compare a store with a baseline.
 
     Args:
-        tolerances: by metric, before the baseline's own and the metrics' defaults.
+        root: folder of the store.
+        baseline: file of the baseline.
+        tolerances: for a metric the largest difference that is no drift, in its unit; replaces the tolerance of the
+            baseline and the default of the metric.
 
     Raises:
-        BaselineError, StoreError: one of the two cannot be read.
+        BaselineError, StoreError: the baseline or the store cannot be read.
     """
     before = read_baseline(baseline)
     with open_store(root) as store:
@@ -35,19 +38,30 @@ def check_store(root: Path, baseline: Path, tolerances: Mapping[str, float] | No
 
 
 def default_tolerance(metric: str, *known: Mapping[str, Metric]) -> float:
-    """Half a unit of the last printed digit: below it, no table changes by more than its rounding.
+    """Half a unit of the last printed digit; a smaller difference changes a table by its rounding at most.
 
     Args:
-        known: what snapshots know of their metrics.
+        metric: id of the metric.
+        known: metrics of snapshots by id, searched first.
     """
-    one = next((each[metric] for each in known if metric in each), None) or metrics_of([metric])[metric]
-    return 0.5 * 10.0**-one.card.digits
+    metric_of_id = (
+        next((of_snapshot[metric] for of_snapshot in known if metric in of_snapshot), None)
+        or metrics_of([metric])[metric]
+    )
+    return 0.5 * 10.0**-metric_of_id.card.digits
 
 
 def compare(
     before: Snapshot, after: Snapshot, tolerances: Mapping[str, float], *, names: tuple[str, str]
 ) -> DriftReport:
-    """Every cell of ``before`` that is not the same in ``after``."""
+    """Report every cell of ``before`` that differs in ``after`` by more than its tolerance, or is missing there.
+
+    Args:
+        before: the baseline.
+        after: the store.
+        tolerances: for a metric the largest difference that is no drift, in its unit.
+        names: names of the baseline and of the store for the report.
+    """
     cells: list[CellDrift] = []
     compared = within = 0
     for place, old in before.outputs.items():
@@ -56,7 +70,7 @@ def compare(
             tolerance = tolerances.get(metric, before.tolerances.get(metric, default_tolerance(metric, after.metrics)))
             now = None if new is None else new.scores.get(metric)
             if score.value is None:
-                continue  # it had no value then; if it has one now, all the better
+                continue  # the baseline has no value; a new value is no drift
             if new is None or now is None or now.value is None:
                 cells.append(_missing(place, metric, score.value, tolerance, now))
                 continue
@@ -65,31 +79,28 @@ def compare(
                 cells.append(_drifted(before, after, place, metric, (old, new), (score, now), tolerance))
             elif old.sr != new.sr or score.value != now.value:
                 within += 1
-    cells.sort(
-        key=lambda cell: (
-            -(
-                inf
-                if cell.after is None
-                else _distance(cell.before, cell.after) / cell.tolerance
-                if cell.tolerance
-                else inf
-            )
-        )
-    )
+    cells.sort(key=_severity, reverse=True)
     return DriftReport(
         names[0], names[1], compared, tuple(cells), tuple(_extra(before, after)), within, _all_packages(before, after)
     )
 
 
+def _severity(cell: CellDrift) -> float:
+    """Difference in multiples of the tolerance; infinite for a missing cell or a tolerance of 0."""
+    if cell.after is None or not cell.tolerance:
+        return inf
+    return _distance(cell.before, cell.after) / cell.tolerance
+
+
 def groups(snapshot: Snapshot) -> list[tuple[str, str, str, str]]:
-    """(protocol, dataset, method, metric) of all cells with a value, in order, each once."""
-    found = {
+    """Protocol, dataset, method and metric of all cells with a value, in order, each once."""
+    cells = {
         (place.protocol, place.dataset, place.method, metric): None
         for place, output in snapshot.outputs.items()
         for metric, score in output.scores.items()
         if score.value is not None
     }
-    return list(found)
+    return list(cells)
 
 
 def _distance(first: float, second: float) -> float:
@@ -114,10 +125,12 @@ def _drifted(
     assert score.value is not None
     assert now.value is not None
     changed, details, packages = [], [], Packages()
-    inputs = [word for word, same in (("LQ", old.lq == new.lq), ("HR", old.reference == new.reference)) if not same]
+    inputs = [
+        word for word, is_same in (("LQ", old.lq == new.lq), ("HR", old.reference == new.reference)) if not is_same
+    ]
     if inputs:
         changed.append(INPUT)
-        details.append(f"{' and '.join(inputs)} pixels are others")
+        details.append(f"{' and '.join(inputs)} pixels differ")
     cards = [snapshot.methods.get(place.method, {}) for snapshot in (before, after)]
     method = _method_change(old, new, cards)
     if method:
@@ -141,7 +154,7 @@ def _drifted(
 
 
 def _method_change(old: OutputState, new: OutputState, cards: list[Mapping[str, str]]) -> str:
-    """How the method differs, in words; '' if it does not, or nothing shows that it does."""
+    """How the method changed, in words; '' if the output did not change, or changed because of its LQ."""
     parts = [
         f"{word} {cards[0].get(key) or 'none'} → {cards[1].get(key) or 'none'}"
         for key, word in (("weights", "weights"), ("version", "code version"))
@@ -158,32 +171,34 @@ def _method_change(old: OutputState, new: OutputState, cards: list[Mapping[str, 
     return "other SR pixels by the same version, weights and settings: code, packages or machine"
 
 
-def _versions(first: tuple[Origin, ...], one: int | None, second: tuple[Origin, ...], other: int | None) -> Packages:
-    if one is None or other is None:
+def _versions(
+    first: tuple[Origin, ...], first_number: int | None, second: tuple[Origin, ...], second_number: int | None
+) -> Packages:
+    if first_number is None or second_number is None:
         return {}
-    return _differing(first[one], second[other])
+    return _differing(first[first_number], second[second_number])
 
 
-def _differing(one: Origin, other: Origin) -> Packages:
+def _differing(first: Origin, second: Origin) -> Packages:
     pairs = {
-        name: (one.packages.get(name, ""), other.packages.get(name, ""))
-        for name in sorted({*one.packages, *other.packages})
+        name: (first.packages.get(name, ""), second.packages.get(name, ""))
+        for name in sorted({*first.packages, *second.packages})
     }
-    pairs |= {"python": (one.python, other.python), "device": (one.device, other.device)}
-    if one.processor and other.processor:  # older baselines do not name it
-        pairs["processor"] = one.processor, other.processor
-    pairs["code"] = _commit(one), _commit(other)
+    pairs |= {"python": (first.python, second.python), "device": (first.device, second.device)}
+    if first.processor and second.processor:  # older baselines do not name it
+        pairs["processor"] = first.processor, second.processor
+    pairs["code"] = _commit(first), _commit(second)
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _commit(origin: Origin) -> str:
-    """The first digits of a commit, with a sign of uncommitted changes."""
+    """The first ten digits of a commit, with a plus sign if there were uncommitted changes."""
     commit, plus, _ = origin.code.partition("+")
     return commit[:10] + plus
 
 
 def _all_packages(before: Snapshot, after: Snapshot) -> Packages:
-    """Versions that differ between the latest runs."""
+    """Packages and other surroundings that differ between the latest runs."""
     if not before.origins or not after.origins:
         return {}
     return _differing(before.origins[-1], after.origins[-1])
@@ -192,9 +207,9 @@ def _all_packages(before: Snapshot, after: Snapshot) -> Packages:
 def _extra(before: Snapshot, after: Snapshot) -> Iterator[str]:
     counts: Counter[tuple[str, str, str, str]] = Counter()
     for place, output in after.outputs.items():
-        there = before.outputs[place].scores if place in before.outputs else {}
+        known = before.outputs[place].scores if place in before.outputs else {}
         for metric, score in output.scores.items():
-            if score.value is not None and (metric not in there or there[metric].value is None):
+            if score.value is not None and (metric not in known or known[metric].value is None):
                 counts[place.protocol, place.dataset, place.method, metric] += 1
     for (protocol, dataset, method, metric), count in sorted(counts.items()):
         yield f"{dataset}, {method}, {metric} ({protocol}): {count} cells"

@@ -1,4 +1,4 @@
-"""Many stores over time: at which of them a value took another level, and what changed there."""
+"""Follow values through many stores over time: in which store a value changed its level, and what changed there."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .check import compare, default_tolerance
 from .snapshot import WHOLE, Snapshot, take_snapshot
 
 _LEAST_FOR_NOISE = 6
-"""Values from which noise is estimated."""
+"""Fewest values from which noise is estimated."""
 
 Group = tuple[str, str, str, str]
-"""protocol, dataset, method, metric"""
+"""Protocol, dataset, method and metric."""
 
 
 def history(
@@ -31,11 +31,18 @@ def history(
     metrics: Collection[str] = (),
     tolerances: Mapping[str, float] | None = None,
 ) -> HistoryReport:
-    """Follow every value through stores, in the order in which their latest runs began.
+    """Follow every value through stores, in the order in which their latest runs started.
+
+    Args:
+        roots: folders of the stores, two or more.
+        methods: names of methods to follow; empty: all.
+        datasets: names of datasets to follow; empty: all.
+        metrics: ids of metrics to follow; empty: all.
+        tolerances: for a metric the largest difference that is no change of level, in its unit.
 
     Raises:
-        BaselineError: fewer than two stores, or no cells of the selection.
-        StoreError: one of them cannot be read.
+        BaselineError: fewer than two stores, or the selection has no cells.
+        StoreError: a store cannot be read.
     """
     if len(roots) < 2:
         raise BaselineError("history: name two or more stores")
@@ -47,11 +54,15 @@ def history(
     snapshots = [snapshots[number] for number in order]
     allowed = known_tolerances(tolerances or {}, *snapshots)
     means = [_means(snapshot) for snapshot in snapshots]
-    found = []
-    for group in dict.fromkeys(group for one in means for group in one):
+    series = []
+    for group in dict.fromkeys(group for of_snapshot in means for group in of_snapshot):
         known = [snapshot.metrics for snapshot in snapshots]
         tolerance = allowed.get(group[3], default_tolerance(group[3], *known))
-        points = [(number, one[group]) for number, one in enumerate(means) if isfinite(one.get(group, float("nan")))]
+        points = [
+            (number, of_snapshot[group])
+            for number, of_snapshot in enumerate(means)
+            if isfinite(of_snapshot.get(group, float("nan")))
+        ]
         values = [value for _, value in points]
         steps = []
         places = find_steps(values, tolerance)
@@ -59,20 +70,24 @@ def history(
             (last, _), (first, _) = points[place - 1], points[place]
             levels = float(np.mean(values[start:place])), float(np.mean(values[place:end]))
             steps.append(_step(snapshots[last], snapshots[first], first, group, *levels))
-        found.append(Series(*group, tuple(one.get(group) for one in means), tuple(steps)))
-    if not found:
+        series.append(Series(*group, tuple(of_snapshot.get(group) for of_snapshot in means), tuple(steps)))
+    if not series:
         raise BaselineError("history: these stores have no cells of these methods, datasets and metrics")
     return HistoryReport(
-        tuple(str(roots[number]) for number in order), tuple(snapshot.started for snapshot in snapshots), tuple(found)
+        tuple(str(roots[number]) for number in order), tuple(snapshot.started for snapshot in snapshots), tuple(series)
     )
 
 
 def find_steps(values: Sequence[float], tolerance: float) -> list[int]:
-    """Places at which a new level begins: the piecewise constant fit with the least penalised squared error.
+    """Indices at which a new level begins: the piecewise constant fit with the lowest penalised squared error.
 
-    Noise is estimated by the median distance of neighbours, which single steps leave alone, and is at least
-    ``tolerance``, which alone counts where there are too few values to estimate anything. A step costs ``6 + 4 log n``
+    Noise is estimated from the median distance of neighbouring values, on which single steps have no influence. It is
+    at least ``tolerance``, and equal to it if there are too few values for an estimate. A step costs ``6 + 4 log n``
     noise variances, so that noise alone makes about one step in a hundred series. Exact, by dynamic programming.
+
+    Args:
+        values: values in the order of time.
+        tolerance: lowest standard deviation of the noise, in the unit of the values.
     """
     series = np.asarray(values, dtype=np.float64)
     n = series.size
@@ -100,22 +115,22 @@ def find_steps(values: Sequence[float], tolerance: float) -> list[int]:
 
 
 def _means(snapshot: Snapshot) -> dict[Group, float]:
-    """The value of each set: over images, after the mean over seeds of an image."""
-    found: dict[Group, dict[str, list[float]]] = {}
+    """The value of each set: seeds are averaged within an image, then images."""
+    values: dict[Group, dict[str, list[float]]] = {}
     for (protocol, _, dataset, image, method, _), output in snapshot.outputs.items():
         for metric, score in output.scores.items():
-            own = snapshot.metrics[metric]
-            if own.of_set is not None and image != WHOLE:
+            known = snapshot.metrics[metric]
+            if known.of_set is not None and image != WHOLE:
                 continue  # the whole set has the value that counts
             if score.value is not None:
-                images = found.setdefault((protocol, dataset, method, metric), {})
-                value = np.array(score.value) if own is None else own.card.compared(np.array(score.value))
+                images = values.setdefault((protocol, dataset, method, metric), {})
+                value = np.array(score.value) if known is None else known.card.compared(np.array(score.value))
                 images.setdefault(image, []).append(float(value))
-    return {group: float(np.mean([np.mean(seeds) for seeds in images.values()])) for group, images in found.items()}
+    return {group: float(np.mean([np.mean(seeds) for seeds in images.values()])) for group, images in values.items()}
 
 
 def _step(before: Snapshot, after: Snapshot, at: int, group: Group, old: float, new: float) -> Step:
-    """What the cells of the series say about the change."""
+    """A change of level, with the causes that the cells of the series show."""
     report = compare(_only(before, group), _only(after, group), {group[3]: 0.0}, names=("", ""))
     changed: Counter[str] = Counter()
     details: Counter[str] = Counter()

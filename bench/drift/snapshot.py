@@ -1,4 +1,4 @@
-"""What the gate compares: every cell's value with short digests of what determined it, and where it was made."""
+"""A snapshot of a store for the drift gate: the value of every cell, short digests of its inputs, and its origin."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..store.records import Place, StoredCell, StoredOutput
 from ..store.store import Store
 
 WHOLE = "(whole set)"
-"""Stands for an image's name where a value belongs to all images of a set."""
+"""Stands in place of an image's name for values that belong to all images of a set."""
 
 DIGEST = 16
-"""Hex digits of a digest that are kept: 64 bits tell files apart, and a baseline stays readable."""
+"""Number of hex digits of a digest that are kept: 64 bits distinguish files, and a baseline stays readable."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where something was computed: what explains a result without naming it."""
+    """Packages, device and code with which something was computed, which may explain a changed value."""
 
     packages: Mapping[str, str]
     python: str = ""
@@ -38,11 +38,11 @@ class ScoreState:
     """One metric of one output."""
 
     value: float | None
-    """None: there is none, for the reason in ``message``."""
+    """None: there is no value, for the reason in ``message``."""
     key: str = ""
-    """Names SR, reference, metric with version and weights, and protocol."""
+    """Digest of SR, reference, metric with version and weights, and protocol."""
     origin: int | None = None
-    """Place in ``Snapshot.origins`` of the run that measured."""
+    """Index in ``Snapshot.origins`` of the run that measured the value."""
     message: str = ""
 
 
@@ -54,33 +54,40 @@ class OutputState:
     reference: str = ""
     sr: str = ""
     restoration: str = ""
-    """Names LQ, the method with its code version, weights and settings, scale and seed."""
+    """Digest of LQ, the method with its code version, weights and settings, scale and seed."""
     origin: int | None = None
-    """Place in ``Snapshot.origins`` of the run that restored."""
+    """Index in ``Snapshot.origins`` of the run that restored the image."""
     scores: Mapping[str, ScoreState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A store at one moment, or the baseline that was made of it."""
+    """The state of a store at one moment, or the baseline that was written from it."""
 
     name: str
     started: str
-    """When the latest run began, ISO 8601."""
+    """Time at which the latest run started, ISO 8601."""
     origins: tuple[Origin, ...]
     methods: Mapping[str, Mapping[str, str]]
-    """Name to ``version`` of the code and digest of the ``weights``."""
+    """Name of a method to the ``version`` of its code and the digest of its ``weights``."""
     outputs: Mapping[Place, OutputState]
     tolerances: Mapping[str, float] = field(default_factory=dict)
-    """Metric to the difference that is still no drift, where it is not the metric's default."""
+    """Metric to the largest difference that is no drift, if it is not the metric's default."""
     metrics: Mapping[str, Metric] = field(default_factory=dict, compare=False)
-    """What the store says of its metrics; a baseline says nothing."""
+    """Metrics of the store by id; empty for a baseline."""
 
 
 def take_snapshot(
     store: Store, *, methods: Collection[str] = (), datasets: Collection[str] = (), metrics: Collection[str] = ()
 ) -> Snapshot:
-    """Read a store; empty selections take all."""
+    """Take a snapshot of a store, or of a part of it.
+
+    Args:
+        store: an open store.
+        methods: names of methods to keep; empty: all.
+        datasets: names of datasets to keep; empty: all.
+        metrics: ids of metrics to keep; empty: all.
+    """
     runs = store.runs()
     origins: list[Origin] = []
     number: dict[int, int] = {}
@@ -126,7 +133,7 @@ def take_snapshot(
 def _score(output: StoredOutput, cell: StoredCell, number: Mapping[int, int]) -> ScoreState:
     if output.status != "done" or cell.status != "done":
         return ScoreState(None, message=without_folders(output.message or cell.message or cell.status))
-    value = None if cell.value is None or isnan(cell.value) else cell.value  # of an image alone; see _sets
+    value = None if cell.value is None or isnan(cell.value) else cell.value  # NaN for metrics of sets; see _sets
     return ScoreState(value, _short(cell.key), _number_of(cell.run, number))
 
 
@@ -137,8 +144,8 @@ def _number_of(run: int | None, number: Mapping[int, int]) -> int | None:
 def _sets(
     store: Store, outputs: Mapping[Place, OutputState], metrics: Mapping[str, Metric]
 ) -> dict[Place, OutputState]:
-    """Values that only whole sets have (mAP, mIoU, FID), as one output more of each method; its digests are of all."""
-    found: dict[Place, OutputState] = {}
+    """Values of metrics of whole sets (mAP, mIoU, FID), each as a further output with digests over all images."""
+    states: dict[Place, OutputState] = {}
     for id, metric in metrics.items():
         if metric.of_set is None:
             continue
@@ -153,28 +160,23 @@ def _sets(
             score = ScoreState(value, _of_all(keys), members[-1].scores[id].origin)
             if isnan(value):
                 score = ScoreState(None, message="not defined for these images, or its code is not here")
-            before = found.get(whole)
-            found[whole] = (
-                replace(before, scores={**before.scores, id: score})
-                if before
-                else OutputState(
-                    _of_all([one.lq for one in members]),
-                    _of_all([one.reference for one in members]),
-                    _of_all([one.sr for one in members]),
-                    _of_all([one.restoration for one in members]),
-                    members[-1].origin,
-                    {id: score},
-                )
+            state = states.get(whole) or OutputState(
+                _of_all([member.lq for member in members]),
+                _of_all([member.reference for member in members]),
+                _of_all([member.sr for member in members]),
+                _of_all([member.restoration for member in members]),
+                members[-1].origin,
             )
-    return found
+            states[whole] = replace(state, scores={**state.scores, id: score})
+    return states
 
 
 def _of_all(digests: Sequence[str]) -> str:
     return digest({"all": list(digests)})[:DIGEST]
 
 
-def _origin(made: Provenance) -> Origin:
-    return Origin(dict(made.packages), made.python, made.device, made.processor, made.git)
+def _origin(provenance: Provenance) -> Origin:
+    return Origin(dict(provenance.packages), provenance.python, provenance.device, provenance.processor, provenance.git)
 
 
 def _short(digest: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Means of others: claims without values of images, which stand beside a store's own as published values do."""
+"""Claims: means that others state, without values of images; tables show them like published values."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..store.open_database import DATABASE
 from .document import ExchangeError
 
 _DECIMALS = 9
-"""Of a number that was not rounded for a table."""
+"""Number of decimals of a value that was not rounded for a table."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One mean that somebody says of a method."""
+    """One mean that somebody states for a method."""
 
     method: str
     dataset: str
@@ -34,33 +34,41 @@ class Claim:
     protocol: str
     scale: float | None = None
     lq: str = ""
-    """How LQ was made; '' where it is not told."""
+    """Rule by which LQ was made; '' if it is not stated."""
     images: int | None = None
 
 
 def keep_claims(claims: Sequence[Claim], root: Path, origin: str) -> list[Path]:
-    """Write claims into the folder ``published`` of a store, where ``report --published`` finds them.
+    """Write claims into the folder ``published`` of a store, where ``report --published`` reads them.
 
     Args:
-        claims: at least one.
+        claims: claims, at least one.
         root: folder of a store.
-        origin: file or folder that they are from, as tables tell it.
+        origin: file or folder with the claims, as tables name it.
+
+    Returns:
+        The files that were written.
 
     Raises:
-        ExchangeError: no store there, or a claim without protocol.
+        ExchangeError: the folder is not a store, or a claim has no protocol.
     """
     if not (root / DATABASE).is_file():
         raise ExchangeError(
-            f"{root}: no store here; means have no values of images, so they stand beside those of a store: --out STORE"
+            f"{root}: is not a store; means without values of images can only be added to a store: --out STORE"
         )
     by_protocol: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
         if not claim.protocol:
-            raise ExchangeError(f"{origin}: {claim.metric} of {claim.method} on {claim.dataset} tells no protocol")
+            raise ExchangeError(f"{origin}: {claim.metric} of {claim.method} on {claim.dataset} has no protocol")
         by_protocol[claim.protocol].append(claim)
     paths = []
-    for protocol, own in by_protocol.items():
-        content = {"source": f"imported from {origin}", "kind": "imported", "protocol": protocol, "sets": _sets(own)}
+    for protocol, of_protocol in by_protocol.items():
+        content = {
+            "source": f"imported from {origin}",
+            "kind": "imported",
+            "protocol": protocol,
+            "sets": _sets(of_protocol),
+        }
         validated(PublishedTable, content, origin, ExchangeError)
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000)
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -70,16 +78,16 @@ def keep_claims(claims: Sequence[Claim], root: Path, origin: str) -> list[Path]:
 
 
 def _sets(claims: Sequence[Claim]) -> list[dict[str, Any]]:
-    """Claims on the same images as one table each."""
+    """One table for each group of claims on the same images."""
     groups: dict[tuple[Any, ...], list[Claim]] = defaultdict(list)
     for claim in claims:
         scale = claim.scale or protocol_scale(claim.protocol) or 4
         groups[claim.dataset, scale, claim.lq or "files", claim.images].append(claim)
     sets = []
-    for (dataset, scale, lq, images), own in groups.items():
-        metrics = list(dict.fromkeys(claim.metric for claim in own))
-        values = {(claim.method, claim.metric): claim.value for claim in own}
-        methods = dict.fromkeys(claim.method for claim in own)
+    for (dataset, scale, lq, images), of_set in groups.items():
+        metrics = list(dict.fromkeys(claim.metric for claim in of_set))
+        values = {(claim.method, claim.metric): claim.value for claim in of_set}
+        methods = dict.fromkeys(claim.method for claim in of_set)
         sets.append(
             {
                 "dataset": dataset,

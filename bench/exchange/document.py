@@ -1,6 +1,7 @@
-"""The document of a store's results: everything that tables are made of, without pixels. Its JSON schema is its page.
+"""The document of a store's results: everything from which tables are made, without pixels.
 
-What is out of date in a store is not in its document, and no text of it has a folder of the machine.
+Values that are out of date in the store are not in its document, and no text in it names a folder of the machine. The
+JSON schema of the document is in the documentation.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ VERSION: Literal[1] = 1
 Status = Literal["done", "failed", "unavailable"]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 Value = Number | Literal["Infinity", "-Infinity"] | None
-"""JSON has no infinite numbers; null: there is none, or it is defined for sets alone."""
+"""A number; JSON has no infinite numbers, so these are texts. Null: there is no value, or only sets have one."""
 Items = Field(default=(), strict=False)
 
 
 class ExchangeError(BenchError, ValueError):
-    """A file of results that cannot be written or read; the message names it, the cause and the remedy."""
+    """A file of results cannot be written or read; the message names the file, the cause and the remedy."""
 
 
 class TableRow(Strict):
-    """One value of the leaderboard, as CSV tables have it; for readers, an import makes it anew."""
+    """One value of the leaderboard, as in CSV tables; for human readers, since an import computes it again."""
 
     dataset: str
     method: str
     metric: str
     protocol: str
     value: Value
-    """Over all images that the method has."""
+    """Value over all images that the method has."""
     ci_low: Value
     """95 % interval of the value."""
     ci_high: Value
     n: int
-    """Images that the method has."""
+    """Number of images that the method has."""
     set_images: int
-    """Images of the whole set."""
+    """Number of images of the whole set."""
     direction: str
     """higher, lower, zero (nearest to 0 is best) or none."""
 
@@ -54,24 +55,24 @@ class Run(Strict):
     """One run."""
 
     id: int
-    """By which outputs and cells name it."""
+    """Number by which outputs and cells refer to the run."""
     started: str
     """ISO 8601, UTC."""
     finished: str | None
     spec: dict[str, Any]
-    """The spec as it ran; ``asasr-bench run`` takes it."""
+    """The spec as it was run; ``asasr-bench run`` accepts it."""
     provenance: dict[str, Any]
     """Command, commit, packages, platform, device."""
 
 
 class Method(Strict):
-    """What stands behind a method's name."""
+    """A method with the digests of its weights and settings."""
 
     name: str
     weights: str
     """SHA-256 of its weight files; '' if it has none."""
     identity: str
-    """SHA-256 of what determines its pixels beside the image; '': not known."""
+    """SHA-256 of everything except the image that determines its pixels; '': not known."""
     card: dict[str, Any]
 
 
@@ -87,13 +88,13 @@ def operations_of(method: Method) -> dict[tuple[str, str], Operations]:
 
 
 class MetricEntry(Strict):
-    """What is known of a metric without its code."""
+    """What tables need to know of a metric if its code is not installed."""
 
     id: str
     version: str
-    """Of the implementation and its weights."""
+    """Version of the implementation and its weights."""
     card: dict[str, Any]
-    """title, unit, digits, direction, range, needs and what else a table needs."""
+    """Title, unit, digits, direction, range and everything else that a table needs."""
 
 
 class PlannedImage(Strict):
@@ -107,23 +108,23 @@ class PlannedImage(Strict):
     """1: LQ is a float Y plane."""
     lq_rule: str
     lq: str
-    """SHA-256 of the LQ pixels; '': the files cannot be read."""
+    """SHA-256 of the LQ pixels; '' if the files cannot be read."""
     reference: str | None
     """SHA-256 of the HR pixels."""
     run: int
 
 
 class Input(Strict):
-    """What the files of one image gave."""
+    """Digests of the pixels that were read or made from the files of one image."""
 
     key: str
-    """Digest of the files' digests and the rule."""
+    """Digest of the digests of the files and of the LQ rule."""
     lq: str
     reference: str | None
 
 
 class Restoration(Strict):
-    """One SR image and what it took."""
+    """One SR image with its time and memory."""
 
     key: str
     """Digest of LQ, method, settings, scale and seed."""
@@ -131,19 +132,19 @@ class Restoration(Strict):
     """SHA-256 of the SR pixels."""
     seconds: Number | None
     memory: int | None
-    """Bytes at the peak, above the loaded model."""
+    """Peak memory in bytes, above the loaded model."""
     device: str
     run: int
 
 
 class PayloadEntry(Strict):
-    """What values of sets and figures need beside an image's value."""
+    """The array of an image that values of sets and figures need in addition to the image's value."""
 
     dtype: str
-    """NumPy's, little-endian, such as <f4."""
+    """Data type of NumPy, little-endian, such as <f4."""
     shape: Annotated[tuple[int, ...], Field(strict=False)]
     content: str
-    """Row by row, zlib, base64."""
+    """The array row by row, compressed with zlib, as base64."""
 
 
 class Cell(Strict):
@@ -155,7 +156,7 @@ class Cell(Strict):
     key: str | None = None
     """Digest of SR, reference, metric with version and weights, and protocol."""
     run: int | None = None
-    """The run that measured it."""
+    """The run that measured the value."""
     message: str = ""
     payload: PayloadEntry | None = None
 
@@ -172,7 +173,7 @@ class Output(Strict):
     """0 for deterministic methods."""
     status: Status
     lq_rule: str
-    """How LQ was made; ``files``: it was given."""
+    """Rule by which LQ was made; ``files``: it was read from a file."""
     lq: str | None
     """SHA-256 of the LQ pixels."""
     reference: str | None
@@ -183,12 +184,12 @@ class Output(Strict):
 
 
 class Document(Strict):
-    """Results of a store."""
+    """All results of a store."""
 
     format: Literal["asasr-bench results"] = FORMAT
     version: Literal[1] = VERSION
     program: str
-    """Version of asasr-bench that wrote it."""
+    """Version of asasr-bench that wrote the document."""
     exported: str
     """ISO 8601, UTC."""
     title: str = ""

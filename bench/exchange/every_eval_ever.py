@@ -1,9 +1,9 @@
 """Results in the format of Every Eval Ever (github.com/evaleval/every_eval_ever, schema 0.3.0, 2026-08).
 
-One aggregate file for each method and one line of JSON for each number of an image. The schema was made for language
-models: an image is a sample whose input is LQ and whose reference is HR, both by the SHA-256 of their pixels, and
-``is_correct`` has no meaning (false). What it has no field for, such as cells without a number, stands as one JSON text
-under ``asasr_bench``, from which an import makes every table again.
+There is one aggregate file for each method and one line of JSON for each value of an image. The schema was made for
+language models: here, a sample is an image, whose input is LQ and whose reference is HR (SHA-256 of their pixels);
+``is_correct`` has no meaning and is false. Results for which the schema has no field, such as cells without a value,
+are one JSON text under ``asasr_bench``, from which an import makes all tables.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ _WITHIN = "{scale}|{protocol}|{dataset}|{image}|{seed}|{metric}"
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Who evaluated, which no store knows."""
+    """The organization that evaluated, which is not in a store."""
 
     organization: str = "unknown"
     relationship: str = "other"
-    """To the method's authors; of ``RELATIONSHIPS``."""
+    """Relationship to the authors of the method, one of ``RELATIONSHIPS``."""
 
 
 def write_every_eval_ever(document: Document, out: Path, evaluator: Evaluator) -> list[Path]:
-    """Write ``data/asasr-bench/DEVELOPER/METHOD/UUID.json`` and ``UUID_samples.jsonl`` of every method.
+    """Write ``data/asasr-bench/DEVELOPER/METHOD/UUID.json`` and ``UUID_samples.jsonl`` for every method.
 
-    The names follow from the content: the same results have the same names.
+    The names of files are derived from their content: the same results have the same names.
 
     Args:
         document: the results.
         out: folder for ``data``.
-        evaluator: who evaluated.
+        evaluator: organization that evaluated.
 
     Raises:
-        ExchangeError: an unknown relationship.
+        ExchangeError: the relationship is unknown.
     """
     if evaluator.relationship not in RELATIONSHIPS:
         raise ExchangeError(
@@ -74,8 +74,8 @@ def write_every_eval_ever(document: Document, out: Path, evaluator: Evaluator) -
             "checksum": hashlib.sha256(text.encode()).hexdigest(),
             "total_rows": len(lines),
         }
-        told = json.dumps(aggregate, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        for path, content in ((samples, text), (folder / f"{number}.json", told)):
+        aggregate_text = json.dumps(aggregate, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        for path, content in ((samples, text), (folder / f"{number}.json", aggregate_text)):
             write_atomically(out / path, content.encode())
             paths.append(out / path)
     return paths
@@ -87,15 +87,15 @@ def is_aggregate(content: Any) -> bool:
 
 
 def has_values(content: Any) -> bool:
-    """Whether an aggregate file has what an import needs to make every table again."""
-    return _rest(content) is not None
+    """Whether an aggregate file has the results of images that an import needs to make all tables."""
+    return _stored_text(content) is not None
 
 
 def claims_of(content: Any, origin: object) -> list[Claim]:
-    """Means of an aggregate file of another program; its protocol is what ``metric_config`` says of it.
+    """Means in an aggregate file of another program; the protocol is taken from ``metric_config``.
 
     Raises:
-        ExchangeError: it is not as the schema says.
+        ExchangeError: the file does not follow the schema.
     """
     try:
         model = str(content["model_info"]["name"])
@@ -111,29 +111,29 @@ def claims_of(content: Any, origin: object) -> list[Claim]:
             for result in content["evaluation_results"]
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ExchangeError(f"{origin}: is not as the schema of Every Eval Ever says ({error!r:.80})") from None
+        raise ExchangeError(f"{origin}: does not follow the schema of Every Eval Ever ({error!r:.80})") from None
 
 
 def read_every_eval_ever(paths: Sequence[Path], root: Path) -> Document:
-    """One document from the aggregate files that ``write_every_eval_ever`` wrote.
+    """One document from the aggregate files of ``write_every_eval_ever``.
 
     Args:
         paths: the aggregate files.
-        root: folder in which ``data`` is.
+        root: folder that has the folder ``data``.
 
     Raises:
-        ExchangeError: a file of somebody else, without the samples or the rest that tables need, or a damaged one.
+        ExchangeError: a file is damaged, is of another program, or lacks samples or other results that tables need.
     """
     merged: dict[str, Any] = {}
     outputs: list[Any] = []
     for path in paths:
         content = parsed_json(read_file(path, ExchangeError), path)
-        rest = _rest(content)
-        if rest is None:
-            raise ExchangeError(f"{path}: is of another program and has no values of images that a store could keep")
-        document = parsed_json(rest, path)
+        stored_text = _stored_text(content)
+        if stored_text is None:
+            raise ExchangeError(f"{path}: is of another program and has no values of images for a store")
+        document = parsed_json(stored_text, path)
         if not isinstance(document, dict) or not isinstance(document.get("outputs"), list):
-            raise ExchangeError(f"{path}: what stands under '{_REST}' is damaged; export it again")
+            raise ExchangeError(f"{path}: the text under '{_REST}' is damaged; export it again")
         _fill(document["outputs"], _values(content, path, root), path)
         if merged and any(document.get(name) != merged.get(name) for name in ("program", "exported", "runs")):
             raise ExchangeError(f"{path}: is of another export than {paths[0]}; import them one after the other")
@@ -149,15 +149,15 @@ def _place(output: Output) -> tuple[str, float, str, str, str, int]:
     return output.protocol, output.scale, output.dataset, output.image, output.method, output.seed
 
 
-def _rest(content: Any) -> str | None:
+def _stored_text(content: Any) -> str | None:
     library = content.get("eval_library") if isinstance(content, dict) else None
     details = library.get("additional_details") if isinstance(library, dict) else None
-    rest = details.get(_REST) if isinstance(details, dict) else None
-    return rest if isinstance(rest, str) else None
+    stored_text = details.get(_REST) if isinstance(details, dict) else None
+    return stored_text if isinstance(stored_text, str) else None
 
 
 def _values(content: Any, path: Path, root: Path) -> dict[str, Any]:
-    """Sample records by their place, checked against the digest that the aggregate file has."""
+    """Values of samples by their place; the file is checked against the digest in the aggregate file."""
     details = content.get("detailed_evaluation_results") or {}
     file = root / str(details.get("file_path", ""))
     if not file.resolve().is_relative_to(root.resolve()):
@@ -171,12 +171,12 @@ def _values(content: Any, path: Path, root: Path) -> dict[str, Any]:
         try:
             values[record["metadata"]["place"]] = record["evaluation"]["score"], record["metadata"].get("payload")
         except (KeyError, TypeError):
-            raise ExchangeError(f"{file}: a line is not as 'export' writes it; export it again") from None
+            raise ExchangeError(f"{file}: a line is not in the format of 'export'; export it again") from None
     return values
 
 
 def _fill(outputs: list[Any], values: dict[str, Any], path: Path) -> None:
-    """Put the numbers of samples into the cells that wait for them."""
+    """Put the values of samples into the cells whose value is the word ``sample``."""
     for output in outputs:
         for cell in output.get("cells", ()):
             if cell.get("value") != "sample":
@@ -236,20 +236,20 @@ def _method_details(method: Method | None) -> dict[str, str]:
 
 
 def _without_numbers(document: Document, name: str, outputs: Sequence[Output]) -> dict[str, Any]:
-    """The document of one method, in which the word ``sample`` stands for every number that a sample has."""
+    """The document of one method, in which the word ``sample`` replaces every value that is in the file of samples."""
     content = document.model_dump(mode="json", exclude={"outputs", "methods", "table"})
     content["methods"] = [method.model_dump(mode="json") for method in document.methods if method.name == name]
     content["table"] = [row.model_dump(mode="json") for row in document.table if row.method == name]
     content["outputs"] = []
     for output in outputs:
-        told = output.model_dump(mode="json", exclude={"cells"})
-        told["cells"] = [
+        entry = output.model_dump(mode="json", exclude={"cells"})
+        entry["cells"] = [
             {**cell.model_dump(mode="json", exclude={"payload", "value"}), "value": "sample"}
             if isinstance(cell.value, float)
             else cell.model_dump(mode="json")
             for cell in output.cells
         ]
-        content["outputs"].append(told)
+        content["outputs"].append(entry)
     return content
 
 
@@ -282,19 +282,19 @@ def _result(document: Document, row: TableRow) -> dict[str, Any]:
 
 
 def _uncertainty(row: TableRow) -> dict[str, Any]:
-    found: dict[str, Any] = {"num_samples": row.n}
+    uncertainty: dict[str, Any] = {"num_samples": row.n}
     if isinstance(row.ci_low, float) and isinstance(row.ci_high, float):
-        found["confidence_interval"] = {
+        uncertainty["confidence_interval"] = {
             "lower": row.ci_low,
             "upper": row.ci_high,
             "confidence_level": 0.95,
             "method": "Student's t over images with Hall's correction for skewness",
         }
-    return found
+    return uncertainty
 
 
 def _bounds(text: str) -> tuple[Any, Any]:
-    """Lowest and highest score from a card's range; None where it is not stated exactly."""
+    """Lowest and highest score from a card's range; None for a bound that is not stated exactly."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2:
         return None, None
@@ -328,14 +328,14 @@ def _samples(document: Document, aggregate: Mapping[str, Any], outputs: Sequence
 
 
 def _shown_names(document: Document) -> dict[tuple[str, str, float], str]:
-    """Datasets as tables name them: with the scale where one protocol was run at several."""
+    """Names of datasets in tables: with the scale if a protocol was run at several scales."""
     scales = defaultdict(set)
     for output in document.outputs:
         scales[output.protocol, output.dataset].add(output.scale)
     return {
-        (protocol, dataset, scale): f"{dataset} x{scale}" if len(own) > 1 else dataset
-        for (protocol, dataset), own in scales.items()
-        for scale in own
+        (protocol, dataset, scale): f"{dataset} x{scale}" if len(of_dataset) > 1 else dataset
+        for (protocol, dataset), of_dataset in scales.items()
+        for scale in of_dataset
     }
 
 

@@ -1,4 +1,4 @@
-"""Export of a store's results in a format that others read."""
+"""Export the results of a store in a format that other programs read."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ FORMATS = ("json", "parquet", "eee", "hf", "model-card")
 
 
 class ExportError(UsageError, ValueError):
-    """An export that cannot be meant; the message says why and what to do."""
+    """Options of an export that do not fit together; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a store does not know of itself."""
+    """What an export needs in addition to the store."""
 
     evaluator: Evaluator = field(default_factory=Evaluator)
     hub: Mapping[str, str] = field(default_factory=dict)
-    """Ids that datasets have on the Hub, by the store's names."""
+    """Id on the Hub of each dataset, by the store's name."""
     selection: Selection = EVERYTHING
-    """What of the store is written, under which names of methods."""
+    """Part of the store that is written, and the names of methods."""
 
 
 def export_results(root: Path, format: str, out: Path, options: ExportOptions | None = None) -> list[Path]:
@@ -39,17 +39,17 @@ def export_results(root: Path, format: str, out: Path, options: ExportOptions | 
 
     Args:
         root: folder of the store.
-        format: of ``FORMATS``.
-        out: a file for json and parquet, else a folder.
-        options: what the format asks for beside the store.
+        format: one of ``FORMATS``.
+        out: file to write for json and parquet, else a folder.
+        options: evaluator, ids on the Hub and selection.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
-        ExportError: an unknown format.
-        ExchangeError: the store is empty, or options do not fit it.
-        StoreError: no store there.
+        ExportError: the format is unknown.
+        ExchangeError: the store is empty, or an option does not fit it.
+        StoreError: the folder is not a store.
     """
     if format not in FORMATS:
         raise ExportError(f"unknown export format '{format}' (known: {', '.join(FORMATS)})")

@@ -1,4 +1,4 @@
-"""Documents of results as JSON and as Parquet."""
+"""Write and read documents of results as JSON and as Parquet."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..metrics.requirements import not_installed
 from .document import FORMAT, Document, ExchangeError
 
 _HEAD = b"asasr_bench"
-"""Key of a Parquet file's metadata under which all but the cells stand."""
+"""Key in the metadata of a Parquet file with everything except the outputs."""
 
 
 def write_json(document: Document, path: Path) -> None:
-    """One line for each output, so that a change reads well in a diff."""
+    """Write a document as JSON with one line for each output, so that a diff is readable."""
     content = document.model_dump(mode="json")
     lists = {name: content.pop(name) for name in ("table", "sets", "inputs", "outputs")}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
@@ -28,10 +28,10 @@ def write_json(document: Document, path: Path) -> None:
 
 
 def read_json(path: Path) -> Document:
-    """Read what ``write_json`` wrote.
+    """Read a file of ``write_json``.
 
     Raises:
-        ExchangeError: the file cannot be read, or is no document of this version.
+        ExchangeError: the file cannot be read, or is not a document of this version.
     """
     return document_from(parsed_json(read_file(path, ExchangeError), path), path)
 
@@ -40,7 +40,7 @@ def parsed_json(text: str, origin: object) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ExchangeError: it is none.
+        ExchangeError: the text is not JSON.
     """
 
     def refuse(name: str) -> None:
@@ -53,22 +53,23 @@ def parsed_json(text: str, origin: object) -> Any:
 
 
 def document_from(content: Any, origin: object) -> Document:
-    """A document from what was read.
+    """A document from the value of a JSON file.
 
     Raises:
-        ExchangeError: it is no document of this version.
+        ExchangeError: the value is not a document of this version.
     """
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ExchangeError(f"{origin}: is no file of '{FORMAT}'; 'asasr-bench export --format json' writes one")
     if content.get("version") != 1:
         raise ExchangeError(
-            f"{origin}: is of version {content.get('version')!r:.20}, this program reads 1; install a newer one"
+            f"{origin}: is of version {content.get('version')!r:.20}, and this program reads version 1; install a"
+            " newer asasr-bench"
         )
     return validated(Document, content, origin, ExchangeError)
 
 
 def write_parquet(document: Document, path: Path) -> None:
-    """One row for each cell, with everything of its output; all else is JSON in the file's metadata.
+    """Write a document as Parquet: one row for each cell with its output; the rest is JSON in the file's metadata.
 
     Raises:
         ExchangeError: pyarrow is not installed.
@@ -87,7 +88,7 @@ def write_parquet(document: Document, path: Path) -> None:
 
 
 def read_parquet(path: Path) -> Document:
-    """Read what ``write_parquet`` wrote.
+    """Read a file of ``write_parquet``.
 
     Raises:
         ExchangeError: pyarrow is not installed, or the file is not of this program.
@@ -186,15 +187,15 @@ def _flat(document: Document) -> Iterator[dict[str, Any]]:
 
 
 def _nested(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Outputs with their cells, from rows that follow each other."""
+    """Outputs with their cells; the rows of an output follow each other."""
     current: dict[str, Any] | None = None
     place: tuple[Any, ...] = ()
     for row in rows:
-        own = tuple(row[name] for name in _OUTPUT)
-        if current is None or own != place:
+        place_of_row = tuple(row[name] for name in _OUTPUT)
+        if current is None or place_of_row != place:
             if current is not None:
                 yield current
-            place, current = own, _output(row)
+            place, current = place_of_row, _output(row)
         if row["metric"] is not None:
             current["cells"].append(_cell(row))
     if current is not None:

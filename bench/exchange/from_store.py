@@ -1,4 +1,4 @@
-"""From a store to the document of its results."""
+"""Make the document of a store's results."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from .document import (
 
 
 def document_of(store: Store, board: Board) -> Document:
-    """What a store holds now, with the means of its board for readers.
+    """The present results of a store, with the means of its board for human readers.
 
     Raises:
-        ExchangeError: it has no results.
-        StoreError: it cannot be read.
+        ExchangeError: the store has no results.
+        StoreError: the store cannot be read.
     """
     outputs = tuple(_outputs(store))
     if not outputs:
@@ -72,7 +72,7 @@ def document_of(store: Store, board: Board) -> Document:
 
 
 def number_of(value: float | None) -> Value:
-    """A value as JSON can have it."""
+    """A value as JSON can hold it: infinities as texts, NaN as null."""
     if value is None or isnan(value):
         return None
     return ("Infinity" if value > 0 else "-Infinity") if isinf(value) else float(value)
@@ -157,14 +157,14 @@ def _cell(row: tuple[Any, ...]) -> Cell:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ExchangeError("the store holds a card that is no JSON object: it is damaged")
-    return found
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ExchangeError("the store is damaged: it has a card that is not a JSON object")
+    return content
 
 
 def _without_folders(value: Any) -> Any:
-    """The same with absolute paths as their last names."""
+    """The same value, with every absolute path replaced by its last part."""
     if isinstance(value, str):
         return without_folders(value)
     if isinstance(value, Mapping):

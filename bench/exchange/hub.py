@@ -1,7 +1,7 @@
-"""Means for the Hugging Face Hub: ``.eval_results/*.yaml`` of models, ``eval.yaml`` of datasets, model cards.
+"""Write and read means in formats of the Hugging Face Hub: results of models, tasks of datasets, and model cards.
 
-Formats: huggingface.co/docs/hub/eval-results and huggingface.co/docs/hub/model-cards (``model-index``). The files are
-written for whoever uploads them; nothing is sent.
+Formats: huggingface.co/docs/hub/eval-results (``.eval_results/*.yaml`` and ``eval.yaml``) and
+huggingface.co/docs/hub/model-cards (``model-index``). The files are for users to upload; nothing is sent.
 """
 
 from __future__ import annotations
@@ -30,17 +30,16 @@ def write_hub(document: Document, out: Path, datasets: Mapping[str, str]) -> lis
 
     Args:
         document: the results.
-        out: folder.
-        datasets: by the store's name, the id that a dataset has on the Hub (``ORGANISATION/NAME``); others keep their
-            name.
+        out: folder for both.
+        datasets: store's name of a dataset to its id on the Hub (``ORGANISATION/NAME``); others keep their name.
 
     Raises:
-        ExchangeError: an id of a dataset that the document does not have.
+        ExchangeError: an id is for a dataset that the document does not have.
     """
     names = {row.dataset for row in document.table}
     unknown = sorted(set(datasets) - names)
     if unknown:
-        raise ExchangeError(f"--hub {unknown[0]}: no such dataset here ({', '.join(sorted(names))})")
+        raise ExchangeError(f"--hub {unknown[0]}: the store has no such dataset ({', '.join(sorted(names))})")
     paths = []
     for (method, dataset), rows in _grouped(document.table).items():
         entries = [_entry(document, row, datasets.get(dataset, dataset)) for row in rows]
@@ -91,10 +90,10 @@ def write_model_cards(document: Document, out: Path) -> list[Path]:
 
 
 def read_eval_results(path: Path) -> list[Claim]:
-    """Values of a file ``.eval_results/*.yaml``; the model's name is that of the folder.
+    """Values in a file ``.eval_results/*.yaml``; the name of the folder is the name of the model.
 
     Raises:
-        ExchangeError: it is no such file, or tells no metric and protocol.
+        ExchangeError: the file has another format, or does not state metric and protocol.
     """
     content = read_yaml(read_file(path, ExchangeError), path, ExchangeError)
     if not isinstance(content, list):
@@ -103,10 +102,10 @@ def read_eval_results(path: Path) -> list[Claim]:
 
 
 def read_model_card(path: Path) -> list[Claim]:
-    """Values of a model card's ``model-index``.
+    """Values in the ``model-index`` of a model card.
 
     Raises:
-        ExchangeError: it has none, or one that tells no metric and protocol.
+        ExchangeError: the card has no values, or a value that is not a number.
     """
     from huggingface_hub import ModelCard
 
@@ -114,12 +113,12 @@ def read_model_card(path: Path) -> list[Claim]:
         data = ModelCard(read_file(path, ExchangeError)).data
     except (ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
         raise ExchangeError(f"{path}: cannot be read as a model card ({error})") from None
-    results = getattr(data, "eval_results", None) or []  # a model's; a card without metadata has none
+    results = getattr(data, "eval_results", None) or []  # a card without metadata has no such attribute
     if not results:
         raise ExchangeError(f"{path}: this model card has no results ('model-index')")
     claims = []
     for result in results:
-        told = {**(result.dataset_args or {}), **(result.metric_args or {})}
+        conditions = {**(result.dataset_args or {}), **(result.metric_args or {})}
         if not isinstance(result.metric_value, int | float):
             raise ExchangeError(f"{path}: the value of {result.metric_type} is no number ({result.metric_value!r:.40})")
         claims.append(
@@ -129,9 +128,9 @@ def read_model_card(path: Path) -> list[Claim]:
                 metric=result.metric_type,
                 value=float(result.metric_value),
                 protocol=str(result.dataset_config or ""),
-                scale=_scale(told.get("scale")),
-                lq=str(told.get("lq", "")),
-                images=_int(told.get("images")),
+                scale=_scale(conditions.get("scale")),
+                lq=str(conditions.get("lq", "")),
+                images=_int(conditions.get("images")),
             )
         )
     return claims
@@ -164,8 +163,11 @@ def _entry(document: Document, row: TableRow, id: str) -> dict[str, Any]:
     operations = {} if method is None else operations_of(method)
     counted = operations.get((row.dataset.removesuffix(f" x{notes['scale']}"), f"{float(notes['scale']):g}"))
     if counted is not None:
-        notes |= {"macs": counted.macs, "activations": counted.activations,
-                  "counted_at": f"{counted.width}x{counted.height} LQ"}  # fmt: skip
+        notes |= {
+            "macs": counted.macs,
+            "activations": counted.activations,
+            "counted_at": f"{counted.width}x{counted.height} LQ",
+        }
     date = max((run.finished or run.started for run in document.runs), default=document.exported)
     return {
         "dataset": {"id": id, "task_id": _task(row)},
@@ -177,9 +179,9 @@ def _entry(document: Document, row: TableRow, id: str) -> dict[str, Any]:
 
 
 def _conditions(document: Document, row: TableRow) -> dict[str, Any]:
-    """What a value must be told with beside the number of images: without it, it can stand beside no other.
+    """Scale, LQ rule and program version of a value, without which it cannot be compared with other values.
 
-    It is the same for all metrics of a set, under whose first one a model's index files it.
+    They are the same for all metrics of a set; the index of a model card has them with the first metric alone.
     """
     outputs = [
         output
@@ -200,21 +202,21 @@ def _claim(entry: Any, path: Path) -> Claim:
     value = entry.get("value") if isinstance(entry, dict) else None
     if not isinstance(dataset, dict) or isinstance(value, bool) or not isinstance(value, int | float):
         raise ExchangeError(f"{path}: an entry has no 'dataset', or no number as 'value'")
-    told = dict(_NOTE.findall(str(entry.get("notes", ""))))
+    notes = dict(_NOTE.findall(str(entry.get("notes", ""))))
     task = str(dataset.get("task_id", ""))
     protocol, _, metric = task.partition(".")
-    if not (told.get("metric") or metric):
-        raise ExchangeError(f"{path}: task '{task:.60}' tells no metric and protocol; write task_id: PROTOCOL.METRIC")
+    if not (notes.get("metric") or metric):
+        raise ExchangeError(f"{path}: task '{task:.60}' states no metric and protocol; write task_id: PROTOCOL.METRIC")
     folder = path.parent.parent if path.parent.name == _RESULTS else path.parent
     return Claim(
-        method=told.get("method", folder.resolve().name),
-        dataset=told.get("dataset", str(dataset.get("id", ""))),
-        metric=told.get("metric", metric),
+        method=notes.get("method", folder.resolve().name),
+        dataset=notes.get("dataset", str(dataset.get("id", ""))),
+        metric=notes.get("metric", metric),
         value=float(value),
-        protocol=told.get("protocol", protocol),
-        scale=_scale(told.get("scale")),
-        lq=told.get("lq", ""),
-        images=_int(told.get("images")),
+        protocol=notes.get("protocol", protocol),
+        scale=_scale(notes.get("scale")),
+        lq=notes.get("lq", ""),
+        images=_int(notes.get("images")),
     )
 
 
@@ -237,7 +239,7 @@ def _title(document: Document, metric: str) -> str:
 
 
 def _section(document: Document, rows: Sequence[TableRow]) -> str:
-    """Results in words and a table, as a model card's section."""
+    """The section of a model card with a table of results."""
     digits = {entry.id: int(entry.card.get("digits", 4)) for entry in document.metrics}
     lines = [
         "## Evaluation results",
@@ -266,8 +268,8 @@ def _with_conditions(document: Document, rows: Sequence[TableRow], lines: list[s
     yield ""
     for place in dict.fromkeys((row.dataset, row.protocol) for row in rows):
         row = next(row for row in rows if (row.dataset, row.protocol) == place)
-        told = _conditions(document, row)
-        yield f"- {markdown(row.dataset)}: x{told['scale']}, LQ: {markdown(told['lq'])}"
+        conditions = _conditions(document, row)
+        yield f"- {markdown(row.dataset)}: x{conditions['scale']}, LQ: {markdown(conditions['lq'])}"
 
 
 def _write(path: Path, content: object) -> Path:

@@ -1,4 +1,4 @@
-"""Import of results: which format a file or folder has, and into what it becomes."""
+"""Import results: recognise the format of a file or folder, and write a store or claims."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from .to_store import write_store
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import wrote."""
+    """Result of an import."""
 
     outputs: int = 0
-    """Of a new store."""
+    """Number of outputs in the new store."""
     claims: int = 0
-    """Means beside a store."""
+    """Number of means that were added to a store."""
     files: tuple[Path, ...] = ()
-    """Tables of means."""
+    """Files with the means."""
 
 
 def import_results(place: Path, out: Path) -> Imported:
-    """Read results of any format that ``export`` writes.
+    """Import results in any format that ``export`` writes.
 
-    Values of images become a new store in ``out``; means become published values beside the store in ``out``.
+    Values of images become a new store in ``out``; means are added to the store in ``out`` as published values.
 
     Args:
-        place: a file, or a folder that has Every Eval Ever's ``data``, ``.eval_results`` or model cards.
+        place: a file, or a folder with Every Eval Ever's ``data``, with ``.eval_results`` or with model cards.
         out: folder of the store.
 
     Raises:
-        ExchangeError: it is of no known format, is damaged, or does not fit what ``out`` has.
+        ExchangeError: the format is unknown, the file is damaged, or ``out`` has (or lacks) a store.
         StoreError: the store cannot be written.
     """
     document, claims = _read(place)
@@ -51,14 +51,14 @@ def import_results(place: Path, out: Path) -> Imported:
 
 
 def read_document(place: Path) -> Document:
-    """A document of values of images.
+    """Read results with values of images.
 
     Raises:
-        ExchangeError: it is of no known format, is damaged, or has means alone.
+        ExchangeError: the format is unknown, the file is damaged, or it has means alone.
     """
     document, _ = _read(place)
     if document is None:
-        raise ExchangeError(f"{place}: has means alone; give a store, or what 'export --format json' wrote")
+        raise ExchangeError(f"{place}: has means alone; give a store, or a file of 'export --format json'")
     return document
 
 
@@ -90,9 +90,9 @@ def _read_json(path: Path) -> tuple[Document | None, list[Claim]]:
 
 def _read_folder(folder: Path) -> tuple[Document | None, list[Claim]]:
     aggregates = [path for path in sorted(folder.glob("data/**/*.json")) if is_aggregate(_json(path))]
-    ours = [path for path in aggregates if has_values(_json(path))]
-    if ours:
-        return read_every_eval_ever(ours, folder), []
+    with_values = [path for path in aggregates if has_values(_json(path))]
+    if with_values:
+        return read_every_eval_ever(with_values, folder), []
     claims = [claim for path in aggregates for claim in claims_of(_json(path), path)]
     for path in sorted(folder.rglob("*.yaml")):
         if path.parent.name == ".eval_results":

@@ -1,4 +1,4 @@
-"""How results were made, as commands; and whether the same commands make the same pixels and numbers here."""
+"""The commands that made results, and whether the same commands give the same pixels and values on this machine."""
 
 from __future__ import annotations
 
@@ -52,26 +52,26 @@ class Step:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came out of the same commands."""
+    """Comparison of results with those of the same commands on this machine."""
 
     compared: int
-    """Values that both have."""
+    """Number of values that both have."""
     digests: tuple[str, ...]
     """LQ, HR and SR pixels that differ, in words."""
     values: tuple[CellDrift, ...]
     """Values that differ by more than half a unit of the last printed digit, or are missing."""
 
     @property
-    def same(self) -> bool:
-        """Every digest and every value is as it was."""
+    def reproduced(self) -> bool:
+        """Whether every digest and every value is the same."""
         return not self.digests and not self.values
 
 
 def read_results(place: Path) -> Document:
-    """The results of a store, of its report's folder, or of a file that ``export`` wrote.
+    """The results in a store, in the folder of its report, or in a file of ``export``.
 
     Raises:
-        ExchangeError: it is none of these.
+        ExchangeError: ``place`` is none of these.
         StoreError: the store cannot be read.
     """
     root = _store_of(place)
@@ -82,8 +82,8 @@ def read_results(place: Path) -> Document:
     with open_store(root) as store:
         document = document_of(store, load_board(store, title=root.name))
         rows = store.query("SELECT id, spec, provenance FROM runs")
-        exact = {id: (json.loads(spec), json.loads(made)) for id, spec, made in rows}
-    # Here the folders of this machine are wanted, which an export leaves out.
+        exact = {id: (json.loads(spec), json.loads(provenance_text)) for id, spec, provenance_text in rows}
+    # Unlike an export, a reproduction on this machine needs the paths of its folders.
     runs = [
         run.model_copy(update=dict(zip(("spec", "provenance"), exact[run.id], strict=True))) for run in document.runs
     ]
@@ -91,15 +91,15 @@ def read_results(place: Path) -> Document:
 
 
 def steps(document: Document) -> list[Step]:
-    """The runs that made what a document has, oldest first."""
+    """The runs that made the results of a document, oldest first."""
     used = {output.restoration.run for output in document.outputs if output.restoration is not None}
     used |= {cell.run for output in document.outputs for cell in output.cells if cell.run is not None}
-    here = provenance("", 0)
-    return [_step(made, here) for made in document.runs if made.id in used]
+    this_machine = provenance("", 0)
+    return [_step(run, this_machine) for run in document.runs if run.id in used]
 
 
 def write_steps(plan: Sequence[Step], out: Path, store: str) -> list[Path]:
-    """Write each spec, and ``reproduce.sh`` with the commands."""
+    """Write the spec of each step, and ``reproduce.sh`` with the commands; returns the files."""
     paths, lines = [], ["#!/bin/sh", "set -e", 'cd "$(dirname "$0")"']
     for number, step in enumerate(plan, 1):
         name, text, command = step.script(number, store)
@@ -111,17 +111,17 @@ def write_steps(plan: Sequence[Step], out: Path, store: str) -> list[Path]:
 
 
 def run_again(document: Document, plan: Sequence[Step], root: Path, tell: Callable[[str], None]) -> Reproduction:
-    """Run every step into a new store and compare it with the document.
+    """Run every step into a new store, and compare the store with the document.
 
     Args:
-        document: the results that are to be reproduced.
-        plan: its steps.
+        document: the results to reproduce.
+        plan: the steps of the document.
         root: folder of the new store.
-        tell: is told what is run.
+        tell: called with a message before each step.
 
     Raises:
-        ExchangeError: the folder has a store already, or a step cannot be run here.
-        What ``run`` raises.
+        ExchangeError: the folder has a store already, or a step cannot be run with this version.
+        Other errors of ``run``.
     """
     if (root / DATABASE).exists():
         raise ExchangeError(f"{root}: has a store already; results are reproduced in a new folder")
@@ -137,11 +137,11 @@ def run_again(document: Document, plan: Sequence[Step], root: Path, tell: Callab
 
 
 def compare_with(document: Document, root: Path) -> Reproduction:
-    """Whether a store has the digests and values of a document."""
+    """Compare the digests and values of a store with those of a document."""
     with TemporaryDirectory(prefix="asasr-bench-") as folder:
         before_root = Path(folder, "before")
         write_store(document, before_root, "the results")
-        before, after = (_snapshot(each) for each in (before_root, root))
+        before, after = (_snapshot(store_root) for store_root in (before_root, root))
     report = compare(before, after, {}, names=("before", "now"))
     return Reproduction(report.compared, tuple(_digests(before, after)), report.cells)
 
@@ -159,37 +159,37 @@ def _digests(before: Snapshot, after: Snapshot) -> Iterator[str]:
         if new is None:
             yield f"{place.dataset}/{place.image}, {place.method}: not restored here"
             continue
-        for what, first, second in (
+        for pixels, first, second in (
             ("LQ", old.lq, new.lq),
             ("HR", old.reference, new.reference),
             ("SR", old.sr, new.sr),
         ):
             if first != second:
                 shown = f"{first[:_SHOWN] or 'none'}, here {second[:_SHOWN] or 'none'}"
-                yield f"{place.dataset}/{place.image}, {place.method}: {what} pixels {shown}"
+                yield f"{place.dataset}/{place.image}, {place.method}: {pixels} pixels {shown}"
 
 
-def _step(made: Run, here: Provenance) -> Step:
-    spec = {key: value for key, value in made.spec.items() if key != "conventions" and value is not None}
-    then = made.provenance
-    told = []
+def _step(run: Run, this_machine: Provenance) -> Step:
+    spec = {key: value for key, value in run.spec.items() if key != "conventions" and value is not None}
+    then = run.provenance
+    differences = []
     packages = then.get("packages")
     for name, version in packages.items() if isinstance(packages, dict) else ():
-        now = here.packages.get(name, "not installed")
+        now = this_machine.packages.get(name, "not installed")
         if now != version:
-            told.append(f"{name} {version}, here {now}")
-    for what, value, now in (
-        ("Python", then.get("python"), here.python),
-        ("processor", then.get("processor"), here.processor),
-        ("code", then.get("git"), here.git),
+            differences.append(f"{name} {version}, here {now}")
+    for subject, value, now in (
+        ("Python", then.get("python"), this_machine.python),
+        ("processor", then.get("processor"), this_machine.processor),
+        ("code", then.get("git"), this_machine.git),
     ):
         if value and value != now:
-            told.append(f"{what} {value}, here {now or 'not known'}")
-    return Step(made.started, str(then.get("command", "")), spec, tuple(told))
+            differences.append(f"{subject} {value}, here {now or 'not known'}")
+    return Step(run.started, str(then.get("command", "")), spec, tuple(differences))
 
 
 def _store_of(place: Path) -> Path | None:
-    """The store that a path names: its folder, its report's folder, or a file of that."""
+    """The folder of the store to which a path belongs: the folder itself, its report, or a file of the report."""
     for folder in (place, place.parent, place.parent.parent) if place.suffix in ("", ".html", ".csv", ".md") else ():
         if (folder / DATABASE).is_file():
             return folder.resolve()

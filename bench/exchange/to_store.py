@@ -1,4 +1,4 @@
-"""From a document of results to a store: every table again, without pixels."""
+"""Write the results of a document into a new store, which has no pixels but gives the same tables."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ..store.stored_values import DamagedRowError, from_text, metric_card, paylo
 from .document import Cell, Document, ExchangeError, Output
 
 _ROWS = 1000
-"""Outputs that are stored in one transaction."""
+"""Number of outputs that are stored in one transaction."""
 
 
 def write_store(document: Document, root: Path, origin: object) -> int:
     """Write the results of a document into a new store, whose folder has no pixels.
 
     Args:
-        document: what a store of somebody's held.
+        document: results of another store.
         root: folder without a store.
-        origin: what errors name.
+        origin: file of the document, for messages.
 
     Returns:
-        Outputs in the store.
+        Number of outputs in the store.
 
     Raises:
         ExchangeError: the folder has a store already, or the document contradicts itself.
-        StoreError: it cannot be written.
+        StoreError: the store cannot be written.
     """
     if (root / DATABASE).exists():
         raise ExchangeError(f"{root}: has a store already; import into a new folder, then 'asasr-bench merge' both")
@@ -50,7 +50,7 @@ def write_store(document: Document, root: Path, origin: object) -> int:
         metrics = [metric_card(entry.id, entry.version, _text(entry.card)) for entry in document.metrics]
         provenances = {run.id: from_text(Provenance, _text(run.provenance)) for run in document.runs}
     except (DamagedRowError, binascii.Error) as error:
-        raise ExchangeError(f"{origin}: is not as 'export' writes it ({error}); export it again") from None
+        raise ExchangeError(f"{origin}: is not in the format of 'export' ({error}); export it again") from None
     with open_store(root, write=True) as store:
         numbers = {}
         for run in document.runs:
@@ -69,7 +69,7 @@ def write_store(document: Document, root: Path, origin: object) -> int:
 
 
 def _problem(document: Document) -> str:
-    """What a document says of runs that it does not have, or twice; '' if nothing."""
+    """A contradiction in a document: a run that it names but does not have, or an output that it has twice; else ''."""
     runs = {run.id for run in document.runs}
     named = {output.restoration.run for output in document.outputs if output.restoration is not None}
     named |= {cell.run for output in document.outputs for cell in output.cells if cell.run is not None}
@@ -87,7 +87,7 @@ def _place(output: Output) -> tuple[str, float, str, str, str, int]:
 
 
 def _add_sets(document: Document, store: Store, numbers: dict[int, int]) -> None:
-    """Planned images, in the order of their runs."""
+    """Store the planned images, in the order of their runs."""
     groups = defaultdict(list)
     for row in document.sets:
         groups[row.run, row.protocol, row.scale].append(
@@ -98,7 +98,7 @@ def _add_sets(document: Document, store: Store, numbers: dict[int, int]) -> None
 
 
 def _by_run(document: Document) -> Iterator[tuple[int | None, list[OutputRecord]]]:
-    """Rows by the run that made them: first what was restored or not, then what was measured."""
+    """Rows by the run that made them: first outputs without cells, then outputs with the cells of each run."""
     restored: dict[int | None, list[OutputRecord]] = defaultdict(list)
     measured: dict[int | None, list[OutputRecord]] = defaultdict(list)
     for output in document.outputs:

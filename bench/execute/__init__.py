@@ -1,1 +1,1 @@
-"""Executing: LQ to SR to scores, in this process, on other processes or on other machines."""
+"""Executing: restore LQ images and measure the results, in this process, in other processes or on other machines."""

@@ -1,4 +1,4 @@
-"""What a worker has at hand from job to job: the method of the last one, and the metrics of the run."""
+"""Objects that a worker keeps from job to job: the method of the last job, and the metrics of the run."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from .restore_image import torch_device
 
 @dataclass(frozen=True)
 class Loaded:
-    """A method, ready to restore."""
+    """A loaded method."""
 
     reference: MethodReference
     entry: MethodEntry
     method: AnyMethod | None
-    """None for HR itself."""
+    """The method; None for HR itself."""
     device: str
-    """Where it was loaded, as torch calls it."""
+    """Torch device on which it was loaded."""
     check: BatchCheck
-    """What is known of it in batches."""
+    """Whether the method can restore batches, as far as it was tried."""
     peaks: Peaks = field(default_factory=dict)
-    """Memory that it took so far, by the size of the image."""
+    """Peak memory of the method by the size of the image, as far as it was measured."""
 
 
 class AtHand:
-    """What jobs of one run ask for, each found once. It lives as long as a worker of that run.
+    """Methods and metrics that the jobs of one run need, each resolved once; it lives as long as a worker of the run.
 
-    So code and weights that change between two runs are seen, and within a run nothing is found twice.
+    So code and weights that change between two runs are noticed, and within a run nothing is resolved twice.
     """
 
     def __init__(self, device: str) -> None:
@@ -48,15 +48,15 @@ class AtHand:
         self._protocols: dict[tuple[str, float], Protocol] = {}
 
     def method(self, job: Job, task: Task) -> Loaded:
-        """The method of a job, found and loaded with its first job. One at a time: two networks may not fit in memory.
+        """The method of a job, loaded with its first job. Only one is kept, since two networks may not fit in memory.
 
         Args:
-            job: jobs come method by method, those of finished images in any order.
-            task: one that it is to restore.
+            job: the job; jobs come method by method, except those of finished images.
+            task: a task of the job.
 
         Raises:
-            MethodError: it cannot be found or loaded.
-            ValueError: it is another than the run was planned with, or the device is not there.
+            MethodError: the method cannot be resolved or loaded.
+            ValueError: the method has changed since the run was planned, or the device does not exist.
         """
         if job.name in self._finished:
             return self._finished[job.name]
@@ -78,7 +78,7 @@ class AtHand:
         )
 
     def metric(self, job: Job, id: str) -> Metric:
-        """One of the metrics in the tasks of a job.
+        """A metric in the tasks of a job.
 
         Raises:
             MetricError: see ``Job.metric``.
@@ -88,7 +88,7 @@ class AtHand:
         return self._metrics[id]
 
     def protocol(self, job: Job) -> Protocol:
-        """That of a job."""
+        """The protocol of a job."""
         key = job.protocol, job.scale
         if key not in self._protocols:
             self._protocols[key] = job.conventions or get_protocol(*key)
@@ -96,10 +96,10 @@ class AtHand:
 
 
 def require_planned(entry: MethodEntry, job: Job, task: Task) -> None:
-    """A worker elsewhere may have other weights or code: its pixels must not get the name of those that were planned.
+    """Check that this worker has the weights and code with which the run was planned, since its pixels get their key.
 
     Raises:
-        ValueError: they differ.
+        ValueError: weights or code differ.
     """
     if restoration_of(entry, job, task) != task.restoration:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""A thread in which a worker measures the last image while its GPU restores the next."""
+"""A thread in which a worker measures an image while its GPU restores the next one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ Result = TypeVar("Result")
 
 
 class Beside:
-    """Calls in one thread beside the caller's, in their order; leaving the block ends it.
+    """Calls in one thread beside the caller's, in their order; the thread ends with the block.
 
-    Where the block is left by an exception, what was not begun is dropped, and what runs is waited for: nothing goes
-    on behind the caller's back.
+    If the block is left by an exception, calls that have not started are dropped, and the running call is waited for.
     """
 
     def __init__(self, threads: int) -> None:
@@ -32,7 +31,7 @@ class Beside:
             self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
     def call(self, function: Callable[[], Result]) -> Callable[[], Result]:
-        """Begin a call; what is returned waits for its result, and raises what the call raised."""
+        """Start a call; the returned function waits for its result, and raises the exception that the call raised."""
         if self._pool is None:
             limit = partial(limit_thread, self._threads)
             self._pool = ThreadPoolExecutor(1, "asasr-bench-measuring", initializer=limit)

@@ -1,4 +1,4 @@
-"""What methods give back: checked, so that a wrong shape, type or range ends in words and never in a score."""
+"""Check the outputs of methods, so that a wrong shape, type or range gives a message and never a score."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 _Y_MIN, _Y_MAX = 16.0, 235.0
 
 _OVERSHOOT = 1.0
-"""Parts of the range by which a restored edge may leave it; networks and Lanczos stay far below."""
+"""Share of the range by which a restored edge may leave it; networks and Lanczos stay far below."""
 _BELOW, _SHARE = -0.1, 0.1
-"""A share of values this far below black is no undershoot: it is an image in -1..1."""
+"""If at least this share of values is far below black, the output is an image in -1..1, not an undershoot."""
 _DARK = 8
-"""Grey levels: an LQ image with a pixel above them has no SR image without a pixel above 1."""
+"""Grey level of LQ: if a pixel of LQ is above it, an SR image in 0..255 has a pixel above 1."""
 
 
 class OutputError(BenchError, ValueError):
-    """A method returned something that is no restored image; the message says what, and what to do."""
+    """A method returned a value that is not a restored image; the message says what it returned, and the remedy."""
 
 
 def tensor_pixels(sr: Tensor, lq: Pixels, scale: float, method: str) -> NDArray[np.uint8]:
     """What a tensor method returned for one image, rounded to uint8; values just outside of [0, 1] are clipped.
 
     Args:
-        sr: what should be float ``[1, 3, scale * h, scale * w]`` in [0, 1].
-        lq: the pixels ``[h, w]`` or ``[h, w, 3]`` that it was given.
+        sr: the output; expected is float ``[1, 3, scale * h, scale * w]`` in [0, 1].
+        lq: pixels ``[h, w]`` or ``[h, w, 3]`` of the method's input.
 
     Returns:
         RGB ``[scale * h, scale * w, 3]``.
 
     Raises:
-        OutputError: it is no such tensor.
+        OutputError: the output is not such a tensor.
     """
     import torch
 
@@ -70,16 +70,16 @@ def tensor_pixels(sr: Tensor, lq: Pixels, scale: float, method: str) -> NDArray[
         if least < _BELOW:
             below += int((strip < _BELOW).sum())
         pixels[rows] = strip.clamp(0, 1).mul_(255).round_().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    said = f"method {method} returned values of {low:.3g} to {high:.3g}, expected 0..1"
+    message = f"method {method} returned values of {low:.3g} to {high:.3g}, expected 0..1"
     if high > 1 + _OVERSHOOT:
-        raise OutputError(f"{said}; this looks like 0..255: divide by 255")
+        raise OutputError(f"{message}; this looks like 0..255: divide by 255")
     if low < -_OVERSHOOT or below > _SHARE * pixels.size:
-        raise OutputError(f"{said}; where it is -1..1, add 1 and halve; where it is meant, clip it")
+        raise OutputError(f"{message}; where it is -1..1, add 1 and halve; where it is meant, clip it")
     return pixels
 
 
 def range_problem(values: NDArray[Any]) -> str:
-    """Why floating point values are no image in 0..1, in words; '' where they are, or leave it as restored edges do."""
+    """The reason why floating point values are not an image in 0..1; '' if they are, up to overshoot at edges."""
     low, high = float(values.min()), float(values.max())  # NaN where any is
     if not (np.isfinite(low) and np.isfinite(high)):
         return "values that are not finite (NaN or infinity)"
@@ -93,19 +93,19 @@ def range_problem(values: NDArray[Any]) -> str:
 def array_pixels(sr: NDArray[Any], lq: Pixels, scale: float, method: str) -> NDArray[np.uint8]:
     """What a pixel method returned for one image, rounded to uint8 (halves up).
 
-    Floats are grey levels 0..255, as those that it is given. They are clipped to that range; a Y plane (LQ is float) to
-    16..235, as the classic protocols have it.
+    Floats are grey levels 0..255, as in the method's input. They are clipped to this range, and a Y plane (LQ is float)
+    to 16..235, as in the classic protocols.
 
     Args:
-        sr: what should be uint8 or floating point, ``scale`` times the size of LQ, with its channels; a grey uint8 LQ
-            may become RGB.
-        lq: the pixels ``[h, w]`` or ``[h, w, 3]`` that it was given.
+        sr: the output; expected is uint8 or floating point, ``scale`` times the size of LQ, with the same channels; a
+            grey uint8 LQ may become RGB.
+        lq: pixels ``[h, w]`` or ``[h, w, 3]`` of the method's input.
 
     Returns:
         ``[scale * h, scale * w]`` or ``[scale * h, scale * w, 3]``.
 
     Raises:
-        OutputError: it is no such array.
+        OutputError: the output is not such an array.
     """
     if not isinstance(sr, np.ndarray):
         raise OutputError(f"method {method} returned {_kind(sr)}, expected a NumPy array")
@@ -123,11 +123,11 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: float, method: str) -> NDA
     low, high = float(sr.min()), float(sr.max())  # NaN where any is
     if not (np.isfinite(low) and np.isfinite(high)):
         raise OutputError(f"method {method} returned values that are not finite (NaN or infinity)")
-    said = f"method {method} returned values of {low:.3g} to {high:.3g}, expected grey levels 0..255"
+    message = f"method {method} returned values of {low:.3g} to {high:.3g}, expected grey levels 0..255"
     if high <= 1 and lq.max() > _DARK:
-        raise OutputError(f"{said}; this looks like 0..1: multiply by 255")
+        raise OutputError(f"{message}; this looks like 0..1: multiply by 255")
     if low < -255 * _OVERSHOOT or high > 255 * (1 + _OVERSHOOT):
-        raise OutputError(f"{said}; scale it, or clip it where it is meant")
+        raise OutputError(f"{message}; scale it, or clip it where it is meant")
     bottom, top = (_Y_MIN, _Y_MAX) if on_luma else (0.0, 255.0)
     pixels = np.empty(sr.shape, np.uint8)
     for rows in row_strips(*size):
@@ -136,28 +136,28 @@ def array_pixels(sr: NDArray[Any], lq: Pixels, scale: float, method: str) -> NDA
 
 
 def read_pixels(
-    sr: NDArray[np.uint8], shape: tuple[int, ...], coloured: Callable[[], bool], scale: float, what: str
+    sr: NDArray[np.uint8], shape: tuple[int, ...], coloured: Callable[[], bool], scale: float, label: str
 ) -> NDArray[np.uint8]:
-    """A restored image that was read from a file, if it is one of its LQ; RGB where LQ has three channels.
+    """Check a restored image that was read from a file; the result is RGB if LQ has three channels.
 
     Args:
-        sr: what was read.
-        shape: of LQ, ``(h, w)`` or ``(h, w, 3)``.
-        coloured: whether any pixel of LQ is not grey; asked where SR is grey and LQ has three channels.
-        scale: of SR to LQ.
-        what: names SR in messages.
+        sr: pixels of the file.
+        shape: shape of LQ, ``(h, w)`` or ``(h, w, 3)``.
+        coloured: says whether any pixel of LQ is not grey; called if SR is grey and LQ has three channels.
+        scale: scale factor of SR to LQ.
+        label: name of SR in messages.
 
     Raises:
-        OutputError: it has another size, or is grey where LQ has colours.
+        OutputError: SR has another size, or is grey although LQ has colours.
     """
     expected = sr_size(shape, scale)
     if sr.shape[:2] != expected:
         raise OutputError(
-            f"{what} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
+            f"{label} is {sr.shape[1]}x{sr.shape[0]} pixels, expected {expected[1]}x{expected[0]}"
             f" (LQ {shape[1]}x{shape[0]} at scale {scale}); nothing is resized to fit"
         )
     if sr.ndim < len(shape) and coloured():
-        raise OutputError(f"{what} is grey, its LQ has colours; write RGB")
+        raise OutputError(f"{label} is grey, its LQ has colours; write RGB")
     return as_rgb(sr) if len(shape) == 3 else sr
 
 

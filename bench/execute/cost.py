@@ -18,19 +18,19 @@ Peaks = dict[tuple[object, ...], int | None]
 
 
 class Meter:
-    """Measures a ``with`` block: wall seconds, and peak bytes above what was in use when it began.
+    """Measures a ``with`` block: wall seconds, and peak bytes above those in use at its start.
 
-    A loaded model is in use before, so it does not count. On CUDA the peak is the allocator's. On Linux it is the peak
-    resident set, which the kernel lets us reset, after what earlier calls freed was given back; elsewhere it is unknown
-    (None), since the lifetime peak of the process says nothing about one call.
+    A loaded model is in use at the start, so it does not count. On CUDA the peak is that of the allocator. On Linux it
+    is the peak resident set, which can be reset, after freed memory was returned to the kernel. On other systems it is
+    unknown (None), since the lifetime peak of the process says nothing about a single call.
 
-    Giving back takes milliseconds, there and where the memory is fetched again. So what is known of a method and an
-    image's size holds for all images of that size.
+    Returning memory, and allocating it again, takes milliseconds. So the peak is measured once for each method and size
+    of images.
 
     Args:
-        device: as torch calls it.
-        peaks: of the method by the image's size, to which this block adds; None: it is measured.
-        size: of the image.
+        device: torch device.
+        peaks: peaks of the method by the image's size, to which this block adds; None: the peak is measured each time.
+        size: size of the image.
     """
 
     seconds: float = 0.0
@@ -70,7 +70,7 @@ class Meter:
 
 
 def _reset_peak() -> int | None:
-    """Set the peak resident set to the current one and return it; None where the kernel cannot."""
+    """Reset the peak resident set to the current one and return it; None if the kernel cannot do so."""
     trim = _trim()
     if trim is not None:
         trim(0)  # else a call would reuse pages that an earlier one freed, and seem to need none
@@ -83,7 +83,7 @@ def _reset_peak() -> int | None:
 
 @lru_cache(maxsize=1)
 def _trim() -> Any:
-    """``malloc_trim`` of the C library; None where it has none."""
+    """``malloc_trim`` of the C library; None if the library has no such function."""
     return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 

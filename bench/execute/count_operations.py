@@ -15,10 +15,16 @@ from ..store.records import Operations
 _aten = torch.ops.aten
 _CONVOLUTIONS = frozenset(
     {
-        _aten.convolution, _aten._convolution, _aten.conv1d, _aten.conv2d, _aten.conv3d, _aten.conv_transpose1d,
-        _aten.conv_transpose2d, _aten.conv_transpose3d,
+        _aten.convolution,
+        _aten._convolution,
+        _aten.conv1d,
+        _aten.conv2d,
+        _aten.conv3d,
+        _aten.conv_transpose1d,
+        _aten.conv_transpose2d,
+        _aten.conv_transpose3d,
     }
-)  # fmt: skip
+)
 """Where gradients are off, convolutions come by their own names."""
 
 

@@ -1,4 +1,4 @@
-"""Jobs out to an executor's workers, rows back: what travels with them, and how long they may take."""
+"""Send jobs to the workers of an executor and receive their rows, with time limits and, if needed, with images."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Results = Generator[tuple[Job, list[OutputRecord] | WorkerDied], None, None]
 def dispatch(
     experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool]
 ) -> Results:
-    """Jobs with their rows, in any order; the images that rows refer to are in the store before them.
+    """Jobs with their rows, in any order; the images of a row are in the store before the row is returned.
 
-    A job of several images that ends its worker or takes too long is done again image by image, so that it costs the
-    cells of the image at fault.
+    If a job of several images ends its worker or takes too long, it is done again image by image, so that only the
+    image at fault loses its cells.
 
     Args:
-        experiment: its device, threads and time limit hold for all jobs.
-        executor: where they are done.
-        jobs: what is missing.
-        store: where images are read and kept.
-        stop: once it is true, no job is begun.
+        experiment: the experiment with device, threads and time limit.
+        executor: executor of the jobs.
+        jobs: the jobs to do.
+        store: store from which images are read, and to which they are written.
+        stop: asked again and again; once it returns true, no further job is started.
     """
     programs = {
         method.name
@@ -53,9 +53,13 @@ def dispatch(
 
 
 def _send(
-    experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
+    experiment: Experiment,
+    executor: Executor,
+    jobs: Sequence[Job],
+    store: Store,
+    stop: Callable[[], bool],
     programs: set[str],
-) -> Results:  # fmt: skip
+) -> Results:
     spec = experiment.spec
     function = StoreWorker(spec.device, spec.threads, store.objects, _batches(spec))
     with closing(executor.map(function, jobs, stop, _limits(experiment, programs))) as results:
@@ -63,9 +67,13 @@ def _send(
 
 
 def _ship(
-    experiment: Experiment, executor: Executor, jobs: Sequence[Job], store: Store, stop: Callable[[], bool],
+    experiment: Experiment,
+    executor: Executor,
+    jobs: Sequence[Job],
+    store: Store,
+    stop: Callable[[], bool],
     programs: set[str],
-) -> Results:  # fmt: skip
+) -> Results:
     spec = experiment.spec
     function = ShippingWorker(spec.device, spec.threads, _batches(spec))
     of_jobs = _limits(experiment, programs)
@@ -82,13 +90,13 @@ def _ship(
 
 
 def _batches(spec: Spec) -> Batches:
-    """As many images as the user says, else as many as memory surely has."""
+    """Number of images that are restored together: as the user says, else as many as certainly fit into memory."""
     together = images_together(spec.batch, spec.device)
     return Batches(together) if spec.batch is None else Batches(together, None)
 
 
 def _limits(experiment: Experiment, programs: set[str]) -> Limits[Job]:
-    """External programs end by their own limit, which keeps what they finished."""
+    """Time limit of a job in seconds; external programs have their own limit, which keeps finished images."""
     timeout = experiment.spec.timeout
 
     def seconds(job: Job) -> float | None:

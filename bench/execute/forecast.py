@@ -1,4 +1,4 @@
-"""What a run would do, without doing any of it: cells, what is unavailable and why, disk and time."""
+"""Forecast of a run, which does nothing: number of cells, unavailable cells with reasons, disk space and time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..store.store import Store, open_store
 from .prepare_inputs import look_at_inputs
 
 _PNG = 0.6
-"""Bytes of a photo as PNG for each of its bytes as pixels, about."""
+"""Approximate size of a photo as PNG divided by the size of its pixels."""
 
 
 @dataclass
@@ -32,46 +32,46 @@ class MethodForecast:
     dataset: str
     method: str
     images: int = 0
-    """Outputs, those of each seed."""
+    """Number of outputs, those of all seeds."""
     restore: int = 0
-    """Outputs that it would restore."""
+    """Number of outputs that the run would restore."""
     measure: int = 0
-    """Cells that would be measured."""
+    """Number of cells that the run would measure."""
     kept: int = 0
-    """Cells that the store has."""
+    """Number of cells that the store has."""
     seconds: float | None = None
-    """That restoring takes, as the store timed its images; None: it has timed none."""
+    """Time to restore the images, from times in the store; None: the store has no times of this method."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What ``run`` would do with a spec and a store."""
+    """Work of ``run`` for a spec and a store."""
 
     rows: tuple[MethodForecast, ...]
     inputs: int
-    """Images whose LQ and HR are not in the store yet."""
+    """Number of images whose LQ and HR are not in the store yet."""
     bytes: int
-    """That the store would grow by, about."""
+    """Approximate growth of the store in bytes."""
     unavailable: dict[str, int] = field(default_factory=dict)
-    """Why cells would have no value, and how many, the most frequent first."""
+    """Reasons why cells would have no value, with their number, the most frequent first."""
 
     @property
     def seconds(self) -> float | None:
-        """That restoring would take one after the other; None where a method was never timed."""
-        wanted = [row.seconds for row in self.rows if row.restore]
-        known = [seconds for seconds in wanted if seconds is not None]
-        return sum(known) if len(known) == len(wanted) else None
+        """Time to restore all images one after the other; None if the store has no times of a method."""
+        times = [row.seconds for row in self.rows if row.restore]
+        known = [seconds for seconds in times if seconds is not None]
+        return sum(known) if len(known) == len(times) else None
 
 
 def forecast(spec: Spec, store: Path, *, scope: Scope = "all") -> Forecast:
     """Plan a run and write nothing.
 
-    Files of images are digested, as a run does, and no pixel is decoded. What LQ that was never made before will be is
-    not known: its outputs count as missing, though the store may have them under another name.
+    Files of images are digested, as in a run, but no pixel is decoded. The digest of an LQ image that was never made is
+    not known: its outputs count as missing, even if the store has them under another name.
 
     Args:
-        spec: what would run.
-        store: where; it may not exist yet.
+        spec: spec of the run.
+        store: folder of the store; it may not exist yet.
         scope: see ``run``.
 
     Raises:
@@ -94,14 +94,16 @@ def forecast(spec: Spec, store: Path, *, scope: Scope = "all") -> Forecast:
     restored = sum(row.restore * sizes.get(row.dataset, 0) for row in rows.values())
     prepared = sum(count * sizes.get(name, 0) for name, count in inputs.missing.items())
     return Forecast(
-        tuple(rows.values()), len(missing), int(restored + prepared * (1 + 1 / spec.scale**2)),
+        tuple(rows.values()),
+        len(missing),
+        int(restored + prepared * (1 + 1 / spec.scale**2)),
         dict(unavailable.most_common()),
-    )  # fmt: skip
+    )
 
 
 @contextmanager
 def _reading(root: Path) -> Iterator[Store]:
-    """The store, or an empty one that leaves no trace."""
+    """The store, or an empty temporary one if it does not exist."""
     if (root / DATABASE).is_file():
         with open_store(root) as store:
             yield store
@@ -144,7 +146,7 @@ def _time(store: Store, rows: dict[tuple[str, str], MethodForecast]) -> None:
 
 
 def _sizes(experiment: Experiment) -> dict[str, float]:
-    """Bytes of an HR-sized image of each dataset, about, from the headers of its files."""
+    """Approximate bytes of an image of HR size for each dataset, from the headers of its files."""
     scale, crop = experiment.spec.scale, experiment.spec.crop
     sizes = {}
     for dataset in experiment.datasets:

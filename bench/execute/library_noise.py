@@ -1,4 +1,4 @@
-"""Messages of libraries on which no user can act; each is known by where it comes from and by its words."""
+"""Hide messages of libraries that no user can act on; each is recognised by its source and its text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 
 def quiet_libraries() -> None:
-    """Drop those messages in this process; called again it changes nothing."""
+    """Hide these messages in this process; further calls change nothing."""
     # Where bitsandbytes is installed, peft and diffusers import it, and it looks for kernels that nothing here uses.
     logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_says_more_than_missing_kernels)
     # Networks that spandrel holds (DAT, SwinIR and others) call it in the way of older versions of torch.

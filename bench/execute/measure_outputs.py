@@ -1,4 +1,4 @@
-"""From SR pixels to the cells of an output: the missing metrics of one image, or of several together."""
+"""Measure the missing metrics of restored images, one by one or several together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .restore_image import torch_device
 
 @dataclass(frozen=True)
 class Measurable:
-    """A restored image with all that its metrics compare it with."""
+    """A restored image with everything that its metrics compare it with."""
 
     task: Task
     """With the digest of SR."""
@@ -32,14 +32,14 @@ Cells = dict[str, CellRecord]
 
 
 def measurable(task: Task, protocol: Protocol, sr: Pixels, hr: Pixels | None, lq: Pixels | None) -> Measurable:
-    """Read the ground truth of an image.
+    """An image that is ready to be measured; its ground truth is read.
 
     Args:
-        task: with the digest of SR.
-        protocol: under which it is measured.
-        sr: uint8 ``[H, W]`` or ``[H, W, 3]``.
-        hr: None where the set has none.
-        lq: None where no metric asks for it; see ``needs_lq``.
+        task: the image, with the digest of SR.
+        protocol: conventions of the measurement.
+        sr: SR pixels, uint8 ``[H, W]`` or ``[H, W, 3]``.
+        hr: HR pixels; None if the set has no HR.
+        lq: LQ pixels; None if no metric needs them, see ``needs_lq``.
     """
     truths: dict[str, Truth] = {}
     broken: dict[str, Failure] = {}
@@ -52,21 +52,24 @@ def measurable(task: Task, protocol: Protocol, sr: Pixels, hr: Pixels | None, lq
 
 
 Metrics = Mapping[str, Metric | MetricError]
-"""The metrics of a job by their ids; why one cannot be had."""
+"""The metrics of a job by their ids, or the error why a metric is not available."""
 
 
 def needs_lq(metrics: Metrics, task: Task, sr: Pixels) -> bool:
     """Whether a metric compares SR with LQ, or has to know whether SR is a Y plane, as a float LQ is."""
-    wanted = (metrics[id] for id in task.metrics)
-    return sr.ndim == 2 or any(isinstance(metric, Metric) and metric.card.needs in ("lq", "pair") for metric in wanted)
+    planned_metrics = (metrics[id] for id in task.metrics)
+    return sr.ndim == 2 or any(
+        isinstance(metric, Metric) and metric.card.needs in ("lq", "pair") for metric in planned_metrics
+    )
 
 
 def measure(metrics: Metrics, images: Sequence[Measurable], device: str) -> list[Cells]:
-    """Cells of each image, metric by metric, so that networks take images together.
+    """Cells of each image, measured metric by metric, so that networks take several images together.
 
     Args:
-        metrics: those to measure, of the ones that are missing.
-        device: of the run, for networks.
+        metrics: metrics by id; of the missing metrics of an image, only these are measured.
+        images: images to measure.
+        device: torch device of networks.
     """
     cells: list[Cells] = [{} for _ in images]
     for id, metric in metrics.items():

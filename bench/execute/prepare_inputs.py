@@ -1,4 +1,4 @@
-"""Bring every input into the store before anything is planned on it."""
+"""Prepare the inputs of a run: read or make LQ and HR of every image and store them, before jobs are planned."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 STAGE = "preparing images"
 _LATEST = 0.5
-"""Seconds after which what was prepared is recorded; a kill before it costs the preparation of these images."""
+"""Seconds between two commits of prepared inputs; a kill loses the preparation since the last commit at most."""
 
 
 class StoppedError(BenchError, RuntimeError):
-    """The run was asked to stop before its end; what is finished is stored."""
+    """The run was asked to stop; everything that is finished is stored."""
 
 
 @dataclass
 class Prepared:
-    """Which stored pixels each image has as input, or why it has none."""
+    """The stored pixels of each input, or the reason why there are none."""
 
     store: Store
     keys: dict[InputPlace, bytes] = field(default_factory=dict)
     """Input keys of files that could be read."""
     unreadable: dict[InputPlace, str] = field(default_factory=dict)
     failed: dict[bytes, str] = field(default_factory=dict)
-    """Why the pixels behind a key could not be made."""
+    """Reasons why the pixels of a key could not be made."""
     missing: Counter[str] = field(default_factory=Counter)
     """By dataset, inputs whose pixels the store lacked when it was looked at."""
 
@@ -53,14 +53,14 @@ class Prepared:
 def prepare_inputs(
     experiment: Experiment, store: Store, executor: Executor, progress: Progress, stop: Callable[[], bool], watch: Watch
 ) -> Prepared:
-    """Make and keep the pixels of all inputs that the store lacks.
+    """Make and store the pixels of all inputs that the store lacks.
 
     Args:
-        experiment: whose datasets are taken.
-        store: where pixels are kept.
-        executor: which makes them, where its workers see the files.
-        progress: hears of every input.
-        stop: once it is true, no input is begun.
+        experiment: the experiment with the datasets.
+        store: store for the pixels.
+        executor: executor that makes the pixels, if its workers see the files; else they are made in this process.
+        progress: called after every input.
+        stop: asked again and again; once it returns true, no further input is started.
         watch: writes the status file.
 
     Raises:
@@ -71,7 +71,7 @@ def prepare_inputs(
     watch.stage(STAGE, total)
     maker = executor if executor.shares_files else InProcess()  # the files are here
     rows: list[tuple[str, str, str | None]] = []
-    kept = time.monotonic()
+    last_commit = time.monotonic()
     with closing(maker.map(InputWorker(store.objects), missing, stop)) as work, ExitStack() as stack:
         stack.callback(lambda: store.add_inputs(rows))  # an error or a stop loses no image either
         for (key, item), result in work:
@@ -81,10 +81,10 @@ def prepare_inputs(
                 prepared.failed[bytes.fromhex(key)] = error
             else:
                 rows.append((key, result.lq, result.reference))
-                if time.monotonic() - kept > _LATEST:
+                if time.monotonic() - last_commit > _LATEST:
                     store.add_inputs(rows)
                     rows.clear()
-                    kept = time.monotonic()
+                    last_commit = time.monotonic()
             done += 1
             watch.prepared(error, item.image)
             progress(STAGE, done, total)
@@ -118,5 +118,5 @@ def look_at_inputs(experiment: Experiment, store: Store) -> tuple[Prepared, Spoo
 
 def _is_there(store: Store, key: str) -> bool:
     lq, reference = store.input_of(key) or (None, None)
-    wanted = [digest for digest in (lq, reference) if digest is not None]
-    return lq is not None and all(store.objects.path(digest) is not None for digest in wanted)
+    digests = [digest for digest in (lq, reference) if digest is not None]
+    return lq is not None and all(store.objects.path(digest) is not None for digest in digests)

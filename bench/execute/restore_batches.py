@@ -1,4 +1,4 @@
-"""Images of one size through a network together: each fares as it would alone, and one that fails costs itself."""
+"""Restore images of one size as batches; each result is the same as alone, and a failure affects one image only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from .cost import Meter
 from .restore_image import LqImage, Restored, counter_for, restore_batch, restore_image
 
 MOST_DIFFERENCE = 1.0
-"""Root mean square, in grey levels, by which an image may differ from the same image restored alone. Kernels sum in
-another order for another batch: float32 moves a pixel in ten thousand by a level, 16 bits about each tenth."""
+"""Largest root mean square difference, in grey levels, between an image in a batch and the same image alone. The order
+of sums depends on the size of the batch: with float32 one pixel in ten thousand changes by a level, with 16 bits about
+one in ten."""
 
 
 @dataclass
@@ -49,13 +50,19 @@ ALONE = Batches()
 
 
 def restore_in_batches(
-    method: Method, images: Sequence[LqImage], scale: float, seed: int, device: str, batches: Batches,
-    check: BatchCheck, alone: Callable[[LqImage], Restored | Failure],
-) -> Iterator[Restored | Failure]:  # fmt: skip
+    method: Method,
+    images: Sequence[LqImage],
+    scale: float,
+    seed: int,
+    device: str,
+    batches: Batches,
+    check: BatchCheck,
+    alone: Callable[[LqImage], Restored | Failure],
+) -> Iterator[Restored | Failure]:
     """Restore images, those of one LQ size together; as many are in memory as go together at most.
 
-    An image's seconds and memory are its share of its batch. Where a batch fails, as it does for want of memory, each
-    of its images is restored alone.
+    The seconds and memory of an image are its share of its batch. If a batch fails, for example for lack of memory,
+    each of its images is restored alone.
 
     Args:
         method: loaded on the device.
@@ -66,7 +73,7 @@ def restore_in_batches(
         What became of each image, in their order.
 
     Raises:
-        StoreError: from loading an image: no further one would fare better.
+        StoreError: an image cannot be loaded since the store cannot be read; no further image could be loaded either.
     """
     for window in grouped(images, batches.images):
         outcomes: dict[int, Restored | Failure] = {}
@@ -113,7 +120,7 @@ def _together(
     share = None if memory is None else -(-memory // len(group))
     restored = [
         Restored(sr, lq, seconds, share, device, method.card.parameters) for sr, lq in zip(srs, lqs, strict=True)
-    ]  # fmt: skip
+    ]
     if counter is not None:
         operations = counter.operations(lqs[first].shape[1], lqs[first].shape[0])
         restored[first] = replace(restored[first], operations=operations)
@@ -124,6 +131,6 @@ def _given(lq: Pixels) -> Pixels:
     return lq
 
 
-def _differs(one: Pixels, other: Pixels) -> bool:
-    difference = one.astype(np.float32) - other
+def _differs(first: Pixels, second: Pixels) -> bool:
+    difference = first.astype(np.float32) - second
     return float(np.sqrt(np.square(difference).mean())) > MOST_DIFFERENCE

@@ -1,4 +1,4 @@
-"""From LQ pixels to SR pixels through a loaded method."""
+"""Restore LQ pixels to SR pixels with a loaded method."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LqImage:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored image and what it cost; of a batch, its share."""
+    """A restored image with its time and memory; in a batch, its share of them."""
 
     pixels: Pixels
     lq: Pixels | None = None
@@ -100,9 +100,18 @@ def counter_for(method: AnyMethod, image: LqImage) -> OperationCounter | None:
 def restore_batch(
     method: Method, lqs: Sequence[Pixels], scale: float, seed: int, device: str, digests: Sequence[str | None]
 ) -> list[NDArray[np.uint8]]:
-    """Restore images of one size together, each with the seed that it has alone: rounding alone may differ.
+    """Restore images of one size as a batch, each with the same seed as alone; only rounding may differ.
 
-    See ``restore_image`` for the rest.
+    Args:
+        method: the loaded method.
+        lqs: LQ images of the same size.
+        scale: scale factor.
+        seed: seed of the run.
+        device: torch device.
+        digests: digest of each LQ image; None: it is computed.
+
+    Returns:
+        SR images; see ``restore_image``.
     """
     import torch
 
@@ -113,7 +122,7 @@ def restore_batch(
         sr = method.restore(batch, scale, seeds)
         if len(sr) != len(lqs):
             raise OutputError(f"method {method.card.id} returned {len(sr)} images for a batch of {len(lqs)}")
-        return [tensor_pixels(one[None], lq, scale, method.card.id) for one, lq in zip(sr, lqs, strict=True)]
+        return [tensor_pixels(output[None], lq, scale, method.card.id) for output, lq in zip(sr, lqs, strict=True)]
 
 
 @lru_cache(maxsize=8)

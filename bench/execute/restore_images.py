@@ -1,4 +1,4 @@
-"""Many images through a loaded method of any kind: the loop behind ``run``, ``restore`` and the adversary's pairs."""
+"""Restore many images with a loaded method of any kind, for ``run``, ``restore`` and the adversary's pairs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def restore_images(
     check: BatchCheck | None = None,
     peaks: Peaks | None = None,
 ) -> Iterator[Restored | Failure]:
-    """Restore images by a method of any kind; one that fails costs itself alone.
+    """Restore images with a method of any kind; a failure affects one image only.
 
     Args:
         method: loaded on the device.
@@ -59,9 +59,13 @@ def restore_images(
 
 
 def _outcome(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: float, seed: int, device: str,
+    method: Method | PixelMethod | FinishedImages,
+    image: LqImage,
+    scale: float,
+    seed: int,
+    device: str,
     peaks: Peaks | None = None,
-) -> Restored | Failure:  # fmt: skip
+) -> Restored | Failure:
     try:
         return _restored(method, image, scale, seed, device, peaks)
     except StoreError:
@@ -73,9 +77,13 @@ def _outcome(
 
 
 def _restored(
-    method: Method | PixelMethod | FinishedImages, image: LqImage, scale: float, seed: int, device: str,
+    method: Method | PixelMethod | FinishedImages,
+    image: LqImage,
+    scale: float,
+    seed: int,
+    device: str,
     peaks: Peaks | None,
-) -> Restored:  # fmt: skip
+) -> Restored:
     lq = image.load()
     if isinstance(method, FinishedImages):
         path = method.image_path(image.name, scale)

@@ -25,57 +25,49 @@ from .prepare_inputs import Progress, StoppedError, prepare_inputs
 from .status_file import Watch
 
 _ROWS = 1000
-"""Rows of planning that are stored in one transaction."""
+"""Number of planned rows that are stored in one transaction."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run did."""
+    """Numbers of cells that a run measured, kept and could not measure, with the reasons."""
 
     measured: int
-    """Cells measured by this run."""
+    """Number of cells that this run measured."""
     kept: int
-    """Cells that the store had before."""
+    """Number of cells that the store had before."""
     failed: int
-    """Outputs and cells that failed in this run or before."""
+    """Number of outputs and cells that failed in this run or before."""
     unavailable: int
     messages: tuple[str, ...]
     """The different reasons for failed and unavailable cells, most frequent first."""
     details: tuple[str, ...]
-    """The different tracebacks of code that is not ours."""
-    changed: bool
-    """The store has rows that it had not before, or leaves out others: reports of it are out of date."""
+    """The different tracebacks of users' code."""
     spared: tuple[str, ...] = ()
-    """What optional methods and metrics of the spec lack, and how to get it; counted nowhere else."""
+    """Weights that optional methods and metrics of the spec lack, and how to get them; not counted as unavailable."""
 
     @property
     def complete(self) -> bool:
-        """Every cell of the spec has a value, but for those of what is optional and not there."""
+        """Whether every cell of the spec has a value, except those of optional methods and metrics without weights."""
         return self.failed == 0 and self.unavailable == 0
 
 
 @dataclass
 class _Tally:
-    """What a run did so far; the rows themselves are in the store alone."""
+    """Counts of a run so far; the rows themselves are only in the store."""
 
     measured: int = 0
-    outputs: int = 0
     bad: Counter[str] = field(default_factory=Counter)
     """Outputs and cells without a value, by status."""
     reasons: Counter[str] = field(default_factory=Counter)
     details: dict[str, None] = field(default_factory=dict)
     spared: dict[str, None] = field(default_factory=dict)
-    """Reasons of those that the spec is complete without."""
+    """Reasons why optional methods and metrics have no value."""
     optional: frozenset[str] = frozenset()
-    """Their names."""
-
-    def add(self, outputs: Sequence[OutputRecord]) -> None:
-        """Count rows that this run wrote."""
-        self.outputs += len(outputs)
-        self.count(outputs)
+    """Names of optional methods and metrics."""
 
     def count(self, outputs: Sequence[OutputRecord]) -> None:
-        """Count what rows have and lack, those that the store had already as well."""
+        """Count the values and problems of rows, whether the store had them before or not."""
         for output in outputs:
             self.measured += sum(cell.value is not None for cell in output.cells)
             lost = output.method in self.optional and output.status == "unavailable"
@@ -88,7 +80,7 @@ class _Tally:
                     self.reasons[output.message or item.message] += 1
                     self.details |= dict.fromkeys(filter(None, [output.detail, item.detail]))
 
-    def summary(self, kept: int, *, changed: bool) -> Summary:
+    def summary(self, kept: int) -> Summary:
         return Summary(
             measured=self.measured,
             kept=kept,
@@ -96,7 +88,6 @@ class _Tally:
             unavailable=self.bad["unavailable"],
             messages=tuple(reason for reason, _ in self.reasons.most_common()),
             details=tuple(self.details),
-            changed=changed,
             spared=tuple(self.spared),
         )
 
@@ -109,17 +100,20 @@ def run(
     progress: Progress | None = None,
     stop: Callable[[], bool] = never,
 ) -> Summary:
-    """Do what a store lacks of a spec.
+    """Restore and measure everything of a spec that a store lacks; it may be stopped at any moment and run again.
 
     Args:
-        store: folder of the store; made if missing. It may be stopped at any moment and run again.
+        spec: the spec.
+        store: folder of the store, which is made if it is missing.
         scope: which cells without a value are tried.
-        stop: once it is true, nothing more is begun; what is in flight is finished and stored.
+        progress: called with the stage, the number of images done and the number of all images.
+        stop: asked again and again; once it returns true, no further job is started, and running jobs are finished and
+            stored.
 
     Raises:
         StoppedError: ``stop`` became true before the end.
         StoreError: the store cannot be written, or another process writes it.
-        ExecutorError: there are no workers to be had.
+        ExecutorError: no workers can be started.
         SpecError, ProtocolError, MetricError, MethodError, DatasetError: see ``find_everything``.
     """
     quiet_libraries()
@@ -127,10 +121,10 @@ def run(
     progress = progress or (lambda stage, done, total: None)
     with choose(spec, store) as executor, open_store(store, write=True) as opened:
         # The finished store of another spec is kept as it is: outputs are added, never removed.
-        told = spec.model_dump(mode="json")
+        stored_spec = spec.model_dump(mode="json")
         if experiment.protocol.own:
-            told["conventions"] = asdict(experiment.protocol)
-        number = opened.begin_run(now(), told, provenance(spec.device, spec.threads))
+            stored_spec["conventions"] = asdict(experiment.protocol)
+        number = opened.begin_run(now(), stored_spec, provenance(spec.device, spec.threads))
         watch = Watch(store, number)
         try:
             summary = _run(experiment, opened, executor, number, scope, progress, stop, watch)
@@ -143,10 +137,15 @@ def run(
 
 
 def _run(
-    experiment: Experiment, store: Store, executor: Executor, number: int, scope: Scope, progress: Progress,
-    stop: Callable[[], bool], watch: Watch,
-) -> Summary:  # fmt: skip
-    left_out = store.left_out()
+    experiment: Experiment,
+    store: Store,
+    executor: Executor,
+    number: int,
+    scope: Scope,
+    progress: Progress,
+    stop: Callable[[], bool],
+    watch: Watch,
+) -> Summary:
     declare_metrics(experiment, store)
     declare_methods(experiment, store)
     tally, jobs = _Tally(optional=frozenset(experiment.spec.optional)), Spool[Job]()
@@ -154,28 +153,30 @@ def _run(
     inputs = prepare_inputs(experiment, store, executor, progress, stop, watch)
     declare_images(experiment, store, inputs, number)
     rows: list[OutputRecord] = []
-    wanted: list[tuple[Place, str]] = []
+    planned_keys: list[tuple[Place, str]] = []
 
     def keep() -> None:
-        store.want(wanted)
-        wanted.clear()
+        store.want(planned_keys)
+        planned_keys.clear()
         store.commit(rows, number)
         watch.planned(rows)
-        tally.add(rows)
+        tally.count(rows)
         rows.clear()
 
     for planned in plan(experiment, store, inputs, scope):
         kept += planned.done
         if planned.job is not None:
             jobs.append(planned.job)
-            wanted += [(planned.job.place(task), task.restoration) for task in planned.job.tasks if task.sr is None]
+            planned_keys += [
+                (planned.job.place(task), task.restoration) for task in planned.job.tasks if task.sr is None
+            ]
             total += len(planned.job.tasks)
             cells += sum(len(task.metrics) for task in planned.job.tasks)
         if planned.record is not None and planned.stored:
             tally.count([planned.record])
         elif planned.record is not None:
             rows.append(planned.record)
-        if len(rows) + len(wanted) >= _ROWS:
+        if len(rows) + len(planned_keys) >= _ROWS:
             keep()
     keep()
     stage = "restoring and measuring"
@@ -187,10 +188,10 @@ def _run(
                 records = [job.failed(task, records.message) for task in job.tasks]
             store.commit(records, number)
             watch.performed(job, records)
-            tally.add(records)
+            tally.count(records)
             done += len(job.tasks)
             progress(stage, done, total)
     if done < total:
         raise StoppedError(f"stopped with {total - done} of {total} images left to do")
     store.finish_run(number, now())
-    return tally.summary(kept, changed=tally.outputs > 0 or store.left_out() != left_out)
+    return tally.summary(kept)

@@ -32,7 +32,7 @@ class ImageScore:
 
 
 class ScoreError(BenchError, ValueError):
-    """Images that cannot be compared or measured; the message names them."""
+    """Images cannot be compared or measured; the message names them."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ def scored_set(
     """Pair SR with HR: two folders by names, or two files.
 
     Args:
-        sr: a folder of restored images, or one file.
-        hr: the same of HR images; None: there are none.
-        scale: of a protocol, whose ``x{scale}`` names of SR may end in.
+        sr: folder of restored images, or one file.
+        hr: folder of HR images, or one file; None: there is no HR.
+        scale: scale factor; names of SR files may end in ``x{scale}``.
         patterns: names of images to take, with ``*`` and ``?``; empty: all.
-        limit: the first so many of these, by name.
+        limit: number of images to take, by name; None: all.
 
     Raises:
-        DatasetError: a folder is missing or empty, an image has no partner, or none has such a name.
+        DatasetError: a folder is missing or empty, an image has no partner, or no image has such a name.
     """
     if sr.is_file():
         if hr is not None and not hr.is_file():
@@ -79,19 +79,19 @@ def score_images(
     device: str = "cpu",
     batch: int | None = None,
 ) -> Iterator[ImageScore]:
-    """Score finished images, each against its HR where it has one.
+    """Score finished images, each against its HR if it has one.
 
     HR is cut as the protocol's scale needs it, as it is before an LQ is made from it.
 
     Args:
-        samples: SR as ``lq``, and HR.
-        protocol: under which they are scored.
-        metrics: ids.
-        device: where networks run: ``auto``, ``cpu``, ``cuda:1``.
-        batch: images that networks measure together; no value depends on it.
+        samples: files of SR (as ``lq``) and of HR.
+        protocol: conventions of the measurement.
+        metrics: ids of metrics.
+        device: device of networks: ``auto``, ``cpu``, ``cuda:1``.
+        batch: number of images that networks measure together; no value depends on it.
 
     Raises:
-        MetricError: an unknown metric, or one that needs what is not given.
+        MetricError: a metric is unknown, or needs HR or LQ that are not given.
         ImageError: an image cannot be read.
         ScoreError: SR and HR differ in size or colour.
     """

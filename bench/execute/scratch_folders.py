@@ -1,4 +1,4 @@
-"""Temporary folders that do not outlive a kill by much: the next one that is made removes those of the dead."""
+"""Temporary folders; those of processes that were killed are removed when the next one is made."""
 
 from __future__ import annotations
 

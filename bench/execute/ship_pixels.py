@@ -1,4 +1,4 @@
-"""Jobs for workers that do not see the store's folder: stored images travel with the job, and new ones come back."""
+"""Jobs for workers that do not see the store's folder: stored images are sent with the job, and new ones sent back."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a run tells while it goes on: a small file in the store's folder, which ``status`` reads, and a log.
+"""The progress of a run: a small file in the store's folder, which ``status`` reads, and a log.
 
-The file is replaced as a whole and never waited for, so that it survives any kill and holds no run up.
+The file is always replaced as a whole, so that a kill cannot damage it; it is not synchronised with the disk, so that
+it does not delay the run.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ Ending = Literal["running", "finished", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class WorkerProgress:
-    """What one worker did in this run."""
+    """Progress of one worker in this run."""
 
     cells: int = 0
     failed: int = 0
     last: str = ""
     """Image and method of its last job."""
     heard: float = 0.0
-    """When that was done, seconds since 1970."""
+    """Time at which that job was finished, seconds since 1970."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class RunProgress:
 
 
 def read_progress(root: Path) -> RunProgress | None:
-    """What the last run of a store told; None where none did."""
+    """Progress of the last run of a store; None if there is no status file."""
     from pydantic import TypeAdapter
 
     try:
@@ -96,7 +97,7 @@ def read_progress(root: Path) -> RunProgress | None:
 
 
 class Watch:
-    """Follows one run for the driver."""
+    """Writes the status file and the log of one run."""
 
     def __init__(self, root: Path, run: int, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = root / FILE, clock
@@ -108,8 +109,9 @@ class Watch:
     def stage(self, stage: str, total: int, kept: int = 0) -> None:
         """A new stage begins."""
         self._steps.clear()
-        self.progress = replace(self.progress, stage=stage, since=self._clock(), done=0, total=total, kept=kept,
-                                rate=0.0)  # fmt: skip
+        self.progress = replace(
+            self.progress, stage=stage, since=self._clock(), done=0, total=total, kept=kept, rate=0.0
+        )
         self._step(0)
         self._write()
         _tell(logging.INFO, "stage", stage=stage, total=total, kept=kept)
@@ -131,8 +133,17 @@ class Watch:
         now = WorkerProgress(before.cells + cells, before.failed + self._failures(records), last, self._clock())
         self.progress = replace(self.progress, workers={**self.progress.workers, worker: now})
         images, seconds = [task.image for task in job.tasks], sum(record.seconds or 0.0 for record in records)
-        _tell(logging.INFO, "job done", dataset=job.dataset, images=images, method=job.name, seed=job.seed,
-              worker=worker, cells=cells, seconds=seconds)  # fmt: skip
+        _tell(
+            logging.INFO,
+            "job done",
+            dataset=job.dataset,
+            images=images,
+            method=job.name,
+            seed=job.seed,
+            worker=worker,
+            cells=cells,
+            seconds=seconds,
+        )
         self._write(_EVERY)
 
     def end(self, ending: Ending, message: str = "") -> None:
@@ -140,8 +151,14 @@ class Watch:
         self.progress = replace(self.progress, ending=ending, message=message)
         self._write()
         level = logging.INFO if ending == "finished" else logging.ERROR
-        _tell(level, f"run {ending}", done=self.progress.done, total=self.progress.total, failed=self.progress.failed,
-              message=message)  # fmt: skip
+        _tell(
+            level,
+            f"run {ending}",
+            done=self.progress.done,
+            total=self.progress.total,
+            failed=self.progress.failed,
+            message=message,
+        )
 
     def planned(self, records: Sequence[OutputRecord]) -> None:
         """Rows that need no work, those of unreadable files among them."""
@@ -151,9 +168,17 @@ class Watch:
         bad = [(record, cell) for record in records for cell in record.cells if cell.status == "failed"]
         for record, cell in bad:
             detail = record.detail or cell.detail
-            _tell(logging.WARNING, "cell failed", dataset=record.dataset, image=record.image, method=record.method,
-                  seed=record.seed, metric=cell.metric, message=record.message or cell.message,
-                  **({"traceback": detail} if detail else {}))  # fmt: skip
+            _tell(
+                logging.WARNING,
+                "cell failed",
+                dataset=record.dataset,
+                image=record.image,
+                method=record.method,
+                seed=record.seed,
+                metric=cell.metric,
+                message=record.message or cell.message,
+                **({"traceback": detail} if detail else {}),
+            )
         self.progress = replace(self.progress, failed=self.progress.failed + len(bad))
         return len(bad)
 

@@ -1,9 +1,7 @@
-"""How many threads a method and a metric compute with: what a run says, whatever machine and workers it has.
+"""The number of threads with which methods and metrics compute, and the reuse of memory of arrays.
 
-What arrays leave behind is kept for the next ones meanwhile.
-
-Sums of floating point numbers depend on how they are parted among threads. So the number of threads is a setting of the
-run, and follows neither from the cores nor from how many workers share them.
+Sums of floating point numbers depend on how they are divided among threads. So the number of threads is a setting of
+the run, which does not depend on the number of cores or workers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one worker does: prepare inputs, and do jobs: restore images, keep them, and measure what is missing."""
+"""The work of one worker: prepare inputs, restore images, store them, and measure missing metrics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .threads import fixed_threads
 
 @dataclass(frozen=True)
 class InputResult:
-    """LQ and HR digests of one input, or why there are none."""
+    """Digests of LQ and HR of one input, or the reason why there are none."""
 
     key: str
     lq: str | None = None
@@ -39,7 +39,7 @@ class InputResult:
 
 
 class InputWorker:
-    """Loads or makes LQ and HR of inputs and keeps both in the store; entered once by every worker."""
+    """Reads or makes LQ and HR of inputs and stores both; entered once by every worker."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
@@ -68,12 +68,12 @@ class InputWorker:
 
 
 class Worker:
-    """Does jobs of one run. Executors enter it once in each worker; a copy that travels there begins anew.
+    """Does the jobs of one run. Executors enter it once in each worker; a pickled copy starts without loaded methods.
 
     Args:
-        device: of the run, for networks: ``auto``, ``cpu``, ``cuda:1``.
-        threads: with which methods and metrics compute; external programs have those of the user's environment.
-        batches: how many images of one size a network restores together.
+        device: device of networks: ``auto``, ``cpu``, ``cuda:1``.
+        threads: number of threads of methods and metrics; external programs have those of the user's environment.
+        batches: number of images of one size that a network restores together.
     """
 
     def __init__(self, device: str, threads: int = 1, batches: Batches = ALONE) -> None:
@@ -94,7 +94,7 @@ class Worker:
         self._open.__exit__(*error)
 
     def perform(self, job: Job, objects: Objects) -> list[OutputRecord]:
-        """Do a job; an image that fails costs its own cells alone.
+        """Do a job; an image that fails loses its own cells only.
 
         Networks measure up to ``GPU_BATCH`` images together, and memory holds no more of them. Where a GPU restores, a
         thread keeps and measures each image while the next is restored. On a CPU that would gain nothing: a run says
@@ -227,9 +227,14 @@ def _keep_and_measure(shared: _Shared, task: Task, restored: Restored, hr: Pixel
     if task.sr is None:
         sr = task.reference if restored.pixels is hr else shared.objects.put(restored.pixels)
         record = replace(
-            record, sr=sr, seconds=restored.seconds, memory=restored.memory, device=restored.device,
-            parameters=restored.parameters, operations=restored.operations,
-        )  # fmt: skip
+            record,
+            sr=sr,
+            seconds=restored.seconds,
+            memory=restored.memory,
+            device=restored.device,
+            parameters=restored.parameters,
+            operations=restored.operations,
+        )
         task = replace(task, sr=sr)
     if not task.metrics:
         return _Output(task, record, None, {})

@@ -1,4 +1,4 @@
-"""Same-size images through a network together, on any device, in whatever memory there is."""
+"""Run a network on batches of images of the same size, on any device, with as much memory as there is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     """From SR ``[B, 3, H, W]``, or SR and HR, in [0, 1] to one value an image."""
 
 TOLERANCE = 1e-4
-"""Relative difference that batch size, threads and device may make to a network's float32 value."""
+"""Largest relative difference of a network's float32 value between batch sizes, numbers of threads and devices."""
 
 
 class OutOfMemoryError(BenchError, RuntimeError):
@@ -38,11 +38,11 @@ def rgb_tensors(inputs: Sequence[MetricInput], needs: str) -> list[torch.Tensor]
     """
     import torch
 
-    groups = [[each.sr for each in inputs]]
+    groups = [[image.sr for image in inputs]]
     if needs == "reference":
-        for each in inputs:
-            each.require_colours()
-        groups.append([each.hr for each in inputs if each.hr is not None])
+        for item in inputs:
+            item.require_colours()
+        groups.append([image.hr for image in inputs if image.hr is not None])
     border = inputs[0].protocol.shave
     return [
         torch.from_numpy(np.stack([as_rgb(shave(image, border)).transpose(2, 0, 1) for image in images])).float() / 255
@@ -51,12 +51,12 @@ def rgb_tensors(inputs: Sequence[MetricInput], needs: str) -> list[torch.Tensor]
 
 
 def over_batches(load: Callable[[str], Network], needs: str, *, tile: int = 0) -> Measure:
-    """Measuring by a network of SR, or of SR and HR.
+    """The measuring function of a network that takes SR, or SR and HR.
 
     Args:
-        load: the network on a device, from the device's name.
-        needs: ``reference``, else it takes SR alone.
-        tile: side of the tiles by which the network takes an image that does not fit as a whole; 0: it takes none.
+        load: loads the network onto a device, given by its name.
+        needs: ``reference``: the network takes SR and HR; else it takes SR alone.
+        tile: side of the tiles into which an image is cut that does not fit as a whole; 0: images are never cut.
     """
 
     def measure(inputs: Sequence[MetricInput], device: str) -> list[Score]:
@@ -71,11 +71,11 @@ def over_batches(load: Callable[[str], Network], needs: str, *, tile: int = 0) -
 def measure_batch(
     network: Network, images: Sequence[torch.Tensor], device: str, *, by_tiles: Network | None = None
 ) -> list[float]:
-    """Values of a batch. Out of memory it is halved, and one image alone goes by tiles where the metric allows it.
+    """Values of a batch. If memory is short, the batch is halved; a single image is cut into tiles if that is possible.
 
     Args:
-        network: takes the images of the batch, on the device.
-        by_tiles: gives the same values from less memory.
+        network: computes the values of a batch of images on the device.
+        by_tiles: computes the same values with less memory.
 
     Raises:
         OutOfMemoryError: an image does not fit.
@@ -100,7 +100,7 @@ def measure_batch(
 
 
 def _attempt(network: Network, images: Sequence[torch.Tensor], device: str) -> list[float] | None:
-    """Values, or None where memory is short."""
+    """The values; None if memory is short."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""What is known of a metric without its code."""
+"""The card of a metric: everything that tables need to know of it, without its code."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Direction = Literal["higher", "lower", "one", "zero", "none"]
-"""Which values are better: the greater, the smaller, those near 0; or a description that ranks nobody.
+"""Which values are better: higher, lower, or those nearest to 0; ``none``: the metric only describes an image.
 
-``one`` stands in stores of version 4 alone and ranks nobody.
+``one`` occurs only in stores of version 4 and has no direction either.
 """
 
 
 @dataclass(frozen=True)
 class MetricCard:
-    """What tables, figures and comparisons need of a metric; a store keeps it, so that it can be read without code."""
+    """Description of a metric for tables, figures and comparisons; stores keep it, so they can be read without code."""
 
     id: str
     title: str
-    """As tables print it."""
+    """Name in tables."""
     unit: str = ""
     digits: int = 4
     """Decimals that tables print."""
     direction: Direction = "none"
     note: str = ""
-    """What a reader of its values must know."""
+    """Note for readers of its values."""
     range: str = ""
     """Lowest and highest value as its library states them; ``~`` means about, or unbounded."""
     needs: str = "reference"
-    """What it compares SR with: ``reference`` (HR), ``lq``, ``pair`` (both of them), ``nothing`` (SR alone), or ground
+    """What SR is compared with: ``reference`` (HR), ``lq``, ``pair`` (HR and LQ), ``nothing`` (SR alone), or ground
     truth: ``text``, ``instances``, ``labels``."""
     aggregate: Literal["mean", "median"] = "mean"
     """Median: of the HF ratio of version 4 alone; every metric is averaged now."""
     combined: bool = False
-    """The value of a set is no aggregate of its images' values: it takes the metric's code."""
+    """Whether the value of a set is not an average of its images' values, so that it needs the metric's code."""
     payload: bool = False
-    """Arrays are stored beside its values, for the value of a set or for figures."""
+    """Whether arrays are stored with its values, for the value of a set or for figures."""
     bounded: bool = False
-    """Tables show it for HR itself and for bicubic as well: between them lies what a method can win."""
+    """Whether tables also show it for HR itself and for bicubic, which are the upper and lower bound of methods."""
     tolerance: float = 0.0
-    """Relative difference that batch size, threads and device may make to its value."""
+    """Largest relative difference of its value between batch sizes, numbers of threads and devices."""
     version: str = ""
-    """Raised whenever the implementation may give another number; part of every score key. In a store the digests of
-    the weights follow it. '': not known."""
+    """Version, to be raised when the implementation may give another value; part of every score key. In a store, the
+    digests of the weights follow it. '': not known."""
 
     def compared(self, values: Floats) -> Floats:
-        """What sets, tests and ranks take of the values of outputs: their size where 0 is best, else themselves.
+        """The values that are averaged and compared: absolute values if 0 is the best value, else the values.
 
-        It comes before every mean, over seeds too: otherwise two opposite errors would make a perfect value. So the
-        value of a set is the mean of what is compared, and the smaller is better where 0 is best.
+        Absolute values are taken before every mean, also over seeds; otherwise two opposite errors would give a perfect
+        mean. So if 0 is the best value, the value of a set is a mean of absolute values, and lower is better.
         """
         return np.abs(values) if self.direction == "zero" else values
 
     def losses(self, values: Floats) -> Floats:
-        """The same with the sign by which smaller is better, whatever the direction; 0 where it ranks nobody."""
+        """The compared values with the sign by which lower is always better; 0 for a metric without a direction."""
         if self.direction in ("none", "one"):
             return np.zeros_like(values)
         return -values if self.direction == "higher" else self.compared(values)

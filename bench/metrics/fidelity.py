@@ -26,8 +26,8 @@ def ssim_y(image: MetricInput) -> float:
 
 
 def _luma(image: MetricInput, rounded: bool) -> Rows:
-    def rows(wanted: slice) -> tuple[Plane, Plane]:
-        a, b = image.luma_of(wanted)
+    def rows(strip: slice) -> tuple[Plane, Plane]:
+        a, b = image.luma_of(strip)
         return (round_half_up(a), round_half_up(b)) if rounded else (a, b)
 
     return rows

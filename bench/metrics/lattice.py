@@ -45,7 +45,7 @@ def _prominence(plane: Plane) -> float:
         height, width = plane.shape
         raise ValueError(f"grid artifacts need sides of {LEAST_SIDE} pixels or more, not {width}x{height}")
     planes = (plane, np.abs(np.diff(plane, axis=0)), np.abs(np.diff(plane, axis=1)))
-    return float(np.mean([_line_ratios(each) for each in planes]))
+    return float(np.mean([_line_ratios(part) for part in planes]))
 
 
 def _line_ratios(plane: Plane) -> Plane:

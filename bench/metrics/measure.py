@@ -1,4 +1,4 @@
-"""One metric over several images: networks take those of one size together, and a bad image costs itself alone."""
+"""Measure one metric on several images: networks take images of one size together; an error affects one image only."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 GPU_BATCH = 8
-"""Images that go through a network together on a GPU unless the user says otherwise: 512x512 fits 8 GiB."""
+"""Default number of images that a network takes together on a GPU: images of 512x512 fit into 8 GiB."""
 MAX_UNTILED_PIXELS = 1 << 25
-"""Pixels of the largest image that metrics take which need all of it at once (7680x4320 is just below): some keep
-hundreds of bytes for each pixel."""
+"""Largest number of pixels of an image for metrics that need the whole image at once (7680x4320 is just below), since
+some need hundreds of bytes for each pixel."""
 _DECODERS = 2
 
 
 class TooLargeError(BenchError, ValueError):
-    """An image that a metric does not take as a whole."""
+    """An image is too large for a metric that needs it as a whole."""
 
 
 def images_together(batch: int | None, device: str) -> int:
-    """How many images a job has: what the user says, else several where there is a GPU and one where there is none."""
+    """Number of images of a job: as the user says, else several on a GPU and one on a CPU."""
     if batch is not None:
         return batch
     gpu = Path("/proc/driver/nvidia/version").exists() if device == "auto" else device != "cpu"
@@ -41,10 +41,12 @@ def images_together(batch: int | None, device: str) -> int:
 
 
 def measure_each(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list[Score | Exception]:
-    """The score of every image, or why it has none. No value depends on what it is measured together with.
+    """The score of every image, or the error why it has none. No value depends on the other images.
 
     Args:
-        device: for metrics that are ``batched``; all others run on the CPU, image by image.
+        metric: the metric.
+        inputs: images to measure.
+        device: torch device for ``batched`` metrics; all others run on the CPU, image by image.
     """
     results: dict[int, Score | Exception] = {}
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -66,7 +68,7 @@ def measure_each(metric: Metric, inputs: Sequence[MetricInput], device: str) -> 
 
 
 def _measure(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list[Score | Exception]:
-    """Scores of a batch; where it fails, each of its images is tried alone."""
+    """Scores of a batch; if the batch fails, each of its images is tried alone."""
     try:
         scores = [_checked(score) for score in metric.measure(inputs, device)]
         if len(scores) != len(inputs):
@@ -81,14 +83,14 @@ def _measure(metric: Metric, inputs: Sequence[MetricInput], device: str) -> list
 
 
 def _checked(score: Score) -> Score:
-    """A score of somebody's own metric may be anything."""
+    """Check a score, since a user's own metric may return anything."""
     if not isinstance(score, Score) or not isinstance(score.payload, NoneType | np.ndarray):
         raise TypeError(f"a metric gives Score(value, payload), payload an array or None, and not {score!r:.100}")
     return Score(float(score.value), score.payload)
 
 
 def ahead(function: Callable[[Item], Result], items: Sequence[Item], window: int) -> Iterator[Result]:
-    """Results in order, computed by threads up to ``window`` items before they are asked for."""
+    """Results in order, computed by threads up to ``window`` items in advance."""
     with ThreadPoolExecutor(_DECODERS) as pool:
         running: deque[Future[Result]] = deque()
         try:

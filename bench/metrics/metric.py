@@ -1,4 +1,4 @@
-"""What a metric is: a card, one measuring function, and a second one where a set has a value of its own."""
+"""The type of metrics: a card, a measuring function, and a second function if a set has a value of its own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .metric_input import MetricInput
 from .requirements import Requirement
 
 Payload = NDArray[Any]
-"""What is stored beside the value of one image; any numeric type."""
+"""Array of any numeric type that is stored with the value of an image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What measuring one image gives."""
+    """Result of measuring one image."""
 
     value: float
-    """NaN where it is not defined for an image alone: an error, unless the metric is ``of_set``."""
+    """The value; NaN if it is not defined for a single image, which is an error unless the metric is ``of_set``."""
     payload: Payload | None = None
-    """What the value of a set, or a figure, needs beside the value; stored with it."""
+    """Array that the value of a set, or a figure, needs in addition to the value."""
 
 
 Measure = Callable[[Sequence[MetricInput], str], list[Score]]
@@ -34,71 +34,71 @@ Measure = Callable[[Sequence[MetricInput], str], list[Score]]
 
 @dataclass(frozen=True)
 class SetMetric:
-    """The value of a set of images, where it is not the mean of their values (mIoU, AP, FID).
+    """The value of a set of images that is not the mean of their values (mIoU, AP, FID).
 
-    The value of an image is then that of the image as a set of its own, or NaN where that is not defined (an image
-    without objects): such an image counts in the set all the same.
+    The value of an image is then that of a set with this image alone, or NaN if that is not defined (an image without
+    objects). Such an image still counts in the set.
     """
 
     combine: Callable[[Sequence[Payload]], float]
-    """From the payloads of the images."""
+    """Computes the value of a set from the payloads of its images."""
     resample: Callable[[Sequence[Payload], Floats], Floats] | None = None
-    """``combine`` of many sets at once: how often each image is in each of them ``[R, N]`` to values ``[R]``."""
+    """``combine`` for many sets at once: from how often each image is in each set ``[R, N]`` to values ``[R]``."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: a value of each image, and that of a set."""
+    """A metric: its card, how an image is measured, and how a set gets its value."""
 
     card: MetricCard
     measure: Measure = field(compare=False)
-    """All images of a call have one size where ``batched``; else it gets one image at a time, and the CPU."""
+    """Measures images. If ``batched``, a call gets images of one size; else a single image, on the CPU."""
     of_set: SetMetric | None = None
     """None: the value of a set is the mean of its images' values."""
     requires: tuple[Requirement, ...] = ()
-    """Libraries, weight files and engines that it cannot be measured without."""
+    """Libraries, weight files and engines without which it cannot be measured."""
     batched: bool = False
-    """It takes several images of one size together and computes on the run's device."""
+    """Whether it takes several images of one size together and computes on the run's device."""
     any_size: bool = False
-    """It goes through large images in strips; others take up to ``measure.MAX_UNTILED_PIXELS`` pixels."""
+    """Whether it processes large images in strips; others take up to ``measure.MAX_UNTILED_PIXELS`` pixels."""
     fidelity: bool = False
-    """PSNR or SSIM: there are protocols that shave images for these alone."""
+    """Whether it is PSNR or SSIM, since some protocols shave images for these alone."""
     lq_rules: tuple[str, ...] = ()
-    """Rules by which LQ is derived from HR for which it is defined; empty: all."""
+    """LQ rules for which it is defined; empty: all."""
     code: ObjectReference | None = field(default=None, compare=False)
-    """Where somebody else's metric or engine comes from, as a worker imports it; None for the package's own."""
+    """Reference with which a worker imports a user's own metric or engine; None for a metric of the package."""
 
     @property
     def id(self) -> str:
-        """By which specs and stores name it."""
+        """Id of the metric in specs and stores."""
         return self.card.id
 
     @property
     def implementation(self) -> str:
-        """What determines its values beside the images: its version, and its weights, which must not be missing."""
+        """Its version and the digests of its weights, which determine its values; the weights must not be missing."""
         return f"{self.card.version} {self.weights()}".rstrip()
 
     def weights(self) -> str:
         """Digests of its weight files, which must not be missing; '' without any."""
-        return " ".join(filter(None, (each.weights() for each in self.requires)))
+        return " ".join(filter(None, (requirement.weights() for requirement in self.requires)))
 
     def missing(self) -> str:
-        """Why it cannot be measured on this machine and what to do; '' if it can."""
-        return next(filter(None, (each.missing() for each in self.requires)), "")
+        """The reason why it cannot be measured on this machine, with the remedy; '' if it can."""
+        return next(filter(None, (requirement.missing() for requirement in self.requires)), "")
 
     def applies(self, *, reference: bool, lq_rule: str, truths: Container[str] = ()) -> bool:
         """Whether it is defined for an image; ``truths`` are the kinds of ground truth that it has."""
-        given = {"lq", "nothing", *(("reference", "pair") if reference else ())}
+        available = {"lq", "nothing", *(("reference", "pair") if reference else ())}
         defined = not self.lq_rules or lq_rule in self.lq_rules
-        return defined and (self.card.needs in given or self.card.needs in truths)
+        return defined and (self.card.needs in available or self.card.needs in truths)
 
 
 class MetricError(UsageError, ValueError):
-    """Unknown metric."""
+    """A metric is unknown or cannot be used."""
 
 
 def per_image(function: Callable[[MetricInput], float | Score]) -> Measure:
-    """Measuring by a function of one image, on the CPU."""
+    """The measuring function of a function of one image, on the CPU."""
 
     def measure(images: Sequence[MetricInput], device: str) -> list[Score]:
         scores = (function(image) for image in images)

@@ -1,4 +1,4 @@
-"""What a metric gets of one image: SR and whatever it can be compared with, under a protocol."""
+"""The input of a metric for one image: SR and everything that it can be compared with, under a protocol."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class MetricInput:
     """An SR image with what it is compared with under a protocol; what several metrics need is computed once."""
 
     sr: Pixels
-    """uint8 ``[H, W]`` or ``[H, W, 3]``."""
+    """SR pixels, uint8 ``[H, W]`` or ``[H, W, 3]``."""
     hr: Pixels | None
-    """uint8 of the same height and width; None where the set has none."""
+    """HR pixels, uint8 of the same height and width; None if the set has no HR."""
     protocol: Protocol
     lq: NDArray[Any] | None = None
-    """What SR was restored from: uint8, or a float64 Y plane."""
+    """LQ pixels from which SR was restored: uint8, or a float64 Y plane."""
     truths: Mapping[str, Truth] = field(default_factory=dict)
-    """Ground truth by kind: ``text``, ``instances``, ``labels``; what the set has of them."""
+    """Ground truth by kind (``text``, ``instances``, ``labels``), as far as the set has it."""
 
     def seen_by(self, fidelity: bool) -> MetricInput:
         """What a metric gets: the whole images, where the protocol shaves for PSNR and SSIM alone and it is neither."""
@@ -40,7 +40,7 @@ class MetricInput:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of what is compared: both images, shaved."""
+        """Height and width of the shaved images, which are compared."""
         assert self.hr is not None
         if self.sr.shape[:2] != self.hr.shape[:2]:
             raise ValueError(f"images of shape {self.sr.shape} and {self.hr.shape} cannot be compared")
@@ -48,7 +48,7 @@ class MetricInput:
         return height, width
 
     def luma_of(self, rows: slice) -> tuple[Plane, Plane]:
-        """Some rows of ``luma``; those of large images are computed each time instead of being kept."""
+        """Some rows of ``luma``; for large images they are computed each time instead of being kept."""
         if self.sr.shape[0] * self.sr.shape[1] <= STRIP:
             a, b = self.luma
             return a[rows], b[rows]
@@ -79,7 +79,7 @@ class MetricInput:
         return as_rgb(shave(self.sr, self.protocol.shave))
 
     def require_colours(self) -> None:
-        """For metrics of RGB.
+        """Check that SR is in RGB or grey, for metrics of RGB.
 
         Raises:
             ValueError: SR is the Y plane of a colour image.

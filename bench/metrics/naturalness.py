@@ -117,9 +117,9 @@ def _asymmetric_gaussian(blocks: Floats) -> tuple[Floats, Floats, Floats]:
         right = np.sqrt((squares * positive).sum(1) / positive.sum(1))
         ratio = left / right
         moments = np.abs(values).mean(1) ** 2 / squares.mean(1)
-        wanted = moments * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
+        moment_ratio = moments * (ratio**3 + 1) * (ratio + 1) / (ratio**2 + 1) ** 2
     shapes, table = _moment_table()
-    alpha = shapes[_nearest(table, wanted)]
+    alpha = shapes[_nearest(table, moment_ratio)]
     width = np.exp((gammaln(1 / alpha) - gammaln(3 / alpha)) / 2)
     return alpha, left * width, right * width
 

@@ -1,4 +1,4 @@
-"""How a metric is found by its id: those of this package, of tasks, and of other people."""
+"""Find a metric by its id: metrics of this package, of tasks, and of users."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from .third_party import installed_metric, installed_metrics, metric_from_code
 
 
 def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
-    """The metric to measure with: the only way from a name to a metric's code.
+    """The metric of a reference, with its code, to measure with.
 
     Args:
-        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, ``pyiqa:NAME``, or somebody's own
-            (``third_party``), which takes arguments in a mapping (``parse_object``).
+        reference: an id of ``shipped_metrics``, ``MEASURE:ENGINE`` of a task, ``pyiqa:NAME``, or a user's own metric
+            (``third_party``), also as a mapping with arguments (``parse_object``).
 
     Raises:
-        MetricError: no metric has it, and the message names the nearest ones; or it cannot be used.
+        MetricError: no metric has the id, and the message names similar ones; or the metric cannot be used.
     """
     metrics = shipped_metrics()
     if isinstance(reference, str) and reference in metrics:
         return metrics[reference]
-    wanted = parse_object(reference, "metric", MetricError)
-    text = wanted.text
+    parsed = parse_object(reference, "metric", MetricError)
+    text = parsed.text
     if text.startswith(SESSION):
         from .session import SESSION_METRICS
 
@@ -57,12 +57,12 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
     if text in metrics:
         raise MetricError(f"metric '{text}': 'args' and 'name' go with code of your own")
     if is_task_id(text):
-        return task_metric(wanted)
+        return task_metric(parsed)
     try:
         if is_object(text):
-            return metric_from_code(wanted)
+            return metric_from_code(parsed)
         if text in installed_metrics():
-            return installed_metric(wanted)
+            return installed_metric(parsed)
     except MetricError as error:
         raise MetricError(f"{error}{did_you_mean(text, measures())}") from error
     known = [*metrics, *measures(), *installed_metrics()]
@@ -75,33 +75,34 @@ def get_metric(reference: str | Mapping[str, Any] | ObjectReference) -> Metric:
 def metrics_of(ids: Iterable[str], cards: Mapping[str, MetricCard] | None = None) -> dict[str, Metric]:
     """The metrics behind values that were stored, in the order in which tables show them: task metrics last.
 
-    Whatever the store says, no code is imported but that of this package and of installed plug-ins. An id that they do
-    not know gets what its card says, which is enough to show and to compare values.
+    Only code of this package and of installed plug-ins is imported, whatever is in the store. A metric that they do not
+    know is made from its card, which is enough to show and to compare values.
 
     Args:
-        cards: the store's, by id.
+        ids: ids of the metrics.
+        cards: cards of the store by id.
     """
-    wanted = set(ids)
+    requested = set(ids)
     shipped = shipped_metrics()
-    rest = sorted(wanted - set(shipped))
+    others_sorted = sorted(requested - set(shipped))
     cards = cards or {}
     return {
         id: shipped[id] if id in shipped else _of_card(id, cards.get(id))
-        for id in (*(id for id in shipped if id in wanted), *rest)
+        for id in (*(id for id in shipped if id in requested), *others_sorted)
     }
 
 
 def stored_id(reference: str | Mapping[str, Any], ids: Collection[str]) -> str:
-    """What a store calls a metric that a user names; its text where the store has no such metric."""
-    wanted = parse_object(reference, "metric", MetricError)
-    if wanted.text in ids:
-        return wanted.text
+    """The id in a store of a metric that a user names; the user's text if the store has no such metric."""
+    parsed = parse_object(reference, "metric", MetricError)
+    if parsed.text in ids:
+        return parsed.text
     from .tasks.catalogue import is_task_id
 
-    if is_task_id(wanted.text) or is_object(wanted.text) or wanted.text.startswith(JUDGE):
+    if is_task_id(parsed.text) or is_object(parsed.text) or parsed.text.startswith(JUDGE):
         with contextlib.suppress(MetricError):
-            return get_metric(wanted).id
-    return wanted.text
+            return get_metric(parsed).id
+    return parsed.text
 
 
 def _of_card(id: str, card: MetricCard | None) -> Metric:

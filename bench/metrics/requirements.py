@@ -1,4 +1,4 @@
-"""What a metric cannot be measured without: libraries, weight files, engines."""
+"""Requirements of metrics: libraries, weight files and engines without which a metric cannot be measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Requirement(Protocol):
     """Something that may be missing on a machine, and that a metric's values may depend on."""
 
     def missing(self) -> str:
-        """Why it cannot be used here and what to do; '' if it can."""
+        """The reason why it cannot be used on this machine, with the remedy; '' if it can."""
 
     def weights(self) -> str:
         """Digests of its weight files, which every score key carries; '' without any."""
@@ -28,7 +28,7 @@ class Library:
     module: str
     extra: str
     note: str = ""
-    """What else to tell where it is missing."""
+    """Text that is added to the message if the module is missing."""
 
     def missing(self) -> str:
         """See ``Requirement``."""
@@ -71,7 +71,7 @@ def library_version(distribution: str) -> str:
 
 
 def not_installed(module: str, extra: str, note: str = "") -> str:
-    """What to tell where a module is missing; '' where it is installed."""
+    """The message if a module is missing; '' if it is installed."""
     if find_spec(module) is not None:
         return ""
     return f"{module} is not installed; install the extra: pip install 'asasr-bench[{extra}]'{note}"

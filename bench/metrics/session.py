@@ -1,4 +1,4 @@
-"""Metrics that are objects of a Python session, found by ``session:ID`` for as long as a run of this process lasts."""
+"""Metrics that are objects of a Python session, with the reference ``session:ID`` during a run of this process."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SESSION_METRICS: SessionObjects[Metric] = SessionObjects(MetricError)
 
 
 def metric_of(value: object, name: str = "") -> Metric:
-    """The metric that an object is: a ``Metric``, or a function of SR and HR with a mapping ``card``.
+    """The metric of an object: a ``Metric``, or a function of SR and HR with a mapping ``card``.
 
     Raises:
-        MetricError: it is neither.
+        MetricError: the object is neither.
     """
     metric = value if isinstance(value, Metric) else of_function(value)
     if name:

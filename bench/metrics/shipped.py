@@ -14,8 +14,20 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "naturalness": ("niqe",),
     "piqe": ("piqe",),
     "perceptual": (
-        "vif", "vsi", "topiq_fr_kadid", "afine_all_scale", "afine_fr", "afine_nr", "brisque", "piqe_pyiqa",
-        "musiq_koniq", "maniqa_koniq", "maniqa_pipal", "clipiqa", "clipiqa+", "topiq_nr_koniq",
+        "vif",
+        "vsi",
+        "topiq_fr_kadid",
+        "afine_all_scale",
+        "afine_fr",
+        "afine_nr",
+        "brisque",
+        "piqe_pyiqa",
+        "musiq_koniq",
+        "maniqa_koniq",
+        "maniqa_pipal",
+        "clipiqa",
+        "clipiqa+",
+        "topiq_nr_koniq",
     ),
     "set_distances.frechet": ("fid",),
     "set_distances.kernel_distance": ("kid",),
@@ -25,7 +37,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
     "faithfulness.artifact_maps": ("ldl", "desra"),
     "faithfulness.features": ("dino_distance", "clip_distance"),
     "faithfulness.low_resolution": ("lr_consistency", "lr_colour"),
-}  # fmt: skip
+}
 """The file of each family and the ids of its ``METRICS``, in the order in which tables and lists show them."""
 
 
@@ -50,7 +62,7 @@ class _ShippedMetrics(Mapping[str, Metric]):
 def shipped_metrics() -> Mapping[str, Metric]:
     """The package's metrics of images by id, in the order in which tables and lists show them.
 
-    Those of tasks are made by their id, and anybody may add more: whoever has an id asks ``get_metric``, and who reads
-    a store ``metrics_of``.
+    Metrics of tasks are made from their ids, and users may add metrics. So use ``get_metric`` to find a metric by its
+    id, and ``metrics_of`` for the metrics of a store.
     """
     return _ShippedMetrics()

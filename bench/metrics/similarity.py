@@ -71,7 +71,17 @@ def psnr(a: NDArray[Any], b: NDArray[Any], *, data_range: float = 255.0, mse_flo
 
 
 def psnr_of_rows(rows: Rows, shape: tuple[int, int], data_range: float = 255.0, mse_floor: float = 0.0) -> float:
-    """``psnr`` of images whose rows are made when they are wanted; ``shape`` is rows, values in a row."""
+    """``psnr`` of images whose rows are computed when they are needed.
+
+    Args:
+        rows: returns these rows of both images.
+        shape: number of rows, and number of values in a row.
+        data_range: largest possible value.
+        mse_floor: added to the mean squared error of values divided by ``data_range``.
+
+    Returns:
+        PSNR in dB; infinite for equal images without ``mse_floor``.
+    """
     total = 0.0
     for strip in row_strips(*shape):
         a, b = rows(strip)
@@ -96,10 +106,15 @@ def ssim(a: Plane, b: Plane, *, data_range: float = 255.0, clamp_contrast: bool 
     return ssim_of_rows(lambda rows: (a[rows], b[rows]), a.shape, data_range, clamp_contrast)
 
 
-def ssim_of_rows(
-    rows: Rows, shape: tuple[int, ...], data_range: float = 255.0, clamp_contrast: bool = False
-) -> float:  # fmt: skip
-    """``ssim`` of planes whose rows are made when they are wanted."""
+def ssim_of_rows(rows: Rows, shape: tuple[int, ...], data_range: float = 255.0, clamp_contrast: bool = False) -> float:
+    """``ssim`` of planes whose rows are computed when they are needed.
+
+    Args:
+        rows: returns these rows of both planes.
+        shape: height and width of the planes.
+        data_range: the dynamic range L of the stabilising constants.
+        clamp_contrast: count negative contrast-structure values as 0.
+    """
     _require_window(shape)
     margin = _WINDOW - 1
     height, width = shape[0] - margin, shape[1] - margin

@@ -91,7 +91,7 @@ def installed_metric(reference: ObjectReference) -> Metric:
 
 
 def _imported(reference: ObjectReference, place: str) -> Metric:
-    told = f"metric '{reference.text}'"
+    subject = f"metric '{reference.text}'"
     try:
         imported = import_object(place)
         instance = constructed(imported, reference.args, ready=not isinstance(imported.value, type))
@@ -100,9 +100,9 @@ def _imported(reference: ObjectReference, place: str) -> Metric:
             metric = replace(metric, card=replace(metric.card, id=reference.name, title=reference.name))
         return _identified(metric, imported, reference.args, instance)
     except (CodeError, MetricError) as error:
-        raise MetricError(f"{told}: {error}") from error
+        raise MetricError(f"{subject}: {error}") from error
     except Exception as error:  # its class may do anything
-        raise MetricError(f"{told} cannot be made ({type(error).__name__}: {error})") from error
+        raise MetricError(f"{subject} cannot be made ({type(error).__name__}: {error})") from error
 
 
 def _identified(metric: Metric, imported: Imported, arguments: Mapping[str, Any], instance: object) -> Metric:

@@ -1,6 +1,6 @@
-"""Record what a run takes as present, before it does any work: what its metrics, methods and images are now.
+"""Record the present metrics, methods and images of a run in the store, before the run does any work.
 
-From then on readers leave out whatever is of former metrics, methods or images, however early the run is stopped.
+From then on, readers leave out results of former metrics, methods and images, even if the run is stopped early.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .missing import Inputs
 
 
 def declare_metrics(experiment: Experiment, store: Store) -> None:
-    """Keep the cards of the metrics, so that the store can be read without them."""
+    """Store the cards of the metrics, so that the store can be read where their code is not installed."""
     known = store.metrics()
     store.add_metrics(card_of(metric, known.get(metric.id)) for metric in experiment.metrics)
 
 
 def declare_methods(experiment: Experiment, store: Store) -> None:
-    """Keep the cards of the methods; where a name stands for another network now, its outputs anywhere are out of date.
+    """Store the cards of the methods; if a name stands for another network now, all its outputs become out of date.
 
-    Methods whose weights are missing stay what they were.
+    Methods whose weights are missing are not changed.
     """
     known = store.methods()
     for method in experiment.methods:
@@ -46,14 +46,14 @@ def declare_methods(experiment: Experiment, store: Store) -> None:
 
 
 def identity_of(entry: MethodEntry) -> str:
-    """Digest of what determines the pixels of a method beside image, scale and seed; names and paths do not."""
+    """Digest of everything that determines the pixels of a method except image, scale and seed."""
     seeding = SEEDING if entry.interface == Interface.TENSOR else None
     return digest({"method": entry.identity_of_all(), "seeding": seeding})
 
 
 def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]]:
-    """The restoration key that each output under a name has if the method restores it now."""
-    found: list[tuple[Place, str]] = []
+    """The restoration key that each stored output of a method would have if the method restored it now."""
+    keys: list[tuple[Place, str]] = []
     for output in store.outputs_of(name):
         if not output.lq or not output.restoration:
             continue
@@ -61,20 +61,20 @@ def _keys(name: str, entry: MethodEntry, store: Store) -> list[tuple[Place, str]
         job = Job(place.dataset, name, MethodReference(), place.protocol, place.scale, place.seed, "", ())
         task = Task(place.image, output.lq, output.reference, "", None, ())
         try:
-            found.append((place, restoration_of(entry, job, task)))
-        except (MethodError, OSError):  # a finished image is missing: planning says so where the run wants it
+            keys.append((place, restoration_of(entry, job, task)))
+        except (MethodError, OSError):  # a finished image is missing: planning reports it if the run needs the image
             continue
-    return found
+    return keys
 
 
 def declare_images(experiment: Experiment, store: Store, inputs: Inputs, run: int) -> None:
-    """Keep which images the datasets have, with the digests of LQ and HR.
+    """Store the images of the datasets, with the digests of LQ and HR.
 
     Args:
-        experiment: whose datasets are taken.
-        store: where it is kept.
-        inputs: what was prepared.
-        run: number of the run that says so.
+        experiment: the experiment with the datasets.
+        store: store that is open for writing.
+        inputs: prepared inputs.
+        run: number of the run.
     """
 
     def images() -> Iterator[SetImage]:

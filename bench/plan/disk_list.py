@@ -1,4 +1,4 @@
-"""A list on disk: what is to be done for 100,000 images is not held in memory."""
+"""A list on disk, so that the jobs of 100,000 images need no memory."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Spool(Sequence[Item], Generic[Item]):
             self._file = tempfile.TemporaryFile(prefix="asasr-bench-")  # noqa: SIM115 - it goes with the list
 
     def __del__(self) -> None:
-        with suppress(AttributeError, OSError):  # no file, or a full disk, which was told when it was written to
+        with suppress(AttributeError, OSError):  # no file, or a full disk, which was reported when it was written to
             self._file.close()
 
     def append(self, item: Item) -> None:
         """Add an item.
 
         Raises:
-            OSError: the disk of temporary files is full; it names their folder.
+            OSError: the disk of temporary files is full; the error names their folder.
         """
         content = pickle.dumps(item, pickle.HIGHEST_PROTOCOL)
         with _naming_the_folder():
@@ -63,7 +63,7 @@ class Spool(Sequence[Item], Generic[Item]):
         start = self._starts[index]
         index %= len(self)
         end = self._starts[index + 1] if index + 1 < len(self) else self._end
-        with _naming_the_folder():  # what was written may be on its way until now
+        with _naming_the_folder():  # seeking may write buffered items to the disk
             self._file.seek(start)
         item: Item = pickle.loads(self._file.read(end - start))
         return item

@@ -1,4 +1,4 @@
-"""A spec with everything in it found: metrics, datasets and methods by their names."""
+"""Resolve the names in a spec: its metrics, datasets and methods."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ class PlannedMethod:
 
     name: str
     reference: MethodReference
-    """As workers find it, whatever their working folder is."""
+    """Reference that is valid in workers with another working folder."""
     card: MethodCard | None
     entry: MethodEntry | None
     unavailable: str = ""
-    """Why there is no entry, and what to do."""
+    """Why there is no entry, and the remedy."""
 
     @property
     def is_finished(self) -> bool:
-        """Its images are there: it restores nothing."""
+        """Whether the method is a folder of finished images, so that nothing is restored."""
         return self.entry is not None and self.entry.interface == Interface.FINISHED
 
     def seeds(self, spec: Spec) -> tuple[int, ...]:
-        """Seeds to run: the spec's for seeded methods, 0 alone for deterministic ones."""
+        """Seeds to run: those of the spec for a seeded method, ``(0,)`` for a deterministic one."""
         return spec.seeds if self.entry is not None and not self.entry.card.deterministic else (0,)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A spec with everything in it found: nothing of it is unknown, though weights may be missing."""
+    """A spec whose names are resolved; weights of methods and metrics may still be missing."""
 
     spec: Spec
     protocol: Conventions
@@ -63,7 +63,7 @@ class Experiment:
     methods: tuple[PlannedMethod, ...]
 
     def inputs(self) -> Iterator[tuple[Dataset, Input]]:
-        """Every image once for each way in which the methods take it."""
+        """Every image once for each form of LQ (colour or Y plane) that a method takes."""
         luma = {self._on_luma(method) for method in self.methods}
         for dataset in self.datasets:
             for sample in dataset.samples:
@@ -71,10 +71,10 @@ class Experiment:
                 yield from ((dataset, view) for view in sorted(views, key=lambda view: view.on_luma))
 
     def outputs(self) -> Iterator[tuple[PlannedMethod, int, Dataset, Input]]:
-        """Every (method, seed, dataset, input), method by method, so that a worker loads each model once.
+        """Every method, seed, dataset and input, method by method, so that a worker loads each model once.
 
-        Finished images of several methods, which need no model, come image by image: what a metric keeps of an HR image
-        serves all of them.
+        Finished images of several methods need no model and come image by image, so that what a metric computes from an
+        HR image is used for all of them.
         """
         for methods in self._together():
             for seed in dict.fromkeys(seed for method in methods for seed in method.seeds(self.spec)):
@@ -86,7 +86,7 @@ class Experiment:
                                 yield method, seed, dataset, view
 
     def _together(self) -> Iterator[tuple[PlannedMethod, ...]]:
-        """Methods whose outputs come image by image; where images go together through networks, each comes alone."""
+        """Groups of methods whose outputs come image by image; single methods if networks take images in batches."""
         several = sum(method.is_finished for method in self.methods) > 1
         one_by_one = several and images_together(self.spec.batch, self.spec.device) == 1
         for finished, group in groupby(self.methods, lambda method: one_by_one and method.is_finished):
@@ -105,10 +105,10 @@ def input_of(sample: Sample, lq_rule: str, scale: float, *, on_luma: bool, crop:
 
     Args:
         sample: files of one image.
-        lq_rule: how its LQ is made.
-        scale: of HR to LQ.
-        on_luma: whether the method takes the float Y plane, which exists only where LQ is made from HR by bicubic.
-        crop: side of a centre crop in HR pixels.
+        lq_rule: rule by which LQ is made.
+        scale: scale factor of HR to LQ.
+        on_luma: whether the method takes the float Y plane, which exists only if LQ is made from HR by bicubic.
+        crop: side of a centre crop in HR pixels; None: the whole image.
     """
     y_plane = on_luma and lq_rule == MATLAB_BICUBIC
     truths = sample.truths if crop is None else ()  # boxes and labels belong to the whole image
@@ -119,9 +119,8 @@ def find_everything(spec: Spec) -> Experiment:
     """Resolve the names of a spec.
 
     Raises:
-        SpecError, ProtocolError, MetricError, MethodError, DatasetError, LqRuleError: a name that is unknown or used
-            twice, or a folder that cannot be used. Missing weights are no error here: their cells become
-            ``unavailable``.
+        SpecError, ProtocolError, MetricError, MethodError, DatasetError, LqRuleError: a name is unknown or used twice,
+            or a folder cannot be used. Missing weights are not an error: their cells become ``unavailable``.
     """
     protocol = get_protocol(spec.protocol, spec.scale)
     metrics = tuple(get_metric(id) for id in spec.metrics)
@@ -153,13 +152,13 @@ def find_everything(spec: Spec) -> Experiment:
 
 
 def _require_truth(metrics: tuple[Metric, ...], datasets: tuple[Dataset, ...], spec: Spec) -> None:
-    there = {source.kind for dataset in datasets for sample in dataset.samples for source in sample.truths}
+    known_kinds = {source.kind for dataset in datasets for sample in dataset.samples for source in sample.truths}
     for metric in metrics:
         if metric.card.needs in KINDS and spec.crop is not None:
             raise SpecError(
                 f"metric '{metric.id}' needs whole images: ground truth does not follow a crop; leave it out"
             )
-        if metric.card.needs in KINDS and metric.card.needs not in there:
+        if metric.card.needs in KINDS and metric.card.needs not in known_kinds:
             raise SpecError(
                 f"metric '{metric.id}' needs {metric.card.needs} truth, and no dataset here has any; give --truth"
                 f" DATASET={metric.card.needs}:PATH, or compare with HR: '{metric.id}:hr'"
@@ -201,7 +200,7 @@ def _with_truth(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...
 
 
 def _at_severities(datasets: tuple[Dataset, ...], spec: Spec) -> tuple[Dataset, ...]:
-    """Each dataset once for each case of the spec's grid, with LQ made from HR."""
+    """Each dataset once for each case of the spec's grid of severities, with LQ made from HR."""
     if spec.severity is None:
         return datasets
     if spec.lq_rule is not None:

@@ -1,4 +1,4 @@
-"""From what a spec or the command line names to a dataset: folders, cards, and code of other people."""
+"""Find the dataset of a reference in a spec or on the command line: a folder, a card, or a user's own code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRY_POINT_GROUP = "asasr_bench.datasets"
 
 
 def installed_datasets() -> dict[str, str]:
-    """Places of entry points by the dataset's name; none of this package's cards."""
+    """Entry points of other packages by the dataset's name, without names of this package's cards."""
     return installed_objects(ENTRY_POINT_GROUP, card_ids())
 
 
@@ -36,13 +36,13 @@ def find_dataset(reference: str | DatasetEntry, scale: float, lq_rule: str | Non
     """The dataset of a reference.
 
     Args:
-        reference: a mapping of a spec, or a text: what ``parse_dataset_option`` takes, the name of an entry point,
-            ``FILE.py:object``, ``module:object``, each of them also after ``NAME=``.
-        scale: of HR to LQ.
-        lq_rule: how LQ is made from HR, instead of what the dataset says.
+        reference: a mapping of a spec, or a text: as in ``parse_dataset_option``, the name of an entry point,
+            ``FILE.py:object`` or ``module:object``, each of them also after ``NAME=``.
+        scale: scale factor of HR to LQ.
+        lq_rule: rule by which LQ is made from HR, instead of the dataset's rule.
 
     Raises:
-        DatasetError: its files or its code cannot be used.
+        DatasetError: files or code of the dataset cannot be used.
     """
     if isinstance(reference, DatasetEntry):
         return _of_entry(reference, scale, lq_rule)
@@ -57,8 +57,8 @@ def find_dataset(reference: str | DatasetEntry, scale: float, lq_rule: str | Non
 def _of_entry(entry: DatasetEntry, scale: float, lq_rule: str | None) -> Dataset:
     rule = entry.lq_rule or lq_rule
     if entry.object is not None:
-        given = {"object": entry.object, "args": entry.args, "name": entry.name}
-        dataset = _of_code(parse_object(given, "dataset", DatasetError), scale, rule)
+        mapping = {"object": entry.object, "args": entry.args, "name": entry.name}
+        dataset = _of_code(parse_object(mapping, "dataset", DatasetError), scale, rule)
     else:
         hr, lq = (Path(folder) if folder else None for folder in (entry.hr, entry.lq))
         dataset = folder_dataset(entry.name, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else rule)
@@ -70,10 +70,10 @@ def _of_entry(entry: DatasetEntry, scale: float, lq_rule: str | None) -> Dataset
 
 
 def _of_code(reference: ObjectReference, scale: float, lq_rule: str | None) -> Dataset:
-    """The dataset that an object is or gives; results belong to its files, which runs digest, and not to its code."""
-    told, name = f"dataset '{reference.text}'", reference.name or object_name(reference.text)
+    """The dataset that an object is or returns. Keys of results contain digests of its files, not of its code."""
+    subject, name = f"dataset '{reference.text}'", reference.name or object_name(reference.text)
     if name in card_ids():
-        raise DatasetError(f"{told}: asasr-bench has a card '{name}' itself; give it another name (NAME=...)")
+        raise DatasetError(f"{subject}: asasr-bench has a card '{name}' itself; give it another name (NAME=...)")
     place = installed_datasets().get(reference.text) or anchored_object(reference.text, Path.cwd())
     try:
         imported = import_object(place)
@@ -82,23 +82,23 @@ def _of_code(reference: ObjectReference, scale: float, lq_rule: str | None) -> D
         if isinstance(files, str | Path):
             return open_dataset(str(folder / files), scale=scale, lq_rule=lq_rule)
         if not isinstance(files, Iterable):
-            raise CodeError(f"it gives {type(files).__name__}; wanted are pairs (HR, LQ) of paths, or a card's path")
-        return dataset_of_pairs(name, _each(files), folder=folder, scale=scale, lq_rule=lq_rule)
+            raise CodeError(f"it returns {type(files).__name__}; expected pairs (HR, LQ) of paths, or a card's path")
+        return dataset_of_pairs(name, _pairs_of(files), folder=folder, scale=scale, lq_rule=lq_rule)
     except CodeError as error:
-        raise DatasetError(f"{told}: {error}") from error
+        raise DatasetError(f"{subject}: {error}") from error
 
 
 def _files(imported: Imported, arguments: dict[str, Any], scale: float) -> object:
-    """What an object is, or gives when it is called; with the scale where it asks for that."""
+    """The value of an object, or of its call with the arguments and, if it has such a parameter, the scale."""
     ready = not callable(imported.value)
-    with suppress(TypeError, ValueError):  # what has no signature does not ask
+    with suppress(TypeError, ValueError):  # some callables have no signature
         if "scale" in inspect.signature(imported.value).parameters:
             arguments = {"scale": scale, **arguments}
     return constructed(imported, arguments, ready=ready)
 
 
-def _each(files: Iterable[object]) -> Iterable[object]:
-    """Pairs of somebody's iterable, which may do anything."""
+def _pairs_of(files: Iterable[object]) -> Iterable[object]:
+    """Pairs from a user's iterable, whose errors are reported as errors of the code."""
     try:
         yield from files
     except DatasetError:

@@ -1,20 +1,22 @@
-"""The seed that a method gets for one image."""
+"""The seed with which a method restores one image."""
 
 from __future__ import annotations
 
 import hashlib
 
 SEEDING = 2
-"""Raised whenever ``image_seed`` gives other seeds; part of the keys of what depends on them."""
+"""Version of ``image_seed``, to be raised when it returns other seeds; part of the keys of seeded outputs."""
 
 
 def image_seed(seed: int, lq: str) -> int:
-    """The seed of one image in a run with this seed, 32 bits of it.
+    """The seed of one image in a run, 32 bits.
 
-    Noise of equal seeds is equal, and some noise suits every image: with one seed for a whole set its mean moves by
-    more than an interval over images can tell. So seeds differ from image to image, by their pixels.
+    Equal seeds give equal noise, and some noise is favourable for every image: with the same seed for all images, the
+    mean of a set would vary by more than its interval over images says. So each image has another seed, derived from
+    its pixels.
 
     Args:
-        lq: digest of its LQ pixels.
+        seed: seed of the run.
+        lq: digest of the image's LQ pixels.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}:{lq}".encode()).digest()[:4], "big")

@@ -1,4 +1,4 @@
-"""From the files of one image to the LQ and HR pixels that methods and metrics see."""
+"""Read or make the LQ and HR pixels of one image from its files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..store.keys import input_key
 
 
 class InputError(BenchError, ValueError):
-    """The files of one image do not fit each other; the message names them and both sizes."""
+    """The files of an image do not fit together; the message names them and both sizes."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One image of a dataset as one group of methods sees it."""
+    """One image of a dataset in the form that a group of methods takes."""
 
     image: str
     hr: Path | None
@@ -40,7 +40,7 @@ class Input:
     """Ground truth of the image; it changes no pixel."""
 
     def key(self, file_digests: dict[Path, str]) -> str:
-        """What determines the pixels; reads each file once and remembers its digest in ``file_digests``.
+        """Key of the pixels; each file is read once, and its digest is kept in ``file_digests``.
 
         Raises:
             InputError: a file cannot be read.
@@ -65,7 +65,7 @@ class Input:
 
 
 InputPlace = tuple[str, str, bool]
-"""Dataset, image, and whether it is taken as a Y plane."""
+"""Dataset, image, and whether LQ is a Y plane."""
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ class PreparedInput:
     """The stored pixels of an input."""
 
     lq: str = ""
-    """Digest; '' where there are none."""
+    """Digest of the LQ pixels; '' if there are none."""
     reference: str | None = None
-    """Digest of HR; None where the set has none."""
+    """Digest of the HR pixels; None if the set has no HR."""
     error: str = ""
     """Why there are no pixels; '' if there are."""
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """LQ and HR of an input, with the files that hold them as they are."""
+    """LQ and HR of an input, with the PNG files that have exactly these pixels."""
 
     lq: Pixels
     hr: Pixels | None
@@ -148,7 +148,7 @@ def _centre(image: Pixels, side: int, unit: int, name: str) -> Pixels:
 
 
 def store_input(item: Input, objects: Objects) -> tuple[str, str | None]:
-    """Load one input, keep its pixels, and return the digests of LQ and HR."""
+    """Load one input, store its pixels, and return the digests of LQ and HR."""
     loaded = _load(item)
     reference = None if loaded.hr is None else objects.put(loaded.hr, loaded.hr_png)
     return objects.put(loaded.lq, loaded.lq_png), reference

@@ -1,4 +1,4 @@
-"""The unit of work: images of one dataset for one method and seed, and the keys that name what comes of them."""
+"""Jobs, the units of work: images of one dataset for one method and seed, and the keys of their results."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .image_seed import SEEDING
 
 @dataclass(frozen=True)
 class Task:
-    """One image of a job: what is known of it, and the metrics that are missing."""
+    """One image of a job: its digests, and the metrics to measure."""
 
     image: str
     lq: str
     reference: str | None
     restoration: str
     sr: str | None
-    """Digest of the SR pixels where the store has them."""
+    """Digest of the SR pixels if the store has them."""
     metrics: tuple[str, ...]
     truths: tuple[TruthSource, ...] = ()
     """Ground truth of the image, each kind at most once."""
@@ -39,49 +39,51 @@ class Task:
 
 @dataclass(frozen=True)
 class MetricCode:
-    """Somebody else's metric, as a run was planned with it."""
+    """A user's own metric, with the version of its code when the run was planned."""
 
     id: str
     place: ObjectReference
-    """Where its code is."""
+    """Reference of its code."""
     implementation: str
 
 
 @dataclass(frozen=True)
 class Job:
-    """Images of one dataset for one method and seed: all for external programs, a few where networks restore or measure
-    together, else one."""
+    """Images of one dataset for one method and seed.
+
+    A job has all images for an external program, several images for networks that take batches, else one image.
+    """
 
     dataset: str
     name: str
-    """What tables call the method."""
+    """Name of the method in tables."""
     method: MethodReference
-    """Which method: the worker finds it itself."""
+    """Reference with which a worker loads the method."""
     protocol: str
     scale: float
     seed: int
     lq_rule: str
     tasks: tuple[Task, ...]
     code: tuple[MetricCode, ...] = ()
-    """Metrics of other people in its tasks."""
+    """Users' own metrics in its tasks."""
     conventions: Protocol | None = None
-    """Somebody's own protocol, with its values; None: the package's, by its name."""
+    """A user's own protocol with its values; None: a protocol of the package, by its name."""
 
     def metric(self, id: str) -> Metric:
         """The metric of an id in its tasks.
 
         Raises:
-            MetricError: its code is not here, or is another than when the run was planned.
+            MetricError: its code is missing, or has changed since the run was planned.
         """
-        own = next((code for code in self.code if code.id == id), None)
-        return get_metric(id) if own is None else _metric_of(own)
+        user_code = next((code for code in self.code if code.id == id), None)
+        return get_metric(id) if user_code is None else _metric_of(user_code)
 
     def place(self, task: Task) -> Place:
-        """Where the output of one of the tasks belongs."""
+        """Place of the output of one of the tasks in the store."""
         return Place(self.protocol, self.scale, self.dataset, task.image, self.name, self.seed)
 
     def record(self, task: Task) -> OutputRecord:
-        """The row of one of the tasks, as if done."""
+        """The row of one of the tasks with the status ``done``."""
         return OutputRecord(
             protocol=self.protocol,
             scale=self.scale,
@@ -98,7 +100,7 @@ class Job:
         )
 
     def failed(self, task: Task, message: str, detail: str = "") -> OutputRecord:
-        """The row of one of the tasks when the image could not be restored."""
+        """The row of one of the tasks if the image could not be restored."""
         cells = tuple(CellRecord(metric, "failed", message="not restored") for metric in task.metrics)
         return replace(self.record(task), status="failed", message=message, detail=detail, cells=cells)
 
@@ -118,12 +120,19 @@ def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str |
     """Score key of one metric on one SR image.
 
     Args:
-        implementation: that of the metric, where its weights are missing; None: as it is here.
+        metric: the metric.
+        task: the image, with the digest of its SR pixels.
+        protocol: the protocol.
+        implementation: version of the metric with its weights, if they are missing on this machine; None: that of the
+            metric on this machine.
     """
     assert task.sr is not None
     compared: dict[str, str | None] = {
-        "reference": task.reference, "lq": task.lq, "pair": f"{task.reference} {task.lq}", "nothing": None,
-    }  # fmt: skip
+        "reference": task.reference,
+        "lq": task.lq,
+        "pair": f"{task.reference} {task.lq}",
+        "nothing": None,
+    }
     if metric.card.needs not in compared:
         compared |= {source.kind: source.digest() for source in task.truths}
     return score_key(
@@ -137,10 +146,10 @@ def key_of(metric: Metric, task: Task, protocol: Protocol, implementation: str |
 
 
 def restoration_of(entry: MethodEntry, job: Job, task: Task) -> str:
-    """Key of the SR image that a method makes of a task.
+    """Key of the SR image that a method restores for a task.
 
     Raises:
-        MethodError, OSError: a file that determines it cannot be read.
+        MethodError, OSError: a file that determines the key cannot be read.
     """
     identity = entry.identity(task.image, job.scale)
     if entry.interface == Interface.HR:

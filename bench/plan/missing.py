@@ -1,4 +1,4 @@
-"""From an experiment to the jobs that a store lacks: planning reads digests and keys, no image and no network."""
+"""Plan the jobs whose results a store lacks; planning reads digests and keys, but no image and no network."""
 
 from __future__ import annotations
 
@@ -20,45 +20,49 @@ from .inputs import Input, InputPlace, PreparedInput
 from .jobs import Job, MetricCode, Task, key_of, restoration_of
 
 _STRETCH = 1024
-"""Outputs that are planned together, so that neighbours can share a job."""
+"""Number of outputs that are planned together, so that neighbours can share a job."""
 Scope = Literal["all", "untried", "failed"]
 """Cells without a value that a run tries: all, those that never failed, or only those that failed."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What comes of one output, or a job of several."""
+    """Result of planning an output, or a job for several outputs."""
 
     job: Job | None = None
     record: OutputRecord | None = None
-    """A row that needs no work: results known under another name, or an output that cannot be made."""
+    """A row that needs no work: its results are known under another name, or the output cannot be made."""
     stored: bool = False
-    """The store has this row already: it is counted alone."""
+    """The store has this row already, so that it is counted but not written."""
     done: int = 0
-    """Cells that were there already."""
+    """Number of cells whose scores the store has."""
 
 
 class Inputs(Protocol):
-    """What is known of inputs when planning begins."""
+    """Prepared inputs by place."""
 
     def find(self, place: InputPlace) -> PreparedInput:
-        """The pixels of an input, or why there are none."""
+        """The digests of an input, or the reason why there are none."""
 
 
 def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "all") -> Iterator[Planned]:
-    """Compare what the experiment wants with what the store has, as a stream: memory does not grow with the dataset.
+    """Compare an experiment with a store, as a stream: memory does not grow with the dataset.
 
     Args:
+        experiment: what is to be restored and measured.
+        store: store with earlier results.
+        inputs: prepared inputs.
         scope: which cells without a value are tried.
     """
     unavailable = {metric.id: metric.missing() for metric in experiment.metrics}
-    # Keys hold digests of weights; where weights are missing, those count that the store's values were measured with.
+    # Keys contain digests of weights; if weights are missing, the version with which the store was measured counts.
     cards = store.metrics()
     implementations = {
         metric.id: (cards[metric.id].version if metric.id in cards else "")
-        if unavailable[metric.id] else metric.implementation
+        if unavailable[metric.id]
+        else metric.implementation
         for metric in experiment.metrics
-    }  # fmt: skip
+    }
     code = tuple(
         MetricCode(metric.id, metric.code, implementations[metric.id]) for metric in experiment.metrics if metric.code
     )
@@ -67,7 +71,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
 
     @cache
     def applicable(reference: bool, lq_rule: str, truths: tuple[str, ...], is_hr: bool) -> tuple[str, ...]:
-        """Ids of the metrics that are defined for an image; few images of an experiment differ in this."""
+        """Ids of the metrics that are defined for an image; cached, since they are the same for most images."""
         return tuple(
             metric.id
             for metric in experiment.metrics
@@ -108,8 +112,8 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
                 yield Planned(record=task)
                 continue
             if scope != "all" and state is not None:
-                wanted = scope == "failed"
-                task = replace(task, metrics=tuple(id for id in task.metrics if (id in state.failed) is wanted))
+                failed_before = scope == "failed"
+                task = replace(task, metrics=tuple(id for id in task.metrics if (id in state.failed) is failed_before))
             cells = _known_cells(experiment, task, store, implementations)
             yield Planned(done=len(cells))
             cells |= {
@@ -139,7 +143,7 @@ def plan(experiment: Experiment, store: Store, inputs: Inputs, scope: Scope = "a
 
 
 def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
-    """Put neighbouring images of one method into one job where networks restore or measure them together."""
+    """Put neighbouring images of one method into one job if networks restore or measure them in batches."""
     spec = experiment.spec
     together = images_together(spec.batch, spec.device)
     measuring = {metric.id for metric in experiment.metrics if metric.batched}
@@ -156,14 +160,16 @@ def _joined(jobs: list[Job], experiment: Experiment) -> list[Job]:
         return (task.sr is None and job.name in restoring) or not measuring.isdisjoint(task.metrics)
 
     joined: list[Job] = []
-    for (_, _, _, wanted), alike in groupby(
+    for (_, _, _, uses_network), alike in groupby(
         jobs, key=lambda job: (job.dataset, job.name, job.seed, needs_network(job))
     ):
-        rest = list(alike)
-        size = min(together, ceil(len(rest) / (spec.workers or 1)))  # no worker waits while another has several
+        remaining_jobs = list(alike)
+        size = min(
+            together, ceil(len(remaining_jobs) / (spec.workers or 1))
+        )  # no worker waits while another has several
         joined += [
             replace(part[0], tasks=tuple(task for job in part for task in job.tasks))
-            for part in grouped(rest, size if wanted else 1)
+            for part in grouped(remaining_jobs, size if uses_network else 1)
         ]
     return joined
 
@@ -177,7 +183,7 @@ def _task(
     store: Store,
     inputs: Inputs,
 ) -> Task | OutputRecord:
-    """The task of one output, or the row that says why there can be none."""
+    """The task of one output, or the row that says why the output cannot be made."""
     prepared = inputs.find((dataset.name, item.image, item.on_luma))
     has_hr, kinds = item.hr is not None, tuple(source.kind for source in item.truths)
     is_hr = method.entry is not None and method.entry.interface == Interface.HR

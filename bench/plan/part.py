@@ -1,4 +1,4 @@
-"""A part of a dataset: a set of its own, so that no table takes it for the whole."""
+"""Parts of datasets; each has a name of its own, so that tables do not mix it up with the whole dataset."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _PART = re.compile(r"(?P<whole>.+) \(\d+ of \d+ images(: .+)?\)")
 
 
 def parts_of(datasets: Sequence[Dataset], patterns: Sequence[str], limit: int | None) -> tuple[Dataset, ...]:
-    """Datasets with some of their images under a name that says so; those that have none of them are left out.
+    """The selected images of datasets, under names that say so; datasets without a selected image are left out.
 
     Args:
-        datasets: whole ones.
+        datasets: whole datasets.
         patterns: names of images, with ``*`` and ``?``; empty: all.
-        limit: the first so many of these, by name.
+        limit: number of images to keep of each dataset, by name; None: all.
 
     Raises:
-        DatasetError: no dataset has an image of such a name.
+        DatasetError: no dataset has an image with such a name.
     """
     parts = [part for dataset in datasets if (part := part_of(dataset, patterns, limit)).samples]
     if datasets and not parts:
@@ -35,19 +35,19 @@ def parts_of(datasets: Sequence[Dataset], patterns: Sequence[str], limit: int | 
 
 
 def part_of(dataset: Dataset, patterns: Sequence[str], limit: int | None) -> Dataset:
-    """The part of one dataset; itself where that is all of it."""
+    """The selected images of one dataset; the dataset itself if all its images are selected."""
     samples = dataset.samples
     if patterns:
-        samples = tuple(each for each in samples if any(fnmatchcase(each.image, one) for one in patterns))
+        samples = tuple(sample for sample in samples if any(fnmatchcase(sample.image, pattern) for pattern in patterns))
     samples = samples[:limit]
     if len(samples) == len(dataset.samples):
         return dataset
-    which = f": {', '.join(patterns)}" if patterns else ""
-    name = f"{dataset.name} ({len(samples)} of {len(dataset.samples)} images{which})"
+    pattern_text = f": {', '.join(patterns)}" if patterns else ""
+    name = f"{dataset.name} ({len(samples)} of {len(dataset.samples)} images{pattern_text})"
     return replace(dataset, name=name, samples=samples)
 
 
 def whole_of(name: str) -> str:
-    """The name of the dataset that a part is of; other names are those of whole ones."""
+    """The name of the whole dataset from the name of a part; other names are returned unchanged."""
     match = _PART.fullmatch(name)
     return name if match is None else match["whole"]

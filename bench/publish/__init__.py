@@ -1,1 +1,1 @@
-"""Publishing: from the numbers of a store to pages and figures."""
+"""Publishing: tables, pages and figures from the results of a store."""

@@ -1,6 +1,6 @@
-"""Artifact maps of restored images as layers over them, for pages and figures.
+"""Artifact maps of restored images as transparent layers, for pages and figures.
 
-A page asks for the layers of all methods of an image and lays each over its SR::
+A page gets the layers of all methods of an image and puts each over its SR::
 
     for method, layers in artifact_layers({"bicubic": sr}, hr).items():
         show(method, layers["LDL"])  # and "DeSRA": uint8 [H, W, 4], mostly clear
@@ -21,21 +21,21 @@ from ..store.images import Pixels
 from .small_maps import SmallMaps, small_maps
 
 _TOP = 99.5
-"""Percentile of LDL's maps at which their layers are as opaque as they get."""
+"""Percentile of LDL's maps at which their layers reach the highest opacity."""
 
 
 def artifact_layers(restored: Mapping[str, Pixels], hr: Pixels) -> dict[str, dict[str, Layer]]:
-    """The layers of one image by method and name; all methods have one scale.
+    """The layers of one image by method and name; all methods have the same scale of opacity.
 
     Args:
-        restored: by method, uint8 ``[H, W]`` or ``[H, W, 3]``, as all of them and of one size.
-        hr: the truth.
+        restored: SR of each method, uint8 ``[H, W]`` or ``[H, W, 3]``, all of the same size.
+        hr: the HR image.
     """
     maps = {name: maps_of(sr, hr) for name, sr in restored.items()}
     top = shared_top(maps) if maps else 0
     return {
-        name: {"LDL": heat_layer(each.ldl, top), "DeSRA": area_layer(each.areas, each.excess)}
-        for name, each in maps.items()
+        name: {"LDL": heat_layer(method_maps.ldl, top), "DeSRA": area_layer(method_maps.areas, method_maps.excess)}
+        for name, method_maps in maps.items()
     }
 
 
@@ -65,5 +65,5 @@ def maps_of(sr: Pixels, hr: Pixels, stable: Pixels | None = None) -> ArtifactMap
 
 
 def shared_top(maps: Mapping[str, ArtifactMaps] | Mapping[str, SmallMaps]) -> float:
-    """The value of LDL's maps that is as opaque as it gets in all of them, so that methods compare."""
+    """The value of LDL's maps with the highest opacity, the same for all methods, so that they can be compared."""
     return float(np.percentile(np.stack([each.ldl for each in maps.values()]), _TOP))

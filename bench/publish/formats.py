@@ -1,4 +1,4 @@
-"""In which formats a leaderboard is written, and by which templates."""
+"""Formats of leaderboards, and templates of users for some of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...reports.table_template import TEMPLATE_FORMATS, TableTemplate, TableTemp
 from ...reports.tables import to_csv, to_latex, to_markdown, to_wide_latex
 
 FORMATS = ("md", "csv", "tex", "html")
-"""What is written where nobody asks for others."""
+"""Formats that are written by default."""
 ALL_FORMATS = (*FORMATS, "wide-tex", "wide-csv", "json")
 _RENDERERS: Mapping[str, Callable[[Board], str]] = {
     "md": to_markdown,
@@ -27,7 +27,7 @@ _RENDERERS: Mapping[str, Callable[[Board], str]] = {
 
 
 class FormatError(UsageError, ValueError):
-    """A format, a template or a kind of figure that does not exist or cannot be used."""
+    """A format, template or kind of figure does not exist or cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TableFormats:
         """A board in any format but HTML.
 
         Raises:
-            FormatError: a user's template asks for what a board does not have.
+            FormatError: a user's template uses a value that a board does not have.
         """
         for path, template in self.templates:
             if template.format == name:
@@ -54,7 +54,7 @@ class TableFormats:
 
 
 def file_end(name: str) -> str:
-    """What a format's file is called after its stem: ``-wide.tex`` of ``wide-tex``."""
+    """The end of a file's name in a format: ``-wide.tex`` for ``wide-tex``."""
     layout, dash, suffix = name.rpartition("-")
     return f"{dash}{layout}.{suffix}"
 
@@ -62,18 +62,20 @@ def file_end(name: str) -> str:
 def table_formats(names: Sequence[str] = FORMATS, template: Path | None = None) -> TableFormats:
     """Check formats and read templates, before anything else is done.
 
-    ``template``: a file ``*.md.j2`` or ``*.tex.j2``, or a folder with ``leaderboard.md.j2``, ``leaderboard.tex.j2`` or
-    both; what it has takes the place of the shipped ones.
+    Args:
+        names: formats to write.
+        template: a file ``*.md.j2`` or ``*.tex.j2``, or a folder with ``leaderboard.md.j2``, ``leaderboard.tex.j2`` or
+            both, which replace the shipped templates; None: the shipped templates.
 
     Raises:
-        FormatError: an unknown format, or no template there that fits one.
+        FormatError: a format is unknown, or no template is for a format to write.
     """
     for name in names:
         if name not in ALL_FORMATS:
             raise FormatError(f"unknown report format '{name}' (known: {', '.join(ALL_FORMATS)})")
     templates = () if template is None else _templates(template)
-    if template is not None and not any(own.format in names for _, own in templates):
-        written = ", ".join(own.format for _, own in templates)
+    if template is not None and not any(user_template.format in names for _, user_template in templates):
+        written = ", ".join(user_template.format for _, user_template in templates)
         raise FormatError(f"{template}: is a template of {written}, which is not among the formats to write")
     return TableFormats(tuple(names), templates)
 
@@ -90,12 +92,10 @@ def _templates(place: Path) -> tuple[tuple[Path, TableTemplate], ...]:
                 raise _broken(path, error) from None
             templates.append((path, template))
     if not templates:
-        wanted = " or ".join(
-            f"{'leaderboard' if place.is_dir() else 'NAME'}.{format}.j2" for format in TEMPLATE_FORMATS
-        )
-        raise FormatError(f"{place}: no template of tables; it is called {wanted} (docs/reports.md)")
+        names = " or ".join(f"{'leaderboard' if place.is_dir() else 'NAME'}.{format}.j2" for format in TEMPLATE_FORMATS)
+        raise FormatError(f"{place}: no template of tables; it is called {names} (docs/reports.md)")
     return tuple(templates)
 
 
 def _broken(path: Path, error: TableTemplateError) -> FormatError:
-    return FormatError(f"{path}, {error}; docs/reports.md tells what a template is given")
+    return FormatError(f"{path}, {error}; docs/reports.md lists the values that a template can use")

@@ -1,4 +1,4 @@
-"""The images that a page shows: LQ, what every method restored, and HR."""
+"""The images in a page's gallery: LQ, the outputs of all methods, and HR."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ _LARGEST = 2**25
 
 @dataclass(frozen=True)
 class Gallery:
-    """How many images a page shows, and where they are."""
+    """Number of images in a page, and the folder of their files."""
 
     images: int = 3
-    """Of each dataset and protocol."""
+    """Number of images of each dataset and protocol."""
     folder: Path | None = None
-    """The page's folder: full images go to ``images/`` in it, thumbnails into the page. None: all is in the page."""
+    """Folder of the page: full images are files in its ``images/``, thumbnails are in the page. None: all images are in
+    the page."""
 
 
 def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
-    """The first images of every dataset, those that most methods restored before the others; of seeds the first.
+    """The first images of every dataset, with the outputs of the first seed.
 
-    None of a store that was imported: it has no pixels.
+    Images that more methods restored are preferred. Empty for an imported store, which has no pixels.
     """
     if not store.objects.root.is_dir():
         return []
@@ -66,7 +67,7 @@ def examples(store: Store, board: Board, gallery: Gallery) -> list[Example]:
 
 
 def _first(outputs: pd.DataFrame, most: int) -> Iterator[tuple[object, pd.DataFrame]]:
-    """At most so many images of one dataset, in their order."""
+    """At most ``most`` images of one dataset, in their order."""
     counts = outputs.groupby("image", sort=False)["method"].nunique()
     images = counts.sort_values(ascending=False, kind="stable").index[:most]
     yield from outputs[outputs["image"].isin(images)].groupby("image", sort=False)
@@ -151,12 +152,12 @@ def _kept(layer: Image.Image, gallery: Gallery) -> Image.Image | str:
 
 
 def choose_lq(forms: Mapping[str, Pixels]) -> str:
-    """Of the forms in which methods took one LQ, by digest: colour before a Y plane, 8 bits before float."""
+    """Digest of the preferred form of an LQ image: colour before a Y plane, 8 bits before float."""
     return max(forms, key=lambda digest: (forms[digest].ndim, forms[digest].dtype == np.uint8))
 
 
 def _shown(store: Store, digest: str, gallery: Gallery) -> Shown:
-    """An image's pixels with 8 bits, or the relative address of a file that a browser can show."""
+    """The pixels of an image with 8 bits, or the relative address of its PNG file if images are files."""
     if gallery.folder is None:
         return to_uint8(store.objects.get(digest))
     source, address = store.objects.path(digest), f"images/{digest}.png"

@@ -1,4 +1,4 @@
-"""Values of single images, as a page tells them."""
+"""Values of single images for a page."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 from ...reports.board import Board, Example, ImageValues
 
 MOST_VALUES = 300_000
-"""Of one page, about 2 MiB: 20 methods on 1,000 images by 15 metrics. Beyond it a page tells of fewer images."""
+"""Largest number of values in a page, about 2 MiB (20 methods, 1,000 images, 15 metrics); with more, a page has fewer
+images."""
 
 
 def image_values(
     scores: pd.DataFrame, board: Board, shown: Iterable[Example] = (), most: int = MOST_VALUES
 ) -> list[ImageValues]:
-    """Values of every image of a board's tables, or of as many images as a page can hold: first those that it shows.
+    """Values of every image of a board, or of as many images as a page can contain.
 
     Args:
-        scores: of the board's store, see ``scores_of``.
-        board: whose protocols, methods and metrics are told.
-        shown: images that the page has pictures of.
-        most: values of one page.
+        scores: scores of the board's store, see ``scores_of``.
+        board: methods, metrics and datasets of the page.
+        shown: images in the page's gallery, which are preferred.
+        most: largest number of values.
     """
     scores = scores[scores["value"].notna() & scores["method"].isin(board.methods["method"])]
     sets = [(str(protocol), str(dataset)) for protocol, dataset in board.rules]
@@ -47,12 +48,12 @@ def image_values(
 def _of_set(
     place: tuple[str, str], rows: pd.DataFrame, first: Sequence[str], share: float, order: Sequence[str], zero: set[str]
 ) -> ImageValues:
-    """``share``: of its images, which are told; ``first``: those that come before others then."""
+    """Values of one set: of the share ``share`` of its images, of which those in ``first`` are preferred."""
     images = [str(image) for image in rows["image"].unique()]
     count = len(images)
     if share < 1:
-        wanted = [*dict.fromkeys([*first, *images])][: max(1, int(count * share))]
-        images = sorted(set(wanted) & set(images))
+        chosen = [*dict.fromkeys([*first, *images])][: max(1, int(count * share))]
+        images = sorted(set(chosen) & set(images))
         rows = rows[rows["image"].isin(images)]
     value = rows["value"].where(~rows["metric"].isin(zero), rows["value"].abs())
     means = rows.assign(value=value).groupby(["metric", "method", "image"], sort=False)["value"].mean().reset_index()
@@ -61,7 +62,7 @@ def _of_set(
         metric: {} for metric in order if metric in set(rows["metric"])
     }
     for (metric, method), part in means.groupby(["metric", "method"], sort=False):
-        own = np.full(len(images), np.nan)
-        own[[at[str(image)] for image in part["image"]]] = part["value"].to_numpy()
-        values[str(metric)][str(method)] = own
+        of_method = np.full(len(images), np.nan)
+        of_method[[at[str(image)] for image in part["image"]]] = part["value"].to_numpy()
+        values[str(metric)][str(method)] = of_method
     return ImageValues(*place, tuple(images), values, count)

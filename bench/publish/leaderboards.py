@@ -1,4 +1,4 @@
-"""Leaderboards of one or several stores: one of all protocols, or a page for each and an index that leads to them."""
+"""Write leaderboards of one or several stores: one for all protocols, or a page for each protocol and an index."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from .gallery import Gallery, examples
 from .image_values import image_values
 
 IMAGES = 100
-"""Images of each dataset in the gallery of a protocol's page."""
+"""Number of images of each dataset in the gallery of a protocol's page."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What an HTML page has beside the board's tables."""
+    """Parts of an HTML page in addition to the tables of the board."""
 
     gallery: Gallery = field(default_factory=Gallery)
     spectra: Sequence[Spectrum] = ()
     links: Sequence[Link] = ()
-    """The pages of the same set, this one included."""
+    """Links to all pages of the leaderboard, including this one."""
 
 
 def write_reports(
@@ -53,19 +53,19 @@ def write_reports(
     Args:
         root: folder of the store.
         out: folder for the files.
-        formats: of ``ALL_FORMATS``; the wide ones are files ``...-wide.tex`` and ``...-wide.csv``.
-        title: of tables and page; default: the store's name.
-        published: add what others published for the same datasets under the same protocols.
-        template: file or folder of templates that take the place of the shipped ones.
-        selection: what is shown of the store, in which order and under which names.
-        tell: is told which datasets have nothing published, and why.
+        formats: some of ``ALL_FORMATS``; the wide formats are files ``...-wide.tex`` and ``...-wide.csv``.
+        title: title of tables and page; default: the store's name.
+        published: add values that others published for the same datasets and protocols.
+        template: file or folder of templates that replace the shipped ones.
+        selection: results of the store to show, their order, and names of methods.
+        tell: called with a message for each dataset without published values, with the reason.
 
     Returns:
-        The files.
+        The files that were written.
 
     Raises:
-        FormatError: a format that does not exist, or a template that cannot be used.
-        StoreError: no store there.
+        FormatError: a format does not exist, or a template cannot be used.
+        StoreError: the folder is not a store.
     """
     checked = table_formats(formats, template)
     with open_store(root, selection=selection) as store:
@@ -82,11 +82,11 @@ def write_board(
     """Write ``leaderboard.{md,csv,tex,html}`` of a board.
 
     Args:
-        store: of the board, from which images come.
-        scores: of the store, see ``scores_of``.
-        board: its tables.
+        store: the store of the board, for the images of the page.
+        scores: scores of the store, see ``scores_of``.
+        board: the board to write.
         out: folder for the files.
-        formats: default: those four.
+        formats: formats and templates; default: md, csv, tex, html.
     """
     return _write(store, scores, board, out / "leaderboard", formats or table_formats(), Page())
 
@@ -105,26 +105,26 @@ def write_leaderboards(
 ) -> list[Path]:
     """Write ``PROTOCOL.{md,csv,tex,html}`` for each protocol of one or several stores, and ``index.html``.
 
-    Full images go to ``out/images`` (linked where the disk allows it), thumbnails into the pages.
+    Full images are files in ``out/images`` (hard links if the disk allows it), thumbnails are in the pages.
 
     Args:
         roots: folders of the stores.
         out: folder for the files.
-        formats: of ``ALL_FORMATS``; the wide ones are files ``...-wide.tex`` and ``...-wide.csv``.
-        title: of all pages; default: the stores' names.
-        images: of each dataset in a page's gallery.
-        published: add what others published for the same datasets under the same protocols.
-        template: file or folder of templates that take the place of the shipped ones.
-        selection: what is shown of the store, in which order and under which names.
-        tell: is told which datasets have nothing published, and why.
+        formats: some of ``ALL_FORMATS``; the wide formats are files ``...-wide.tex`` and ``...-wide.csv``.
+        title: title of all pages; default: the stores' names.
+        images: number of images of each dataset in a page's gallery.
+        published: add values that others published for the same datasets and protocols.
+        template: file or folder of templates that replace the shipped ones.
+        selection: results of the store to show, their order, and names of methods.
+        tell: called with a message for each dataset without published values, with the reason.
 
     Returns:
-        The files; images are not among them.
+        The files that were written, without images.
 
     Raises:
-        FormatError: a format that does not exist, or a template that cannot be used.
-        MergeError: stores that contradict each other.
-        StoreError: no store there, or an empty one.
+        FormatError: a format does not exist, or a template cannot be used.
+        MergeError: the stores contradict each other.
+        StoreError: a folder is not a store, or the store is empty.
     """
     checked = table_formats(formats, template)
     with ExitStack() as stack:
@@ -139,7 +139,7 @@ def write_leaderboards(
         board = load_board(store, title=shown, published=published, scores=scores)
         if board.scores.empty:
             raise StoreError(f"{roots[0]}: has no scores to rank; run a spec into it first")
-        if len(roots) > 1:  # merging takes along what is current alone
+        if len(roots) > 1:  # a merged store has only what is up to date
             board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"]), selection))
         for note in board.unpublished:
             tell(f"no published values beside {note}")
@@ -147,7 +147,7 @@ def write_leaderboards(
 
 
 def _left_out(roots: Sequence[Path], datasets: set[str], selection: Selection) -> pd.DataFrame:
-    """What is out of date in each of several stores; of what is chosen each has its part."""
+    """Results that are out of date in each of several stores, restricted to the selection."""
     frames = []
     for root in roots:
         with open_store(root) as store:
@@ -164,17 +164,17 @@ def _left_out(roots: Sequence[Path], datasets: set[str], selection: Selection) -
 def _write_by_protocol(
     store: Store, scores: pd.DataFrame, board: Board, out: Path, formats: TableFormats, images: int
 ) -> list[Path]:
-    """A page for each protocol, and the index."""
+    """Write a page for each protocol, and the index."""
     protocols = [str(name) for name in board.scores["protocol"].unique()]
     with_pages = "html" in formats.names
     spectra = _spectra(store, [str(name) for name in board.methods["method"]]) if with_pages else {}
     paths, entries = [], []
     for protocol in protocols:
-        own = of_protocol(board, protocol)
+        own_board = of_protocol(board, protocol)
         links = [Link(name, f"{_stem(name)}.html", name == protocol) for name in protocols]
         page = Page(Gallery(images, out), spectra.get(protocol, ()), links)
-        paths += _write(store, scores, own, out / _stem(protocol), formats, page)
-        entries.append(_entry(own, protocol, formats.names))
+        paths += _write(store, scores, own_board, out / _stem(protocol), formats, page)
+        entries.append(_entry(own_board, protocol, formats.names))
     if with_pages:
         write_atomically(out / "index.html", to_index(board.title, entries).encode())
         paths.append(out / "index.html")
@@ -184,7 +184,7 @@ def _write_by_protocol(
 def _write(
     store: Store, scores: pd.DataFrame, board: Board, stem: Path, formats: TableFormats, page: Page
 ) -> list[Path]:
-    """Write one board in every format: the only place where tables and pages become files."""
+    """Write one board in every format; all tables and pages are written here."""
     paths = []
     for name in formats.names:
         if name == "html":
@@ -204,8 +204,10 @@ def of_protocol(board: Board, protocol: str) -> Board:
     scores = board.scores[board.scores["protocol"] == protocol].reset_index(drop=True)
     methods = set(scores["method"])
     problems, costs, outdated = board.problems, board.costs, board.left_out
-    runs = [replace(run, outputs=_only(run.outputs, protocol), values=_only(run.values, protocol))
-            for run in board.provenance]  # fmt: skip
+    runs = [
+        replace(run, outputs=_only(run.outputs, protocol), values=_only(run.values, protocol))
+        for run in board.provenance
+    ]
     return replace(
         board,
         title=f"{board.title}: {protocol}",
@@ -236,19 +238,24 @@ def _entry(board: Board, protocol: str, formats: Sequence[str]) -> IndexEntry:
     whole = sum(board.whole.get((protocol, dataset), count) for dataset, count in counts.items())
     images = images_text(sum(counts.values()), whole)
     return IndexEntry(
-        protocol, f"{_stem(protocol)}.html", datasets, len(board.methods), images,
-        tuple(str(title) for title in board.metrics["title"]), best,
+        protocol,
+        f"{_stem(protocol)}.html",
+        datasets,
+        len(board.methods),
+        images,
+        tuple(str(title) for title in board.metrics["title"]),
+        best,
         tuple(f"{_stem(protocol)}.{name}" for name in formats if name != "html"),
-    )  # fmt: skip
+    )
 
 
 def _spectra(store: Store, order: Sequence[str]) -> dict[str, list[Spectrum]]:
-    """Spectra by protocol; none where the store has none."""
-    found: dict[str, list[Spectrum]] = {}
+    """Spectra by protocol; empty if the store has none."""
+    spectra: dict[str, list[Spectrum]] = {}
     for (protocol, dataset), methods in mean_log_ratios(store).items():
         ratios = {name: methods[name] * DECIBEL for name in order if name in methods}
-        found.setdefault(protocol, []).append(Spectrum(dataset, FREQUENCIES, ratios))
-    return found
+        spectra.setdefault(protocol, []).append(Spectrum(dataset, FREQUENCIES, ratios))
+    return spectra
 
 
 def _stem(protocol: str) -> str:

@@ -1,4 +1,4 @@
-"""What two stores say differently, so that they cannot be merged: which thing, which field, and both values."""
+"""Contradictions between stores that prevent a merge: the subject, the field that differs, and both values."""
 
 from __future__ import annotations
 
@@ -14,91 +14,99 @@ from ...reports.escaping import plain
 from .store import Store
 from .upgrade import code_version
 
-Said = Sequence[Any]
+Facts = Sequence[Any]
 
 
 @dataclass(frozen=True)
 class _Fact:
-    """One kind of thing that a store says."""
+    """One kind of fact that two stores must agree on."""
 
-    what: str
-    """Of the columns that name the thing."""
+    subject: str
+    """Text with places for the columns that name the subject."""
     query: str
     names: int
-    """Columns that name it; the others are said of it."""
-    differ: Callable[[Said, Said], tuple[str, str, str] | None]
-    """The field that differs and both values in words; None where both say the same."""
+    """Number of columns that name the subject; the other columns are the facts."""
+    differ: Callable[[Facts, Facts], tuple[str, str, str] | None]
+    """Returns the field that differs and both values in words; None if the facts agree."""
     remedy: str
 
 
 def contradictions(stores: Sequence[Store]) -> Iterator[str]:
-    """Every contradiction, in words. Rows that are out of date in a store say nothing."""
+    """Every contradiction, in words. Rows that are out of date in a store are ignored."""
     with contextlib.closing(sqlite3.connect("")) as known:  # a temporary file: stores may be larger than memory
         for fact in _FACTS:
             known.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, said TEXT, store INTEGER) WITHOUT ROWID")
             for number, store in enumerate(stores):
                 for row in store.query(fact.query):
-                    name, said = json.dumps(row[: fact.names]), row[fact.names :]
-                    new = (name, json.dumps(said), number)
+                    name, facts = json.dumps(row[: fact.names]), row[fact.names :]
+                    new = (name, json.dumps(facts), number)
                     if known.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?)", new).rowcount:
                         continue
                     before, at = known.execute("SELECT said, store FROM facts WHERE name = ?", (name,)).fetchone()
-                    found = fact.differ(json.loads(before), said)
-                    if found is not None:
-                        field, first, second = found
-                        what = fact.what.format(*row[: fact.names])
+                    difference = fact.differ(json.loads(before), facts)
+                    if difference is not None:
+                        field, first, second = difference
+                        subject = fact.subject.format(*row[: fact.names])
                         roots = stores[at].root, store.root
-                        yield plain(f"{what}: {field} {first} in {roots[0]}, {second} in {roots[1]} ({fact.remedy})")
+                        yield plain(f"{subject}: {field} {first} in {roots[0]}, {second} in {roots[1]} ({fact.remedy})")
             known.execute("DROP TABLE facts")
 
 
-def _methods(first: Said, second: Said) -> tuple[str, str, str] | None:
-    """A method is what determines its pixels, however it was named; of older stores weights and version are known."""
-    (one, one_card, one_weights), (other, other_card, other_weights) = first, second
-    if one and one == other:
+def _methods(first: Facts, second: Facts) -> tuple[str, str, str] | None:
+    """Compare methods by the digest of what determines their pixels; older stores have weights and version alone."""
+    (first_identity, first_card, first_weights), (second_identity, second_card, second_weights) = first, second
+    if first_identity and first_identity == second_identity:
         return None
-    if one_weights != other_weights:
-        return "weights", _short(one_weights), _short(other_weights)
-    cards = [_fields(one_card), _fields(other_card)]
+    if first_weights != second_weights:
+        return "weights", _short(first_weights), _short(second_weights)
+    cards = [_fields(first_card), _fields(second_card)]
     if cards[0].get("version") != cards[1].get("version"):
         return "version of the code", str(cards[0].get("version")), str(cards[1].get("version"))
-    if one and other:
-        return "settings or code", f"digest {_short(one)}", f"digest {_short(other)}"
+    if first_identity and second_identity:
+        return "settings or code", f"digest {_short(first_identity)}", f"digest {_short(second_identity)}"
     return None
 
 
 def _fields(card: object) -> dict[str, Any]:
     try:
-        found = json.loads(str(card))
+        fields = json.loads(str(card))
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
-def _metrics(first: Said, second: Said) -> tuple[str, str, str] | None:
-    one, other = str(first[0]), str(second[0])
-    if one == other or one == code_version(other) or other == code_version(one):  # version 4 knew no more
+def _metrics(first: Facts, second: Facts) -> tuple[str, str, str] | None:
+    first_version, second_version = str(first[0]), str(second[0])
+    if (
+        first_version == second_version
+        or first_version == code_version(second_version)
+        or second_version == code_version(first_version)
+    ):  # a store of version 4 has no more
         return None
-    return "version", one or "unknown", other or "unknown"
+    return "version", first_version or "unknown", second_version or "unknown"
 
 
-def _digests(*fields: str) -> Callable[[Said, Said], tuple[str, str, str] | None]:
-    def differ(first: Said, second: Said) -> tuple[str, str, str] | None:
-        for field, one, other in zip(fields, first, second, strict=True):
-            if one != other:
-                return field, _short(one), _short(other)
+def _digests(*fields: str) -> Callable[[Facts, Facts], tuple[str, str, str] | None]:
+    def differ(first: Facts, second: Facts) -> tuple[str, str, str] | None:
+        for field, first_value, second_value in zip(fields, first, second, strict=True):
+            if first_value != second_value:
+                return field, _short(first_value), _short(second_value)
         return None
 
     return differ
 
 
-def _scores(first: Said, second: Said) -> tuple[str, str, str] | None:
-    (one_key, one), (other_key, other) = first, second
-    if one_key != other_key:
-        return "score key", f"{_short(one_key)} ({one})", f"{_short(other_key)} ({other})"
-    numbers = isinstance(one, float) and isinstance(other, float)
-    same = math.isclose(one, other, rel_tol=_DIGITS, abs_tol=_DIGITS) if numbers else one == other
-    return None if same else ("value", repr(one), repr(other))
+def _scores(first: Facts, second: Facts) -> tuple[str, str, str] | None:
+    (first_key, first_value), (second_key, second_value) = first, second
+    if first_key != second_key:
+        return "score key", f"{_short(first_key)} ({first_value})", f"{_short(second_key)} ({second_value})"
+    numbers = isinstance(first_value, float) and isinstance(second_value, float)
+    is_equal = (
+        math.isclose(first_value, second_value, rel_tol=_DIGITS, abs_tol=_DIGITS)
+        if numbers
+        else first_value == second_value
+    )
+    return None if is_equal else ("value", repr(first_value), repr(second_value))
 
 
 def _short(digest: object) -> str:
@@ -106,7 +114,7 @@ def _short(digest: object) -> str:
 
 
 _DIGITS = 1e-9
-"""The last digits differ from one processor to the next."""
+"""Largest relative difference of equal values: the last digits differ between processors."""
 _PLACE = "protocol, scale, dataset, image, method, seed"
 _FACTS = (
     _Fact(

@@ -1,7 +1,7 @@
-"""Which rows of a store are results now: those of the images as they are and of the methods and metrics as they are.
+"""The rows of a store that are up to date: they belong to the present images, methods and metrics.
 
-A store keeps what former images, weights and code gave until a run replaces it. Whoever reads goes through the views
-below, which name why a row is out of date; so all tables leave out the same.
+A store keeps results of former images, weights and code until a run replaces them. All readers use the views below,
+which say why a row is out of date; so all tables leave out the same rows.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ DAMAGED = "the stored value is damaged; run again to measure it again"
 """What is said of a cell whose checksum does not fit; its status is ``failed``."""
 _SET = "s.protocol = o.protocol AND s.scale = o.scale AND s.dataset = o.dataset"
 
-# SQLite evaluates a column of a view again wherever it is named, and of CASE one branch alone: checksums of cells stand
-# where few rows need them.
+# SQLite evaluates a column of a view wherever it is named, and only one branch of a CASE: so checksums of cells are
+# computed for few rows.
 _VIEWS = (
     f"""
     CREATE TEMP VIEW judged_outputs AS SELECT o.*, CASE
@@ -60,19 +60,19 @@ _REASONS = {
 
 
 def add_functions(database: sqlite3.Connection) -> None:
-    """Give a connection the functions that the views and the upgrade need."""
+    """Register the SQL functions that the views and the upgrade need."""
     database.create_function("score_checksum", 2, score_checksum, deterministic=True)
     database.create_function("payload_checksum", 4, payload_checksum, deterministic=True)
 
 
 def add_views(database: sqlite3.Connection) -> None:
-    """Give a connection of the present schema the views."""
+    """Create the views in a database of the present schema."""
     for view in _VIEWS:
         database.execute(view)
 
 
 def left_out(database: sqlite3.Connection) -> Iterator[LeftOut]:
-    """What the views leave out, by dataset, method and reason."""
+    """Results that the views leave out, by dataset, method and reason."""
     place = "protocol, scale, dataset, method"
     totals = {
         row[:4]: row[4]

@@ -1,7 +1,7 @@
-"""Take methods, metrics and datasets out of a store, with the images that nobody needs any more.
+"""Remove methods, metrics and datasets from a store, with the images that are no longer needed.
 
-The rows go in one transaction, then the files that no row names. A kill between the two leaves files alone, which the
-next time removes.
+The rows are removed in one transaction, then the files that no row names. A kill between the two leaves unneeded files
+behind, which the next call removes.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _NAMED = (
 
 @dataclass(frozen=True)
 class Doomed:
-    """What goes out of a store."""
+    """Methods, metrics and datasets to remove from a store."""
 
     methods: tuple[str, ...] = ()
-    """All outputs of each."""
+    """Names of methods whose outputs are removed."""
     metrics: tuple[str, ...] = ()
-    """All values of each, of whatever method."""
+    """Ids of metrics whose values are removed for all methods."""
     datasets: tuple[str, ...] = ()
-    """All outputs on each."""
+    """Names of datasets whose outputs are removed."""
 
 
 @dataclass(frozen=True)
 class Amount:
-    """How much that is."""
+    """Number of rows to remove."""
 
     outputs: int
     cells: int
-    """Values, those of the outputs included."""
+    """Number of values, including those of the outputs."""
 
 
 def amount(store: Store, doomed: Doomed) -> Amount:
-    """What would go; nothing is changed.
+    """How much would be removed; nothing is changed.
 
     Raises:
         StoreError: the store has no such method, metric or dataset.
@@ -70,9 +70,10 @@ def amount(store: Store, doomed: Doomed) -> Amount:
 
 
 def drop(store: Store, doomed: Doomed) -> int:
-    """Take it out of a store that is open for writing, and give the bytes of the images that went.
+    """Remove rows and images from a store that is open for writing; returns the bytes of the removed images.
 
-    Restorations and scores that another output has stay. Other versions of what goes, which no table shows, go too.
+    Restorations and scores that another output shares stay. Rows that are out of date, which no table shows, are
+    removed too.
     """
     with store.transaction() as database:
         chosen, values = _outputs(doomed)
@@ -109,7 +110,7 @@ def drop(store: Store, doomed: Doomed) -> int:
 
 
 def sweep(store: Store) -> int:
-    """Remove the images that no row names, and give their bytes."""
+    """Remove the images that no row names; returns their bytes."""
     named = {str(digest) for (digest,) in store.query(_NAMED) if digest}
     freed = 0
     for path in _files(store.objects.root):
@@ -124,7 +125,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _forget_inputs(database: sqlite3.Connection, doomed: Doomed) -> None:
-    """LQ and HR of images that no set has any more; without a dataset to go they stay for methods to come."""
+    """Remove LQ and HR of images that are in no set any more; if no dataset is removed, they stay for later methods."""
     if doomed.datasets:
         database.execute(
             "DELETE FROM inputs WHERE lq NOT IN (SELECT lq FROM sets) AND lq NOT IN (SELECT lq FROM outputs WHERE lq"
@@ -133,7 +134,7 @@ def _forget_inputs(database: sqlite3.Connection, doomed: Doomed) -> None:
 
 
 def _outputs(doomed: Doomed) -> tuple[str, tuple[str, ...]]:
-    """The condition of outputs that go, with its values."""
+    """The SQL condition for the outputs to remove, with its values."""
     methods, datasets = (", ".join("?" * len(names)) for names in (doomed.methods, doomed.datasets))
     return f"(method IN ({methods}) OR dataset IN ({datasets}))", (*doomed.methods, *doomed.datasets)
 

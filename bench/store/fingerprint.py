@@ -1,4 +1,4 @@
-"""A digest of what a store shows: equal digests stand for equal tables."""
+"""A digest of everything that tables show of a store: equal digests mean equal tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = (
     "SELECT * FROM metrics ORDER BY id",
     "SELECT protocol, scale, dataset, image, luma, lq_rule, lq, reference FROM sets"
     " ORDER BY protocol, scale, dataset, image, luma",
-    "SELECT DISTINCT spec FROM runs ORDER BY spec",  # which run it was, and when, is not shown unless it did something
+    "SELECT DISTINCT spec FROM runs ORDER BY spec",  # runs that restored and measured nothing are not shown
 )
 
 
@@ -30,10 +30,10 @@ _MAKERS = ("reports", "bench/analysis", "bench/cli", "bench/metrics", "bench/pub
 
 
 def fingerprint(store: Store) -> str:
-    """SHA-256 over all rows that tables and pages are made from, and over the state of the code that makes them.
+    """SHA-256 of all rows from which tables and pages are made, and of the state of the code that makes them.
 
     Raises:
-        StoreError: they cannot be read.
+        StoreError: the store cannot be read.
     """
     digest = hashlib.sha256()
     package = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def fingerprint(store: Store) -> str:
 
 
 def _files(folder: str) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of change of the files of a folder and those in it: what they say is not read."""
+    """Name, size and time of change of the files in a folder and its subfolders; their content is not read."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir():

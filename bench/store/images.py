@@ -26,23 +26,23 @@ Pixels = NDArray[Any]
 
 
 RECENT = 96 << 20
-"""Bytes that are kept in memory: some hundred images of BSD100 with their LQ."""
+"""Bytes of images that are kept in memory: about a hundred images of BSD100 with their LQ."""
 _LARGEST = RECENT // 8
-"""Bytes of an image that would take the place of too many others."""
+"""Largest image in bytes that is kept in memory; a larger one would displace too many others."""
 
 
 class StoreError(BenchError, RuntimeError):
-    """The store cannot be read or written; the message says which, why, and what to do."""
+    """A store cannot be read or written; the message names the store, the cause and the remedy."""
 
 
 class DamagedObjectError(BenchError, RuntimeError):
-    """A stored image that no longer has the pixels it is named after."""
+    """A stored image is missing, or has other pixels than its digest says."""
 
 
 class RecentPixels:
-    """The pixels that were written or read last, by their digest: what one step makes, the next need not decode.
+    """A cache of pixels by their digest, so that an image that was just written is not decoded again.
 
-    The ones that were used longest ago go first. Arrays are copied on their way in and out.
+    The least recently used images are dropped first. Arrays are copied when they are put in and taken out.
     """
 
     def __init__(self, capacity: int = RECENT) -> None:
@@ -64,7 +64,7 @@ class RecentPixels:
                 self._bytes -= oldest.nbytes
 
     def get(self, digest: str) -> NDArray[Any] | None:
-        """A copy of kept pixels, or None."""
+        """A copy of the pixels; None if they are not in the cache."""
         with self._lock:
             pixels = self._kept.get(digest)
             if pixels is None:
@@ -98,10 +98,11 @@ class Objects:
         return None
 
     def put(self, pixels: Pixels, png: bytes | None = None) -> str:
-        """Keep uint8 or float64 pixels ``[H, W]`` or ``[H, W, 3]`` and return their digest.
+        """Store uint8 or float64 pixels ``[H, W]`` or ``[H, W, 3]`` and return their digest.
 
         Args:
-            png: a PNG file of these pixels and of nothing else, where there is one: it is kept as it is.
+            pixels: the pixels.
+            png: content of a PNG file with exactly these pixels, which is stored unchanged; None: encode the pixels.
 
         Raises:
             StoreError: the disk is full or cannot be written.
@@ -135,10 +136,10 @@ class Objects:
         write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
 
     def get(self, digest: str) -> Pixels:
-        """The pixels of this digest, verified; an array of the caller's own.
+        """The pixels with this digest, verified; the caller may change the array.
 
         Raises:
-            DamagedObjectError: the file is missing, or holds other pixels.
+            DamagedObjectError: the file is missing, or has other pixels.
         """
         path = self.path(digest)
         if path is None:
@@ -153,7 +154,7 @@ class Objects:
         return pixels
 
     def get_or_remove(self, digest: str) -> Pixels:
-        """The pixels of this digest, verified; a damaged file is removed, so that the next run makes it anew.
+        """The pixels with this digest, verified; a damaged file is removed, so that the next run makes the image again.
 
         Raises:
             DamagedObjectError: the file was missing or damaged.
@@ -163,7 +164,7 @@ class Objects:
         except (DamagedObjectError, ImageError) as error:
             self.remove(digest)
             raise DamagedObjectError(
-                f"a stored image was damaged or lost; run the same command again, which makes it anew ({error})"
+                f"a stored image was damaged or lost; run the same command again to make it again ({error})"
             ) from None
 
     def remove(self, digest: str) -> None:
@@ -180,7 +181,7 @@ class Objects:
         return {path.name: path.read_bytes() for path in paths if path is not None}
 
     def write_files(self, files: Mapping[str, bytes]) -> None:
-        """Keep what ``read_files`` of another folder gave.
+        """Write the files that ``read_files`` of another folder returned.
 
         Raises:
             StoreError: the disk is full or cannot be written.
@@ -194,7 +195,7 @@ class Objects:
         return {Path(name).stem for _, _, names in os.walk(self.root) for name in names if not name.startswith(".")}
 
     def _stem(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):  # a store of somebody else's making must not lead to other files
+        if not _DIGEST.fullmatch(digest):  # a manipulated store must not lead to files outside of the folder
             raise DamagedObjectError(f"{self.root}: '{printable(digest)[:80]}' is no digest of an image")
         return self.root / digest[:2] / digest
 

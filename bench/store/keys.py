@@ -1,4 +1,4 @@
-"""The digests that name work: equal keys mean equal results, whatever machine, path, order or worker count."""
+"""Keys of inputs, restorations and scores: equal keys mean equal results on any machine, path and number of workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,17 @@ def input_key(
     on_luma: bool,
     crop: int | None = None,
 ) -> str:
-    """Names the LQ and HR pixels that come from these file digests by this rule."""
+    """Key of the LQ and HR pixels that are made from files by a rule.
+
+    Args:
+        hr_file: digest of the HR file; None: there is no HR.
+        lq_file: digest of the LQ file; None: LQ is made from HR.
+        lq_rule: rule by which LQ is made.
+        rule_version: version of the rule's code.
+        scale: scale factor.
+        on_luma: whether LQ is a Y plane.
+        crop: side of the centre crop of HR in pixels; None: the whole image.
+    """
     parts: dict[str, object] = {
         "hr": hr_file,
         "lq": lq_file,
@@ -40,16 +50,30 @@ def input_key(
 def restoration_key(
     *, lq: str, identity: Mapping[str, object], scale: float, seed: int, seeding: int | None = None
 ) -> str:
-    """Names one SR image: LQ pixels, the method with its code version, weights and settings, scale and seed.
+    """Key of one SR image.
 
-    ``seeding`` is the version of the rule that makes an image's seed, for methods to which we give one.
+    Args:
+        lq: digest of the LQ pixels.
+        identity: version of the method's code, digests of its weights, and its settings.
+        scale: scale factor.
+        seed: seed of the run; 0 for deterministic methods.
+        seeding: version of the rule by which the seed of an image is derived; None for methods without a seed.
     """
     parts: dict[str, object] = {"lq": lq, "method": identity, "scale": scale, "seed": seed}
     return digest(parts if seeding is None else {**parts, "seeding": seeding})
 
 
 def score_key(*, sr: str, reference: str | None, metric: str, metric_version: str, protocol: str, version: int) -> str:
-    """Names one score: SR pixels, reference pixels, the metric's implementation and the protocol."""
+    """Key of one score.
+
+    Args:
+        sr: digest of the SR pixels.
+        reference: digest of the HR pixels; None: the metric uses no reference.
+        metric: id of the metric.
+        metric_version: version of the metric's implementation and digests of its weights.
+        protocol: name of the protocol.
+        version: version of the protocol.
+    """
     return digest(
         {
             "sr": sr,

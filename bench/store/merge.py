@@ -1,4 +1,4 @@
-"""Merge stores: results of several machines or people under one roof, unless two of them say different things."""
+"""Merge stores with results of several machines or people, unless they contradict each other."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ from .open_database import DATABASE
 from .store import Store, open_store
 
 _SHOWN = 5
-"""Contradictions named in a message."""
+"""Number of contradictions that a message names."""
 
 
 class MergeError(StoreError):
-    """Stores that contradict each other; the message names what and where."""
+    """Stores contradict each other; the message names the contradictions and the stores."""
 
 
 def merge_stores(roots: Sequence[Path], out: Path) -> int:
-    """Write one store with everything of several; images are linked where the disk allows it, else copied.
+    """Write a new store with the results of several stores; images are hard links if the disk allows it, else copies.
 
-    What stores say in the same way is kept once; what is out of date in a store is left there. Nothing is written where
-    they contradict each other.
+    Equal rows are kept once, and rows that are out of date are left out. If the stores contradict each other, nothing
+    is written.
+
+    Args:
+        roots: folders of the stores.
+        out: folder of the new store.
 
     Returns:
-        Outputs in the merged store.
+        Number of outputs in the new store.
 
     Raises:
-        MergeError: a contradiction, or a folder that has a store already.
-        StoreError: a store that cannot be read.
+        MergeError: the stores contradict each other, or ``out`` has a store already.
+        StoreError: a store cannot be read.
     """
     if (out / DATABASE).exists():
         raise MergeError(f"{out}: has a store already; merge into a new folder")
@@ -65,7 +69,7 @@ def _link_objects(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same file under another name; a copy where there can be no link."""
+    """Make a hard link to a file, or a copy if a link is not possible; an existing target stays."""
     if target.exists():
         return
     try:
@@ -85,19 +89,20 @@ _TABLES = (
         "WHERE checksum = payload_checksum(key, dtype, shape, content)",
     ),
 )
-"""Tables of which rows with the same key say the same: name, columns, and which rows are sound."""
+"""Tables in which rows with the same key are equal: name, columns, and the condition for undamaged rows."""
 
 
 def _copy(source: Store, target: sqlite3.Connection) -> None:
-    """Add a store's rows; runs and outputs get new numbers, a run that is there already keeps its own."""
+    """Add the rows of a store; runs and outputs get new numbers, and a run that the target has is not added again."""
     runs = {}
-    for number, *rest in source.query("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id"):
+    for number, *columns_of_run in source.query("SELECT id, started, finished, spec, provenance FROM runs ORDER BY id"):
         known = target.execute(
-            "SELECT id FROM runs WHERE started = ? AND finished IS ? AND spec = ? AND provenance = ?", rest
+            "SELECT id FROM runs WHERE started = ? AND finished IS ? AND spec = ? AND provenance = ?", columns_of_run
         ).fetchone()
         if known is None:
             known = target.execute(
-                "INSERT INTO runs (started, finished, spec, provenance) VALUES (?, ?, ?, ?) RETURNING id", rest
+                "INSERT INTO runs (started, finished, spec, provenance) VALUES (?, ?, ?, ?) RETURNING id",
+                columns_of_run,
             ).fetchone()
         (runs[number],) = known
     _copy_cards(source, target)
@@ -107,7 +112,7 @@ def _copy(source: Store, target: sqlite3.Connection) -> None:
         marks = ", ".join("?" * len(columns.split(",")))
         target.executemany(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", renamed)
     _copy_sets(source, target, runs)
-    for number, *rest in source.query(
+    for number, *values in source.query(
         f"SELECT id, {_PLACE}, restoration, lq_rule, lq, reference, status, message, detail FROM current_outputs"
         " ORDER BY id"
     ):
@@ -116,7 +121,7 @@ def _copy(source: Store, target: sqlite3.Connection) -> None:
             f"INSERT INTO outputs ({_PLACE}, restoration, wanted, lq_rule, lq, reference, status, message, detail)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             f" ON CONFLICT ({_PLACE}) DO UPDATE SET {_done_wins(changed)} RETURNING id",
-            [*rest[:7], *rest[6:]],
+            [*values[:7], *values[6:]],
         ).fetchone()
         target.executemany(
             f"INSERT INTO cells (output, metric, score, status, message, detail) VALUES ({new}, ?, ?, ?, ?, ?)"
@@ -128,7 +133,7 @@ def _copy(source: Store, target: sqlite3.Connection) -> None:
 
 
 def _done_wins(columns: Sequence[str]) -> str:
-    """Assignments of an upsert: what is done replaces what is not."""
+    """Assignments of an upsert: a row with the status ``done`` replaces one without."""
     return ", ".join(
         f"{name} = CASE excluded.status WHEN 'done' THEN excluded.{name} ELSE {name} END" for name in columns
     )
@@ -158,7 +163,7 @@ def _copy_cards(source: Store, target: sqlite3.Connection) -> None:
 
 
 def _copy_sets(source: Store, target: sqlite3.Connection, runs: dict[int, int]) -> None:
-    """Images of sets. Stores of version 4 number the ways to take an image anew: another LQ gets another number."""
+    """Add the images of sets. In stores of version 4 the column ``luma`` numbers the forms of LQ."""
     for *image, luma, rule, lq, reference, run in source.query(
         "SELECT protocol, scale, dataset, image, luma, lq_rule, lq, reference, run FROM sets"
     ):
@@ -167,8 +172,8 @@ def _copy_sets(source: Store, target: sqlite3.Connection, runs: dict[int, int]) 
         ).fetchall()
         if any(row[1:] == (lq, reference) for row in rows):
             continue
-        taken = {row[0] for row in rows}
-        number = luma if luma not in taken else max(1, *taken) + 1
+        used_numbers = {row[0] for row in rows}
+        number = luma if luma not in used_numbers else max(1, *used_numbers) + 1
         target.execute(
             "INSERT INTO sets (protocol, scale, dataset, image, luma, lq_rule, lq, reference, run)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

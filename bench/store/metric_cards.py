@@ -1,4 +1,4 @@
-"""What a store keeps of each metric, so that it can be read where the metric is not installed."""
+"""The card of a metric in a store, with which the store can be read where the metric is not installed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ..metrics.metric import Metric
 
 
 def card_of(metric: Metric, known: MetricCard | None = None) -> MetricCard:
-    """The card of a metric as it measures here.
+    """The card of a metric with the version of its implementation on this machine.
 
     Args:
-        known: what the store has; its version stays where the weights that tell it are missing here.
+        metric: the metric.
+        known: card in the store; if the weights are missing on this machine, its version is kept.
     """
     version = metric.card.version
     if not metric.missing():

@@ -1,4 +1,4 @@
-"""Open the database of a store: for one writer under a lock, or for readers, who leave no trace."""
+"""Open the database of a store for a single writer, under a lock, or for readers, who change nothing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DATABASE = "store.sqlite"
 
 
 def acquire_lock(root: Path) -> int:
-    """Hold the store for one writer; the kernel lets go when the process ends, however it ends.
+    """Lock the store for one writer; the kernel releases the lock when the process ends, even if it is killed.
 
     Raises:
-        StoreError: another process holds it.
+        StoreError: another process holds the lock.
     """
     lock = os.open(root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -43,11 +43,13 @@ def acquire_lock(root: Path) -> int:
 
 
 def open_to_write(database: Path) -> sqlite3.Connection:
-    """The database of a store, made if missing; one of version 4 is upgraded, and a copy of it stays beside it.
+    """Open the database of a store for writing, and create it if it is missing.
+
+    A database of version 4 is upgraded, and a copy of the old file stays beside it.
 
     Raises:
-        StoreError: it is of a version that this program cannot upgrade.
-        sqlite3.Error, OSError: it cannot be read or written.
+        StoreError: the database is of a version that this program cannot upgrade.
+        sqlite3.Error, OSError: the database cannot be read or written.
     """
     connection = sqlite3.connect(database, timeout=30)
     try:
@@ -72,11 +74,11 @@ def open_to_write(database: Path) -> sqlite3.Connection:
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:
-    """The database of a store, never written to; one of version 4 is read as an upgraded copy.
+    """Open the database of a store for reading; nothing is written. A database of version 4 is copied and upgraded.
 
     Raises:
-        StoreError: it is of a version that this program cannot read.
-        sqlite3.Error, OSError: it cannot be read.
+        StoreError: the database is of a version that this program cannot read.
+        sqlite3.Error, OSError: the database cannot be read.
     """
     connection = _readable(database)
     try:
@@ -96,10 +98,10 @@ def _readable(database: Path) -> sqlite3.Connection:
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return connection
-    except sqlite3.OperationalError:  # a log of changes cannot be opened where nothing may be written beside it
+    except sqlite3.OperationalError:  # the log of changes cannot be opened in a folder without write access
         connection.close()
     log = database.with_name(f"{database.name}-wal")
-    if not log.exists() or log.stat().st_size == 0:  # all changes are in the file itself, and nobody writes it
+    if not log.exists() or log.stat().st_size == 0:  # all changes are in the file itself, and no process writes
         return sqlite3.connect(f"{address}&immutable=1", uri=True)
     with tempfile.TemporaryDirectory(prefix="asasr-bench-") as folder:
         for file in (database, log):
@@ -108,7 +110,7 @@ def _readable(database: Path) -> sqlite3.Connection:
 
 
 def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """A temporary copy, which the system removes; the original is closed."""
+    """A temporary copy, which SQLite removes when it is closed; the original is closed now."""
     with contextlib.closing(connection):
         copy = sqlite3.connect("")
         connection.backup(copy)
@@ -116,10 +118,10 @@ def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, database: Path) -> str:
-    """The store's version.
+    """The version of a store.
 
     Raises:
-        StoreError: it is of a version that this program cannot read, or holds what no store holds.
+        StoreError: this program cannot read the version, or the database has views or triggers.
     """
     connection.execute("PRAGMA trusted_schema = OFF")
     if connection.execute("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone():

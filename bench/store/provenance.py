@@ -1,4 +1,4 @@
-"""What a run records of its surroundings. None of it enters a key: it explains results, it does not name them."""
+"""Provenance of a run: command, code, packages and machine. It explains results and is in no key."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ _PACKAGES = (
 """Packages whose version can change a pixel or a score; those not installed are left out."""
 
 _VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd")
-"""Widest first, as the kernel calls them; the rounding of a network's outputs depends on them."""
+"""Vector instructions in the kernel's names, widest first; the rounding of a network's outputs depends on them."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a run records of its surroundings."""
+    """Command, code, packages and machine of a run."""
 
     command: str = ""
     """Command line."""
     git: str = ""
-    """Commit of the checkout, with ``+changes`` where files differ; '' for an installed package."""
+    """Commit of the checkout, with ``+changes`` if files differ from it; '' for an installed package."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Versions that can change a pixel or a score."""
     python: str = ""
     platform: str = ""
     processor: str = ""
-    """Its name and the widest of its vector instructions."""
+    """Name of the processor and the widest of its vector instructions."""
     cores: int | None = None
     device: str = ""
     threads: int | None = None
 
 
 def _command() -> str:
-    """What was typed, without the program's folder; ``python -m`` of the command line is the command itself."""
+    """The command line without the program's folder; ``python -m`` of the program counts as the program."""
     program = Path(sys.argv[0])
     name = "asasr-bench" if program.parts[-2:] == ("cli", "main.py") else program.name
     return shlex.join([name, *sys.argv[1:]])
@@ -73,7 +73,12 @@ def now() -> str:
 
 
 def provenance(device: str, threads: int) -> Provenance:
-    """Of this process, which works on ``device`` with so many threads a worker."""
+    """Provenance of this process.
+
+    Args:
+        device: device on which methods run.
+        threads: number of threads of each worker.
+    """
     return Provenance(
         command=_command(),
         git=_git_commit(),
@@ -90,17 +95,17 @@ def provenance(device: str, threads: int) -> Provenance:
 @lru_cache(maxsize=1)
 def package_versions() -> dict[str, str]:
     """Versions of the packages that can change a pixel or a score, and are installed."""
-    found = {}
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = _version(package)
+            versions[package] = _version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _version(package: str) -> str:
-    """From the head of its metadata alone: ``version`` parses all of it as an e-mail, which takes 2 ms a package."""
+    """Read from the head of the metadata; ``importlib.metadata.version`` parses all of it, which takes 2 ms."""
     metadata = distribution(package)
     lines = (metadata.read_text("METADATA") or "").split("\n\n", 1)[0].splitlines()
     return next((line.removeprefix("Version:").strip() for line in lines if line.startswith("Version:")), "") or (
@@ -109,7 +114,7 @@ def _version(package: str) -> str:
 
 
 def _processor() -> str:
-    """The processor's name and the widest of its vector instructions, by which kernels are chosen."""
+    """Name of the processor and the widest of its vector instructions, which libraries use to choose kernels."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

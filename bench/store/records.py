@@ -1,4 +1,4 @@
-"""Rows of a store, as a run writes them and as a reader gets them."""
+"""Rows of a store: records that a run writes, and records that readers get."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class CellRecord:
     metric: str
     status: Status
     key: str | None = None
-    """Score key; None where nothing was measured."""
+    """Score key; None if nothing was measured."""
     value: float | None = None
-    """The score, where this run measured it; None refers to a score that the store has. NaN: it is defined for sets
-    alone, and the payload says what this image adds."""
+    """The score if this run measured it; None refers to a score that the store has. NaN for a metric of sets, whose
+    payload has the contribution of this image."""
     message: str = ""
     detail: str = ""
     """Traceback of a user's code that failed; it is shown on demand alone."""
     payload: NDArray[Any] | None = field(default=None, compare=False)
-    """What figures and values of sets need beside the value; any numeric type."""
+    """Array of any numeric type that figures and values of sets need in addition to the value."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,18 @@ class OutputRecord:
     seed: int
     status: Status
     lq_rule: str
-    """How LQ was made."""
+    """Rule by which LQ was made."""
     lq: str | None = None
     reference: str | None = None
     restoration: str | None = None
     """Restoration key."""
     sr: str | None = None
-    """Digest of the SR pixels where this run restored them; None refers to a restoration that the store has."""
+    """Digest of the SR pixels if this run restored them; None refers to a restoration that the store has."""
     seconds: float | None = None
     memory: int | None = None
     device: str = "cpu"
     parameters: int | None = None
-    """Of the loaded method, where this run restored it."""
+    """Number of parameters of the loaded method, if this run restored the image."""
     operations: Operations | None = None
     """Of this image, where they were counted."""
     message: str = ""
@@ -75,7 +75,7 @@ class OutputRecord:
     """Traceback of a user's code that failed; it is shown on demand alone."""
     cells: tuple[CellRecord, ...] = field(default=())
     worker: str = field(default="", compare=False)
-    """Host and process that made the row, for those who watch; it is not stored."""
+    """Host and process that made the row, for the status file; it is not stored."""
 
 
 @dataclass(frozen=True)
@@ -86,34 +86,34 @@ class SetImage:
     image: str
     luma: bool
     lq_rule: str
-    """With the version of the rule."""
+    """Rule by which LQ is made, with the version of the rule."""
     lq: str
-    """'' where the files cannot be read."""
+    """Digest of the LQ pixels; '' if the files cannot be read."""
     reference: str | None
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Results that are in a store and in no table, because they are out of date."""
+    """Results of a store that are out of date, and therefore in no table."""
 
     protocol: str
     scale: float
     dataset: str
     method: str
     metric: str
-    """'' where whole images are left out."""
+    """Id of the metric; '' if whole images are left out."""
     reason: str
-    """In words, with what to do."""
+    """The reason in words, with the remedy."""
     count: int
     total: int
 
     def __str__(self) -> str:
-        what = f"values of {self.metric} of " if self.metric else "images of "
-        return f"{self.count} of {self.total} {what}{self.method} on {self.dataset} ({self.protocol}) {self.reason}"
+        subject = f"values of {self.metric} of " if self.metric else "images of "
+        return f"{self.count} of {self.total} {subject}{self.method} on {self.dataset} ({self.protocol}) {self.reason}"
 
 
 class Place(NamedTuple):
-    """Where an output belongs in a store; it is hashed and compared as the tuple of its parts."""
+    """What names an output in a store: protocol, scale, dataset, image, method and seed."""
 
     protocol: str
     scale: float
@@ -130,18 +130,18 @@ class StoredCell:
 
     metric: str
     key: str | None
-    """Score key; None where nothing was measured."""
+    """Score key; None if nothing was measured."""
     value: float | None
-    """None: there is none, or it is defined for sets alone."""
+    """None: there is no value, or only sets have one."""
     run: int | None
-    """The run that measured it."""
+    """The run that measured the value."""
     status: Status
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOutput:
-    """One stored output with what determined it and its cells, as a reader gets it."""
+    """One stored output with its digests and cells, as a reader gets it."""
 
     place: Place
     lq: str | None
@@ -153,7 +153,7 @@ class StoredOutput:
     sr: str | None
     """Digest of the SR pixels; None: nothing was restored."""
     run: int | None
-    """The run that restored it."""
+    """The run that restored the image."""
     status: Status
     message: str
     cells: tuple[StoredCell, ...] = ()
@@ -161,17 +161,17 @@ class StoredOutput:
 
 @dataclass(frozen=True)
 class StoredMethod:
-    """What stands behind a method's name. Fields with a default are those of its card."""
+    """A method with the digests of its weights and settings. Fields with a default are those of its card."""
 
     name: str
     weights: str
     """Digest of its weight files; '' if it has none."""
     identity: str
-    """Digest of what determines its pixels beside the image; '': not known."""
+    """Digest of everything except the image that determines its pixels; '': not known."""
     family: str = "external"
     version: str = ""
     incomplete: str = ""
-    """What of its code or weights is not part of its identity."""
+    """Parts of its code or weights that the identity does not cover."""
     parameters: int | None = None
     steps: int | None = None
     summary: str = ""
@@ -190,18 +190,18 @@ class StoredMethod:
 
 @dataclass(frozen=True)
 class StoredSpec:
-    """What readers need of the spec of a run."""
+    """The part of a run's spec that readers need."""
 
     name: str = ""
     protocol: str | dict[str, Any] = ""
     conventions: dict[str, Any] = field(default_factory=dict)
-    """Values of somebody's own protocol; of the package's, its name is enough."""
+    """Values of a user's own protocol; empty for a protocol of the package."""
     methods: Sequence[str | dict[str, Any]] = ()
     """Method references."""
     datasets: Sequence[str | dict[str, Any]] = ()
     metrics: Sequence[str | dict[str, Any]] = ()
     optional: Sequence[str] = ()
-    """Methods and metrics that a table is complete without."""
+    """Methods and metrics without which a table counts as complete."""
     clusters: dict[str, str | dict[str, str]] = field(default_factory=dict)
     """By dataset: a regular expression for names of images, or the cluster of each image."""
 
@@ -214,14 +214,14 @@ class StoredRun:
     started: str
     """ISO 8601, UTC."""
     finished: str | None
-    """None: it still runs, or was killed."""
+    """None: the run is not finished, or was killed."""
     spec: StoredSpec
     provenance: Provenance
 
 
 @dataclass(frozen=True)
 class PlaceState:
-    """What the store has for one output."""
+    """State of one output in the store."""
 
     restoration: str | None
     status: Status

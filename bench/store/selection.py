@@ -1,4 +1,4 @@
-"""Which results of a store a reader is shown, in which order, and under which names."""
+"""Select the results of a store that a reader sees, their order, and the names of methods."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from .images import StoreError
 
 @dataclass(frozen=True)
 class Selection:
-    """Part of a store under the names of its readers; the default is all of it under its own names.
+    """Part of a store, with names of methods for readers; the default is the whole store with its own names.
 
-    Every reader sees what was chosen alone: ranks and marks are those among the chosen methods and metrics.
+    Readers see the selected results alone: ranks and marks are those among the selected methods and metrics.
     """
 
     methods: tuple[str, ...] = ()
-    """As the store calls them; empty: all."""
+    """Names of methods in the store; empty: all."""
     metrics: tuple[str, ...] = ()
-    """Ids; empty: all."""
+    """Ids of metrics; empty: all."""
     datasets: tuple[str, ...] = ()
-    """Empty: all."""
+    """Names of datasets; empty: all."""
     as_given: bool = False
-    """Rows, columns and tables stand in the order in which they are named here, and those that are not in that of the
-    specs; otherwise only methods do."""
+    """Whether rows, columns and tables have the order of this selection, and then that of the specs; otherwise only
+    methods have the order of the specs."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """What readers call a method, by what the store calls it."""
+    """Name of a method in the store to its name for readers."""
 
     def shown(self, method: str) -> str:
-        """What readers call a method of the store."""
+        """The name for readers of a method of the store."""
         return self.names.get(method, method)
 
 
@@ -40,15 +40,15 @@ EVERYTHING = Selection()
 
 
 def narrow(connection: sqlite3.Connection, selection: Selection, root: Path) -> None:
-    """Make a reader's connection one of the chosen results alone: views stand before the tables that have more.
+    """Restrict a reader's connection to the selected results: temporary views take the place of the tables.
 
     Args:
-        connection: of a reader; the views of ``current`` read what is chosen from now on.
-        selection: what is chosen.
-        root: the store, for errors.
+        connection: connection of a reader; the views of ``current`` read the selected results from now on.
+        selection: the selected results.
+        root: folder of the store, for messages.
 
     Raises:
-        StoreError: the store has no such method, metric or dataset, or two methods would have one name.
+        StoreError: the store has no such method, metric or dataset, or two methods would have the same name.
     """
     if selection == EVERYTHING:
         return
@@ -56,12 +56,12 @@ def narrow(connection: sqlite3.Connection, selection: Selection, root: Path) -> 
     datasets = _column(connection, "SELECT DISTINCT dataset FROM outputs ORDER BY dataset")
     metrics = _column(connection, "SELECT DISTINCT metric FROM cells ORDER BY metric")
     ids = tuple(stored_id(id, metrics) for id in selection.metrics)
-    for word, wanted, known in (
+    for word, requested, known in (
         ("method", (*selection.methods, *selection.names), methods),
         ("dataset", selection.datasets, datasets),
         ("metric", ids, metrics),
     ):
-        for name in wanted:
+        for name in requested:
             if name not in known:
                 raise StoreError(f"{root}: has no {word} '{name}'{did_you_mean(name, known)}")
     _require_own_names(selection, selection.methods or methods, root)
@@ -89,13 +89,13 @@ def _column(connection: sqlite3.Connection, query: str) -> list[str]:
     return [str(row[0]) for row in connection.execute(query)]
 
 
-def _choose(connection: sqlite3.Connection, what: str, rows: Iterable[tuple[str, str]]) -> None:
-    connection.execute(f"CREATE TEMP TABLE chosen_{what} (name TEXT PRIMARY KEY, shown TEXT) WITHOUT ROWID")
-    connection.executemany(f"INSERT OR IGNORE INTO chosen_{what} VALUES (?, ?)", rows)
+def _choose(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[str, str]]) -> None:
+    connection.execute(f"CREATE TEMP TABLE chosen_{table} (name TEXT PRIMARY KEY, shown TEXT) WITHOUT ROWID")
+    connection.executemany(f"INSERT OR IGNORE INTO chosen_{table} VALUES (?, ?)", rows)
 
 
-def _hide(connection: sqlite3.Connection, table: str, join: str, **other: str) -> None:
-    """Put a view before a table: of names without a schema SQLite looks for temporary ones first."""
+def _hide(connection: sqlite3.Connection, table: str, join: str, **replaced: str) -> None:
+    """Create a temporary view with the name of a table; SQLite prefers it for names without a schema."""
     columns = [str(row[1]) for row in connection.execute(f"PRAGMA main.table_info({table})")]
-    shown = ", ".join(f"{other.get(column, f't.{column}')} AS {column}" for column in columns)
+    shown = ", ".join(f"{replaced.get(column, f't.{column}')} AS {column}" for column in columns)
     connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {shown} FROM main.{table} t {join}")

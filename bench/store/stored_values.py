@@ -1,4 +1,4 @@
-"""From the texts and bytes of a store's rows to values: a store may be damaged, or of somebody else's making."""
+"""Parse the texts and bytes in a store's rows strictly, since a store may be damaged or manipulated."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 _LARGEST_PAYLOAD = 2**26
-"""Bytes; the largest that a metric stores (a confusion matrix of 1000 classes) has 8 MB."""
+"""Largest payload in bytes; the largest that a metric stores (a confusion matrix of 1000 classes) has 8 MB."""
 
 
 class DamagedRowError(BenchError, ValueError):
-    """A row that no run wrote; the message says what is wrong with it."""
+    """A row is damaged, or was not written by a run; the message says what is wrong with it."""
 
 
 def parsed(text: object) -> dict[str, Any]:
@@ -35,19 +35,19 @@ def parsed(text: object) -> dict[str, Any]:
         DamagedRowError: it is none.
     """
     try:
-        found = json.loads(text) if isinstance(text, str) else None
+        content = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise DamagedRowError("is no JSON object")
-    return found
+    return content
 
 
 def from_text(kind: type[Record], text: object, **columns: Any) -> Record:
     """A record from the JSON of its row: fields with a default are keys of the JSON, the others are columns.
 
     Raises:
-        DamagedRowError: it is no JSON object, or has other types than those in which runs write it.
+        DamagedRowError: the text is not a JSON object, or a value has another type than the field.
     """
     from ...datasets.strict import validated
 
@@ -70,10 +70,10 @@ def _model_of(kind: type) -> type[BaseModel]:
 
 
 def metric_card(id: object, version: object, text: object) -> MetricCard:
-    """A row of the table of metrics.
+    """The card of a metric from a row of the table of metrics.
 
     Raises:
-        DamagedRowError: it is none.
+        DamagedRowError: the row is not a card.
     """
     from pydantic import ValidationError
 
@@ -92,10 +92,10 @@ def _cards() -> TypeAdapter[MetricCard]:
 
 
 def payload(dtype: object, shape: object, content: object) -> NDArray[Any]:
-    """An array from the parts of its row; no more memory is taken than the declared shape needs.
+    """An array from the columns of its row; decompression takes no more memory than the declared shape needs.
 
     Raises:
-        DamagedRowError: the parts do not fit each other, or are larger than any payload.
+        DamagedRowError: the columns do not fit together, or the array is larger than any payload.
     """
     try:
         kind, sides = np.dtype(str(dtype)), json.loads(str(shape))

@@ -1,4 +1,4 @@
-"""From store version 4 to 5: what is new in the schema, filled as far as an older store tells."""
+"""Upgrade a store from version 4 to 5: new columns and tables are filled from what the old store has."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _STEPS = (
 
 
 def upgrade(database: sqlite3.Connection) -> None:
-    """Bring a store of version 4 to version 5 in one transaction; the functions of checksums must be registered.
+    """Upgrade a store from version 4 to 5 in one transaction; the checksum functions must be registered.
 
     Raises:
-        sqlite3.Error: it cannot be written, or is damaged; it is as it was then.
+        sqlite3.Error: the store cannot be written, or is damaged; it is unchanged then.
     """
     database.execute("BEGIN IMMEDIATE")
     try:
@@ -74,17 +74,17 @@ def upgrade(database: sqlite3.Connection) -> None:
 
 
 def versioned_rule(rule: str) -> str:
-    """A rule of making LQ with its version: where either is another one, LQ is."""
+    """An LQ rule with the version of its code; if either changes, LQ changes."""
     return f"{rule} {rule_version(rule)}"
 
 
 def code_version(version: str) -> str:
-    """``2`` of ``2, library 1.0 digest``: all that a store of version 4 tells of a metric."""
+    """``2`` of ``2, library 1.0 digest``: the only part of a metric's version that a store of version 4 has."""
     return version.replace(",", " ").split()[0] if version.strip() else ""
 
 
 def _card_of_version_4(id: str, known: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """The metric as the program of that version showed it, since its values have that meaning."""
+    """The card of a metric in the program that wrote stores of version 4."""
     measure, _, engine = id.partition(":")
     if id in known["images"]:
         return dict(known["images"][id])

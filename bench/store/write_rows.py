@@ -1,4 +1,4 @@
-"""Rows into the database of a store, inside a transaction of the caller."""
+"""Write rows into the database of a store, inside a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLACE = "protocol, scale, dataset, image, method, seed"
 
 
 def insert_output(database: sqlite3.Connection, output: OutputRecord, run: int) -> None:
-    """Write an output with its cells. Cells of pixels that it no longer has are removed: their metrics are missing."""
+    """Write an output with its cells; cells of pixels that the output no longer has are removed."""
     if output.sr is not None:
         database.execute(
             "INSERT OR REPLACE INTO restorations (key, sr, seconds, memory, device, run) VALUES (?, ?, ?, ?, ?, ?)",
@@ -101,8 +101,15 @@ def insert_metric(database: sqlite3.Connection, card: MetricCard) -> None:
 def insert_set(database: sqlite3.Connection, protocol: str, scale: float, images: Iterable[SetImage], run: int) -> None:
     """Write the images of the datasets of a run, and remove what these datasets had beside them.
 
-    Rows of another way to take an image stay while HR and the rule of LQ are the same: LQ follows from both, unless it
-    was given as a file.
+    Rows of an image with LQ in another form (a Y plane) stay if HR and the LQ rule are the same: LQ follows from both,
+    unless it was read from a file.
+
+    Args:
+        database: connection within a transaction.
+        protocol: name of the protocol.
+        scale: scale factor.
+        images: all images of all datasets of the run.
+        run: number of the run.
     """
     datasets = set()
     for image in images:

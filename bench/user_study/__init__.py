@@ -1,1 +1,1 @@
-"""User studies: blind pages for people, their votes, and what the votes say."""
+"""User studies: blind pages on which people compare outputs, and the evaluation of their votes."""

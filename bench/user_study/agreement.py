@@ -1,6 +1,6 @@
-"""How far raters agree beyond chance: Krippendorff's alpha for nominal values.
+"""Agreement of raters beyond chance: Krippendorff's alpha for nominal values.
 
-Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011). 1: all agree, 0: as if they had answered by chance.
+Krippendorff, "Computing Krippendorff's Alpha-Reliability" (2011). 1: all agree, 0: as much as random answers.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from .ballots import FEWEST, RESAMPLES, Floats, Vote
 def agreement(votes: Sequence[Vote]) -> tuple[float, float, float]:
     """Alpha of the answers to the same trials, and its 95 % interval: percentiles of resampled trials.
 
-    What is compared is the place of the chosen output in the key, whose order is random in each trial: by the names of
-    methods, a method that wins everywhere would look like chance.
+    The compared value is the place of the chosen output in the key, whose order is random in each trial. If names of
+    methods were compared, votes for a method that wins everywhere would look like random ones.
     """
     by_trial: dict[str, list[int]] = {}
     for vote in votes:

@@ -1,4 +1,4 @@
-"""Votes as arrays: who preferred which method to which, and how sums of them vary over other raters and images."""
+"""Votes as arrays, and statistics of sums over votes with intervals over raters and images."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from ..analysis.statistics import LEVEL
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
-"""From sums over votes ``[..., K]`` to values ``[..., *shape]``."""
+"""Computes values ``[..., *shape]`` from sums over votes ``[..., K]``."""
 
 RESAMPLES = 1_000
 _LEAST = 0.5
-"""Of the variance of votes that is the least variance: the difference of three noisy variances may fall below 0."""
+"""Share of the variance of votes that is the lower bound of the variance: the difference of three estimated variances
+can fall below 0."""
 FEWEST = 5
-"""Raters and images below which no interval is given."""
+"""Fewest raters and images for an interval."""
 
 
 @dataclass(frozen=True)
 class Vote:
-    """One answer of a rater, with the names that the key gives back to it."""
+    """One answer of a rater, with the names of methods from the key."""
 
     rater: str
     trial: str
     dataset: str
     image: str
     methods: tuple[str, ...]
-    """As the key lists them, in random order."""
+    """Methods in the order of the key, which is random."""
     shown: tuple[str, ...]
-    """The same, from the first place on the screen to the last."""
+    """Methods from the first place on the screen to the last."""
     choice: str | None
-    """A method; None: no difference."""
+    """The chosen method; None: no difference."""
     seconds: float
 
 
@@ -48,21 +49,20 @@ class Ballots:
     """Number of the rater of each vote ``[votes]``."""
     image: NDArray[np.intp]
     wins: Floats
-    """Whether the vote prefers the first method to the second, a half where it says that there is no difference
-    ``[votes, methods, methods]``."""
+    """``[votes, methods, methods]``: 1 if a vote prefers the first method to the second, a half for no difference."""
     chosen: Floats
-    """1 for the chosen method, a tie shared among those shown ``[votes, methods]``."""
+    """1 for the chosen method; a tie is shared among the shown methods, ``[votes, methods]``."""
     shown: Floats
     """1 for each method that was shown ``[votes, methods]``."""
 
     @property
     def raters(self) -> int:
-        """How many there are."""
+        """Number of raters."""
         return int(self.rater.max(initial=-1)) + 1
 
     @property
     def images(self) -> int:
-        """How many there are."""
+        """Number of images."""
         return int(self.image.max(initial=-1)) + 1
 
 
@@ -70,8 +70,8 @@ def ballots(votes: Sequence[Vote], methods: Sequence[str]) -> Ballots:
     """Votes as arrays. A vote for the best of n prefers the chosen method to each of the others.
 
     Args:
-        votes: of raters that count.
-        methods: in the order of tables.
+        votes: votes of the raters that count.
+        methods: names of methods in the order of tables.
     """
     place = {name: number for number, name in enumerate(methods)}
     wins = np.zeros((len(votes), len(methods), len(methods)))
@@ -85,7 +85,7 @@ def ballots(votes: Sequence[Vote], methods: Sequence[str]) -> Ballots:
             wins[number, inside, inside] = 0
         else:
             chosen[number, place[vote.choice]] = 1
-            wins[number, place[vote.choice], [other for other in inside if other != place[vote.choice]]] = 1
+            wins[number, place[vote.choice], [unchosen for unchosen in inside if unchosen != place[vote.choice]]] = 1
     raters, images = _numbers([vote.rater for vote in votes]), _numbers([(vote.dataset, vote.image) for vote in votes])
     return Ballots(tuple(methods), raters, images, wins, chosen, shown)
 
@@ -97,11 +97,11 @@ def _numbers(names: Sequence[object]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic of the votes; all arrays have its shape."""
+    """A statistic of the votes with its uncertainty; all arrays have the shape of the statistic."""
 
     value: Floats
     low: Floats
-    """95 % interval over raters and images; NaN where there are too few of either."""
+    """95 % interval over raters and images; NaN for too few raters or images."""
     high: Floats
     error: Floats
     """Standard error."""
@@ -110,7 +110,7 @@ class Estimate:
 
     @property
     def p(self) -> Floats:
-        """Two-sided p-values of "it is 0"."""
+        """Two-sided p-values of the null hypothesis that the value is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.abs(self.value) / self.error
         values: Floats = 2 * special.stdtr(self.freedom, -t)
@@ -120,19 +120,20 @@ class Estimate:
 def estimate(
     votes: Ballots, parts: Floats, statistic: Statistic, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Estimate:
-    """A statistic of sums over votes, with intervals that hold for other raters and other images.
+    """A statistic of sums over votes, with intervals that are valid for other raters and other images.
 
     Raters and images are crossed: each rater votes on many images, and each image has votes of many raters. Three
-    bootstraps draw raters, images and single votes; the variance is that of raters plus that of images less that of
-    votes, which both have in them (Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011). The
-    interval is Student's t with the fewer of raters and images less one as degrees of freedom.
+    bootstraps resample raters, images and single votes. The variance is that over raters plus that over images minus
+    that over votes, which is part of both (Cameron, Gelbach and Miller, "Robust inference with multiway clustering",
+    2011). The interval is Student's t; its degrees of freedom are the smaller of the numbers of raters and images,
+    minus one.
 
     Args:
-        votes: all that count.
-        parts: what each vote adds to the sums ``[votes, K]``.
-        statistic: values of sums.
-        resamples: of each of the three.
-        seed: of the draws.
+        votes: all votes that count.
+        parts: contribution of each vote to the sums ``[votes, K]``.
+        statistic: computes the statistic from sums.
+        resamples: number of resamples of each of the three bootstraps.
+        seed: seed of the resamples.
     """
     value = statistic(parts.sum(0))
     few = min(votes.raters, votes.images)
@@ -151,7 +152,7 @@ def estimate(
 def _variance(
     group: NDArray[np.intp], parts: Floats, statistic: Statistic, resamples: int, seed: tuple[int, int]
 ) -> Floats:
-    """Of the statistic when groups of votes are drawn with replacement; a drawn set without a value is left out."""
+    """Variance of the statistic over resampled groups of votes; resamples without a value are left out."""
     count = int(group.max()) + 1
     sums = np.zeros((count, parts.shape[1]))
     np.add.at(sums, group, parts)

@@ -1,4 +1,4 @@
-"""Catch trials: an image, and versions of it that nobody who looks would prefer."""
+"""Blurred versions of an image for catch trials: nobody who looks at them would prefer them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from PIL import Image
 Pixels = NDArray[np.uint8]
 
 _LEAST, _STEP = 8, 2
-"""How many times smaller the first blurred version is made before it is enlarged again, and each further one more."""
+"""Factor by which the first blurred version is shrunk before it is enlarged again, and its increase from version to
+version."""
 
 
 def blurred(image: Pixels, version: int) -> Pixels:
-    """RGB shrunk by 8 (version 0), 10, 12, ... and enlarged again."""
+    """An RGB image ``[H, W, 3]`` shrunk by a factor of 8 (version 0), 10, 12, ... and enlarged again."""
     factor = _LEAST + _STEP * version
     picture = Image.fromarray(image)
     width, height = picture.size
@@ -22,5 +23,5 @@ def blurred(image: Pixels, version: int) -> Pixels:
 
 
 def lost(image: Pixels) -> float:
-    """How much of an image blurring takes, in levels: where it is little, the answer would be a guess."""
+    """How much an image is changed by blurring, in levels of 255; if it is little, raters could only guess."""
     return float(np.sqrt(np.mean((image.astype(np.float64) - blurred(image, 0)) ** 2)))

@@ -1,8 +1,8 @@
 """Strengths of methods from pairwise preferences: the model of Bradley and Terry (Biometrika, 1952).
 
-Method i is preferred to j with probability ``1 / (1 + exp(s_j - s_i))``. A vote for the best of n is one of Luce's
-choices, of which the model is that of each pair. The estimate is the bias-reduced one of Firth (Biometrika, 1993): it
-is finite where a method wins every vote, and nearly that of greatest likelihood where votes are many.
+Method i is preferred to j with probability ``1 / (1 + exp(s_j - s_i))``. A vote for the best of n is a choice in Luce's
+model, which gives this model for each pair. The estimate is the bias-reduced one of Firth (Biometrika, 1993): it is
+finite if a method wins every vote, and close to the maximum likelihood estimate for many votes.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _LONGEST_STEP = 1.0
 
 
 def strengths(wins: Floats) -> Floats:
-    """Strengths with mean 0, in log-odds, from counts of wins ``[..., methods, methods]`` to ``[..., methods]``.
+    """Strengths ``[..., methods]`` with mean 0, in log-odds, from counts of wins ``[..., methods, methods]``.
 
-    Counts may be fractions: a tie is half a win for both. NaN where no chain of votes links all methods.
+    Counts may be fractions: a tie is half a win for both. NaN if votes do not link all methods with each other.
     """
     batch = wins.reshape(-1, *wins.shape[-2:])
-    found = np.full(batch.shape[:2], np.nan)
+    strength = np.full(batch.shape[:2], np.nan)
     whole = _linked(batch + batch.transpose(0, 2, 1))
     if whole.any():
-        found[whole] = _fitted(batch[whole])
-    return found.reshape(wins.shape[:-1])
+        strength[whole] = _fitted(batch[whole])
+    return strength.reshape(wins.shape[:-1])
 
 
 def win_probability(difference: Floats) -> Floats:
-    """The probability of winning against a method whose strength is less by ``difference``."""
+    """The probability of winning against a method whose strength is lower by ``difference``."""
     probability: Floats = 0.5 + 0.5 * np.tanh(np.asarray(difference) / 2)
     return probability
 
 
 def _linked(votes: Floats) -> NDArray[np.bool_]:
-    """Whether chains of votes link all methods, of each matrix of votes."""
+    """Whether votes link all methods with each other, directly or through other methods, for each matrix of votes."""
     methods = votes.shape[-1]
     reach = (votes > 0) | np.eye(methods, dtype=bool)
     for _ in range(max(1, int(np.ceil(np.log2(max(2, methods)))))):

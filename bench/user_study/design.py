@@ -1,4 +1,4 @@
-"""The design of a user study: what raters are asked, what they see, and by which rules they are left out."""
+"""The design of a user study: the question, what raters see, and the rules by which raters are left out."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .errors import StudyError
 
 
 class ExclusionRules(Strict):
-    """When a rater does not count. They are kept in the key, so that they are older than the votes."""
+    """Rules by which a rater is left out. The key has them, so they are fixed before the votes."""
 
     fewest_answers: Annotated[int, Field(ge=1)] = 10
-    """Answers, catch trials included, below which a rater is left out."""
+    """Fewest answers, catch trials included; a rater with fewer is left out."""
     most_catch_failed: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.2
-    """Share of catch trials that a rater may fail; with more, nobody looked."""
+    """Share of catch trials that a rater may fail; a rater who fails more did not look."""
     fastest_median: Annotated[float, Field(ge=0, strict=False)] = 1.0
-    """Seconds; a rater whose median answer took less is left out."""
+    """Shortest median time of an answer in seconds; a faster rater is left out."""
     most_one_place: Annotated[float, Field(gt=0, le=1, strict=False)] = 0.85
     """Share of answers that may be for the same place on the screen."""
 
@@ -32,7 +32,7 @@ class StudyDesign(Strict):
     name: str
     summary: str = ""
     kind: Literal["pairs", "best-of"]
-    """Two outputs a trial, or the outputs of all methods."""
+    """``pairs``: two outputs in each trial; ``best-of``: the outputs of all methods."""
     title: str = "Which image is better?"
     question: str = "Which image looks better?"
     instructions: str = (
@@ -40,23 +40,23 @@ class StudyDesign(Strict):
         " There is no right answer: choose the one that you like better."
     )
     show: Literal["nothing", "lq", "hr"] = "nothing"
-    """What stands beside the versions: the image that they were made from, enlarged, or the original."""
+    """Shown beside the versions: nothing, the enlarged LQ image, or the original."""
     tie: bool = False
-    """Whether "no difference" is an answer."""
+    """Whether raters may answer "no difference"."""
     images: Annotated[int, Field(ge=1)] | None = None
-    """How many are drawn from the store, of all datasets together; default: all that every method has."""
+    """Number of images that are drawn from the store, over all datasets; default: all images that every method has."""
     crop: Annotated[int, Field(ge=16)] | None = None
     """Side of the part that is shown, drawn at random in each image; default: the whole image."""
     trials: Annotated[int, Field(ge=1)] | None = None
-    """Of pairs: how many are in the page, balanced over pairs of methods; default: every pair on every image."""
+    """For pairs: number of trials in the page, balanced over pairs of methods; default: every pair on every image."""
     per_rater: Annotated[int, Field(ge=1)] | None = None
-    """How many each rater gets, drawn anew for each; default: all."""
+    """Number of trials for each rater, drawn for each rater separately; default: all."""
     catch: Annotated[int, Field(ge=0)] = 8
     """Trials with a known answer for each rater: an output against blurred versions of itself."""
     raters: Annotated[int, Field(ge=1)] | None = None
-    """How many people are meant to answer; told to the experimenter alone."""
+    """Number of people who are expected to answer; only the experimenter sees it."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Of images, parts, orders and neutral names."""
+    """Seed of the choice of images and parts, of orders and of neutral names."""
     rules: ExclusionRules = ExclusionRules()
 
 
@@ -70,8 +70,8 @@ def load_design(source: str, overrides: dict[str, Any] | None = None) -> StudyDe
     """Read a design from a shipped name or a YAML file.
 
     Args:
-        source: name or path.
-        overrides: take the place of its keys.
+        source: name of a shipped design, or path of a YAML file.
+        overrides: keys whose values replace those of the design.
 
     Raises:
         StudyError: no such design, not YAML, or a key or value that a design cannot have.

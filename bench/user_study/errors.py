@@ -1,4 +1,4 @@
-"""What can be wrong with a user study."""
+"""Errors of user studies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ...datasets.errors import BenchError, UsageError
 
 
 class StudyError(UsageError, ValueError):
-    """A design that cannot be used, or a store that has not what it asks for; the message says what to change."""
+    """A design that cannot be used, or a store without the images for it; the message says what to change."""
 
 
 class VotesError(BenchError, ValueError):

@@ -1,4 +1,4 @@
-"""Which raters do not count, by the rules that the study was made with."""
+"""Leave out raters by the rules with which the study was made."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from .votes import Rater
 
 
 def reasons(rater: Rater, rules: ExclusionRules) -> tuple[str, ...]:
-    """Why a rater is left out, in words; nothing: the rater counts."""
+    """The reasons why a rater is left out, in words; empty: the rater counts."""
     answers = len(rater.seconds)
     if answers < rules.fewest_answers:
         return (f"{answers} answers, fewer than {rules.fewest_answers}",)
-    told = []
+    failures = []
     if rater.catch and rater.catch_failed > rules.most_catch_failed * rater.catch:
-        told.append(f"failed {rater.catch_failed} of {rater.catch} catch trials")
+        failures.append(f"failed {rater.catch_failed} of {rater.catch} catch trials")
     median = float(np.median(rater.seconds))
     if median < rules.fastest_median:
-        told.append(f"half of the answers took less than {rules.fastest_median:g} s (median {median:.2f} s)")
+        failures.append(f"half of the answers took less than {rules.fastest_median:g} s (median {median:.2f} s)")
     (place, count), *_ = Counter(rater.places).most_common(1)
     if count > rules.most_one_place * answers:
-        where = "no difference" if place < 0 else f"place {place + 1}"
-        told.append(f"{count} of {answers} answers were {where}")
-    return tuple(told)
+        answer = "no difference" if place < 0 else f"place {place + 1}"
+        failures.append(f"{count} of {answers} answers were {answer}")
+    return tuple(failures)
 
 
 def kept_raters(
     raters: Sequence[Rater], rules: ExclusionRules
 ) -> tuple[list[Rater], list[tuple[Rater, tuple[str, ...]]]]:
-    """Those that count, and the others with their reasons."""
+    """Raters that count, and raters that are left out with the reasons."""
     judged = [(rater, reasons(rater, rules)) for rater in raters]
-    return [rater for rater, told in judged if not told], [(rater, told) for rater, told in judged if told]
+    return [rater for rater, failures in judged if not failures], [
+        (rater, failures) for rater, failures in judged if failures
+    ]

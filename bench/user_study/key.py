@@ -1,4 +1,4 @@
-"""The key of a user study: what the neutral names of its page stand for. Whoever has it is no rater any more."""
+"""The key of a user study: the methods behind the neutral names of its page. Raters must not see it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Trial(Strict):
     dataset: str
     image: str
     options: dict[str, str]
-    """Method by neutral name, in random order; in a catch trial ``blurred`` but for the expected one."""
+    """Neutral name to method, in random order; in a catch trial to ``output`` or ``blurred``."""
     expected: str | None = None
-    """Of a catch trial: the neutral name that is to be chosen."""
+    """The neutral name that should be chosen; None unless the trial is a catch trial."""
 
 
 class StudyKey(Strict):
-    """A made study."""
+    """The content of ``key.json``."""
 
     format: Literal["user study key"] = "user study key"
     version: Literal[1] = 1
@@ -45,7 +45,7 @@ class StudyKey(Strict):
 
 
 def study_id(trials: tuple[Trial, ...]) -> str:
-    """What tells votes of this study from those of others."""
+    """Digest of the trials, which distinguishes votes of this study from those of other studies."""
     text = json.dumps([trial.model_dump() for trial in trials], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -54,7 +54,7 @@ def read_json(path: Path) -> Any:
     """The value of a JSON file.
 
     Raises:
-        VotesError: it cannot be read, is too long, or is no JSON.
+        VotesError: the file cannot be read, is too long, or is not JSON.
     """
     text = read_file(path, VotesError)
     if len(text) > _LONGEST:
@@ -69,7 +69,7 @@ def read_key(path: Path) -> StudyKey:
     """Read the key that ``user-study make`` wrote.
 
     Raises:
-        VotesError: it is none, or was changed.
+        VotesError: the file is not a key, or was changed.
     """
     content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""From a store to a blind page for raters and the key that stays with the experimenter."""
+"""Make a user study from a store: a blind page for raters, and a key that stays with the experimenter."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ from .blur import Pixels, blurred, lost
 from .design import StudyDesign
 from .errors import StudyError
 from .key import StudyKey, Trial, study_id
-from .trials import Picture, asked, drawn, pictures
+from .trials import Picture, drawn, pictures, questions_of
 
 PAGE, KEY, IMAGES = "page.html", "key.json", "images"
 _HEAVY = 80 << 20
-"""Bytes of a page that phones open slowly."""
+"""Size of a page in bytes above which phones open it slowly."""
 
 
 @dataclass(frozen=True)
 class MadeStudy:
-    """What ``make_study`` wrote."""
+    """Files of a study that was made, and its size."""
 
     page: Path
-    """For raters."""
+    """Page for raters."""
     key: Path
-    """For the experimenter alone."""
+    """Key for the experimenter alone."""
     trials: int
     per_rater: int
-    """Trials that each rater answers, catch trials included."""
+    """Number of trials that each rater answers, catch trials included."""
     images: int
 
 
 @dataclass
 class _Draft:
-    """A study in the making: neutral names are drawn, and each output gets one on each image."""
+    """A study that is being made: images that are shown, under neutral names that are drawn at random."""
 
     store: Store
     design: StudyDesign
     scale: float
     rng: np.random.Generator
     shown: dict[str, Pixels] = field(default_factory=dict)
-    """By neutral name."""
+    """Pixels by neutral name."""
     names: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    """Neutral name by dataset, image and what is shown."""
+    """Neutral name by dataset, image and role: ``of METHOD``, ``lq`` or ``hr``."""
     corners: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def new_name(self) -> str:
         name = self.rng.bytes(6).hex()
         return name if name not in self.shown else self.new_name()
 
-    def show(self, picture: Picture, what: str, pixels: Callable[[], Pixels]) -> str:
-        """The neutral name of something that is shown; within one image the same thing keeps its name."""
-        place = picture.dataset, picture.image, what
+    def show(self, picture: Picture, role: str, pixels: Callable[[], Pixels]) -> str:
+        """The neutral name of an image that is shown; an output of the same image always has the same name."""
+        place = picture.dataset, picture.image, role
         if place not in self.names:
             name = self.new_name()
             self.names[place], self.shown[name] = name, pixels()
@@ -88,7 +88,7 @@ class _Draft:
         return np.ascontiguousarray(pixels[top : top + side, left : left + side])
 
     def lq(self, picture: Picture) -> Pixels:
-        """The shown part of LQ, in colour where a method took it so."""
+        """The shown part of LQ, in colour if a method was given LQ in colour."""
         digest = picture.lq[0]
         if len(picture.lq) > 1:
             digest = choose_lq({one: self.store.objects.get(one) for one in picture.lq})
@@ -106,21 +106,23 @@ def make_study(
     beside: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> MadeStudy:
-    """Write ``page.html`` for raters and ``key.json`` for the experimenter: equal stores and designs give equal bytes.
+    """Write ``page.html`` for raters and ``key.json`` for the experimenter.
+
+    The same store and design give the same bytes.
 
     Args:
         root: folder of the store.
-        out: folder for both.
-        design: of the study.
-        methods: that are judged; default: all but HR itself.
-        datasets: whose images are shown; default: all.
-        protocol: where the store has several.
-        beside: images are files in ``images/`` beside the page, not in it.
-        tell: is told what the experimenter should know.
+        out: folder for both files.
+        design: design of the study.
+        methods: names of the methods to judge; default: all methods except HR itself.
+        datasets: names of the datasets whose images are shown; default: all.
+        protocol: name of the protocol; needed if the store has several.
+        beside: write images as files into ``images/`` beside the page instead of into the page.
+        tell: called with a message for the experimenter, such as that the page is large.
 
     Raises:
-        StudyError: the store has not what the design asks for, or texts of the design name a method.
-        StoreError: no store there.
+        StudyError: the store lacks images for the design, or texts of the design name a method.
+        StoreError: the folder is not a store.
     """
     if (out / KEY).exists():
         raise StudyError(f"{out / KEY}: a study was made here; votes need its key, so give another --out")
@@ -138,7 +140,7 @@ def make_study(
         if design.show == "hr" and any(picture.hr is None for picture in images):
             raise StudyError(f"{root}: the design shows HR, which these images have not; set show=lq or show=nothing")
         draft = _Draft(store, design, scale, rng)
-        votes = list(_votes(draft, asked(images, judged, design, rng)))
+        votes = list(_votes(draft, questions_of(images, judged, design, rng)))
         catch = list(_catch(draft, images, 2 if design.kind == "pairs" else len(judged)))
     trials = tuple(trial for trial, _ in (*votes, *catch))
     order = rng.permutation(len(trials))
@@ -148,7 +150,7 @@ def make_study(
     per_rater = min(design.per_rater or len(votes), len(votes))
     places = {trial.id: number for number, trial in enumerate(trials)}
     groups = [
-        (count, [page for _, page in sorted(part, key=lambda one: order[places[one[0].id]])])
+        (count, [page for _, page in sorted(part, key=lambda pair: order[places[pair[0].id]])])
         for count, part in ((per_rater, votes), (len(catch), catch))
         if part
     ]
@@ -179,7 +181,7 @@ def _judged(store: Store, outputs: pd.DataFrame, methods: Sequence[str] | None, 
 
 
 def _refuse_names(design: StudyDesign, methods: Sequence[str]) -> None:
-    """Raters must not read what they judge."""
+    """Raise if a text of the design names a method, since raters must not know which methods they judge."""
     for key in ("title", "question", "instructions"):
         for name in methods:
             if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", getattr(design, key), re.IGNORECASE):
@@ -196,8 +198,8 @@ def _votes(draft: _Draft, questions: Sequence[tuple[Picture, tuple[str, ...]]]) 
         }
         sizes = {draft.shown[name].shape for name in options}
         if len(sizes) > 1:
-            told = ", ".join(sorted(f"{width}x{height}" for height, width, _ in sizes))
-            raise StudyError(f"{picture.dataset}/{picture.image}: outputs have different sizes ({told})")
+            sizes_text = ", ".join(sorted(f"{width}x{height}" for height, width, _ in sizes))
+            raise StudyError(f"{picture.dataset}/{picture.image}: outputs have different sizes ({sizes_text})")
         yield _trial(draft, picture, options, None)
 
 
@@ -215,17 +217,17 @@ def _trial(draft: _Draft, picture: Picture, options: dict[str, str], expected: s
 
 
 def _catch(draft: _Draft, images: Sequence[Picture], shown: int) -> Iterator[tuple[Trial, PageTrial]]:
-    """The images that lose most by blurring, HR or the sharpest output against blurred versions of the same."""
+    """Catch trials: HR (or the sharpest output) and blurred versions of it, on images that blurring changes most."""
     if not draft.design.catch:
         return
     clear = []
     for picture in images:
         digests = [*picture.restored.values()] if picture.hr is None else [picture.hr]
         clear.append((picture, max((draft.part(picture, digest) for digest in digests), key=lost)))
-    clear.sort(key=lambda one: -lost(one[1]))
+    clear.sort(key=lambda pair: -lost(pair[1]))
     for number in range(draft.design.catch):
         picture, pixels = clear[number % len(clear)]
-        start = (number // len(clear)) * shown  # an image that comes again is blurred in another way
+        start = (number // len(clear)) * shown  # an image that is used again is blurred by other factors
         names = [draft.new_name()]
         draft.shown[names[0]] = pixels
         for version in range(shown - 1):
@@ -245,7 +247,7 @@ def _write(
     tell: Callable[[str], None],
 ) -> None:
     used = {name for _, part in groups for trial in part for name in (*trial.options, trial.beside) if name}
-    names = sorted(used)  # the order of drawing would tell which images belong together
+    names = sorted(used)  # the order of drawing would reveal which images belong together
     files = {name: image_file(draft.shown[name]) for name in names}
     design = key.design
     page = StudyPage(key.study, design.title, design.question, design.instructions, design.tie, groups)

@@ -1,4 +1,4 @@
-"""How far the metrics of a store go with the votes of people."""
+"""Agreement of the metrics of a store with the votes of raters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ from .key import StudyKey
 def metric_rows(
     store: Store, key: StudyKey, votes: Sequence[Vote], counted: Ballots, strengths: Mapping[str, float]
 ) -> list[MetricRow]:
-    """Every metric of the store that has a direction and values of the study's images, the best predictor first."""
+    """Agreement of each metric with the votes, the best predictor first.
+
+    Metrics without a direction and metrics without values on the study's images are left out.
+
+    Args:
+        store: the store from which the study was made.
+        key: key of the study.
+        votes: votes that count.
+        counted: the same votes as arrays.
+        strengths: strength of each method from the votes, in log-odds.
+    """
     scores = store.scores()
     scores = scores[
         (scores["protocol"] == key.protocol) & (scores["scale"] == key.scale) & (scores["status"] == "done")
@@ -41,7 +51,7 @@ def metric_rows(
             row = _row(metric, (np.nan, np.nan, np.nan), _set_losses(store, metric, group), strengths)
         if row is not None:
             rows.append(row)
-    return sorted(rows, key=lambda one: -np.nan_to_num(one.predicted, nan=-1))
+    return sorted(rows, key=lambda row: -np.nan_to_num(row.predicted, nan=-1))
 
 
 def _of_images(
@@ -63,42 +73,47 @@ def _of_images(
             shares: Floats = sums[..., :1] / sums[..., 1:]
         return shares
 
-    one = estimate(counted, parts, share)
-    means = {name: np.mean([value for (_, _, own), value in losses.items() if own == name]) for name in strengths}
-    return _row(metric, (one.value[0], one.low[0], one.high[0]), {n: float(v) for n, v in means.items()}, strengths)
+    agreement = estimate(counted, parts, share)
+    means = {name: np.mean([value for (_, _, method), value in losses.items() if method == name]) for name in strengths}
+    return _row(
+        metric,
+        (agreement.value[0], agreement.low[0], agreement.high[0]),
+        {n: float(v) for n, v in means.items()},
+        strengths,
+    )
 
 
 def _predicted(vote: Vote, losses: Mapping[tuple[str, str, str], float]) -> tuple[float, float]:
-    """In how many of a vote's preferences the metric agrees, ties of it half, and how many there are."""
+    """Number of a vote's preferences with which the metric agrees (ties count half), and number of its preferences."""
     if vote.choice is None:
         return 0.0, 0.0
-    agreed = asked = 0.0
+    agreed = comparable = 0.0
     best = losses.get((vote.dataset, vote.image, vote.choice), np.nan)
-    for other in vote.methods:
-        loss = losses.get((vote.dataset, vote.image, other), np.nan)
-        if other != vote.choice and not np.isnan(best + loss):
-            asked += 1
+    for method in vote.methods:
+        loss = losses.get((vote.dataset, vote.image, method), np.nan)
+        if method != vote.choice and not np.isnan(best + loss):
+            comparable += 1
             agreed += (best < loss) + 0.5 * (best == loss)
-    return agreed, asked
+    return agreed, comparable
 
 
 def _set_losses(store: Store, metric: Metric, scores: pd.DataFrame) -> dict[str, float]:
-    """Of each method, on the study's images; of several sets the mean."""
+    """Loss of each method on the study's images; the mean over several sets."""
     payloads = dict(store.payloads(metric.id))
     values: dict[str, list[float]] = {}
     for (_, method), part in scores.groupby(["dataset", "method"], sort=False):
-        own = {(place.image, place.seed): payloads[place] for place in places_of(part) if place in payloads}
-        values.setdefault(str(method), []).append(combine(metric, own).value)
-    return {name: float(metric.card.losses(np.array([np.mean(own)]))[0]) for name, own in values.items()}
+        of_method = {(place.image, place.seed): payloads[place] for place in places_of(part) if place in payloads}
+        values.setdefault(str(method), []).append(combine(metric, of_method).value)
+    return {name: float(metric.card.losses(np.array([np.mean(set_values)]))[0]) for name, set_values in values.items()}
 
 
 def _row(
     metric: Metric, predicted: tuple[float, float, float], losses: Mapping[str, float], strengths: Mapping[str, float]
 ) -> MetricRow:
     names = [name for name in strengths if np.isfinite(losses.get(name, np.nan))]
-    ours, theirs = [strengths[name] for name in names], [-losses[name] for name in names]
+    by_votes, by_metric = [strengths[name] for name in names], [-losses[name] for name in names]
     srcc = kendall = float("nan")
-    if len(names) > 2 and len(set(theirs)) > 1 and len(set(ours)) > 1:
-        srcc, kendall = float(stats.spearmanr(ours, theirs)[0]), float(stats.kendalltau(ours, theirs)[0])
+    if len(names) > 2 and len(set(by_metric)) > 1 and len(set(by_votes)) > 1:
+        srcc, kendall = float(stats.spearmanr(by_votes, by_metric)[0]), float(stats.kendalltau(by_votes, by_metric)[0])
     share, low, high = map(float, predicted)
     return MetricRow(metric.card.id, metric.card.title, share, low, high, srcc, kendall)

@@ -1,4 +1,4 @@
-"""From a key and files of votes to what the study says."""
+"""Read the votes of a study with its key, and compute and write its results."""
 
 from __future__ import annotations
 
@@ -28,55 +28,57 @@ from .votes import Rater, read_votes
 
 @dataclass(frozen=True)
 class ReadStudy:
-    """A study that was read."""
+    """Results and votes of a study."""
 
     board: StudyBoard
     votes: tuple[Vote, ...]
-    """Those that count."""
+    """Votes that count."""
 
 
 def read_study(
     key_file: Path, files: Sequence[Path], *, store: Path | None = None, datasets: Sequence[str] | None = None
 ) -> ReadStudy:
-    """Read the votes of a study.
+    """Read the votes of a study and compute its results.
 
-    Files that cannot be used are told in ``board.problems``; the others count.
+    Files that cannot be used are listed in ``board.problems``; the other files count.
 
     Args:
-        key_file: what ``make_study`` wrote for the experimenter.
-        files: of votes, or folders of such files.
-        store: that the study was made from, for the correlation of its metrics with the votes.
-        datasets: whose images count; default: all.
+        key_file: ``key.json`` of the study.
+        files: files of votes, or folders with such files.
+        store: folder of the store from which the study was made, to compare its metrics with the votes; None: no
+            comparison.
+        datasets: names of the datasets whose images count; default: all.
 
     Raises:
-        VotesError: no key, no votes that count, or votes that do not link all methods.
-        StoreError: no store there.
+        VotesError: the key is unusable, no votes count, or votes do not link all methods with each other.
+        StoreError: the folder is not a store.
     """
     key = read_key(key_file)
     if unknown := set(datasets or ()) - {trial.dataset for trial in key.trials}:
         raise VotesError(f"{key_file}: has no trials of dataset '{min(unknown)}'")
     raters, problems = read_votes(list(_files(files)), key)
-    kept, others = kept_raters(raters, key.design.rules)
+    counted_raters, excluded = kept_raters(raters, key.design.rules)
 
-    def of(some: Sequence[Rater]) -> list[Vote]:
-        return [vote for one in some for vote in one.votes if datasets is None or vote.dataset in datasets]
+    def votes_of(raters: Sequence[Rater]) -> list[Vote]:
+        return [vote for rater in raters for vote in rater.votes if datasets is None or vote.dataset in datasets]
 
-    votes = of(kept)
+    votes = votes_of(counted_raters)
     if not votes:
-        told = "; ".join([*problems, *(f"{one.name} is left out: {', '.join(reason)}" for one, reason in others)])
-        raise VotesError(f"{key_file}: no votes count ({told or 'the files have none'})")
-    board = _board(key, raters, others, votes, of(raters), tuple(problems))
+        left_out = [f"{rater.name} is left out: {', '.join(reasons)}" for rater, reasons in excluded]
+        problems_text = "; ".join([*problems, *left_out])
+        raise VotesError(f"{key_file}: no votes count ({problems_text or 'the files have none'})")
+    board = _board(key, raters, excluded, votes, votes_of(raters), tuple(problems))
     if store is not None:
         with open_store(store) as opened:
             counted = ballots(votes, key.methods)
-            values = {one.method: one.strength for one in board.methods}
+            values = {method.method: method.strength for method in board.methods}
             rows = metric_rows(opened, key, votes, counted, values)
         board = StudyBoard(**{**vars(board), "metrics": tuple(rows)})
     return ReadStudy(board, tuple(votes))
 
 
 def write_study(read: ReadStudy, out: Path) -> list[Path]:
-    """Write ``user-study.md``, ``user-study.html`` and CSV files; ``votes.csv`` has every vote with its names."""
+    """Write ``user-study.md``, ``user-study.html`` and CSV files, among them ``votes.csv`` with every vote."""
     board = read.board
     votes = pd.DataFrame(
         [
@@ -125,8 +127,16 @@ def _board(
     size = len(key.methods)
 
     def fitted(sums: Floats) -> Floats:
-        found = strengths(sums.reshape(*sums.shape[:-1], size, size))
-        return np.concatenate([found, (found[..., :, None] - found[..., None, :]).reshape(*found.shape[:-1], -1)], -1)
+        strength_values = strengths(sums.reshape(*sums.shape[:-1], size, size))
+        return np.concatenate(
+            [
+                strength_values,
+                (strength_values[..., :, None] - strength_values[..., None, :]).reshape(
+                    *strength_values.shape[:-1], -1
+                ),
+            ],
+            -1,
+        )
 
     def shares(sums: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -159,6 +169,7 @@ def _board(
         for place, at in enumerate(order)
     )
     alpha, low, high = agreement(votes)
+    reasons = {id(rater): reason for rater, reason in left_out}
     return StudyBoard(
         title=key.design.title,
         question=key.design.question,
@@ -169,7 +180,7 @@ def _board(
         ties=sum(vote.choice is None for vote in votes),
         methods=methods,
         wins=counted.wins.sum(0)[np.ix_(order, order)],
-        raters=tuple(_row(one, next((why for other, why in left_out if other is one), ())) for one in raters),
+        raters=tuple(_row(rater, reasons.get(id(rater), ())) for rater in raters),
         rules=tuple(_rules(key.design.rules)),
         alpha=alpha,
         alpha_low=low,
@@ -180,9 +191,9 @@ def _board(
     )
 
 
-def _row(rater: Rater, why: tuple[str, ...]) -> RaterRow:
+def _row(rater: Rater, reasons: tuple[str, ...]) -> RaterRow:
     median = float(np.median(rater.seconds)) if rater.seconds else float("nan")
-    return RaterRow(rater.name, len(rater.seconds), rater.catch_failed, rater.catch, median, rater.complete, why)
+    return RaterRow(rater.name, len(rater.seconds), rater.catch_failed, rater.catch, median, rater.complete, reasons)
 
 
 def _rules(rules: ExclusionRules) -> Iterator[str]:
@@ -191,7 +202,7 @@ def _rules(rules: ExclusionRules) -> Iterator[str]:
         f" {100 * rules.most_catch_failed:g} % of the catch trials failed, a median answer faster than"
         f" {rules.fastest_median:g} s, or more than {100 * rules.most_one_place:g} % of the answers for one place."
     )
-    yield "These rules are in the key, which is older than the votes."
+    yield "These rules are in the key, which was written before the votes."
 
 
 def _notes(counted: Ballots) -> Iterator[str]:

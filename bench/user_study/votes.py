@@ -1,4 +1,4 @@
-"""Files of votes, as raters send them: read strictly, and given the names that the key knows."""
+"""Read files of votes strictly, and replace neutral names by the names of methods from the key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMAT = "user study votes"
 
 
 class Answer(Strict):
-    """One answer of a file."""
+    """One answer in a file of votes."""
 
     trial: str
     shown: Annotated[tuple[str, ...], Field(strict=False, min_length=2)]
@@ -33,21 +33,21 @@ class Answer(Strict):
 
 
 class VoteFile(Strict):
-    """What the page writes."""
+    """A file of votes, as the page writes it."""
 
     format: Literal["user study votes"]
     version: Literal[1]
     study: str
     rater: str
-    """Random, drawn by the page."""
+    """Random name, drawn by the page."""
     code: str = ""
-    """What the rater was given, if anything."""
+    """Code that the experimenter gave to the rater; '' for none."""
     started: str = ""
     """ISO 8601."""
     saved: str = ""
     complete: bool = False
     trials: Annotated[int, Field(ge=0)] = 0
-    """How many the page had for this rater."""
+    """Number of trials in the page for this rater."""
     screen: dict[str, float] = Field(default_factory=dict)
     answers: tuple[Answer, ...] = Field(strict=False)
 
@@ -57,24 +57,24 @@ class Rater:
     """The answers of one rater."""
 
     name: str
-    """The code that the rater was given, else the random name."""
+    """The code that the experimenter gave to the rater, else the random name."""
     votes: tuple[Vote, ...]
     """Answers to trials that count."""
     catch_failed: int
     catch: int
     seconds: tuple[float, ...]
-    """Of all answers."""
+    """Times of all answers."""
     places: tuple[int, ...]
     """Places on the screen of all choices, from 0; -1: no difference."""
     complete: bool
 
 
 def read_votes(paths: Sequence[Path], key: StudyKey) -> tuple[list[Rater], list[str]]:
-    """The raters of files of votes, and a sentence for each file that cannot be used.
+    """The raters of files of votes, and a message for each file that cannot be used.
 
-    Of several files of one rater the one with the most answers counts.
+    If there are several files of a rater, the one with the most answers counts.
     """
-    kept: dict[str, tuple[Path, VoteFile]] = {}
+    files: dict[str, tuple[Path, VoteFile]] = {}
     problems = []
     trials = {trial.id: trial for trial in key.trials}
     for path in paths:
@@ -83,16 +83,16 @@ def read_votes(paths: Sequence[Path], key: StudyKey) -> tuple[list[Rater], list[
         except VotesError as error:
             problems.append(str(error))
             continue
-        if file.rater in kept:
-            older, before = kept[file.rater]
+        if file.rater in files:
+            older, before = files[file.rater]
             fewer = path if len(file.answers) < len(before.answers) else older
             whole = older if fewer == path else path
             problems.append(f"{fewer}: is of the same rater as {whole}, which has as many answers or more; left out")
             if fewer == path:
                 continue
-        kept[file.rater] = path, file
-    codes = [file.code for _, file in kept.values()]
-    return [_rater(file, trials, codes) for _, file in kept.values()], problems
+        files[file.rater] = path, file
+    codes = [file.code for _, file in files.values()]
+    return [_rater(file, trials, codes) for _, file in files.values()], problems
 
 
 def _read(path: Path, key: StudyKey, trials: dict[str, Trial]) -> VoteFile:
@@ -135,6 +135,6 @@ def _rater(file: VoteFile, trials: dict[str, Trial], codes: Sequence[str]) -> Ra
         shown = tuple(trial.options[id] for id in answer.shown)
         choice = None if answer.choice is None else trial.options[answer.choice]
         votes.append(Vote(file.rater, trial.id, trial.dataset, trial.image, methods, shown, choice, answer.ms / 1000))
-    places = tuple(-1 if one.choice is None else one.shown.index(one.choice) for one in file.answers)
+    places = tuple(-1 if answer.choice is None else answer.shown.index(answer.choice) for answer in file.answers)
     seconds = tuple(answer.ms / 1000 for answer in file.answers)
     return Rater(name, tuple(votes), failed, catch, seconds, places, file.complete)

@@ -1,4 +1,4 @@
-"""The golden record: OSEDiff's published outputs on RealSR and their authors' own values, image by image.
+"""The golden record: the authors' own values for OSEDiff's published outputs on RealSR, image by image.
 
 ``records/osediff-realsr512.csv`` has those values and the first 16 hex digits of each file's SHA-256.
 """
@@ -25,34 +25,35 @@ from ..protocols import get_protocol
 
 METRICS = ("psnr_y", "ssim_y", "lpips_alex", "dists", "clipiqa", "niqe", "musiq_koniq", "maniqa_pipal")
 TOLERANCES = {"psnr_y": 1e-4, "ssim_y": 1e-5, "lpips_alex": 5e-4, "dists": 1e-4, "niqe": 0.05}
-"""Difference by image up to which a value is the authors': their GPU adds in another order, and of the ties of rounding
-that Y has in one pixel of a thousand, NIQE sees each."""
+"""Largest difference of an image's value from the authors' value. Differences come from the order of additions on their
+GPU, and for NIQE from rounding of Y, which has a tie in one pixel of a thousand."""
 PROTOCOL = "osediff-512"
 _SR, _HR = "results_osediff", "test_HR"
 _SOURCE = "github.com/cswry/OSEDiff, preset/datasets/benchmark_realsr"
 
 
 class GoldenError(BenchError, ValueError):
-    """The images of the record are not there, or are others; the message names the file and the remedy."""
+    """An image of the record is missing or has other content; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One metric over the images of the record that were measured."""
+    """Comparison in one metric over the images of the record that were measured."""
 
     metric: str
-    theirs: float
+    authors: float
     """Mean of the authors' values."""
-    ours: float | None = None
+    measured: float | None = None
+    """Mean of the values that were measured here."""
     median: float | None = None
     largest: float | None = None
-    """Of the differences by image, without sign."""
+    """Largest absolute difference of an image."""
     unavailable: str = ""
-    """Why it was not measured, and what to do."""
+    """Why the metric was not measured, and the remedy."""
 
     @property
     def agrees(self) -> bool | None:
-        """Whether every image is within ``TOLERANCES``; None where it was not measured or nothing is known of it."""
+        """Whether every image is within ``TOLERANCES``; None if the metric was not measured or has no tolerance."""
         if self.largest is None or self.metric not in TOLERANCES:
             return None
         return self.largest <= TOLERANCES[self.metric]
@@ -68,34 +69,40 @@ def record() -> tuple[dict[str, str], ...]:
 def compare_with_record(
     folder: Path, *, device: str = "auto", metrics: tuple[str, ...] = METRICS, every: int = 1
 ) -> Iterator[Row]:
-    """Score the published outputs and tell, metric by metric, how far we are from the authors' values.
+    """Measure the published outputs, and compare the values with those of the authors, metric by metric.
 
     Args:
-        every: measure each so-many-th image; 10 takes a tenth of the time.
-        folder: has ``results_osediff``, and ``test_HR`` unless the dataset RealSR-512 was fetched.
+        folder: folder with ``results_osediff``, and with ``test_HR`` unless the dataset RealSR-512 was fetched.
+        device: ``auto``, ``cpu``, ``cuda`` or another name of torch.
+        metrics: ids of the metrics to compare.
+        every: measure every n-th image; 10 takes a tenth of the time.
 
     Raises:
-        GoldenError: an image is missing or is another one.
+        GoldenError: an image is missing or has other content.
     """
     rows = record()[::every]
     paths = [_checked(folder, row) for row in rows]
     for id in metrics:
         metric = get_metric(id)
-        theirs = np.array([float(row[id]) for row in rows])
+        authors_values = np.array([float(row[id]) for row in rows])
         if reason := metric.missing():
-            yield Row(id, float(theirs.mean()), unavailable=reason)
+            yield Row(id, float(authors_values.mean()), unavailable=reason)
             continue
         target = torch_device(device) if metric.batched else "cpu"
         size = images_together(None, device)
-        ours: list[float] = []
+        own_values: list[float] = []
         for inputs in grouped(ahead(_loaded, paths, 2 * size), size):
             for score in measure_each(metric, inputs, target):
                 if isinstance(score, Exception):
                     raise score
-                ours.append(score.value)
-        differences = np.abs(np.array(ours) - theirs)
+                own_values.append(score.value)
+        differences = np.abs(np.array(own_values) - authors_values)
         yield Row(
-            id, float(theirs.mean()), float(np.mean(ours)), float(np.median(differences)), float(differences.max())
+            id,
+            float(authors_values.mean()),
+            float(np.mean(own_values)),
+            float(np.median(differences)),
+            float(differences.max()),
         )
 
 
@@ -108,9 +115,9 @@ def _checked(folder: Path, row: dict[str, str]) -> tuple[Path, Path]:
                 f"{path}: no such file; the record needs OSEDiff's published outputs ({_SOURCE}) in {_SR} and RealSR's"
                 f" HR images in {_HR} (or 'asasr-bench data fetch RealSR-512')"
             )
-        found = file_digest(path)
-        if not found.startswith(digest):
-            raise GoldenError(f"{path}: is not the file of the record (SHA-256 {found[:16]}…, not {digest}…)")
+        actual = file_digest(path)
+        if not actual.startswith(digest):
+            raise GoldenError(f"{path}: is not the file of the record (SHA-256 {actual[:16]}…, not {digest}…)")
     return paths
 
 

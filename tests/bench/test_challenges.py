@@ -73,8 +73,10 @@ def esr_track(sr: NDArray[np.uint8], hr: NDArray[np.uint8]) -> float:
 def test_ntire_fidelity_is_that_of_the_challenges_programs(shared: Path) -> None:
     own, theirs = [], []
     for sr, hr in pairs(shared):
-        own.append([value(id, sr, hr, "ntire-sr-x4") for id in ("psnr_y", "ssim_y")]
-                   + [value("psnr_rgb", sr, hr, "ntire-esr-x4")])  # fmt: skip
+        own.append(
+            [value(id, sr, hr, "ntire-sr-x4") for id in ("psnr_y", "ssim_y")]
+            + [value("psnr_rgb", sr, hr, "ntire-esr-x4")]
+        )
         theirs.append([*sr_track(sr, hr), esr_track(sr, hr)])
     np.testing.assert_allclose(own, theirs, rtol=0, atol=2e-5)
     np.testing.assert_allclose(np.mean(own, 0), np.mean(theirs, 0), rtol=0, atol=5e-6)
@@ -91,8 +93,8 @@ def test_they_shave_for_fidelity_alone(photo: NDArray[np.uint8], protocol: str) 
     cut = slice(4, -4)
     for id in ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"):
         plain = "osediff-512" if protocol.startswith("seesr") else "classic-x4-float"
-        wanted = (noisy[cut, cut], photo[cut, cut]) if protocol.startswith("seesr") else (noisy, photo)
-        assert value(id, noisy, photo, protocol) == value(id, *wanted, plain)
+        expected = (noisy[cut, cut], photo[cut, cut]) if protocol.startswith("seesr") else (noisy, photo)
+        assert value(id, noisy, photo, protocol) == value(id, *expected, plain)
 
 
 def scored(root: Path, seed: int = 0, without: str = "", images: int = 12) -> Path:
@@ -107,14 +109,33 @@ def scored(root: Path, seed: int = 0, without: str = "", images: int = 12) -> Pa
             store.add_method(method, {"family": "gan"}, "")
             for number in range(images):
                 values = {
-                    "lpips_alex": rng.uniform(0.1, 0.4) - gain, "dists": rng.uniform(0.1, 0.3) - gain,
-                    "clipiqa": rng.uniform(0.4, 0.8), "maniqa_koniq": rng.uniform(0.3, 0.6),
-                    "musiq_koniq": rng.uniform(50, 75), "niqe": rng.uniform(3, 12),
-                }  # fmt: skip
-                cells = tuple(CellRecord(id, "done", f"{method}{number}{id}", number_)
-                              for id, number_ in values.items() if id != without)  # fmt: skip
-                record = OutputRecord("ntire-sr-x4", 4, "D", f"i{number:02}", method, 0, "done", "files", "1", "2",
-                                      f"{method}{number}", "3", cells=cells)  # fmt: skip
+                    "lpips_alex": rng.uniform(0.1, 0.4) - gain,
+                    "dists": rng.uniform(0.1, 0.3) - gain,
+                    "clipiqa": rng.uniform(0.4, 0.8),
+                    "maniqa_koniq": rng.uniform(0.3, 0.6),
+                    "musiq_koniq": rng.uniform(50, 75),
+                    "niqe": rng.uniform(3, 12),
+                }
+                cells = tuple(
+                    CellRecord(id, "done", f"{method}{number}{id}", number_)
+                    for id, number_ in values.items()
+                    if id != without
+                )
+                record = OutputRecord(
+                    "ntire-sr-x4",
+                    4,
+                    "D",
+                    f"i{number:02}",
+                    method,
+                    0,
+                    "done",
+                    "files",
+                    "1",
+                    "2",
+                    f"{method}{number}",
+                    "3",
+                    cells=cells,
+                )
                 store.commit([record], run)
         store.finish_run(run, "2024-05-01T10:00:00+00:00")
     return root
@@ -124,8 +145,10 @@ def columns(root: Path) -> dict[tuple[str, str], list[float]]:
     """Values of images by method and metric, from what 'export --per-image' writes."""
     with open_store(root) as store:
         frame = store.scores()
-    return {(str(method), str(metric)): list(part["value"])
-            for (method, metric), part in frame.groupby(["method", "metric"])}  # fmt: skip
+    return {
+        (str(method), str(metric)): list(part["value"])
+        for (method, metric), part in frame.groupby(["method", "metric"])
+    }
 
 
 def total_score(values: dict[str, list[float]]) -> float:
@@ -172,8 +195,9 @@ def test_the_interval_is_that_of_resampled_images(tmp_path: Path) -> None:
     row = scores[(scores["method"] == "a") & (scores["metric"] == "ntire_perceptual")].iloc[0]
     values = {metric: np.array(numbers) for (name, metric), numbers in columns(root).items() if name == "a"}
     rng = np.random.default_rng(5)
-    draws = [total_score({id: list(own[pick]) for id, own in values.items()})
-             for pick in rng.integers(0, 40, (4000, 40))]  # fmt: skip
+    draws = [
+        total_score({id: list(own[pick]) for id, own in values.items()}) for pick in rng.integers(0, 40, (4000, 40))
+    ]
     assert (row["ci_low"], row["ci_high"]) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.01)
 
 

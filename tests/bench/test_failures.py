@@ -47,10 +47,10 @@ def test_a_traceback_holds_the_users_frames_alone(hr: Path, tmp_path: Path, sess
     lines = detail.splitlines()
     assert [line.split()[-1] for line in lines if line.startswith("  File")] == ["restore_pixels", "_prepare"]
     assert lines[-1] == "AttributeError: 'numpy.ndarray' object has no attribute 'float'"
-    told = session("status", tmp_path / "store", "--failed", traceback=True)
-    assert told.out.count("return lq.float()") == 1  # once for all images that it happened to
-    assert "image2" in told.out
-    told = session("report", tmp_path / "store", "--format", "md,html,csv", "--out", tmp_path / "out")
+    result = session("status", tmp_path / "store", "--failed", traceback=True)
+    assert result.out.count("return lq.float()") == 1  # once for all images that it happened to
+    assert "image2" in result.out
+    result = session("report", tmp_path / "store", "--format", "md,html,csv", "--out", tmp_path / "out")
     assert all("lq.float()" not in path.read_text() for path in (tmp_path / "out").iterdir())
 
 
@@ -58,9 +58,9 @@ def test_a_log_and_debug_hold_the_traceback(hr: Path, tmp_path: Path, session: C
     arguments = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "misbehaving:Broken", "--no-report")
     session(*arguments, "--store", tmp_path / "a", "--log", tmp_path / "log")
     assert "return lq.float()" in (tmp_path / "log").read_text()
-    told = session("--debug", *arguments, "--store", tmp_path / "b", traceback=True)
+    result = session("--debug", *arguments, "--store", tmp_path / "b", traceback=True)
     os.environ.pop("ASASR_BENCH_DEBUG")
-    assert told.err.count("return lq.float()") == 1
+    assert result.err.count("return lq.float()") == 1
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -126,8 +126,8 @@ def test_a_method_that_ends_every_worker_does_not_end_one_for_each_image(hr: Pat
 
 
 def test_restoring_by_hand_ends_with_an_error(hr: Path, tmp_path: Path, session: Callable[..., Any]) -> None:
-    told = session("restore", "misbehaving:Exits", hr, tmp_path / "out")
-    assert (told.status, told.err) == (3, "error: the code called sys.exit(0)\n")
+    result = session("restore", "misbehaving:Exits", hr, tmp_path / "out")
+    assert (result.status, result.err) == (3, "error: the code called sys.exit(0)\n")
 
 
 def test_an_exit_that_ray_asked_for_is_one() -> None:

@@ -43,14 +43,14 @@ def test_osediff_record_is_reproduced_image_by_image(shared: Path, command, tmp_
     data = shared / "data" / "RealSR_512"
     options = ("--sr", data / "results_osediff", "--hr", data / "test_HR", "--protocol", "osediff-512")
     command("score", *options, "--metrics", "psnr_y,ssim_y", "--per-image", tmp_path / "out.csv")
-    ours = {(row["image"], row["metric"]): float(row["value"]) for row in read(tmp_path / "out.csv")}
+    measured = {(row["image"], row["metric"]): float(row["value"]) for row in read(tmp_path / "out.csv")}
     record = read(data / "published_per_image_metrics_osediff.csv")
     assert len(record) == 100
     for row in record:
         image = Path(row["image"]).stem
-        assert ours[image, "psnr_y"] == pytest.approx(float(row["psnr_y"]), abs=1e-4)
-        assert ours[image, "ssim_y"] == pytest.approx(float(row["ssim_y"]), abs=1e-5)
-    means = [sum(v for (_, id), v in ours.items() if id == metric) / 100 for metric in ("psnr_y", "ssim_y")]
+        assert measured[image, "psnr_y"] == pytest.approx(float(row["psnr_y"]), abs=1e-4)
+        assert measured[image, "ssim_y"] == pytest.approx(float(row["ssim_y"]), abs=1e-5)
+    means = [sum(v for (_, id), v in measured.items() if id == metric) / 100 for metric in ("psnr_y", "ssim_y")]
     assert [f"{mean:.4f}" for mean in means] == ["25.1511", "0.7341"]
 
 
@@ -58,9 +58,15 @@ def test_official_realesrgan_weights_on_set5(shared: Path, command, tmp_path: Pa
     """28.2326 dB / .8268 on MATLAB's LR, from the weight file that the Real-ESRGAN authors released."""
     data = shared / "data" / "Set5"
     command(
-        "run", "classic-x4-float", "--dataset", f"Set5={data / 'LR_bicubic' / 'X4'},{data / 'HR'}",
-        "--method", shared / "weights" / "realesr-animevideov3.pth", "--store", tmp_path / "s",
-    )  # fmt: skip
+        "run",
+        "classic-x4-float",
+        "--dataset",
+        f"Set5={data / 'LR_bicubic' / 'X4'},{data / 'HR'}",
+        "--method",
+        shared / "weights" / "realesr-animevideov3.pth",
+        "--store",
+        tmp_path / "s",
+    )
     values = {row["metric"]: float(row["value"]) for row in read(tmp_path / "s" / "report" / "leaderboard.csv")}
     assert values["psnr_y"] == pytest.approx(28.2326, abs=1e-3)
     assert f"{values['ssim_y']:.4f}" == "0.8268"

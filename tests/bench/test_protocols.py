@@ -18,10 +18,17 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio
 
 protocols = st.builds(
-    Protocol, name=st.just("any"), version=st.just(1), summary=st.just(""), shave=st.integers(0, 9),
-    grey_as_rgb=st.booleans(), psnr_rounds_y=st.booleans(), ssim_rounds_y=st.booleans(),
-    mse_floor=st.sampled_from([0.0, 1e-8]), clamp_contrast=st.booleans(),
-)  # fmt: skip
+    Protocol,
+    name=st.just("any"),
+    version=st.just(1),
+    summary=st.just(""),
+    shave=st.integers(0, 9),
+    grey_as_rgb=st.booleans(),
+    psnr_rounds_y=st.booleans(),
+    ssim_rounds_y=st.booleans(),
+    mse_floor=st.sampled_from([0.0, 1e-8]),
+    clamp_contrast=st.booleans(),
+)
 seeds = st.integers(0, 2**32 - 1)
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.id)
 

@@ -94,8 +94,9 @@ def spec_file(folder: Path, protocol: str, **more: Any) -> Path:
 def test_one_store_holds_several_scales_from_dataset_to_table(
     photos: Path, tmp_path: Path, command: Callable[..., Any], session: Callable[..., Any]
 ) -> None:
-    spec = spec_file(tmp_path, "classic-xS-float", datasets=[{"name": "photos", "hr": str(photos)}],
-                     methods=["bicubic", "nearest"])  # fmt: skip
+    spec = spec_file(
+        tmp_path, "classic-xS-float", datasets=[{"name": "photos", "hr": str(photos)}], methods=["bicubic", "nearest"]
+    )
     command("run", spec, "--store", "S", "--scale", "1.5")
     for arguments in (["S", "--scale", "2.5"], ["S"], ["W"]):
         assert session("run", spec, "--store", *arguments).status == 0
@@ -180,11 +181,31 @@ def test_what_is_for_another_scale_ends_before_any_work(
         "osediff-512": ("compact-gan", "method 'compact-gan' is made for scale 4, not 1.5"),
     }
     for protocol, (method, told) in refused.items():
-        said = session("run", spec_file(tmp_path, protocol), "--dataset", f"photos={photos}", "--method", method,
-                       "--scale", "1.5", "--store", "S")  # fmt: skip
+        said = session(
+            "run",
+            spec_file(tmp_path, protocol),
+            "--dataset",
+            f"photos={photos}",
+            "--method",
+            method,
+            "--scale",
+            "1.5",
+            "--store",
+            "S",
+        )
         assert (said.status, told in said.err) == (2, True)
-    said = session("run", spec_file(tmp_path, "osediff-512"), "--dataset", f"photos={photos}", "--method", "bicubic",
-                   "--scale", "1.33", "--store", "S")  # fmt: skip
+    said = session(
+        "run",
+        spec_file(tmp_path, "osediff-512"),
+        "--dataset",
+        f"photos={photos}",
+        "--method",
+        "bicubic",
+        "--scale",
+        "1.33",
+        "--store",
+        "S",
+    )
     assert said.status == 2
     assert "scale 1.33: a scale that is not whole is a multiple of 0.05" in said.err
     assert "the nearest is 1.35" in said.err

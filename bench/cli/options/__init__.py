@@ -1,1 +1,1 @@
-"""Options that several commands share, and what their texts mean."""
+"""Options that several commands share, and how their texts are parsed."""

@@ -1,4 +1,4 @@
-"""KEY=VALUE, and names separated by commas, as several options of the command line take them."""
+"""Parse KEY=VALUE and names separated by commas, for options of the command line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from ....datasets.errors import UsageError
 
 
 class AssignmentError(UsageError, ValueError):
-    """Text that is no KEY=VALUE; the message names the option."""
+    """A text is not KEY=VALUE; the message names the option."""
 
 
 def assignments(texts: Iterable[str] | None, option: str) -> dict[str, Any]:
     """Keys with their values, which are read as YAML.
 
     Args:
-        option: such as ``--set``, for errors.
+        texts: texts KEY=VALUE.
+        option: name of the option, such as ``--set``, for messages.
 
     Raises:
-        AssignmentError: no ``=``, or a value that is not YAML.
+        AssignmentError: a text has no ``=``, or its value is not YAML.
     """
     from ....datasets.strict import read_yaml
 

@@ -1,4 +1,4 @@
-"""Options that choose, order and rename what is shown of a store; the same for every command that shows one."""
+"""Options that select, order and rename results of a store, the same for every command that shows a store."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Order(StrEnum):
     AS_GIVEN = "as-given"
 
 
-def _shown(what: str) -> Any:
+def _shown(noun: str) -> Any:
     return typer.Option(
-        f"--{what}",
-        help=f"{what.capitalize()} to show. Repeatable; default: all.",
-        autocompletion=complete.stored(what),
+        f"--{noun}",
+        help=f"{noun.capitalize()} to show. Repeatable; default: all.",
+        autocompletion=complete.stored(noun),
     )
 
 
@@ -53,10 +53,17 @@ def selection(
     order: Order,
     names: Iterable[str] | None,
 ) -> Selection:
-    """What the options choose of a store.
+    """The part of a store that the options select.
+
+    Args:
+        methods: names of methods; None: all.
+        metrics: ids of metrics; None: all.
+        datasets: names of datasets; None: all.
+        order: order of rows, columns and tables.
+        names: texts METHOD=NAME.
 
     Raises:
-        AssignmentError: a name that is not METHOD=NAME.
+        AssignmentError: a text in ``names`` is not METHOD=NAME.
     """
     from ...store.selection import Selection
 

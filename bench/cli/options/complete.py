@@ -1,4 +1,4 @@
-"""What the shell offers where a name is to be typed; nothing here may fail, or the shell would show it."""
+"""Completion of names in the shell; no function may fail, since the shell would show the error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def datasets(incomplete: str) -> list[str]:
 
 
 def specs(incomplete: str) -> list[str]:
-    """Shipped specs; files are for the shell to find."""
+    """Shipped specs; the shell completes files itself."""
     from ...spec import shipped_specs
 
     return _fitting(incomplete, shipped_specs)
@@ -45,29 +45,29 @@ def protocols(incomplete: str) -> list[str]:
 
 
 def everything(incomplete: str) -> list[str]:
-    """All that ``show`` knows."""
+    """All names that ``show`` knows."""
     from .named import all_names
 
     return _fitting(incomplete, all_names)
 
 
-def stored(what: str) -> Callable[[typer.Context, str], list[str]]:
-    """Names in the store of the command: its ``method``, ``metric`` or ``dataset``."""
+def stored(column: str) -> Callable[[typer.Context, str], list[str]]:
+    """Completion by names in the store of the command, from the column ``method``, ``metric`` or ``dataset``."""
 
     def offer(context: typer.Context, incomplete: str) -> list[str]:
-        given = context.params.get("store") or context.params.get("stores") or context.args  # where an option is open
-        return _fitting(incomplete, lambda: _in_stores([given] if isinstance(given, Path) else given, what))
+        roots = context.params.get("store") or context.params.get("stores") or context.args  # where an option is open
+        return _fitting(incomplete, lambda: _in_stores([roots] if isinstance(roots, Path) else roots, column))
 
     return offer
 
 
-def _in_stores(roots: Iterable[str | Path], what: str) -> Iterable[str]:
+def _in_stores(roots: Iterable[str | Path], column: str) -> Iterable[str]:
     from ...store.store import open_store
 
-    table = "current_cells" if what == "metric" else "current_outputs"
+    table = "current_cells" if column == "metric" else "current_outputs"
     for root in roots:
         with open_store(root) as opened:
-            yield from (str(name) for (name,) in opened.query(f"SELECT DISTINCT {what} FROM {table} ORDER BY 1"))
+            yield from (str(name) for (name,) in opened.query(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1"))
 
 
 def _fitting(incomplete: str, names: Callable[[], Iterable[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What has a name, and everything that is known of it."""
+"""All names that ``show`` knows, and the facts about each."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What has names."""
+    """A kind of thing with names, such as methods or metrics."""
 
     word: str
     names: Callable[[], Iterable[str]]
     facts: Callable[[str], Facts]
     also: Callable[[str], bool] = lambda name: False
-    """Whether a name that is not listed is one of these."""
+    """Whether a name that is not listed is of this kind."""
 
     def has(self, name: str) -> bool:
-        """Whether one of these has the name."""
+        """Whether a name is of this kind."""
         return self.also(name) or name in self.names()
 
 
 def kinds() -> tuple[Kind, ...]:
-    """Everything that has names."""
+    """All kinds of things with names."""
     from ....asasr.config import preset_names as configurations
     from ....datasets.card import card_ids, is_card_file
     from ....datasets.degradation.settings import preset_names as degradations
@@ -60,13 +60,13 @@ def _figures() -> Iterable[str]:
     return KINDS
 
 
-def found(name: str) -> dict[str, Facts]:
-    """What is known of a name, by the kind of thing; empty where nothing has it.
+def facts_by_kind(name: str) -> dict[str, Facts]:
+    """Facts about a name by kind; empty if the name is unknown.
 
-    Figures, whose library takes a second to load, are asked where nothing else has the name.
+    Figures, whose library takes a second to load, are searched only if no other kind has the name.
     """
-    *others, figures = kinds()
-    known = {kind.word: kind.facts(name) for kind in others if kind.has(name)}
+    *other_kinds, figures = kinds()
+    known = {kind.word: kind.facts(name) for kind in other_kinds if kind.has(name)}
     if not known and figures.has(name):
         known[figures.word] = figures.facts(name)
     return known
@@ -78,10 +78,10 @@ def all_names() -> list[str]:
 
 
 def of_reference(name: str) -> Facts:
-    """What a reference of a method means that is no name: a file, code, a folder of images.
+    """Facts about a method by a reference that is not a name: a file, code, or a folder of images.
 
     Raises:
-        UsageError: it is a name, and nothing has it.
+        UsageError: the reference is a name, and the name is unknown.
         MethodError: see ``resolve``.
     """
     from ....datasets.errors import UsageError
@@ -122,7 +122,7 @@ def _is_made_by_id(name: str) -> bool:
 
 
 def engine_names() -> list[str]:
-    """Engines of the metrics of tasks; those that take the name of a file are not listed."""
+    """Engines of the metrics of tasks, except those that need the name of a file."""
     from ...metrics.tasks.catalogue import measures
     from ...metrics.tasks.user_engines import installed_engines
 
@@ -131,7 +131,7 @@ def engine_names() -> list[str]:
 
 
 def facts_of_engine(name: str) -> Facts:
-    """The measures that an engine serves, and whether it is ready."""
+    """The measures of an engine, and whether it is ready."""
     from ...metrics.registry import get_metric
     from ...metrics.tasks.catalogue import measures
     from ...metrics.tasks.user_engines import installed_engines
@@ -158,9 +158,9 @@ def _of_published(name: str) -> Facts:
     table = published_tables()[name]
     return {
         **table.model_dump(exclude={"sets"}),
-        "datasets": list(dict.fromkeys(one.dataset for one in table.sets)),
-        "methods": list(dict.fromkeys(method for one in table.sets for method in one.rows)),
-        "metrics": list(dict.fromkeys(metric for one in table.sets for metric in one.metrics)),
+        "datasets": list(dict.fromkeys(image_set.dataset for image_set in table.sets)),
+        "methods": list(dict.fromkeys(method for image_set in table.sets for method in image_set.rows)),
+        "metrics": list(dict.fromkeys(metric for image_set in table.sets for metric in image_set.metrics)),
     }
 
 
@@ -182,8 +182,8 @@ def _of_figure(name: str) -> Facts:
 
     model = KINDS[name]
     shared = [key for key in FigureOptions.model_fields if key != "kind"]
-    own = [key for key in model.model_fields if key not in FigureOptions.model_fields]
-    return {"shows": " ".join((model.__doc__ or "").split()), "own keys": own, "shared keys": shared}
+    own_keys = [key for key in model.model_fields if key not in FigureOptions.model_fields]
+    return {"shows": " ".join((model.__doc__ or "").split()), "own keys": own_keys, "shared keys": shared}
 
 
 def _of_weights(name: str) -> Facts:
@@ -210,7 +210,7 @@ def _of_entry(entry: Any) -> Facts:
 
 
 def study_facts(name: str) -> dict[str, Any]:
-    """What is told of a study; of a planned one its question and its cost."""
+    """Facts about a study; for a planned study its question and its cost."""
     from ...train.ablation.spec import load_ablation, study_file
     from ...train.study.cost import cost_line
     from ...train.study.spec import is_planned, load_study

@@ -1,1 +1,1 @@
-"""What commands that take long have: bars, a log of events, and an end at any moment."""
+"""Parts of commands that take long: forecasts, a log of events, and a clean end at any moment."""

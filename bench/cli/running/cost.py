@@ -35,7 +35,7 @@ def cost(
 
     costs = _costs(methods, size, scale, runs, warm_up, device)
     reference = _reference(costs, against)
-    rows = [_row(one, reference) for one in costs]
+    rows = [_row(method_cost, reference) for method_cost in costs]
     if out is not None:
         _write(out, costs, reference, size, scale)
     head = ("method", "parameters M", "MACs G", "activations M", "convolutions", "seconds", "memory MiB")
@@ -62,7 +62,7 @@ def _costs(methods: list[str], size: str, scale: float, runs: int, warm_up: int,
     for reference in methods:
         entry = resolve(reference)
         if entry.interface != Interface.TENSOR:
-            raise CostError(f"{entry.card.id}: computes outside of torch; its cost here would be that of nothing")
+            raise CostError(f"{entry.card.id}: computes outside of torch, so its cost cannot be measured")
         method = entry.load(place)
         restore = lambda lq, method=method: method.restore(lq, scale, [0])  # noqa: E731
         parameters = method.card.parameters or entry.card.parameters
@@ -75,16 +75,16 @@ def _reference(costs: list[Cost], against: str | None) -> Cost | None:
 
     if against is None:
         return None
-    found = next((cost for cost in costs if cost.method == against), None)
-    if found is None:
+    reference = next((cost for cost in costs if cost.method == against), None)
+    if reference is None:
         raise CostError(f"--against {against}: not among the methods ({', '.join(cost.method for cost in costs)})")
-    return found
+    return reference
 
 
 def _row(cost: Cost, reference: Cost | None) -> tuple[str, ...]:
     from ...analysis.network_cost import efficiency_score
 
-    def told(value: float | None, unit: float, digits: int) -> str:
+    def in_units(value: float | None, unit: float, digits: int) -> str:
         return "-" if value is None else f"{value / unit:.{digits}f}"
 
     scored = None if reference is None else efficiency_score(cost, reference)
@@ -94,12 +94,12 @@ def _row(cost: Cost, reference: Cost | None) -> tuple[str, ...]:
         score = f"{scored[0]:.3f} ({parts})"
     return (
         cost.method,
-        told(cost.parameters, 1e6, 3),
-        told(cost.macs, 1e9, 3),
-        told(cost.activations, 1e6, 2),
+        in_units(cost.parameters, 1e6, 3),
+        in_units(cost.macs, 1e9, 3),
+        in_units(cost.activations, 1e6, 2),
         "-" if cost.convolutions is None else str(cost.convolutions),
         f"{cost.mean:.4g} ± {cost.deviation:.2g}",
-        told(cost.memory, 2**20, 0),
+        in_units(cost.memory, 2**20, 0),
         score,
     )
 

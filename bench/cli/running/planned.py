@@ -1,4 +1,4 @@
-"""``ablate`` of planned studies: what they cost, what they are doing, and what they gave, in the terminal."""
+"""``ablate`` of planned studies: print their cost, their progress and their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..terminal import say
 
 
 def planned_study(source: str) -> Path | None:
-    """The file of a planned study; None where it is an ablation of another kind, or there is no such file."""
+    """The file of a planned study; None if it is an ablation, or the file does not exist."""
     from ...train.ablation.spec import study_file
     from ...train.study.spec import is_planned
 
@@ -32,7 +32,20 @@ def run_planned(
     minutes: float | None,
     outputs: Sequence[str],
 ) -> None:
-    """Tell the cost, do what is missing, and tell the tests."""
+    """Run a planned study; print its cost before and its tests after.
+
+    Args:
+        path: file of the study.
+        data: folders of HQ images to train on, instead of the file's.
+        out: folder of the study; None: ``runs/NAME``.
+        device: torch device, or ``auto``.
+        train: False: report what is measured already.
+        quick: use the short form of the study.
+        jobs: number of processes that work at once.
+        batch: number of images that are restored at once.
+        minutes: time after which no training is started; None: no limit.
+        outputs: texts TEACHER=FOLDER with outputs of teachers.
+    """
     from ...train.study.cost import cost_line
     from ...train.study.report import summary_lines, write_report
     from ...train.study.run import StudyOptions, run_study

@@ -1,4 +1,4 @@
-"""SIGTERM: a batch system or a container asks for an end, and gives some seconds until it kills."""
+"""Handling of SIGTERM, with which a batch system or a container asks a process to end some seconds before it kills."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 GRACE_SECONDS = 8
-"""For what is in flight; docker and Kubernetes kill after 10 and 30 seconds, Slurm after 30."""
+"""Seconds to finish running jobs; docker and Kubernetes kill after 10 and 30 seconds, Slurm after 30."""
 
 
 class Terminated(BaseException):
-    """SIGTERM, under a name that nobody swallows."""
+    """The process received SIGTERM; a BaseException, so that no handler of errors catches it."""
 
 
 @contextmanager
 def graceful() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether SIGTERM came.
+    """Yield a function that says whether SIGTERM was received.
 
-    The block then has ``GRACE_SECONDS`` to end. Past them, or at a second SIGTERM, ``Terminated`` is raised in it. A
-    second one within a second is the first again: ``timeout`` sends its own twice.
+    From then on, the block has ``GRACE_SECONDS`` to end. After that, or at a second SIGTERM, ``Terminated`` is raised
+    in it. A second signal within one second is ignored, since ``timeout`` sends each signal twice.
     """
-    asked = False
+    stop_requested = False
     since = 0.0
 
     def at_once(*_: object) -> None:
         raise Terminated
 
     def ask(*_: object) -> None:
-        nonlocal asked, since
-        if asked:
+        nonlocal stop_requested, since
+        if stop_requested:
             if time.monotonic() - since >= 1.0:
                 raise Terminated
             return
-        asked, since = True, time.monotonic()
+        stop_requested, since = True, time.monotonic()
         signal.alarm(GRACE_SECONDS)
         print(f"asked to end: finishing what is in flight, {GRACE_SECONDS} s at most", file=sys.stderr)
 
     before = signal.signal(signal.SIGTERM, ask), signal.signal(signal.SIGALRM, at_once)
     try:
-        yield lambda: asked
+        yield lambda: stop_requested
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGTERM, before[0])

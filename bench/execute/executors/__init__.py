@@ -1,1 +1,1 @@
-"""Where jobs run: this process, processes of this machine, Ray, Slurm. None of them knows anything of images."""
+"""Executors of jobs: this process, processes of this machine, Ray, Slurm. They are independent of images."""

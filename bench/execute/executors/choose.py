@@ -1,4 +1,4 @@
-"""From a spec to the executor that it asks for."""
+"""Choose the executor of a spec."""
 
 from __future__ import annotations
 

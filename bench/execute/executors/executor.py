@@ -1,4 +1,4 @@
-"""What an executor is, and the plainest one."""
+"""The interface of executors, and the executor that does everything in this process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ one item seldom, its own fault every time. A suspect gets as many tries alone, o
 
 
 class ExecutorError(BenchError, RuntimeError):
-    """The workers cannot be had or used; the message says why and what to do."""
+    """Workers cannot be started or used; the message names the cause and the remedy."""
 
 
 @dataclass(frozen=True)
 class WorkerDied:
-    """In place of a result: whoever worked on this item was killed, again and again."""
+    """Stands in place of a result: the workers of this item were killed again and again."""
 
     message: str = "the worker process died on this image (out of memory, or a crash in native code)"
 
@@ -40,7 +40,7 @@ def one_kind(_: object) -> str:
 
 @dataclass(frozen=True)
 class Limits(Generic[Item]):
-    """What keeps items that do harm from costing more than themselves."""
+    """Limits that keep a harmful item from affecting other items."""
 
     seconds: Callable[[Item], float | None] = no_limit
     """How long an item may take; then its worker is ended and another takes its place. None: any time."""
@@ -104,7 +104,7 @@ class InProcess:
         stop: Callable[[], bool] = never,
         limits: Limits[Item] | None = None,
     ) -> Generator[tuple[Item, Result], None, None]:
-        """See ``Executor.map``; nobody is there to enforce limits."""
+        """See ``Executor.map``; limits are not enforced in this process."""
         with entered(function) as ready:
             for item in items:
                 if stop():

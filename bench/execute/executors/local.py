@@ -1,4 +1,4 @@
-"""Worker processes of this machine, each with a GPU of its own where there are several."""
+"""Worker processes of this machine; if there are several GPUs, each worker gets one of them."""
 
 from __future__ import annotations
 
@@ -59,8 +59,11 @@ def gpus_to_share(device: str) -> tuple[str, ...]:
         try:
             listed = subprocess.run(
                 ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"],
-                capture_output=True, text=True, timeout=30, check=True,
-            ).stdout  # fmt: skip
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=True,
+            ).stdout
         except (OSError, subprocess.SubprocessError):
             return ()
         names = listed.split()
@@ -82,19 +85,19 @@ class _Processes:
     def start_worker(self) -> Connection:
         """See ``Workers``; of several GPUs the worker gets the one with the fewest workers."""
         context = get_context("spawn")
-        ours, theirs = context.Pipe()
+        parent_end, worker_end = context.Pipe()
         variables: dict[str, str] = {}
         gpu = ""
         if self._gpus:
-            taken = [name for _, name in self._processes.values()]
-            gpu = min(self._gpus, key=taken.count)
+            used_gpus = [name for _, name in self._processes.values()]
+            gpu = min(self._gpus, key=used_gpus.count)
             variables["CUDA_VISIBLE_DEVICES"] = gpu
-        process = context.Process(target=_serve, args=(theirs, self._function), daemon=False)
+        process = context.Process(target=_serve, args=(worker_end, self._function), daemon=False)
         with environment(variables), _asking_later():  # libraries read them before any line of ours runs
             process.start()
-            theirs.close()  # so that the pipe ends with the worker
-            self._processes[ours] = process, gpu
-        return ours
+            worker_end.close()  # so that the pipe ends with the worker
+            self._processes[parent_end] = process, gpu
+        return parent_end
 
     def send(self, worker: Connection, item: object) -> None:
         """See ``Workers``."""
@@ -149,7 +152,7 @@ def _asking_later() -> Iterator[None]:
     came: list[tuple[int, FrameType | None]] = []
     handlers = {}
     if threading.current_thread() is threading.main_thread():  # a signal may reach us through any other thread
-        handlers = {number: signal.signal(number, lambda *asked: came.append(asked)) for number in _TO_GROUPS}
+        handlers = {number: signal.signal(number, lambda *arguments: came.append(arguments)) for number in _TO_GROUPS}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_GROUPS)
     try:
         yield
@@ -157,14 +160,14 @@ def _asking_later() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for asked, frame in came:
-            answer = handlers[signal.Signals(asked)]
+        for received, frame in came:
+            answer = handlers[signal.Signals(received)]
             if callable(answer):
-                answer(asked, frame)
+                answer(received, frame)
 
 
 def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
-    """What a worker process does until it is told to end, or the driver is gone."""
+    """Main function of a worker process, which ends on request or when the driver is gone."""
     try:
         _work(pipe, function)
     except _Leaving:

@@ -66,11 +66,11 @@ class RayActors:
         if not items:
             return
         self._ray = ray = self._ray or self._connection.enter_context(_cluster(self._options.address))
-        there = ray.cluster_resources()
+        resources = ray.cluster_resources()
         gpus = self._options.gpus
         if gpus is None:
-            gpus = 1.0 if self._device != "cpu" and there.get("GPU", 0) else 0.0
-        room = there.get("GPU", 0) / gpus if gpus else there.get("CPU", 0) / self._options.cpus
+            gpus = 1.0 if self._device != "cpu" and resources.get("GPU", 0) else 0.0
+        room = resources.get("GPU", 0) / gpus if gpus else resources.get("CPU", 0) / self._options.cpus
         workers = self._workers or max(1, int(room))
         actors = _Actors(ray, function, num_cpus=self._options.cpus, num_gpus=gpus)
         yield from hand_out(actors, workers, items, stop, limits)
@@ -170,14 +170,14 @@ def _cluster(address: str | None) -> Iterator[Any]:
 
 
 def _why_no_ray(address: str, error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
+    reason = " ".join(str(error).split()) or type(error).__name__
     if address:
         return (
-            f"Ray cluster {address} cannot be reached ({said}); start it with 'ray start --head', or leave the address"
-            " out for one on this machine"
+            f"Ray cluster {address} cannot be reached ({reason}); start it with 'ray start --head', or leave the"
+            " address out for one on this machine"
         )
     return (
-        f"Ray does not start on this machine ({said}); run again when the machine is less busy, start it with 'ray"
+        f"Ray does not start on this machine ({reason}); run again when the machine is less busy, start it with 'ray"
         " start --head' first, or use --workers without Ray"
     )
 

@@ -1,4 +1,4 @@
-"""Arrays of Slurm jobs, submitted through submitit; each job does a part of the items."""
+"""Arrays of Slurm jobs, submitted with submitit; each job does a part of the items."""
 
 from __future__ import annotations
 
@@ -148,8 +148,10 @@ def _lost(job: Any) -> str:
         return ""
     text = str(error).strip()
     if "failed during processing" in text and "UncompletedJobError" not in text:
-        said = [line for line in text.splitlines() if line.strip() and not line.startswith(("-", "  -", "You can"))]
-        raise ExecutorError(f"jobs end as soon as they start: {said[-1].strip()}; logs: {job.paths.stderr}")
+        last_lines = [
+            line for line in text.splitlines() if line.strip() and not line.startswith(("-", "  -", "You can"))
+        ]
+        raise ExecutorError(f"jobs end as soon as they start: {last_lines[-1].strip()}; logs: {job.paths.stderr}")
     return text.splitlines()[0]
 
 

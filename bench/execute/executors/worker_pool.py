@@ -1,4 +1,4 @@
-"""Hand items to workers that may die at any moment: the one loop behind all executors that keep workers."""
+"""Give items to workers that may die at any moment: the common loop of all executors that keep workers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Event = Ready | Done | Failed | Died
 
 
 def attempt(function: Callable[[Any], Any], item: Any) -> Done | Failed:
-    """What a worker does with an item."""
+    """The assignment of an item to a worker."""
     try:
         return Done(function(item))
     except Exception as error:
@@ -192,33 +192,33 @@ class _Round(Generic[Worker]):
             lost.append(waiting.popleft())
 
     def _start(self, waiting: int) -> None:
-        wanted = min(self._count, waiting + len(self._busy))
-        while self._here() < wanted and not self._stop():
+        needed = min(self._count, waiting + len(self._busy))
+        while self._worker_count() < needed and not self._stop():
             self._starting.add(self._workers.start_worker())
 
-    def _here(self) -> int:
+    def _worker_count(self) -> int:
         return len(self._starting) + len(self._idle) + len(self._busy)
 
     def _answer(self, worker: Worker, event: Event, waiting: deque[_Task], lost: list[_Task]) -> list[tuple[Any, Any]]:
         """Take note of what a worker said; an item with its result, if that is what it said."""
         self._starting.discard(worker)
-        held = self._busy.pop(worker, None)
+        assignment = self._busy.pop(worker, None)
         finished = []
         match event:
             case Ready():
                 self._false_starts = 0
-            case Done(result) if held is not None:
-                self._losses.pop(self._limits.kind(held.item), None)
-                finished.append((held.item, result))
+            case Done(result) if assignment is not None:
+                self._losses.pop(self._limits.kind(assignment.item), None)
+                finished.append((assignment.item, result))
             case Failed(error):
                 raise error
-            case Died() if held is not None:
-                held.task.deaths += 1
-                self._losses[self._limits.kind(held.item)] += 1
-                if held.task.deaths < self._tries:
-                    waiting.appendleft(held.task)
+            case Died() if assignment is not None:
+                assignment.task.deaths += 1
+                self._losses[self._limits.kind(assignment.item)] += 1
+                if assignment.task.deaths < self._tries:
+                    waiting.appendleft(assignment.task)
                 else:
-                    lost.append(held.task)
+                    lost.append(assignment.task)
             case Died() if worker in self._idle:
                 self._idle.remove(worker)
             case Died(why, killed):
@@ -235,18 +235,18 @@ class _Round(Generic[Worker]):
     def _patience(self) -> float | None:
         """Seconds until somebody has taken too long; None if nobody can."""
         now = time.monotonic()
-        nearest = min((held.left(now) for held in self._busy.values()), default=math.inf)
+        nearest = min((assignment.left(now) for assignment in self._busy.values()), default=math.inf)
         return None if nearest == math.inf else max(0.0, nearest)
 
     def _end_late(self) -> list[tuple[Any, Any]]:
         now = time.monotonic()
-        late = [worker for worker, held in self._busy.items() if held.left(now) <= 0]
+        late = [worker for worker, assignment in self._busy.items() if assignment.left(now) <= 0]
         finished = []
         for worker in late:
-            held = self._busy.pop(worker)
+            assignment = self._busy.pop(worker)
             self._workers.stop(worker)
             finished.append(
-                (held.item, WorkerDied(f"took longer than {held.seconds:g} s; raise 'timeout' or use less"))
+                (assignment.item, WorkerDied(f"took longer than {assignment.seconds:g} s; raise 'timeout' or use less"))
             )
         return finished
 

@@ -1,6 +1,6 @@
-"""Whether detail is that of HR and LQ: what sharpness and energy alone do not tell."""
+"""Metrics of faithfulness: whether detail is that of HR and LQ, which sharpness and energy alone do not show."""
 
 FEATURES = "features:"
-"""What the id of a distance in a model's features begins with; its name follows."""
+"""Prefix of the id of a distance between a model's features; the name of the model follows."""
 JUDGE = "judge:"
-"""What a metric begins with that is an outside judge; its file follows."""
+"""Prefix of the id of an external judge; the path of its file follows."""

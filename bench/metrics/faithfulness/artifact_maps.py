@@ -183,8 +183,10 @@ def interpolated(image: MetricInput) -> Pixels:
     assert image.lq is not None
     scale = image.sr.shape[0] / image.lq.shape[0]
     if abs(image.lq.shape[1] * scale - image.sr.shape[1]) >= 1:
-        raise ValueError(f"LQ of {image.lq.shape[1]}x{image.lq.shape[0]} pixels is no {image.sr.shape[1]}x"
-                         f"{image.sr.shape[0]} pixels at scale {scale:g}")  # fmt: skip
+        raise ValueError(
+            f"LQ of {image.lq.shape[1]}x{image.lq.shape[0]} pixels is no {image.sr.shape[1]}x"
+            f"{image.sr.shape[0]} pixels at scale {scale:g}"
+        )
     enlarged = as_rgb(imresize(image.lq, output_shape=image.sr.shape[:2]))
     return shave(enlarged, image.protocol.shave)
 
@@ -202,8 +204,12 @@ def desra(image: MetricInput) -> float:
 _LDL_NOTE = "only where SR is farther from HR than bicubic interpolation, which has 0"
 _DESRA_NOTE = "areas above 4,000 pixels whose local contrast is not HR's, too little or too much"
 METRICS = (
-    Metric(MetricCard("ldl", "LDL artifacts", "1e-3", 3, "lower", _LDL_NOTE, "0, ~", "pair", version=_LDL_VERSION),
-           per_image(ldl)),
-    Metric(MetricCard("desra", "DeSRA areas", "%", 2, "lower", _DESRA_NOTE, "0, 100", version=_DESRA_VERSION),
-           per_image(desra)),
-)  # fmt: skip
+    Metric(
+        MetricCard("ldl", "LDL artifacts", "1e-3", 3, "lower", _LDL_NOTE, "0, ~", "pair", version=_LDL_VERSION),
+        per_image(ldl),
+    ),
+    Metric(
+        MetricCard("desra", "DeSRA areas", "%", 2, "lower", _DESRA_NOTE, "0, 100", version=_DESRA_VERSION),
+        per_image(desra),
+    ),
+)

@@ -93,12 +93,12 @@ def _measure(name: str, inputs: Sequence[MetricInput], device: str) -> list[Scor
 
 
 def feature_metric(id: str, name: str, title: str) -> Metric:
-    """The distance of one model's features.
+    """The metric of the distance between features of a model.
 
     Args:
-        id: of the metric.
-        name: of the model: a folder below the weights folder, or what the Hub's cache calls it.
-        title: as tables print it.
+        id: id of the metric.
+        name: name of the model: a folder below the weights folder, or its name in the Hub's cache.
+        title: name in tables.
     """
     note = "images are resized and cut as the model's processor says, for many to a square of 224 pixels"
     version = f"{VERSION}, transformers {library_version('transformers')}"

@@ -1,7 +1,7 @@
-"""A judge outside: a command that is given images and a prompt and answers with a number, such as a model that sees.
+"""External judges: a command, such as a vision-language model, that gets images and a prompt and answers with a number.
 
-A metric is ``judge:FILE.yaml``. The file says what to run, with which prompt, and what the answer may be; the version
-of the prompt, its text, and all that is known of the command are in the metric's version, and so in every key.
+The metric is ``judge:FILE.yaml``. The file has the command, the prompt and the range of answers. The version and the
+text of the prompt and the digests of the command's files are part of the metric's version, and so of every score key.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ from . import JUDGE
 VERSION = "1"
 Number = Annotated[float, Field(strict=False)]
 _IMAGES: Mapping[str, tuple[str, ...]] = {
-    "reference": ("sr", "hr"), "lq": ("sr", "lq"), "pair": ("sr", "hr", "lq"), "nothing": ("sr",),
-}  # fmt: skip
+    "reference": ("sr", "hr"),
+    "lq": ("sr", "lq"),
+    "pair": ("sr", "hr", "lq"),
+    "nothing": ("sr",),
+}
 
 
 class Judge(Strict):
-    """What a judge's file says."""
+    """The content of a judge's file."""
 
     name: str
     """Id of the metric."""
@@ -48,19 +51,19 @@ class Judge(Strict):
     """Without a shell, in the file's folder; ``{sr} {hr} {lq}`` are PNG files, ``{prompt}`` is the prompt's file, and
     it writes its answer to ``{answer}``: a JSON object with the number ``score``."""
     prompt: str
-    """File, relative to this one."""
+    """File with the prompt, relative to this file."""
     prompt_version: str
-    """Raised with every change of the prompt."""
+    """Version of the prompt, to be raised with every change."""
     direction: Literal["higher", "lower", "zero", "none"]
     low: Number
-    """Lowest and highest score that is an answer."""
+    """Lowest and highest valid score."""
     high: Number
     needs: Literal["reference", "lq", "pair", "nothing"] = "reference"
     digits: Annotated[int, Field(ge=0, le=12)] = 2
     files: tuple[str, ...] | None = Field(default=None, strict=False)
-    """All other files and folders that it reads, such as its model's."""
+    """All other files and folders that the command reads, such as those of its model."""
     timeout: Annotated[float, Field(gt=0, strict=False)] = 600.0
-    """Seconds an image."""
+    """Time limit for an image in seconds."""
 
     @model_validator(mode="after")
     def _fits(self) -> Judge:
@@ -68,8 +71,8 @@ class Judge(Strict):
             raise ValueError(f"its name {problem}")
         if ":" in self.name:
             raise ValueError("its name has a colon, as metrics of tasks have")
-        wanted = (*_IMAGES[self.needs], "prompt", "answer")
-        if lost := [word for word in wanted if "{" + word + "}" not in self.command]:
+        placeholders = (*_IMAGES[self.needs], "prompt", "answer")
+        if lost := [word for word in placeholders if "{" + word + "}" not in self.command]:
             raise ValueError(f"'command' does not say where {{{lost[0]}}} goes (needs: {self.needs})")
         if not self.low < self.high:
             raise ValueError("'low' is below 'high'")
@@ -84,7 +87,7 @@ def judge_metric(text: str) -> Metric:
     """The metric of ``judge:FILE.yaml``, the file relative to the working folder.
 
     Raises:
-        MetricError: the file cannot be read, or says what it cannot say; or its prompt is not there.
+        MetricError: the file cannot be read or has an invalid key or value, or the file of the prompt is missing.
     """
     path = Path(text.removeprefix(JUDGE)).resolve()
     content = read_mapping(read_file(path, MetricError), path, "a judge", MetricError)
@@ -103,11 +106,17 @@ def judge_metric(text: str) -> Metric:
     except MissingWeightsError as error:
         absent = str(error)
     card = MetricCard(
-        judge.name, judge.title or judge.name, "", judge.digits, judge.direction, incomplete,
-        f"{judge.low:g}, {judge.high:g}", judge.needs,
+        judge.name,
+        judge.title or judge.name,
+        "",
+        judge.digits,
+        judge.direction,
+        incomplete,
+        f"{judge.low:g}, {judge.high:g}",
+        judge.needs,
         version=f"{VERSION}, prompt {judge.prompt_version} {digest_of(prompt)[:16]}, command {known}",
-    )  # fmt: skip
-    measure = per_image(lambda image: _asked(judge, path.parent, prompt, image))
+    )
+    measure = per_image(lambda image: _judged(judge, path.parent, prompt, image))
     return Metric(card, measure, requires=(_Files(weights, absent),), code=ObjectReference(f"{JUDGE}{path}"))
 
 
@@ -129,11 +138,11 @@ class _Files:
         return self._digests
 
 
-def _asked(judge: Judge, folder: Path, prompt: Path, image: MetricInput) -> float:
+def _judged(judge: Judge, folder: Path, prompt: Path, image: MetricInput) -> float:
     """The judge's score of one image.
 
     Raises:
-        ValueError: it failed, or its answer is none; the message is one line.
+        ValueError: the command failed, or its answer is not a score; the message is one line.
     """
     with tempfile.TemporaryDirectory(prefix="asasr-bench-judge-") as name:
         answer = Path(name, "answer.json")
@@ -158,16 +167,16 @@ def _filled(word: str, values: Mapping[str, str]) -> str:
 
 
 def _score(judge: Judge, answer: Path) -> float:
-    told = f"judge '{judge.name}'"
+    subject = f"judge '{judge.name}'"
     try:
         content: Any = json.loads(answer.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{told}: it ended without an answer in {{answer}}") from None
+        raise ValueError(f"{subject}: it ended without an answer in {{answer}}") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{told}: its answer is no JSON ({type(error).__name__}: {error})") from None
+        raise ValueError(f"{subject}: its answer is no JSON ({type(error).__name__}: {error})") from None
     score = content.get("score") if isinstance(content, dict) else None
     if isinstance(score, bool) or not isinstance(score, int | float) or not isfinite(score):
-        raise ValueError(f"{told}: its answer has no number 'score': {json.dumps(content):.200}")
+        raise ValueError(f"{subject}: its answer has no number 'score': {json.dumps(content):.200}")
     if not judge.low <= score <= judge.high:
-        raise ValueError(f"{told}: its score {score:g} is not within {judge.low:g} and {judge.high:g}")
+        raise ValueError(f"{subject}: its score {score:g} is not within {judge.low:g} and {judge.high:g}")
     return float(score)

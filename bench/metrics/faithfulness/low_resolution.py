@@ -1,4 +1,4 @@
-"""Faithfulness to the LQ image, which metrics without a reference cannot see."""
+"""Metrics of faithfulness to the LQ image, which metrics without a reference cannot measure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lr_colour(image: MetricInput) -> float:
 
     height, width = image.lq.shape[:2]
     down = imresize(as_rgb(image.sr).astype(np.float64), output_shape=(height, width))
-    planes = (gaussian_filter(each, (_BLUR, _BLUR, 0), mode="nearest") for each in (down, as_rgb(image.lq) * 1.0))
+    planes = (gaussian_filter(rgb, (_BLUR, _BLUR, 0), mode="nearest") for rgb in (down, as_rgb(image.lq) * 1.0))
     sr, lq = (rgb2lab(np.clip(plane / 255, 0, 1)) for plane in planes)
     return float(deltaE_ciede2000(sr, lq).mean())  # type: ignore[no-untyped-call]
 

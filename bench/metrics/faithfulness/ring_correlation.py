@@ -58,10 +58,10 @@ def compare_rings(image: Plane, truth: Plane, *, window: bool = True) -> Rings:
     if image.shape != truth.shape:
         raise ValueError(f"images of shape {image.shape} and {truth.shape} cannot be compared")
     a, b = (spectrum(plane, window=window) for plane in (image, truth))
-    kept = slice(1, min(image.shape) // 2 + 1)
-    counts = ring_sums(np.ones(image.shape))[kept]
+    whole_rings = slice(1, min(image.shape) // 2 + 1)
+    counts = ring_sums(np.ones(image.shape))[whole_rings]
     product, first, second, difference = (
-        ring_sums(values)[kept] / counts for values in ((a * b.conj()).real, _power(a), _power(b), _power(a - b))
+        ring_sums(values)[whole_rings] / counts for values in ((a * b.conj()).real, _power(a), _power(b), _power(a - b))
     )
     size = np.sqrt(first * second)
     correlation = np.where(size > FLOOR, product / np.maximum(size, FLOOR), 0.0)
@@ -113,8 +113,10 @@ def above_lq(image: MetricInput, rings: Rings) -> NDArray[np.bool_]:
     scale = image.sr.shape[0] / image.lq.shape[0]
     inside: NDArray[np.bool_] = (rings.frequencies > _NYQUIST / scale) & np.isfinite(rings.correlation)
     if not inside.any():
-        raise ValueError(f"no frequency is above LQ's Nyquist at scale {scale:g} with an image of {image.sr.shape[1]}"
-                         f"x{image.sr.shape[0]} pixels")  # fmt: skip
+        raise ValueError(
+            f"no frequency is above LQ's Nyquist at scale {scale:g} with an image of {image.sr.shape[1]}"
+            f"x{image.sr.shape[0]} pixels"
+        )
     return inside
 
 

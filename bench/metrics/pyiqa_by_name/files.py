@@ -55,14 +55,14 @@ class LibraryWeights:
 
     def missing(self) -> str:
         """See ``Requirement``."""
-        asked = asked_for(self.name)
+        needed = asked_for(self.name)
         try:
-            names = [file.file for file in asked.files if find(file) is None]
+            names = [file.file for file in needed.files if find(file) is None]
         except WeightsError as error:
             return str(error)
         command = f"'asasr-bench weights fetch {PYIQA}{self.name}' (under their publishers' licences)"
         files = f"weight files {', '.join(names)} are missing; get them with {command}" if names else ""
-        return "; ".join(filter(None, (files, *map(missing_model, asked.backbones))))
+        return "; ".join(filter(None, (files, *map(missing_model, needed.backbones))))
 
     def weights(self) -> str:
         """See ``Requirement``.
@@ -70,8 +70,8 @@ class LibraryWeights:
         Raises:
             WeightsError: a file is missing or is not the right one.
         """
-        asked = asked_for(self.name)
-        return " ".join([*(digest_of(verified(file)) for file in asked.files), *map(model_digest, asked.backbones)])
+        needed = asked_for(self.name)
+        return " ".join([*(digest_of(verified(file)) for file in needed.files), *map(model_digest, needed.backbones)])
 
 
 def files_of(name: str) -> tuple[WeightFile, ...]:
@@ -165,9 +165,10 @@ class _Noted:
 
         linspace = torch.linspace
         clips = (
-            (clip_model, clip_model.CLIP), (afineclip_model, afineclip_model.AFINECLIP),
+            (clip_model, clip_model.CLIP),
+            (afineclip_model, afineclip_model.AFINECLIP),
             (openai_clip, openai_model.CLIP),
-        )  # fmt: skip
+        )
         with contextlib.ExitStack() as stack:
 
             def put(owner: Any, name: str, value: object) -> None:

@@ -58,8 +58,8 @@ def _version(metric: LibraryMetric) -> str:
 
 
 def _note(metric: LibraryMetric) -> str:
-    same = f"this package's own id of it is '{metric.own_id}'" if metric.own_id else ""
-    return "; ".join(filter(None, (same, "pyiqa is for non-commercial use")))
+    own_id_note = f"this package's own id of it is '{metric.own_id}'" if metric.own_id else ""
+    return "; ".join(filter(None, (own_id_note, "pyiqa is for non-commercial use")))
 
 
 def _measure(name: str, needs: str, inputs: Sequence[MetricInput], device: str) -> list[Score]:

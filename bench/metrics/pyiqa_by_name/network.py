@@ -23,9 +23,9 @@ def load_network(name: str, weights: str, device: str) -> Any:
     """The network of a metric, ready to measure.
 
     Args:
-        name: the library's.
-        weights: digests of its files, so that changed ones are read anew.
-        device: where it computes.
+        name: name of the metric in the library.
+        weights: digests of its files, so that changed files are read again.
+        device: torch device.
 
     Raises:
         WeightsError: a file is missing or is not the right one.
@@ -33,8 +33,8 @@ def load_network(name: str, weights: str, device: str) -> Any:
     """
     import pyiqa
 
-    asked = asked_for(name)
-    fence = (verified_files_only(asked.files), _given_backbones_only(asked), _no_downloads(name))
+    needed = asked_for(name)
+    fence = (verified_files_only(needed.files), _given_backbones_only(needed), _no_downloads(name))
     with contextlib.ExitStack() as stack:
         for part in (*fence, contextlib.redirect_stdout(io.StringIO()), seeded(device)):
             stack.enter_context(part)
@@ -43,7 +43,7 @@ def load_network(name: str, weights: str, device: str) -> Any:
         except MetricError:
             raise
         except Exception as error:
-            names = ", ".join([*(file.file for file in asked.files), *asked.backbones]) or "nothing"
+            names = ", ".join([*(file.file for file in needed.files), *needed.backbones]) or "nothing"
             reason = f"{type(error).__name__}: {error}"
             raise MetricError(f"pyiqa cannot build {name} from {names} ({reason})") from error
     if gaps := [key for key, value in network.state_dict().items() if value.isnan().any()]:
@@ -52,7 +52,7 @@ def load_network(name: str, weights: str, device: str) -> Any:
 
 
 @contextlib.contextmanager
-def _given_backbones_only(asked: AskedFor) -> Iterator[None]:
+def _given_backbones_only(needed: AskedFor) -> Iterator[None]:
     """Models of timm come from their folders here; those whose values the metric's own file replaces begin as NaN."""
     import timm.models._builder as builder
     import torch
@@ -61,7 +61,7 @@ def _given_backbones_only(asked: AskedFor) -> Iterator[None]:
 
     def load_here(model: Any, pretrained_cfg: Any = None, **more: Any) -> None:
         name = hub_name(model, pretrained_cfg)
-        folder = model_folder(name) if name in asked.backbones else None
+        folder = model_folder(name) if name in needed.backbones else None
         if folder is not None:
             (file,) = folder.glob("model.safetensors")
             load(model, pretrained_cfg={**dict(pretrained_cfg), "file": str(file)}, **more)

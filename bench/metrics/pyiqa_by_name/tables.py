@@ -1,4 +1,4 @@
-"""What pyiqa says of its metrics, read from its table without importing the library or torch."""
+"""The table of pyiqa's metrics, read without importing the library or torch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,46 @@ from ..metric import MetricError
 from . import PYIQA
 
 _OWN_IDS = {
-    "psnr": "psnr_rgb", "psnry": "psnr_y", "ssim": "ssim_y", "ssimc": "ssim_rgb", "ms_ssim": "ms_ssim", "fsim": "fsim",
-    "gmsd": "gmsd", "lpips": "lpips_alex", "lpips-vgg": "lpips_vgg", "dists": "dists", "vif": "vif", "vsi": "vsi",
-    "niqe": "niqe", "brisque": "brisque", "piqe": "piqe_pyiqa", "musiq": "musiq_koniq", "maniqa": "maniqa_koniq",
-    "maniqa-pipal": "maniqa_pipal", "clipiqa": "clipiqa", "clipiqa+": "clipiqa+", "topiq_fr": "topiq_fr_kadid",
-    "topiq_nr": "topiq_nr_koniq", "afine_all_scale": "afine_all_scale", "afine_fr": "afine_fr", "afine_nr": "afine_nr",
-}  # fmt: skip
+    "psnr": "psnr_rgb",
+    "psnry": "psnr_y",
+    "ssim": "ssim_y",
+    "ssimc": "ssim_rgb",
+    "ms_ssim": "ms_ssim",
+    "fsim": "fsim",
+    "gmsd": "gmsd",
+    "lpips": "lpips_alex",
+    "lpips-vgg": "lpips_vgg",
+    "dists": "dists",
+    "vif": "vif",
+    "vsi": "vsi",
+    "niqe": "niqe",
+    "brisque": "brisque",
+    "piqe": "piqe_pyiqa",
+    "musiq": "musiq_koniq",
+    "maniqa": "maniqa_koniq",
+    "maniqa-pipal": "maniqa_pipal",
+    "clipiqa": "clipiqa",
+    "clipiqa+": "clipiqa+",
+    "topiq_fr": "topiq_fr_kadid",
+    "topiq_nr": "topiq_nr_koniq",
+    "afine_all_scale": "afine_all_scale",
+    "afine_fr": "afine_fr",
+    "afine_nr": "afine_nr",
+}
 """The package's own id of the same metric, by the library's name."""
 
 _OF_SETS = "is a value of whole sets of images; this package has 'fid' and 'kid'"
 _HUB = "loads a whole model from the Hub, whose files are not verified here; measure it with 'judge:FILE.yaml'"
 _FACES = "cuts faces out of images with a detector whose weights are not verified here"
 _REFUSED_TYPES = {
-    "FID": _OF_SETS, "InceptionScore": _OF_SETS, "CLIPScore": "compares images with captions, which no set has here",
-    "QAlign": _HUB, "QReAlign": _HUB, "Compare2Score": _HUB, "FGResQ": _HUB,
-}  # fmt: skip
+    "FID": _OF_SETS,
+    "InceptionScore": _OF_SETS,
+    "CLIPScore": "compares images with captions, which no set has here",
+    "QAlign": _HUB,
+    "QReAlign": _HUB,
+    "Compare2Score": _HUB,
+    "FGResQ": _HUB,
+}
 _REFUSED_NAMES = dict.fromkeys(("topiq_nr-face", "topiq_nr-face-v1", "topiq_nr_swin-face"), _FACES)
 
 
@@ -40,7 +65,7 @@ class LibraryMetric:
     type: str
     """The class of its network."""
     settings: Mapping[str, Any]
-    """What its constructor is called with: the variant."""
+    """Arguments of its constructor, which determine the variant."""
     full_reference: bool
     direction: Literal["higher", "lower"]
     range: str
@@ -64,9 +89,9 @@ def library_metric(name: str) -> LibraryMetric:
     row = table[name]
     settings = dict(row["metric_opts"])
     type = str(settings.pop("type"))
-    why = _REFUSED_NAMES.get(name) or _REFUSED_TYPES.get(type)
-    if why:
-        raise MetricError(f"metric '{PYIQA}{name}' {why}")
+    refusal = _REFUSED_NAMES.get(name) or _REFUSED_TYPES.get(type)
+    if refusal:
+        raise MetricError(f"metric '{PYIQA}{name}' {refusal}")
     return LibraryMetric(
         name=name,
         type=type,

@@ -38,9 +38,9 @@ def resampled(payloads: Sequence[Payload], draws: Floats) -> Floats:
     across = _kernel(sr, hr)
     counts = draws.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        same = (((draws @ within) * draws).sum(1) - draws @ np.diag(within)) / (counts * (counts - 1))
+        within_sets = (((draws @ within) * draws).sum(1) - draws @ np.diag(within)) / (counts * (counts - 1))
         mixed = ((draws @ across) * draws).sum(1) / counts**2
-    return np.asarray(_THOUSANDTHS * (same - 2 * mixed), dtype=np.float64)
+    return np.asarray(_THOUSANDTHS * (within_sets - 2 * mixed), dtype=np.float64)
 
 
 def _kernel(a: Floats, b: Floats) -> Floats:
@@ -50,8 +50,14 @@ def _kernel(a: Floats, b: Floats) -> Floats:
 
 
 CARD = MetricCard(
-    "kid", "KID", "10^-3", 3, "lower",
-    "of the whole set, unbiased: below 0 where the sets cannot be told apart", "~, ~",
-    tolerance=frechet.CARD.tolerance, version=version("1"),
-)  # fmt: skip
+    "kid",
+    "KID",
+    "10^-3",
+    3,
+    "lower",
+    "of the whole set, unbiased: below 0 where the sets cannot be told apart",
+    "~, ~",
+    tolerance=frechet.CARD.tolerance,
+    version=version("1"),
+)
 METRICS = (replace(frechet.METRICS[0], card=CARD, of_set=SetMetric(kid, resampled)),)

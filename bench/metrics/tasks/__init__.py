@@ -1,1 +1,1 @@
-"""Downstream tasks: engines that read, detect and segment, and what their findings say about a restored image."""
+"""Downstream tasks: metrics from engines that read text, detect objects or segment restored images."""

@@ -64,9 +64,11 @@ class TaskId:
         Raises:
             MetricError: a measure without a default engine, or something else than ``:hr`` after the engine.
         """
-        measure, _, rest = id.partition(":")
-        engine, _, mode = rest.rpartition(":") if rest.endswith(f":{_HR}") else (rest, "", "")
-        if rest == _HR:
+        measure, _, engine_and_mode = id.partition(":")
+        engine, _, mode = (
+            engine_and_mode.rpartition(":") if engine_and_mode.endswith(f":{_HR}") else (engine_and_mode, "", "")
+        )
+        if engine_and_mode == _HR:
             engine, mode = "", _HR
         task = cls(measure, engine or _DEFAULT.get(measure, ""), mode == _HR)
         if not task.engine:
@@ -151,11 +153,15 @@ def _kind(measure: str) -> str:
 
 
 _MEASURES: dict[str, Mapping[str, object]] = {
-    "text": text_metrics.MEASURES, "labels": label_metrics.MEASURES, "objects": object_metrics.MEASURES,
-}  # fmt: skip
+    "text": text_metrics.MEASURES,
+    "labels": label_metrics.MEASURES,
+    "objects": object_metrics.MEASURES,
+}
 _MAKE: dict[str, Make] = {
-    "text": text_metrics.text_metric, "labels": label_metrics.label_metric, "objects": object_metrics.object_metric,
-}  # fmt: skip
+    "text": text_metrics.text_metric,
+    "labels": label_metrics.label_metric,
+    "objects": object_metrics.object_metric,
+}
 _INTERFACES: dict[str, type] = {"text": TextReader, "labels": Segmenter, "objects": Detector}
 
 

@@ -52,9 +52,13 @@ class SmallReferee:
 def referee(name: str) -> EngineEntry:
     """The entry of one of ``REFEREES``."""
     return EngineEntry(
-        name, REFEREES[name], VERSION, partial(_load, name), missing=partial(_missing, name),
+        name,
+        REFEREES[name],
+        VERSION,
+        partial(_load, name),
+        missing=partial(_missing, name),
         weights=partial(_digest, name),
-    )  # fmt: skip
+    )
 
 
 def own_file(name: str) -> Path:

@@ -69,8 +69,8 @@ def loss_of(planes: Tensor, targets: Targets, weights: Tensor) -> Tensor:
     guess = planes[:, classes].sigmoid().clamp(1e-4, 1 - 1e-4)
     centre = targets.nearness == 1
     hits = torch.where(centre, (1 - guess) ** 2 * guess.log(), 0.0)
-    rest = torch.where(centre, 0.0, (1 - targets.nearness) ** 4 * guess**2 * (1 - guess).log())
-    focal = -(hits + rest).sum() / centre.sum().clamp(min=1)
+    elsewhere = torch.where(centre, 0.0, (1 - targets.nearness) ** 4 * guess**2 * (1 - guess).log())
+    focal = -(hits + elsewhere).sum() / centre.sum().clamp(min=1)
     inside = (targets.classes != _BACKGROUND)[:, None]
     distance = (planes[:, classes + 1 :] - targets.offsets).abs() * inside
     return semantic + 0.1 * focal + distance.sum() / inside.sum().clamp(min=1)
@@ -81,22 +81,22 @@ def objects_of(planes: Tensor, names: tuple[str, ...]) -> tuple[Detection, ...]:
     shares = planes[: len(names)].softmax(0)
     nearness = planes[len(names)].sigmoid()
     peaks, scores = _peaks(nearness)
-    thing = shares.argmax(0) != _BACKGROUND
-    if not len(peaks) or not bool(thing.any()):
+    foreground = shares.argmax(0) != _BACKGROUND
+    if not len(peaks) or not bool(foreground.any()):
         return ()
-    rows, columns = thing.nonzero(as_tuple=True)
+    rows, columns = foreground.nonzero(as_tuple=True)
     right, down = planes[len(names) + 1 :, rows, columns] * _UNIT
     pointed = torch.stack([rows + down, columns + right], 1)
     nearest = torch.cdist(pointed, peaks.float()).argmin(1)
     objects = []
     for number, score in enumerate(scores.tolist()):
-        mine = nearest == number
-        if int(mine.sum()) < _LEAST_PIXELS:
+        of_peak = nearest == number
+        if int(of_peak.sum()) < _LEAST_PIXELS:
             continue
-        mean = shares[1:, rows[mine], columns[mine]].mean(1)
+        mean = shares[1:, rows[of_peak], columns[of_peak]].mean(1)
         category = int(mean.argmax())
-        mask = np.zeros(thing.shape, dtype=bool)
-        mask[rows[mine].numpy(), columns[mine].numpy()] = True
+        mask = np.zeros(foreground.shape, dtype=bool)
+        mask[rows[of_peak].numpy(), columns[of_peak].numpy()] = True
         mask = _whole(mask)
         objects.append(Detection(names[category + 1], _bounds(mask), score * float(mean[category]), mask))
     return tuple(objects)
@@ -115,8 +115,8 @@ def _whole(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Without specks of less than a tenth of the mask: a single stray pixel would spoil the box."""
     parts, count = ndimage.label(mask)
     sizes = ndimage.sum_labels(mask, parts, np.arange(1, count + 1))
-    kept: NDArray[np.bool_] = np.isin(parts, 1 + np.flatnonzero(sizes >= min(0.1 * mask.sum(), sizes.max())))
-    return kept
+    large_parts: NDArray[np.bool_] = np.isin(parts, 1 + np.flatnonzero(sizes >= min(0.1 * mask.sum(), sizes.max())))
+    return large_parts
 
 
 def _bounds(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:

@@ -50,20 +50,27 @@ def user_engine(text: str, arguments: Mapping[str, Any], interface: type, name: 
             identity, absent = Identity("", "", ""), str(error)
     except CodeError as error:
         raise EngineError(f"engine '{text}': {error}") from error
-    own = name or (text if place else getattr(engine, "name", "") or object_name(text))
-    problem = name_problem(own) if isinstance(own, str) else "is no text"
-    if problem or set(own) & set(":/"):
-        raise EngineError(f"engine '{text}': its name {own!r} {problem or 'has a colon or a slash'}; give it another")
+    engine_name = name or (text if place else getattr(engine, "name", "") or object_name(text))
+    problem = name_problem(engine_name) if isinstance(engine_name, str) else "is no text"
+    if problem or set(engine_name) & set(":/"):
+        raise EngineError(
+            f"engine '{text}': its name {engine_name!r} {problem or 'has a colon or a slash'}; give it another"
+        )
 
     def load(device: str) -> AnyEngine:
         move = getattr(engine, "to", None)
         return cast(AnyEngine, engine if move is None else move(device))
 
     return EngineEntry(
-        own, str(getattr(engine, "title", own)), identity.code, load, missing=lambda: absent,
-        weights=lambda: identity.weights, note=identity.incomplete,
+        engine_name,
+        str(getattr(engine, "title", engine_name)),
+        identity.code,
+        load,
+        missing=lambda: absent,
+        weights=lambda: identity.weights,
+        note=identity.incomplete,
         kept=not identity.incomplete,
-    )  # fmt: skip
+    )
 
 
 def absent_engine(name: str) -> EngineEntry:

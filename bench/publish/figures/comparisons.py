@@ -34,7 +34,7 @@ _COSTS = {
 
 
 def sensitivity(data: FigureData, options: SensitivityOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol; a line joins settings of one model, as in ``curves``, and no others."""
+    """One figure for each dataset and protocol; a line joins the settings of one model, as in ``curves``."""
     metrics = [data.metric(id) for id in options.y]
     models = groups(data.names)
     styles = line_styles(list(models))
@@ -47,11 +47,15 @@ def sensitivity(data: FigureData, options: SensitivityOptions) -> Iterator[tuple
     for part in data.parts(options):
         values = [part.values(metric.id) for metric in metrics]
         drawn = [
-            Curve(model, ("",) * len(names), tuple(places[name] for name in names),
-                  tuple(tuple(one[name] for name in names) for one in values))
+            Curve(
+                model,
+                ("",) * len(names),
+                tuple(places[name] for name in names),
+                tuple(tuple(of_metric[name] for name in names) for of_metric in values),
+            )
             for model, members in models.items()
             if (names := _by_parameter(members.values(), part, places, values))
-        ]  # fmt: skip
+        ]
         if sum(len(curve.x) for curve in drawn) < 2:
             continue
         labels = AxisLabel(options.parameter), [axis_label(metric) for metric in metrics]
@@ -63,23 +67,24 @@ def sensitivity(data: FigureData, options: SensitivityOptions) -> Iterator[tuple
 def _by_parameter(
     members: Iterable[str], part: Part, places: Mapping[str, float], values: Sequence[Mapping[str, float]]
 ) -> list[str]:
-    """Those of a model's methods that can be drawn, in the order of the parameter."""
+    """The methods of a model that can be drawn, in the order of the parameter."""
     names = [name for name in members if name in part.methods and name in places and all(name in v for v in values)]
     return sorted(names, key=lambda name: places[name])
 
 
 def _parameter(data: FigureData, name: str, options: SensitivityOptions) -> float | None:
-    """A method's parameter: as the options say it, or its reference in a spec."""
+    """The parameter of a method, from the options or from its reference in a spec."""
     if options.values:
         return options.values.get(name)
     reference: Any = data.references.get(name, {})
-    found = reduce(lambda inner, key: inner.get(key) if isinstance(inner, dict) else None,
-                   options.parameter.split("."), reference)  # fmt: skip
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    value = reduce(
+        lambda inner, key: inner.get(key) if isinstance(inner, dict) else None, options.parameter.split("."), reference
+    )
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def bars(data: FigureData, options: BarsOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol; settings of one model have its colour."""
+    """One figure for each dataset and protocol; settings of one model have the same colour."""
     families = groups(data.names)
     colours = line_styles(list(families))
     styles = {name: colours[family] for family, members in families.items() for name in members.values()}
@@ -92,8 +97,9 @@ def bars(data: FigureData, options: BarsOptions) -> Iterator[tuple[str, Figure]]
             best = min(distances.values(), default=0.0)
             drawn = []
             for name in part.methods:
-                value, low, high = (float(rows[name][key]) if name in rows else np.nan
-                                    for key in ("value", "ci_low", "ci_high"))  # fmt: skip
+                value, low, high = (
+                    float(rows[name][key]) if name in rows else np.nan for key in ("value", "ci_low", "ci_high")
+                )
                 if np.isfinite(value):
                     best_here = metric.card.direction != "none" and distances.get(name) == best
                     n = int(rows[name]["n"])
@@ -187,8 +193,10 @@ def radar(data: FigureData, options: RadarOptions) -> Iterator[tuple[str, Figure
         names = [name for name in part.methods if all(name in table for table in tables)]
         if len(metrics) < 3 or len(names) < 2:
             continue
-        scores = np.stack([_share([table[name] for name in names], metric)
-                           for metric, table in zip(metrics, tables, strict=True)], axis=1)  # fmt: skip
+        scores = np.stack(
+            [_share([table[name] for name in names], metric) for metric, table in zip(metrics, tables, strict=True)],
+            axis=1,
+        )
         shapes = [RadarShape(name, tuple(map(float, row))) for name, row in zip(names, scores, strict=True)]
         titles = [axis_label(metric).text for metric in metrics]
         figure = radar_figure(shapes, titles, part.title, data.line_styles, options.paper)
@@ -196,7 +204,7 @@ def radar(data: FigureData, options: RadarOptions) -> Iterator[tuple[str, Figure
 
 
 def _share(values: Sequence[float], metric: Metric) -> NDArray[np.float64]:
-    """1 for the best, 0 for the worst, 1 for all where they are equal."""
+    """1 for the best value, 0 for the worst; 1 for all if they are equal."""
     distances = metric.card.losses(np.asarray(values))
     low, high = distances.min(), distances.max()
     return np.ones_like(distances) if high == low else (high - distances) / (high - low)
@@ -206,9 +214,13 @@ def _rows(part: Part, metric: Metric) -> list[dict[str, Any]]:
     return [dict(row) for row in part.scores[part.scores["metric"] == metric.id].to_dict("records")]  # type: ignore[arg-type]
 
 
-def _metrics(data: FigureData, part: Part, wanted: Sequence[str], *, ranking: bool = True) -> list[Metric]:
-    """The metrics asked for, or all of the store; those that rank nobody are left out of ranks."""
-    ids = wanted or [str(id) for id in data.board.metrics["metric"]]
+def _metrics(data: FigureData, part: Part, requested: Sequence[str], *, ranking: bool = True) -> list[Metric]:
+    """The requested metrics, or all of the store; with ``ranking``, metrics without a direction are left out."""
+    ids = requested or [str(id) for id in data.board.metrics["metric"]]
     metrics = [data.metric(id) for id in ids]
-    there = set(part.scores["metric"][part.scores["value"].notna()])
-    return [one for one in metrics if one.id in there and (not ranking or one.card.direction != "none")]
+    ids_with_values = set(part.scores["metric"][part.scores["value"].notna()])
+    return [
+        metric
+        for metric in metrics
+        if metric.id in ids_with_values and (not ranking or metric.card.direction != "none")
+    ]

@@ -1,4 +1,4 @@
-"""Perception-distortion curves: what a model trades as one of its settings changes."""
+"""Perception-distortion curves of models over the values of a setting."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ _SIBLING = re.compile(r"(?P<group>.+?)[-_@ ](?P<setting>\d+(?:\.\d+)?)")
 
 
 def groups(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Methods by model: ``full-8`` and ``full-14`` are ``full`` at 8 and at 14, in order of the number.
+    """Methods by model: ``full-8`` and ``full-14`` are ``full`` at 8 and at 14, in the order of the number.
 
-    A name without a sibling stays alone, its setting ''.
+    A name that no other name shares a model with is a model of its own, with the setting ''.
     """
-    found: dict[str, dict[str, str]] = {}
+    members_by_group: dict[str, dict[str, str]] = {}
     matches = {name: _SIBLING.fullmatch(name) for name in names}
     families = [match["group"] for match in matches.values() if match]
     for name, match in matches.items():
         if match and families.count(match["group"]) > 1:
-            found.setdefault(match["group"], {})[match["setting"]] = name
+            members_by_group.setdefault(match["group"], {})[match["setting"]] = name
         else:
-            found[name] = {"": name}
+            members_by_group[name] = {"": name}
     return {
-        group: dict(sorted(members.items(), key=lambda item: float(item[0] or 0))) for group, members in found.items()
+        group: dict(sorted(members.items(), key=lambda item: float(item[0] or 0)))
+        for group, members in members_by_group.items()
     }
 
 
@@ -48,9 +49,9 @@ def curves(data: FigureData, options: CurvesOptions) -> Iterator[tuple[str, Figu
 
 def _curves(part: Part, ids: Sequence[str], families: dict[str, dict[str, str]]) -> Iterator[Curve]:
     values = [part.values(id) for id in ids]
-    complete = {name for name in part.methods if all(name in one for one in values)}
+    complete = {name for name in part.methods if all(name in of_metric for of_metric in values)}
     for group, members in families.items():
         points = {setting: name for setting, name in members.items() if name in complete}
         if points:
-            x, *y = (tuple(one[name] for name in points.values()) for one in values)
+            x, *y = (tuple(of_metric[name] for name in points.values()) for of_metric in values)
             yield Curve(group, tuple(points), x, tuple(y))

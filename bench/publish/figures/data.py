@@ -1,4 +1,4 @@
-"""What figures are drawn from: a store's frames, read once for all figures of it."""
+"""Data from which figures are drawn: the results of a store, read once for all its figures."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Part:
     """Rows of ``Board.scores``."""
     images: int
     whole: int = 0
-    """Images of the whole set; 0: not known."""
+    """Number of images of the whole set; 0: not known."""
 
     @property
     def title(self) -> str:
-        """What the figure shows, in one line."""
+        """Title of the figure: dataset, images and protocol."""
         return f"{self.dataset}, {images_text(self.images, self.whole or self.images)}, {self.protocol}"
 
     def values(self, metric: str) -> dict[str, float]:
@@ -47,22 +47,22 @@ class Part:
         return self._column(metric, "value")
 
     def compared(self, metric: str) -> dict[str, float]:
-        """The same over the images that all compared methods have, by which they are ranked."""
+        """Value of each method over the images that all compared methods have, by which methods are ranked."""
         return self._column(metric, "shared")
 
     def on_fewer_images(self, metric: str) -> bool:
-        """Whether some method has images that its comparison does not take."""
+        """Whether a method has more images than the comparison uses."""
         rows = self.scores[(self.scores["metric"] == metric) & self.scores["shared"].notna()]
         return bool((rows["shared_n"] < rows["n"]).any())
 
     def _column(self, metric: str, name: str) -> dict[str, float]:
         rows = self.scores[(self.scores["metric"] == metric) & self.scores[name].notna()]
-        found = dict(zip(rows["method"], rows[name].astype(float), strict=True))
-        return {name: found[name] for name in self.methods if name in found}
+        values = dict(zip(rows["method"], rows[name].astype(float), strict=True))
+        return {name: values[name] for name in self.methods if name in values}
 
 
 class FigureData:
-    """An open store and what was read of it."""
+    """An open store, with its results in the forms that figures need."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -75,8 +75,8 @@ class FigureData:
     @cached_property
     def metrics(self) -> dict[str, Metric]:
         """All metrics of the store by id, in the order of tables."""
-        found = metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
-        return {metric.id: metric for metric in metrics_in_order(found, self.store)}
+        known = metrics_of(map(str, self.board.metrics["metric"]), self.store.metrics())
+        return {metric.id: metric for metric in metrics_in_order(known, self.store)}
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -90,7 +90,7 @@ class FigureData:
 
     @cached_property
     def line_styles(self) -> dict[str, LineStyle]:
-        """A method is drawn alike in all figures of the store."""
+        """Line style of each method, the same in all figures of the store."""
         return line_styles(self.names)
 
     @cached_property
@@ -100,13 +100,13 @@ class FigureData:
 
     @cached_property
     def references(self) -> dict[str, dict[str, Any]]:
-        """What specs said of each method: the latest reference that is a mapping."""
-        found: dict[str, dict[str, Any]] = {}
+        """The latest reference of each method in specs that is a mapping."""
+        references: dict[str, dict[str, Any]] = {}
         for run in self.store.runs():
             for reference in run.spec.methods:
                 if isinstance(reference, dict):
-                    found[self.store.selection.shown(name_of(reference))] = reference
-        return found
+                    references[self.store.selection.shown(name_of(reference))] = reference
+        return references
 
     def parts(self, options: FigureOptions) -> Iterator[Part]:
         """The datasets and protocols to draw.
@@ -122,34 +122,40 @@ class FigureData:
                 continue
             if options.protocol and protocol != options.protocol:
                 continue
-            there = set(rows["method"])
-            methods = tuple(name for name in (options.methods or self.names) if name in there)
-            yield Part(str(dataset), str(protocol), methods, rows, int(rows["n"].max()),
-                       self.board.whole.get((str(protocol), str(dataset)), 0))  # fmt: skip
+            known_methods = set(rows["method"])
+            methods = tuple(name for name in (options.methods or self.names) if name in known_methods)
+            yield Part(
+                str(dataset),
+                str(protocol),
+                methods,
+                rows,
+                int(rows["n"].max()),
+                self.board.whole.get((str(protocol), str(dataset)), 0),
+            )
 
     def _shown(self, options: FigureOptions) -> FigureOptions:
-        """The same with methods under the names that readers see; they may be given under the store's."""
+        """The options with methods under the names for readers; users may also give the names of the store."""
         return options.model_copy(update={"methods": tuple(map(self.store.selection.shown, options.methods))})
 
     def _check(self, options: FigureOptions) -> None:
         scores = self.board.scores
         protocols = (options.protocol,) if options.protocol else ()
-        for word, wanted in (("dataset", options.datasets), ("method", options.methods), ("protocol", protocols)):
-            known = [str(one) for one in scores[word].unique()]
-            for one in wanted:
-                if one not in known:
-                    raise StoreError(f"{self.store.root}: has no scores of {word} '{one}'{did_you_mean(one, known)}")
+        for word, requested in (("dataset", options.datasets), ("method", options.methods), ("protocol", protocols)):
+            known = [str(value) for value in scores[word].unique()]
+            for name in requested:
+                if name not in known:
+                    raise StoreError(f"{self.store.root}: has no scores of {word} '{name}'{did_you_mean(name, known)}")
 
     def metric(self, id: str) -> Metric:
-        """A metric that the store has values of.
+        """A metric of the store.
 
         Raises:
-            StoreError: it has none.
+            StoreError: the store has no values of the metric.
         """
-        found = self.metrics.get(stored_id(id, self.metrics))
-        if found is None:
+        metric = self.metrics.get(stored_id(id, self.metrics))
+        if metric is None:
             raise StoreError(f"{self.store.root}: has no values of metric '{id}'{did_you_mean(id, self.metrics)}")
-        return found
+        return metric
 
 
 def axis_label(metric: Metric) -> AxisLabel:

@@ -1,4 +1,4 @@
-"""Figures of values of single images: how they spread, and how metrics agree on them."""
+"""Figures of values of single images: their distribution, and the correlation of metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .options import CorrelationOptions, ViolinsOptions
 
 _COEFFICIENTS = {"spearman": ("Spearman's rho", spearmanr), "kendall": ("Kendall's tau", kendalltau)}
 _FEWEST = 4
-"""Points below which a rank correlation is of no use."""
+"""Fewest points for a rank correlation."""
 
 
 def violins(data: FigureData, options: ViolinsOptions) -> Iterator[tuple[str, Figure]]:
@@ -43,7 +43,7 @@ def correlation(data: FigureData, options: CorrelationOptions) -> Iterator[tuple
     """One figure for each dataset and protocol.
 
     Raises:
-        StoreError: correlation over methods, and a dataset has fewer than four that all metrics have.
+        StoreError: a dataset has fewer than four methods (or outputs) with values of all metrics.
     """
     for part in data.parts(options):
         metrics = _of_images(data, part, options.metrics)
@@ -52,36 +52,38 @@ def correlation(data: FigureData, options: CorrelationOptions) -> Iterator[tuple
         if len(metrics) < 2:
             continue
         if len(table.dropna()) < _FEWEST:
-            what = "methods" if options.over == "methods" else "outputs"
+            noun = "methods" if options.over == "methods" else "outputs"
             raise StoreError(
-                f"{data.store.root}: correlation: fewer than {_FEWEST} {what} of {part.dataset} have all of"
+                f"{data.store.root}: correlation: fewer than {_FEWEST} {noun} of {part.dataset} have all of"
                 f" {', '.join(columns)}; name fewer 'metrics'"
             )
         title, coefficient = _COEFFICIENTS[options.coefficient]
         values = np.eye(len(metrics))
-        for (at, one), (place, other) in combinations(enumerate(table), 2):
-            pair = table[[one, other]].dropna()
-            values[at, place] = values[place, at] = float(coefficient(pair[one], pair[other]).statistic)
+        for (at, first), (place, second) in combinations(enumerate(table), 2):
+            pair = table[[first, second]].dropna()
+            values[at, place] = values[place, at] = float(coefficient(pair[first], pair[second]).statistic)
         shown = CorrelationTable(tuple(metric.card.title for metric in metrics), values, title)
         yield f"correlation-{part.dataset}-{part.protocol}", correlation_figure(shown, part.title, options.paper)
 
 
-def _of_images(data: FigureData, part: Part, wanted: Sequence[str]) -> list[Metric]:
-    """The metrics asked for, or all that have values of single images there."""
-    there = set(part.scores["metric"][part.scores["value"].notna()])
-    metrics = [data.metric(id) for id in wanted] if wanted else list(data.metrics.values())
-    return [one for one in metrics if one.id in there and one.of_set is None]
+def _of_images(data: FigureData, part: Part, requested: Sequence[str]) -> list[Metric]:
+    """The requested metrics, or all metrics of the store, that have values of single images in this part."""
+    ids_with_values = set(part.scores["metric"][part.scores["value"].notna()])
+    metrics = [data.metric(id) for id in requested] if requested else list(data.metrics.values())
+    return [metric for metric in metrics if metric.id in ids_with_values and metric.of_set is None]
 
 
 def _table(data: FigureData, part: Part, metric: Metric) -> pd.DataFrame:
-    """What is compared of every image, images by methods."""
+    """Values with a row for each image and a column for each method; see ``per_image``."""
     scores, _ = leave_out_infinite(data.scores)
-    here = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["metric"] == metric.id)
-    return per_image(scores[here & scores["method"].isin(part.methods)], metric)
+    of_part = (
+        (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["metric"] == metric.id)
+    )
+    return per_image(scores[of_part & scores["method"].isin(part.methods)], metric)
 
 
 def _points(data: FigureData, part: Part, metric: Metric, *, over_methods: bool) -> pd.Series:
-    """Values of methods, or of every image of every method, turned so that higher is better."""
+    """Values of methods, or of every image of every method, with the sign by which higher is better."""
     if over_methods:
         values = pd.Series(part.compared(metric.id), dtype=np.float64)
     else:

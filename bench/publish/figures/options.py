@@ -1,4 +1,4 @@
-"""What can be asked of a figure: one strict model for each kind, the entries of a figure list."""
+"""Options of figures: one strict model for each kind, which is also an entry of a figure list."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ BoxNumbers = Annotated[tuple[int, int, int, int], Field(strict=False)]
 
 
 class FigureOptions(Strict):
-    """What all kinds share."""
+    """Options that all kinds share."""
 
     kind: str
     name: str | None = None
-    """Of the files, without suffix; default: kind, dataset and protocol."""
+    """Name of the files without suffix; default: kind, dataset and protocol."""
     store: str | None = None
-    """Folder of results, where a list does not name one for all."""
+    """Folder of results, if the list does not name one for all figures."""
     datasets: Texts = ()
-    """Datasets to draw; empty: each."""
+    """Datasets to draw; empty: all."""
     protocol: str | None = None
-    """Protocol to draw; without it: each."""
+    """Protocol to draw; without it: all."""
     methods: Texts = ()
     """Methods to draw, in this order; empty: all."""
     columns: Literal[1, 2] = 1
     """Width: one or both columns of a two-column paper."""
     height: Annotated[float, Field(gt=0, strict=False)] | None = None
-    """In inches, instead of what suits the kind."""
+    """Height in inches, instead of the kind's default."""
     title: bool = False
-    """Say above the figure what it shows; in a paper its caption does."""
+    """Write a title above the figure; in a paper, the caption usually has it."""
     font: Font = "serif"
     """serif (like Times) or sans (the machine's Helvetica or Arial)."""
     size: Annotated[float, Field(ge=4, le=24, strict=False)] = 8.0
-    """Of axis labels in points; other text follows it."""
+    """Size of axis labels in points; other texts have sizes relative to it."""
     usetex: bool = False
     """Let LaTeX set all text, in the fonts of its preamble."""
     dpi: Annotated[int, Field(ge=36, le=1200)] = 300
-    """Of PNG files."""
+    """Resolution of PNG files in dots per inch."""
     formats: Annotated[tuple[Suffix, ...], Field(strict=False, min_length=1)] = ("pdf", "png")
     """Files to write: pdf, png, svg."""
 
@@ -232,25 +232,25 @@ KINDS: dict[str, type[FigureOptions]] = {
 }
 
 
-def parse_options(given: Any, origin: str) -> FigureOptions:
+def parse_options(entry: Any, origin: str) -> FigureOptions:
     """Read one entry of a figure list.
 
     Raises:
         FormatError: an unknown kind, key or value; the message names the entry and the nearest valid one.
     """
-    if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise FormatError(f"{origin}: a figure is a mapping with a key 'kind' (one of {', '.join(KINDS)})")
-    kind = given["kind"]
+    kind = entry["kind"]
     if kind not in KINDS:
         raise FormatError(f"{origin}: unknown figure '{kind}'{did_you_mean(kind, KINDS, 'asasr-bench list figures')}")
-    return validated(KINDS[kind], given, f"{origin}: figure '{kind}'", FormatError)
+    return validated(KINDS[kind], entry, f"{origin}: figure '{kind}'", FormatError)
 
 
 def options_of(kind: str, options: Mapping[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
     """Of options for several kinds those that concern one: a key that only other kinds have is left out."""
     if kind not in KINDS:
         return dict(options)
-    elsewhere = {key for other in kinds if other in KINDS for key in KINDS[other].model_fields}
+    elsewhere = {key for kind_name in kinds if kind_name in KINDS for key in KINDS[kind_name].model_fields}
     return {key: value for key, value in options.items() if key in KINDS[kind].model_fields or key not in elsewhere}
 
 

@@ -27,7 +27,7 @@ from .options import ArtifactsOptions, CropsOptions, Spectrum2dOptions
 
 Pixels = NDArray[np.uint8]
 _VALUES = 2
-"""Metrics below crops, where none are named."""
+"""Number of metrics below crops if none are named."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Picture:
     hr: Pixels | None
     restored: dict[str, Pixels]
     lqs: dict[str, NDArray[np.generic]]
-    """What each method was given: RGB, grey, or a float Y plane."""
+    """LQ in the form that each method was given: RGB, grey, or a float Y plane."""
 
 
 def crops(data: FigureData, options: CropsOptions) -> Iterator[tuple[str, Figure]]:
@@ -47,9 +47,9 @@ def crops(data: FigureData, options: CropsOptions) -> Iterator[tuple[str, Figure
     ids = options.metrics or [str(id) for id in data.board.metrics["metric"]][:_VALUES]
     metrics = [data.metric(id) for id in ids]
     for part, picture in _pictures(data, options):
-        same = [*picture.restored.values(), *([] if picture.hr is None else [picture.hr])]
-        whole = same[-1]
-        boxes = [Box(*box) for box in options.boxes] or [most_different_box(same, options.side)]
+        hr_sized = [*picture.restored.values(), *([] if picture.hr is None else [picture.hr])]
+        whole = hr_sized[-1]
+        boxes = [Box(*box) for box in options.boxes] or [most_different_box(hr_sized, options.side)]
         for box in boxes:
             if box.left + box.width > whole.shape[1] or box.top + box.height > whole.shape[0]:
                 raise StoreError(
@@ -105,11 +105,14 @@ def artifacts(data: FigureData, options: ArtifactsOptions) -> Iterator[tuple[str
         top = shared_top(maps)
         versions = [
             MarkedVersion(
-                name, picture.restored[name], heat_layer(each.ldl, top), area_layer(each.areas, each.excess),
-                float(each.areas.mean()),
+                name,
+                picture.restored[name],
+                heat_layer(method_maps.ldl, top),
+                area_layer(method_maps.areas, method_maps.excess),
+                float(method_maps.areas.mean()),
             )
-            for name, each in maps.items()
-        ]  # fmt: skip
+            for name, method_maps in maps.items()
+        ]
         title = f"{part.dataset}: {picture.image}" + (f", against {options.stable}" if options.stable else "")
         yield (
             f"artifacts-{part.dataset}-{picture.image}-{part.protocol}",
@@ -120,7 +123,7 @@ def artifacts(data: FigureData, options: ArtifactsOptions) -> Iterator[tuple[str
 def _pictures(
     data: FigureData, options: CropsOptions | Spectrum2dOptions | ArtifactsOptions
 ) -> Iterator[tuple[Part, Picture]]:
-    found: set[str] = set()
+    found_images: set[str] = set()
     for part in data.parts(options):
         outputs = data.outputs
         rows = outputs[
@@ -130,15 +133,15 @@ def _pictures(
             & outputs["method"].isin(part.methods)
         ]
         for image in options.images or rows["image"].iloc[:1]:
-            ours = rows[rows["image"] == image].drop_duplicates("method")
-            if ours.empty:
+            image_rows = rows[rows["image"] == image].drop_duplicates("method")
+            if image_rows.empty:
                 continue
-            found.add(str(image))
+            found_images.add(str(image))
             objects = data.store.objects
-            by_method = ours.set_index("method")
+            by_method = image_rows.set_index("method")
             names = [name for name in part.methods if name in by_method.index]
-            reference = ours["reference"].iloc[0]
-            lqs = {str(digest): objects.get(str(digest)) for digest in ours["lq"].unique()}
+            reference = image_rows["reference"].iloc[0]
+            lqs = {str(digest): objects.get(str(digest)) for digest in image_rows["lq"].unique()}
             yield (
                 part,
                 Picture(
@@ -149,16 +152,16 @@ def _pictures(
                     {name: lqs[str(by_method.loc[name, "lq"])] for name in names},
                 ),
             )
-    lost = [image for image in options.images if image not in found]
+    lost = [image for image in options.images if image not in found_images]
     if lost:
         raise StoreError(f"{data.store.root}: no method restored an image '{lost[0]}' of these datasets")
 
 
 def _values(data: FigureData, part: Part, image: str) -> dict[tuple[str, str], float]:
-    """(method, metric) to the value of this image, averaged over seeds."""
+    """Value of this image by method and metric, averaged over seeds."""
     scores = data.scores
-    ours = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["image"] == image)
-    means = scores[ours & scores["value"].notna()].groupby(["method", "metric"])["value"].mean().reset_index()
+    of_image = (scores["protocol"] == part.protocol) & (scores["dataset"] == part.dataset) & (scores["image"] == image)
+    means = scores[of_image & scores["value"].notna()].groupby(["method", "metric"])["value"].mean().reset_index()
     return {
         (str(method), str(metric)): float(value)
         for method, metric, value in zip(means["method"], means["metric"], means["value"], strict=True)

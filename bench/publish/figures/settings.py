@@ -1,4 +1,4 @@
-"""Figures over a number that models were run with: the step of a training's checkpoint, the side of tiles."""
+"""Figures over a numeric setting of models: the step of a training's checkpoint, or the side of tiles."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Models = Mapping[str, Mapping[str, float]]
 
 
 def checkpoints(data: FigureData, options: CheckpointsOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol; other methods are lines across.
+    """One figure for each dataset and protocol; other methods are horizontal lines.
 
     Raises:
         StoreError: no two methods are called ``NAME-STEP``.
@@ -40,7 +40,7 @@ def checkpoints(data: FigureData, options: CheckpointsOptions) -> Iterator[tuple
 
 
 def tiles(data: FigureData, options: TilesOptions) -> Iterator[tuple[str, Figure]]:
-    """One figure for each dataset and protocol; models are what specs name equal but for the tile.
+    """One figure for each dataset and protocol; references in specs that differ only in the tile are one model.
 
     Raises:
         StoreError: no two methods of one model differ in their tile.
@@ -64,50 +64,65 @@ def _figures(
 ) -> Iterator[tuple[str, Figure]]:
     metrics = [data.metric(id) for id in options.y]
     inside = {name for members in models.values() for name in members}
-    others = [name for name in data.names if name not in inside]
-    styles = line_styles([*models, *others])
+    other_names = [name for name in data.names if name not in inside]
+    styles = line_styles([*models, *other_names])
     for part in data.parts(options):
         lines = [line for model, members in models.items() if (line := _line(part, model, members, metrics))]
         if not lines:
             continue
         values = [part.values(metric.id) for metric in metrics]
-        levels = [Level(name, tuple(of_metric.get(name, float("nan")) for of_metric in values))
-                  for name in others if name in part.methods]  # fmt: skip
+        levels = [
+            Level(name, tuple(of_metric.get(name, float("nan")) for of_metric in values))
+            for name in other_names
+            if name in part.methods
+        ]
         labels = [axis_label(metric) for metric in metrics]
         figure = settings_figure(lines, levels, setting, labels, part.title, styles, options.paper)
         yield f"{stem}-{part.dataset}-{part.protocol}", figure
 
 
 def _line(part: Part, model: str, members: Mapping[str, float], metrics: Sequence[Metric]) -> SettingLine | None:
-    """A model's methods that have all metrics, in the order of their setting."""
+    """The methods of a model that have all metrics, in the order of their setting."""
     columns = (part.scores[name] for name in ("method", "metric", "value", "ci_low", "ci_high"))
-    found = {(str(row[0]), str(row[1])): Estimate(*map(float, row[2:])) for row in zip(*columns, strict=True)}
+    estimate_of = {(str(row[0]), str(row[1])): Estimate(*map(float, row[2:])) for row in zip(*columns, strict=True)}
     values = [part.values(metric.id) for metric in metrics]
-    names = [name for name in sorted(members, key=lambda name: members[name])
-             if name in part.methods and all(name in of_metric for of_metric in values)]  # fmt: skip
+    names = [
+        name
+        for name in sorted(members, key=lambda name: members[name])
+        if name in part.methods and all(name in of_metric for of_metric in values)
+    ]
     if len(names) < 2:
         return None
-    estimates = tuple(tuple(found[name, metric.id] for name in names) for metric in metrics)
+    estimates = tuple(tuple(estimate_of[name, metric.id] for name in names) for metric in metrics)
     return SettingLine(model, tuple(members[name] for name in names), estimates)
 
 
 def _tile(reference: Mapping[str, Any]) -> float | None:
-    """The side that a spec names, of a network or in the sampling of a model."""
+    """Side of tiles in a reference of a spec, of a network or in the sampling of a model."""
     sampling = reference.get("sampling")
     tile = reference.get("tile", sampling.get("tile") if isinstance(sampling, dict) else None)
     return float(tile) if isinstance(tile, int) else None
 
 
 def _without_tile(reference: Mapping[str, Any]) -> str:
-    """What is equal of one model's references: all but name, tile and the overlap that goes with it."""
-    kept = {key: value for key, value in reference.items() if key not in ("name", "tile", "overlap")}
-    if isinstance(kept.get("sampling"), dict):
-        kept["sampling"] = {key: value for key, value in kept["sampling"].items() if key not in ("tile", "overlap")}
-    return json.dumps(kept, sort_keys=True, default=str)
+    """A reference without name, tile and overlap, as text; it is the same for all tiles of one model."""
+    without_tile = {key: value for key, value in reference.items() if key not in ("name", "tile", "overlap")}
+    if isinstance(without_tile.get("sampling"), dict):
+        without_tile["sampling"] = {
+            key: value for key, value in without_tile["sampling"].items() if key not in ("tile", "overlap")
+        }
+    return json.dumps(without_tile, sort_keys=True, default=str)
 
 
 def _common(names: Sequence[str]) -> str:
-    """What a model's methods share at the beginning of their names; the first name where that is nothing."""
+    """The common beginning of the names of a model's methods; the first name if they have none."""
     least, most = min(names), max(names)
-    length = next((at for at, (one, other) in enumerate(zip(least, most, strict=False)) if one != other), len(least))
+    length = next(
+        (
+            at
+            for at, (first_sign, second_sign) in enumerate(zip(least, most, strict=False))
+            if first_sign != second_sign
+        ),
+        len(least),
+    )
     return least[:length].rstrip("-_@ 0123456789") or names[0]

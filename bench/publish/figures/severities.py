@@ -18,13 +18,12 @@ _AXES = {"blur": "blur [px of HR]", "noise": "noise [levels]", "jpeg": "JPEG qua
 
 def severity(data: FigureData, options: SeverityOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset, without its cases, and protocol."""
-    found = [
+    case_tables = [
         values
         for values in case_values(data.store, options.y)
-        if options.protocol in (None, values.protocol)
-        and (not options.datasets or values.dataset in options.datasets)
-    ]  # fmt: skip
-    for (dataset, protocol), group in groupby(found, key=lambda values: (values.dataset, values.protocol)):
+        if options.protocol in (None, values.protocol) and (not options.datasets or values.dataset in options.datasets)
+    ]
+    for (dataset, protocol), group in groupby(case_tables, key=lambda values: (values.dataset, values.protocol)):
         metrics = list(group)
         factors = varied(metrics[0])
         if not factors:
@@ -42,6 +41,8 @@ def _panel(values: CaseValues, factor: str, options: SeverityOptions) -> Severit
     unit = f" [{values.card.unit}]" if values.card.unit else ""
     label = f"{values.card.title}{unit} {ARROWS[values.card.direction]}".rstrip()
     return SeverityPanel(
-        _AXES[factor], label, strengths,
+        _AXES[factor],
+        label,
+        strengths,
         tuple(StrengthCurve(curve.method, curve.means, curve.low, curve.high) for curve in drawn),
-    )  # fmt: skip
+    )

@@ -1,4 +1,4 @@
-"""Spectral figures from what the metrics ``lsd`` and ``frc`` stored."""
+"""Spectral figures from the payloads of the metrics ``lsd`` and ``frc``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _DECIBEL = 10 / np.log(10)
 
 def spectrum(data: FigureData, options: SpectrumOptions) -> Iterator[tuple[str, Figure]]:
     """One figure for each dataset and protocol."""
-    found = log_profiles(data.store)
-    if not found:
+    profiles = log_profiles(data.store)
+    if not profiles:
         raise StoreError(f"{data.store.root}: has no spectra; run the metric 'lsd' first")
     for part in data.parts(options):
-        methods = found.get((part.protocol, part.dataset), {})
+        methods = profiles.get((part.protocol, part.dataset), {})
         names = [name for name in part.methods if name in methods]
         if not names:
             continue
@@ -78,7 +78,7 @@ def _stacked(images: dict[str, tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
 
 
 def _profile(sr: Floats, hr: Floats) -> Profile:
-    """From log powers ``[images, R]``: geometric means are what a log-spectral distance compares."""
+    """Geometric means of log powers ``[images, R]``, which a log-spectral distance compares."""
     power, low, high = map(np.exp, _mean_and_interval(sr))
     return Profile(power, low, high, *_mean_and_interval((sr - hr) * _DECIBEL))
 

@@ -1,4 +1,4 @@
-"""Write figures as PDF and PNG, one by one or all of a list."""
+"""Write figures as PDF, PNG or SVG, of some kinds or of a list."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MAKERS: dict[str, Maker] = {
     "tiles": tiles,
     "training": training,
 }
-"""From a store and options to (name, figure) pairs; one for each kind of ``KINDS``."""
+"""For each kind of ``KINDS`` the function that draws pairs (name, figure) from a store and options."""
 
 
 def write_figures(
@@ -64,16 +64,16 @@ def write_figures(
     """Draw figures of some kinds from one store, all with the same options, and return the files.
 
     Args:
-        root: folder of the store; None for kinds that need none.
-        kinds: of ``KINDS``.
+        root: folder of the store; None for kinds that need no store.
+        kinds: some of ``KINDS``.
         out: folder for the files.
-        options: keys of the kinds; each goes to those that have it.
-        metrics: to draw, in this order; empty: what suits each kind.
-        selection: what is drawn of the store, and under which names.
+        options: keys of the kinds; each key applies to the kinds that have it.
+        metrics: ids of the metrics to draw, in this order; empty: the default of each kind.
+        selection: results of the store to draw, and names of methods.
 
     Raises:
-        FormatError: a kind or option that does not exist.
-        StoreError: no store there, or none of what a figure shows.
+        FormatError: a kind or option does not exist.
+        StoreError: the folder is not a store, or lacks what a figure shows.
     """
     shared = {**(options or {}), **({} if root is None else {"store": str(root)})}
     entries = [
@@ -94,13 +94,14 @@ def write_figure_list(
     """Draw all figures of a YAML list: keys ``store``, ``out`` and ``figures``; paths start from the list's folder.
 
     Args:
-        root: store, instead of the list's.
+        path: file of the list.
+        root: folder of a store, instead of the list's.
         out: folder for the files, instead of the list's.
         selection: what is drawn of the stores, and under which names.
         formats: of the files, instead of those that its figures say.
 
     Raises:
-        FormatError: no such list, or an entry that cannot be used.
+        FormatError: the list does not exist, or an entry cannot be used.
         StoreError: see ``write_figures``.
     """
     content = read_yaml(read_file(path, FormatError), path, FormatError)
@@ -112,10 +113,14 @@ def write_figure_list(
         raise FormatError(f"{path}: '{unknown[0]}': unknown key{hint}")
     shared = {"store": content["store"]} if "store" in content else {}
     entries = []
-    for number, given in enumerate(content["figures"], start=1):
+    for number, entry_keys in enumerate(content["figures"], start=1):
         origin = f"{path}, figure {number}"
-        given = {**given, "formats": list(formats)} if formats and isinstance(given, dict) else given
-        entry = anchored(parse_options({**shared, **given} if isinstance(given, dict) else given, origin), path.parent)
+        entry_keys = (
+            {**entry_keys, "formats": list(formats)} if formats and isinstance(entry_keys, dict) else entry_keys
+        )
+        entry = anchored(
+            parse_options({**shared, **entry_keys} if isinstance(entry_keys, dict) else entry_keys, origin), path.parent
+        )
         if root is not None:
             entry = entry.model_copy(update={"store": str(root)})
         entries.append(entry)

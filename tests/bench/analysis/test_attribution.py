@@ -52,8 +52,11 @@ OF_METHOD = "output IN (SELECT id FROM outputs WHERE method = '{}')"
 
 
 def lose(root: Path, method: str, metric: str, status: str, message: str) -> None:
-    change(root, f"UPDATE cells SET status = '{status}', message = '{message}', score = NULL"
-                 f" WHERE metric = '{metric}' AND {OF_METHOD.format(method)}")  # fmt: skip
+    change(
+        root,
+        f"UPDATE cells SET status = '{status}', message = '{message}', score = NULL"
+        f" WHERE metric = '{metric}' AND {OF_METHOD.format(method)}",
+    )
 
 
 def words(board: Board) -> dict[tuple[str, str, str], str]:
@@ -101,8 +104,11 @@ def test_a_page_names_the_problems_of_its_own_protocol_alone(both: Path) -> None
 def priced(tmp_path: Path, make_store) -> Path:  # type: ignore[no-untyped-def]
     """One method of two is slow and greedy on the second dataset."""
     root: Path = make_store(tmp_path / "s", methods=("bicubic", "net"), datasets=("D", "Large"))
-    change(root, "UPDATE restorations SET seconds = 7.5, memory = 3 * 1048576 * 1024 WHERE key IN"
-                 " (SELECT restoration FROM outputs WHERE method = 'net' AND dataset = 'Large')")  # fmt: skip
+    change(
+        root,
+        "UPDATE restorations SET seconds = 7.5, memory = 3 * 1048576 * 1024 WHERE key IN"
+        " (SELECT restoration FROM outputs WHERE method = 'net' AND dataset = 'Large')",
+    )
     return root
 
 
@@ -123,8 +129,11 @@ def test_time_and_memory_are_those_of_the_dataset(priced: Path) -> None:
 
 def test_times_of_different_devices_are_told_as_no_comparison(priced: Path) -> None:
     assert "different devices" not in to_markdown(board_of(priced))
-    change(priced, "UPDATE restorations SET device = 'cuda' WHERE key IN"
-                   " (SELECT restoration FROM outputs WHERE method = 'net' AND dataset = 'Large')")  # fmt: skip
+    change(
+        priced,
+        "UPDATE restorations SET device = 'cuda' WHERE key IN"
+        " (SELECT restoration FROM outputs WHERE method = 'net' AND dataset = 'Large')",
+    )
     small, large = re.split(r"(?=## Large)", to_markdown(board_of(priced)))
     assert "different devices" not in small
     assert "Time and memory were taken on different devices (cpu: bicubic; cuda: net)." in large
@@ -190,11 +199,11 @@ def test_a_page_names_the_run_that_made_it(tmp_path: Path, make_store) -> None: 
 def test_runs_that_shared_the_work_are_told_with_what_differs(store: Path) -> None:
     begin(store, "run again", "again", packages={"numpy": "2.0", "torch": "2.12"})
     change(store, "UPDATE scores SET run = 2 WHERE key IN (SELECT score FROM cells WHERE metric = 'lsd')")
-    told = terms(board_of(store))
-    assert told["run 1"].endswith("18 images restored, 54 values measured; packages torch 2.11")
-    assert told["run 2"].startswith("spec again; run again; 2024-06-01")
-    assert told["run 2"].endswith("0 images restored, 18 values measured; packages torch 2.12")
-    assert told["packages"] == "numpy 2.0"
+    message = terms(board_of(store))
+    assert message["run 1"].endswith("18 images restored, 54 values measured; packages torch 2.11")
+    assert message["run 2"].startswith("spec again; run again; 2024-06-01")
+    assert message["run 2"].endswith("0 images restored, 18 values measured; packages torch 2.12")
+    assert message["packages"] == "numpy 2.0"
     change(
         store, 'UPDATE runs SET provenance = (SELECT provenance FROM runs WHERE id = 1), spec = \'{"name": "test"}\''
     )
@@ -223,8 +232,13 @@ def tables(board: Board) -> dict[str, str]:
     for table in to_terminal(board, 300):
         console.print(table)
     assert isinstance(console.file, io.StringIO)
-    return {"md": to_markdown(board), "tex": to_latex(board), "html": to_html(board, []), "csv": to_csv(board),
-            "terminal": " ".join(console.file.getvalue().split())}  # fmt: skip
+    return {
+        "md": to_markdown(board),
+        "tex": to_latex(board),
+        "html": to_html(board, []),
+        "csv": to_csv(board),
+        "terminal": " ".join(console.file.getvalue().split()),
+    }
 
 
 def test_a_part_of_a_set_is_told_in_every_table(tmp_path: Path, make_store) -> None:  # type: ignore[no-untyped-def]
@@ -247,8 +261,9 @@ def test_a_part_of_a_set_is_told_in_every_table(tmp_path: Path, make_store) -> N
     assert "5 of 103 images of Mine, RealSR-512" in (tmp_path / "site" / "index.html").read_text()
     with open_store(root) as store:
         assert {part.title for part in FigureData(store).parts(parse_options({"kind": "bars"}, "t"))} == {
-            "RealSR-512, 3 of 100 images, asasr", "Mine, 2 of 3 images, asasr",
-        }  # fmt: skip
+            "RealSR-512, 3 of 100 images, asasr",
+            "Mine, 2 of 3 images, asasr",
+        }
 
 
 def test_a_run_that_was_stopped_shows_a_part_of_its_set(store: Path) -> None:
@@ -266,8 +281,8 @@ def test_a_merged_page_tells_what_each_store_has_out_of_date(tmp_path: Path, mak
     roots = [make_store(tmp_path / "a"), make_store(tmp_path / "b", methods=("bicubic",), datasets=("Other",))]
     change(roots[0], "UPDATE outputs SET wanted = 'x' WHERE method = 'net-2' AND image = 'image1'")
     write_leaderboards(roots, tmp_path / "site", ("md",))
-    said = "1 of 6 images of net-2 are of former weights, code or settings: left out; run again (in a)."
-    assert said in (tmp_path / "site" / "asasr.md").read_text()
+    message = "1 of 6 images of net-2 are of former weights, code or settings: left out; run again (in a)."
+    assert message in (tmp_path / "site" / "asasr.md").read_text()
 
 
 def test_an_incomplete_identity_is_told_in_every_table(store: Path) -> None:
@@ -285,9 +300,12 @@ def test_an_incomplete_identity_is_told_in_every_table(store: Path) -> None:
 
 
 def infinite(root: Path, method: str, images: str) -> None:
-    ours = f"output IN (SELECT id FROM outputs WHERE method = '{method}' AND image IN ({images}))"
-    change(root, "UPDATE scores SET value = 9e999, checksum = score_checksum(key, 9e999)"
-                 f" WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y' AND {ours})")  # fmt: skip
+    condition = f"output IN (SELECT id FROM outputs WHERE method = '{method}' AND image IN ({images}))"
+    change(
+        root,
+        "UPDATE scores SET value = 9e999, checksum = score_checksum(key, 9e999)"
+        f" WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y' AND {condition})",
+    )
 
 
 def test_images_equal_to_hr_make_no_mean_infinite(store: Path) -> None:
@@ -298,9 +316,9 @@ def test_images_equal_to_hr_make_no_mean_infinite(store: Path) -> None:
     row = board.scores.query("metric == 'psnr_y' and method == 'net-4'").iloc[0]
     assert row["value"] == pytest.approx(values.drop(["image0", "image3"]).mean(), abs=1e-12)
     assert (row["n"], row["infinite"]) == (4, 2)
-    said = "PSNR-Y of net-4: infinite on 2 images equal to HR, left out of the mean."
+    message = "PSNR-Y of net-4: infinite on 2 images equal to HR, left out of the mean."
     shown = tables(board)
-    assert all(said in shown[form] for form in ("md", "tex", "html", "terminal"))
+    assert all(message in shown[form] for form in ("md", "tex", "html", "terminal"))
     assert "**" not in next(line for line in shown["md"].splitlines() if line.startswith("| net-4 | gan | 2"))
     infinite(store, "net-4", "'image1', 'image2', 'image4', 'image5'")
     shown = tables(board_of(store))
@@ -327,10 +345,10 @@ def test_a_run_computes_its_statistics_once(
 
     monkeypatch.setattr(leaderboard, "load_board", load)
     write_png(tmp_path / "hr" / "a.png", photo[:64, :64])
-    told = session(
+    result = session(
         "run", "classic-x4-float", "--dataset", "D=hr", "--method", "bicubic", "--metric", "psnr_y", "--store", "s"
     )
-    assert told.status == 0, told.err
-    assert "bicubic" in told.out
+    assert result.status == 0, result.err
+    assert "bicubic" in result.out
     assert (tmp_path / "s" / "report" / "leaderboard.tex").is_file()
     assert len(loaded) == 1

@@ -28,8 +28,8 @@ def test_the_expected_best_is_the_mean_over_all_subsets(values: list[float], dat
     samples = data.draw(st.integers(1, len(values)))
     subsets = list(combinations(values, samples))
     best, worst = expected_extremes(np.array([values]), samples, higher=True)
-    assert best == pytest.approx(np.mean([max(one) for one in subsets]), abs=1e-9)
-    assert worst == pytest.approx(np.mean([min(one) for one in subsets]), abs=1e-9)
+    assert best == pytest.approx(np.mean([max(subset) for subset in subsets]), abs=1e-9)
+    assert worst == pytest.approx(np.mean([min(subset) for subset in subsets]), abs=1e-9)
     lower = expected_extremes(np.array([values]), samples, higher=False)
     assert (lower[0], lower[1]) == (worst, best)
 
@@ -52,9 +52,9 @@ def test_best_of_seeds_of_a_store(make_store: MakeStore, tmp_path: Path, session
         assert rows[id, 1].worst == pytest.approx(one.mean)
         assert (one.seeds, one.images) == (3, 5)
     assert rows["hf_ratio", 3].best == pytest.approx(np.abs(tables["hf_ratio"]).min(axis=1).mean())  # 0 is best
-    told = session("stability", root, "--best-of", "--metric", "psnr_y")
-    assert told.status == 0
-    assert f"{rows['psnr_y', 3].best:.2f}" in told.out
+    result = session("stability", root, "--best-of", "--metric", "psnr_y")
+    assert result.status == 0
+    assert f"{rows['psnr_y', 3].best:.2f}" in result.out
     with pytest.raises(StabilityError, match="two seeds"):
         best_of_seeds(make_store(tmp_path / "t", images=2))
     with pytest.raises(StabilityError, match="niqe"):
@@ -97,9 +97,9 @@ def test_an_order_that_every_image_has_is_kept_and_equal_methods_share_the_first
 
 def test_ranks_of_a_store(store: Path, session) -> None:
     (one,) = rank_stability(store)
-    told = session("stability", store, "--ranks")
-    assert told.status == 0
-    assert f"{100 * one.same_order:.0f} % of resampled sets" in told.out
-    assert all(name in told.out for name in one.methods)
-    told = session("stability", store, "--ranks", "--metric", "niqe")
-    assert (told.status, "niqe" in told.err) == (3, True)
+    result = session("stability", store, "--ranks")
+    assert result.status == 0
+    assert f"{100 * one.same_order:.0f} % of resampled sets" in result.out
+    assert all(name in result.out for name in one.methods)
+    result = session("stability", store, "--ranks", "--metric", "niqe")
+    assert (result.status, "niqe" in result.err) == (3, True)

@@ -64,8 +64,11 @@ def test_rules_name_clusters_and_a_rule_that_fits_nothing_is_refused() -> None:
     clusters = Clusters({"D": r"(\d+)_", "E": {"a": "one", "b": "one"}, "F": ""})
     assert clusters.of("C", ["x"]) is None
     assert clusters.of("D", ["1_a", "1_b", "2_a", "other"]) == {
-        "1_a": "cluster 1", "1_b": "cluster 1", "2_a": "cluster 2", "other": "image other",
-    }  # fmt: skip
+        "1_a": "cluster 1",
+        "1_b": "cluster 1",
+        "2_a": "cluster 2",
+        "other": "image other",
+    }
     assert clusters.count("E", ["a", "b", "c"]) == 2
     assert clusters.count("F", ["a", "b", "c"]) == 1
     assert clusters.count("C", ["a", "b", "c"]) == 3
@@ -111,12 +114,12 @@ def test_tables_and_comparisons_count_clusters(make_store: MakeStore, tmp_path: 
         board = load_board(store, title="t")
         assert clusters_of(store).count("D", [f"image{number}" for number in range(12)]) == 6
     assert any("12 images are 6 clusters" in note for grid in grids(board) for note in grid.notes)
-    told = session("compare", "A", "B", "--store", root, "--metric", "psnr_y", "--cluster", r"D=image(\d)")
-    assert (told.status, "12 images in 10 clusters" in told.out) == (0, True)
-    told = session("compare", "A", "B", "--store", root, "--cluster", "D=photo")
-    assert (told.status, "none of its images" in told.err) == (3, True)
-    told = session("compare", "A", "B", "--store", root, "--cluster", "D=(")
-    assert (told.status, "--cluster" in told.err) == (2, True)
+    result = session("compare", "A", "B", "--store", root, "--metric", "psnr_y", "--cluster", r"D=image(\d)")
+    assert (result.status, "12 images in 10 clusters" in result.out) == (0, True)
+    result = session("compare", "A", "B", "--store", root, "--cluster", "D=photo")
+    assert (result.status, "none of its images" in result.err) == (3, True)
+    result = session("compare", "A", "B", "--store", root, "--cluster", "D=(")
+    assert (result.status, "--cluster" in result.err) == (2, True)
 
 
 def test_one_film_has_no_interval_and_no_test(make_store: MakeStore, tmp_path: Path) -> None:

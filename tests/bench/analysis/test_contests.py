@@ -33,7 +33,9 @@ def put(root: Path, metric: str, values: Mapping[str, Mapping[int, float | None]
                     statement = "UPDATE cells SET status = 'failed', message = 'too hard', score = NULL"
                     done = database.execute(
                         f"{statement} WHERE metric = ? AND output IN (SELECT id FROM outputs WHERE method = ? AND"
-                        " image = ?)", place)  # fmt: skip
+                        " image = ?)",
+                        place,
+                    )
                 else:
                     done = database.execute(
                         f"UPDATE scores SET value = ? WHERE key IN (SELECT score {cells})", (value, *place)
@@ -57,16 +59,19 @@ def cells(grid: Grid, metric: str) -> dict[str, tuple[str, str, bool]]:
 def test_a_method_that_lacks_a_hard_image_does_not_win(make_store: MakeStore, tmp_path: Path) -> None:
     """The more faithful B lacks the easy image 1, A the hard image 0: A's mean is higher and B better on each image."""
     root = make_store(tmp_path / "s", images=5, methods=("A", "B"))
-    put(root, "psnr_y", {"A": {0: None, 1: 45.0, 2: 36.0, 3: 36.0, 4: 36.0},
-                         "B": {0: 25.0, 1: None, 2: 37.0, 3: 37.0, 4: 37.0}})  # fmt: skip
+    put(
+        root,
+        "psnr_y",
+        {"A": {0: None, 1: 45.0, 2: 36.0, 3: 36.0, 4: 36.0}, "B": {0: 25.0, 1: None, 2: 37.0, 3: 37.0, 4: 37.0}},
+    )
     board = board_of(root)
     (grid,) = grids(board)
     assert cells(grid, "psnr_y") == {"A": ("38.25", "second", True), "B": ("34.00", "best", True)}
-    told = "PSNR-Y: marks over 3 of 5 images, those that all compared methods have."
-    assert any(note == told for note in grid.notes)
-    assert told in to_markdown(board)
-    assert told in to_latex(board)
-    assert told in to_html(board, [])
+    message = "PSNR-Y: marks over 3 of 5 images, those that all compared methods have."
+    assert any(note == message for note in grid.notes)
+    assert message in to_markdown(board)
+    assert message in to_latex(board)
+    assert message in to_html(board, [])
     (row,) = compare_methods(root, "A", "B", metrics=["psnr_y"])
     assert (row.result.difference, row.wins) == (-1, 0)
 
@@ -123,7 +128,7 @@ def test_who_lacks_a_metric_and_who_has_too_little_is_told(make_store: MakeStore
     assert set(board.ranks["method"]) == {"A", "B"}
     assert board.rank_notes["asasr"] == (
         "D: LSD is not in the ranks; it lacks values of A.",
-        "D: C is not ranked; it has 1 of 4 metrics on images enough.",
+        "D: C is not ranked; it has 1 of 4 metrics on enough images.",
     )
     (grid,) = grids(board)
     assert cells(grid, "psnr_y")["C"] == ("1.00", "", True)
@@ -152,8 +157,15 @@ def test_images_in_common_keep_half_of_all() -> None:
 def test_the_reference_takes_no_part(make_store: MakeStore, tmp_path: Path) -> None:
     """HR itself has infinite PSNR; nobody is told apart from it, and it is not marked."""
     root = make_store(tmp_path / "s", images=8, methods=("A", "B", "HR"), families={"HR": "reference"})
-    put(root, "psnr_y", {"HR": dict.fromkeys(range(8), float("inf")), "A": dict.fromkeys(range(8), 30.0),
-                         "B": {number: 30.0 + (-1) ** number for number in range(8)}})  # fmt: skip
+    put(
+        root,
+        "psnr_y",
+        {
+            "HR": dict.fromkeys(range(8), float("inf")),
+            "A": dict.fromkeys(range(8), 30.0),
+            "B": {number: 30.0 + (-1) ** number for number in range(8)},
+        },
+    )
     board = board_of(root)
     rows = board.scores[board.scores["metric"] == "psnr_y"].set_index("method")
     assert np.isnan(rows.loc["HR", "shared"])

@@ -25,7 +25,7 @@ def test_a_place_has_the_wanted_mean(distortions: list[float], wanted: float) ->
         assert not min(distortions) <= wanted <= max(distortions)
     else:
         assert 0 <= place.share <= 1
-        values = place.values([np.array([one]) for one in distortions])
+        values = place.values([np.array([distortion]) for distortion in distortions])
         assert float(values[0]) == pytest.approx(wanted, abs=1e-9)
 
 

@@ -15,13 +15,16 @@ from torch import nn
 
 def net() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1, groups=2),
-        nn.Conv2d(8, 48, 1), nn.PixelShuffle(4),
-    )  # fmt: skip
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=1, groups=2),
+        nn.Conv2d(8, 48, 1),
+        nn.PixelShuffle(4),
+    )
 
 
 def measured(model: nn.Module, height: int = 10, width: int = 12, runs: int = 3, **options: Any) -> Cost:
-    parameters = sum(one.numel() for one in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     return measure_cost("m", parameters, model, [torch.rand(1, 3, height, width)], "cpu", runs=runs, **options)
 
 
@@ -74,16 +77,30 @@ def test_the_score_is_the_challenges_formula() -> None:
         dict.fromkeys(("seconds", "macs", "parameters"), pytest.approx(7.3891, abs=1e-4)),
     )
     score, parts = efficiency_score(other, span) or (0.0, {})
-    wanted = (exp(2 * 7.88 / 7.74), exp(2 * 8.22 / 9.83), exp(2 * 126 / 151))
-    assert score == pytest.approx(0.8 * wanted[0] + 0.1 * wanted[1] + 0.1 * wanted[2], rel=1e-12)
-    assert tuple(parts.values()) == pytest.approx(wanted)
+    expected = (exp(2 * 7.88 / 7.74), exp(2 * 8.22 / 9.83), exp(2 * 126 / 151))
+    assert score == pytest.approx(0.8 * expected[0] + 0.1 * expected[1] + 0.1 * expected[2], rel=1e-12)
+    assert tuple(parts.values()) == pytest.approx(expected)
 
 
 def test_the_command_prints_and_writes_them(session: Any, tmp_path: Path) -> None:
-    told = session("cost", "compact-gan", "--size", "16x12", "--runs", "2", "--warm-up", "0", "--device", "cpu",
-                   "--against", "compact-gan", "--out", "c.json")  # fmt: skip
-    assert told.status == 0, told.err
-    assert "7.389" in told.out
+    result = session(
+        "cost",
+        "compact-gan",
+        "--size",
+        "16x12",
+        "--runs",
+        "2",
+        "--warm-up",
+        "0",
+        "--device",
+        "cpu",
+        "--against",
+        "compact-gan",
+        "--out",
+        "c.json",
+    )
+    assert result.status == 0, result.err
+    assert "7.389" in result.out
     (row,) = json.loads((tmp_path / "c.json").read_text())["costs"]
     assert row["score"] == pytest.approx(exp(2))
     assert row["against"] == row["method"] == "compact-gan"
@@ -91,5 +108,7 @@ def test_the_command_prints_and_writes_them(session: Any, tmp_path: Path) -> Non
     assert len(row["seconds"]) == 2
     assert "outside of torch" in session("cost", "bicubic", "--device", "cpu").err
     assert "WIDTHxHEIGHT" in session("cost", "compact-gan", "--size", "16").err
-    assert "not among the methods" in session("cost", "compact-gan", "--size", "8x8", "--runs", "1", "--device", "cpu",
-                                              "--against", "span").err  # fmt: skip
+    assert (
+        "not among the methods"
+        in session("cost", "compact-gan", "--size", "8x8", "--runs", "1", "--device", "cpu", "--against", "span").err
+    )

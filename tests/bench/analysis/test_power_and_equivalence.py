@@ -65,7 +65,7 @@ def test_equivalence_is_two_of_scipys_one_sided_tests(values: list[float], margi
 
 def test_two_methods_that_differ_by_the_margin_pass_for_equal_in_five_of_a_hundred_sets() -> None:
     sets = np.random.default_rng(0).normal(0.8, 1, (4000, 40))
-    wrong = np.mean([equivalence(one, 0.8).equivalent for one in sets])
+    wrong = np.mean([equivalence(image_set, 0.8).equivalent for image_set in sets])
     assert 0.038 <= wrong <= 0.062
 
 
@@ -84,14 +84,14 @@ def test_compare_tells_power_and_equivalence(store: Path, session: Callable[...,
     assert row.equivalence is not None
     assert row.equivalence.equivalent
     assert row.smallest > 0
-    told = session("compare", "net-2", "net-4", "--store", store, "--power", "--equivalent", "psnr_y=50")
-    assert told.status == 0
-    assert f"{row.smallest:.{row.digits}f}" in told.out
-    assert "within the margin" in told.out
-    assert "images needed" in told.out
+    result = session("compare", "net-2", "net-4", "--store", store, "--power", "--equivalent", "psnr_y=50")
+    assert result.status == 0
+    assert f"{row.smallest:.{row.digits}f}" in result.out
+    assert "within the margin" in result.out
+    assert "images needed" in result.out
     for wrong in ("psnr_y=0", "psnr_y", "psnr_y=big"):
-        told = session("compare", "net-2", "net-4", "--store", store, "--equivalent", wrong)
-        assert told.status == 2
-        assert "--equivalent" in told.err
-    told = session("compare", "net-2", "net-4", "--store", store, "--equivalent", "niqe=1")
-    assert (told.status, "niqe" in told.err) == (3, True)
+        result = session("compare", "net-2", "net-4", "--store", store, "--equivalent", wrong)
+        assert result.status == 2
+        assert "--equivalent" in result.err
+    result = session("compare", "net-2", "net-4", "--store", store, "--equivalent", "niqe=1")
+    assert (result.status, "niqe" in result.err) == (3, True)

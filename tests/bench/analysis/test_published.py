@@ -139,14 +139,31 @@ def test_every_metric_of_a_row_stands_in_its_column() -> None:
     filled = with_published(replace(one, metrics=metrics, scores=scores), outputs(), of_card)
     (row,) = [line for line in to_markdown(filled).splitlines() if line.startswith("| *SeeSR* <sup>2</sup>")]
     assert [cell.strip() for cell in row.split("|")[3:10]] == [
-        "0.3009", "69.7700", "0.6442", "0.6612", "0.2223", "5.4081", "125.5500",
-    ]  # fmt: skip
+        "0.3009",
+        "69.7700",
+        "0.6442",
+        "0.6612",
+        "0.2223",
+        "5.4081",
+        "125.5500",
+    ]
 
 
 def run_on(folder: Path, name: str, store: str, session: Session) -> None:
-    told = session("run", "classic-x4", "--dataset", f"{name}={folder}", "--method", "bicubic", "--metric", "psnr_y",
-                   "--store", store, "--no-report")  # fmt: skip
-    assert told.status == 0
+    result = session(
+        "run",
+        "classic-x4",
+        "--dataset",
+        f"{name}={folder}",
+        "--method",
+        "bicubic",
+        "--metric",
+        "psnr_y",
+        "--store",
+        store,
+        "--no-report",
+    )
+    assert result.status == 0
 
 
 def test_pictures_are_compared_with_the_card(tmp_path: Path, shared: Path, session: Session) -> None:
@@ -158,17 +175,17 @@ def test_pictures_are_compared_with_the_card(tmp_path: Path, shared: Path, sessi
             shutil.copy(path, tmp_path / name)
     with Image.open(tmp_path / "other" / "head.png") as image:
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "other" / "head.png")
-    told = {}
+    message = {}
     for name in ("whole", "part", "other"):
         run_on(tmp_path / name, "Set5", f"s-{name}", session)
-        told[name] = session("report", f"s-{name}", "--published", "--format", "md")
-        assert told[name].status == 0
-    text = {name: (tmp_path / f"s-{name}" / "report" / "leaderboard.md").read_text() for name in told}
+        message[name] = session("report", f"s-{name}", "--published", "--format", "md")
+        assert message[name].status == 0
+    text = {name: (tmp_path / f"s-{name}" / "report" / "leaderboard.md").read_text() for name in message}
     assert "*Bicubic* <sup>1</sup> | published | 28.42 |" in text["whole"]
     assert "published" not in text["part"] + text["other"]
-    assert told["whole"].err == ""
-    assert "Set5 (classic-x4): yours has 4 images, the published table 5" in told["part"].err
-    assert "of your 5 images 'head' is not from the files of Set5" in told["other"].err
+    assert message["whole"].err == ""
+    assert "Set5 (classic-x4): your set has 4 images, that of the published table 5" in message["part"].err
+    assert "of your 5 images 'head' is not from the files of Set5" in message["other"].err
     pages = session("leaderboard", "s-part", "--out", "pages", "--published", "--format", "md")
     assert (pages.status, "the published table 5" in pages.err) == (0, True)
 

@@ -67,8 +67,14 @@ def test_a_set_is_combined_from_payloads_of_images_that_have_no_value(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _with(monkeypatch, POOLED)
-    spec = Spec(name="t", protocol="osediff-512", datasets=(f"p={photos}",), methods=("bicubic", "nearest"),
-                metrics=("bright", "psnr_y"), device="cpu")  # fmt: skip
+    spec = Spec(
+        name="t",
+        protocol="osediff-512",
+        datasets=(f"p={photos}",),
+        methods=("bicubic", "nearest"),
+        metrics=("bright", "psnr_y"),
+        device="cpu",
+    )
     summary = runner.run(spec, tmp_path / "store")
     assert summary.complete
     assert summary.measured == 24
@@ -131,9 +137,13 @@ def test_nothing_stored_and_a_single_image() -> None:
 
 def test_payloads_keep_type_and_shape(tmp_path: Path, rng: np.random.Generator) -> None:
     arrays: list[Payload] = [
-        rng.normal(size=(2, 3)).astype(np.float32), rng.normal(size=4), rng.integers(0, 2**40, size=(3, 3)),
-        rng.integers(0, 255, size=1000, dtype=np.uint8), np.empty((0, 7)), np.arange(3, dtype=">i4"),
-    ]  # fmt: skip
+        rng.normal(size=(2, 3)).astype(np.float32),
+        rng.normal(size=4),
+        rng.integers(0, 2**40, size=(3, 3)),
+        rng.integers(0, 255, size=1000, dtype=np.uint8),
+        np.empty((0, 7)),
+        np.arange(3, dtype=">i4"),
+    ]
     with open_store(tmp_path, write=True) as store:
         run = store.begin_run("now", {}, Provenance())
         for number, array in enumerate(arrays):

@@ -34,9 +34,15 @@ def test_deviations_over_seeds(hr: Path, tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     evaluate(
-        "classic-x2", tmp_path / "s", datasets=[f"D={hr}"], methods=["bicubic", "stability_method:Noisy"],
-        metrics=["psnr_rgb"], protocol="osediff-512", scale=2, seeds=[0, 1, 2],
-    )  # fmt: skip
+        "classic-x2",
+        tmp_path / "s",
+        datasets=[f"D={hr}"],
+        methods=["bicubic", "stability_method:Noisy"],
+        metrics=["psnr_rgb"],
+        protocol="osediff-512",
+        scale=2,
+        seeds=[0, 1, 2],
+    )
     rows = {row.metric: row for row in stability(tmp_path / "s")}
     assert {row.method for row in rows.values()} == {"noisy"}  # bicubic has no seeds
     with open_store(tmp_path / "s") as store:

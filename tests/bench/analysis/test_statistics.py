@@ -48,8 +48,8 @@ def test_intervals_are_those_of_student_without_skewness_and_of_bca_with_many_im
     student = stats.t.interval(0.95, 5, loc=20, scale=stats.sem(symmetric))
     assert interval(symmetric) == pytest.approx(student, rel=1e-9)
     skewed = np.random.default_rng(0).exponential(1, 400)
-    found = stats.bootstrap((skewed,), np.mean, n_resamples=20_000, method="BCa", rng=1).confidence_interval
-    assert interval(skewed) == pytest.approx((found.low, found.high), abs=0.06 * (found.high - found.low))
+    result = stats.bootstrap((skewed,), np.mean, n_resamples=20_000, method="BCa", rng=1).confidence_interval
+    assert interval(skewed) == pytest.approx((result.low, result.high), abs=0.06 * (result.high - result.low))
     low, high = interval(skewed)
     assert high - skewed.mean() > skewed.mean() - low  # a long tail above: the mean may lie far above, too
 
@@ -89,9 +89,13 @@ def hall(values: np.ndarray, axis: int) -> np.ndarray:
 def test_permutation_p_is_scipys_of_the_same_statistic(images: int) -> None:
     values = np.random.default_rng(images).exponential(1, images) - 0.6
     exact = stats.permutation_test(
-        (values,), lambda x, axis: np.abs(hall(x, axis)), permutation_type="samples", n_resamples=np.inf,
-        alternative="greater", vectorized=True,
-    )  # fmt: skip
+        (values,),
+        lambda x, axis: np.abs(hall(x, axis)),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        alternative="greater",
+        vectorized=True,
+    )
     assert permutation_p(values) == pytest.approx(exact.pvalue, abs=1e-12)
 
 
@@ -109,7 +113,7 @@ def test_permutation_p_knows_no_order_side_or_unit(differences: list[int], unit:
     p = permutation_p(differences)
     assert least_p(len(differences)) <= p <= 1
     assert permutation_p(differences[::-1]) == p
-    assert permutation_p([-unit * one for one in differences]) == p
+    assert permutation_p([-unit * difference for difference in differences]) == p
 
 
 def test_skewed_differences_are_not_taken_for_effects() -> None:

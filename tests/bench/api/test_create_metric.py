@@ -101,7 +101,7 @@ RANDOM = np.random.default_rng(1)
         (8, "a int is no image"),
         ([], "the list is empty"),
     ],
-)  # fmt: skip
+)
 def test_another_range_shape_or_type_is_said(image: Any, said: str) -> None:
     with pytest.raises(ImageInputError) as error:
         create_metric("psnr_y")(image, image)

@@ -65,13 +65,17 @@ def test_all_kinds_of_methods_give_what_they_are(photos: Path, tmp_path: Path) -
         "mapping": {"id": "nearest"},
     }
     result = evaluate(
-        "classic-x4-float", tmp_path / "s", methods=methods, metrics=["psnr_y", mae], datasets={"Photos": photos},
+        "classic-x4-float",
+        tmp_path / "s",
+        methods=methods,
+        metrics=["psnr_y", mae],
+        datasets={"Photos": photos},
         progress=False,
-    )  # fmt: skip
+    )
     assert list(result.table.index) == list(methods)
     assert list(result.table.columns) == [("Photos", "psnr_y"), ("Photos", "mae")]
-    ours = result.table.loc[["function", "module", "object"]].to_numpy()
-    assert (ours == ours[0]).all()
+    measured = result.table.loc[["function", "module", "object"]].to_numpy()
+    assert (measured == measured[0]).all()
     assert (result.table.loc["id"] == result.table.loc["mapping"]).all()
     assert len(result.per_image) == 5 * 2 * 2
     row = result.per_image.query("method == 'function' and metric == 'psnr_y'").iloc[1]
@@ -85,9 +89,13 @@ def test_all_kinds_of_methods_give_what_they_are(photos: Path, tmp_path: Path) -
 def test_only_what_was_asked_for_comes_back(store: Path, photos: Path) -> None:
     """The store has three methods, four metrics and a dataset beside it."""
     result = evaluate(
-        {"protocol": "asasr", "scale": 4}, store, methods="bicubic", metrics="psnr_y", datasets={"P": photos},
+        {"protocol": "asasr", "scale": 4},
+        store,
+        methods="bicubic",
+        metrics="psnr_y",
+        datasets={"P": photos},
         progress=False,
-    )  # fmt: skip
+    )
     assert list(result.scores[["dataset", "method", "metric"]].itertuples(index=False, name=None)) == [
         ("P", "bicubic", "psnr_y")
     ]
@@ -98,13 +106,17 @@ def test_only_what_was_asked_for_comes_back(store: Path, photos: Path) -> None:
 
 
 def test_results_are_shown_and_written(photos: Path, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    message: list[tuple[str, int, int]] = []
     result = evaluate(
-        "classic-x4", tmp_path / "s", methods=["bicubic", "nearest"], metrics=["psnr_y"],
-        datasets=[{"name": "P<b>", "hr": str(photos)}], progress=lambda *step: told.append(step),
-    )  # fmt: skip
-    assert told[-1] == ("restoring and measuring", 4, 4)
-    assert {stage for stage, _, _ in told} == {"preparing images", "restoring and measuring"}
+        "classic-x4",
+        tmp_path / "s",
+        methods=["bicubic", "nearest"],
+        metrics=["psnr_y"],
+        datasets=[{"name": "P<b>", "hr": str(photos)}],
+        progress=lambda *step: message.append(step),
+    )
+    assert message[-1] == ("restoring and measuring", 4, 4)
+    assert {stage for stage, _, _ in message} == {"preparing images", "restoring and measuring"}
     page = result._repr_html_()
     assert "P&lt;b&gt;" in page
     assert "<b>" in page
@@ -127,9 +139,13 @@ def test_an_object_is_its_code_and_its_state(photos: Path, tmp_path: Path, monke
 
     def restored(method: object) -> int:
         result = evaluate(
-            "classic-x4", tmp_path / "s", methods={"mine": method}, metrics=["psnr_y"], datasets={"P": photos},
+            "classic-x4",
+            tmp_path / "s",
+            methods={"mine": method},
+            metrics=["psnr_y"],
+            datasets={"P": photos},
             progress=False,
-        )  # fmt: skip
+        )
         return result.summary.measured + result.summary.kept * 10
 
     module = Enlarge()

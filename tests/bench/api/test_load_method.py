@@ -20,9 +20,14 @@ def test_pixels_are_those_of_a_run(id: str, photo: np.ndarray, tmp_path: Path) -
     write_png(tmp_path / "lq" / "a.png", lq)
     write_png(tmp_path / "hr" / "a.png", np.ascontiguousarray(photo[:96, :128]))
     evaluate(
-        {"protocol": "osediff-512", "scale": 4}, tmp_path / "s", methods=id, metrics="psnr_y", progress=False,
-        datasets={"P": (tmp_path / "lq", tmp_path / "hr")}, device="cpu",
-    )  # fmt: skip
+        {"protocol": "osediff-512", "scale": 4},
+        tmp_path / "s",
+        methods=id,
+        metrics="psnr_y",
+        progress=False,
+        datasets={"P": (tmp_path / "lq", tmp_path / "hr")},
+        device="cpu",
+    )
     with open_store(tmp_path / "s") as store:
         stored = store.objects.get(store.outputs()["sr"].iloc[0])
     method = load_method(id, device="cpu")

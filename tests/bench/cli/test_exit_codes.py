@@ -18,12 +18,26 @@ SIGNALS = {"_Interrupted", "_Leaving", "Terminated", "TrainingStopped"}
 CAUGHT = {"LatexError", "TableTemplateError"}
 """Of ``reports``, which imports no other folder; ``publish`` gives a ``FormatError`` that names file or figure."""
 USAGE = {
-    "AssignmentError", "ExportError", "FormatError", "ImageInputError", "InitError", "LqRuleError", "MeasuringError",
-    "MethodReferenceError", "MetricError", "ProtocolError", "RunningError", "ScaleError", "SeverityError",
+    "AssignmentError",
+    "ExportError",
+    "FormatError",
+    "ImageInputError",
+    "InitError",
+    "LqRuleError",
+    "MeasuringError",
+    "MethodReferenceError",
+    "MetricError",
+    "ProtocolError",
+    "RunningError",
+    "ScaleError",
+    "SeverityError",
     "SeverityStoreError",
-    "SpecError", "StudyError", "TrainingConfigError", "UnknownMethodError",
+    "SpecError",
+    "StudyError",
+    "TrainingConfigError",
+    "UnknownMethodError",
     "UsageError",
-}  # fmt: skip
+}
 
 
 def bases() -> dict[str, set[str]]:

@@ -19,11 +19,11 @@ def groups(command: Any, path: str = "asasr-bench") -> Iterator[tuple[str, Any]]
 
 
 @pytest.mark.parametrize(
-    ("path", "group"), [pytest.param(*found, id=found[0]) for found in groups(typer.main.get_command(app))]
+    ("path", "group"), [pytest.param(*group, id=group[0]) for group in groups(typer.main.get_command(app))]
 )
 def test_every_command_is_told_in_a_whole_sentence(path: str, group: Any) -> None:
     context = group.make_context(path, [], resilient_parsing=True)
     context.terminal_width = 80
-    told = group.get_help(context)
-    assert set(group.commands) <= set(told.split())
-    assert not [line for line in told.splitlines() if line.endswith("...") and "[ARGS]..." not in line]
+    message = group.get_help(context)
+    assert set(group.commands) <= set(message.split())
+    assert not [line for line in message.splitlines() if line.endswith("...") and "[ARGS]..." not in line]

@@ -118,8 +118,8 @@ def test_wrong_arguments_are_told(session: Callable[..., Any], tmp_path: Path) -
         (("export", "other", "--per-image", "x.csv"), 3, "other/store.sqlite: is no store that 'run' wrote"),
         ((*RUN, "--dataset", "D=other", "--log", "a.png/l"), 3, "a.png: File exists"),
     ):
-        told = session(*arguments)
-        assert (told.status, said in " ".join(told.err.split())) == (status, True), told.err
+        result = session(*arguments)
+        assert (result.status, said in " ".join(result.err.split())) == (status, True), result.err
     (tmp_path / "folder.png").mkdir()
     assert "folder.png: Is a directory" in session("restore", "bicubic", "a.png", "folder.png").err
 
@@ -142,6 +142,6 @@ def test_folders_that_cannot_be_used_are_told(
     make(tmp_path)
     if said.startswith("s:"):
         Image.new("L", (32, 32)).save(tmp_path / "HR" / "a.png")
-    told = session(*RUN, "--dataset", "D=HR", "--method", "bicubic", "--no-report")
-    assert told.status == 3
-    assert said in told.err
+    result = session(*RUN, "--dataset", "D=HR", "--method", "bicubic", "--no-report")
+    assert result.status == 3
+    assert said in result.err

@@ -24,9 +24,20 @@ def told(session: Any, *arguments: object) -> Any:
 
 @pytest.mark.parametrize(
     "what",
-    ["methods", "metrics", "datasets", "figures", "protocols", "degradations", "published", "specs", "studies",
-     "engines", "configurations"],
-)  # fmt: skip
+    [
+        "methods",
+        "metrics",
+        "datasets",
+        "figures",
+        "protocols",
+        "degradations",
+        "published",
+        "specs",
+        "studies",
+        "engines",
+        "configurations",
+    ],
+)
 def test_every_list_is_json_too(session: Any, what: str) -> None:
     content = told(session, "list", what, "--json")
     rows = content["metrics"] if what == "metrics" else content
@@ -46,11 +57,23 @@ def test_methods_say_whether_they_are_ready(session: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("psnr_y", "metric"), ("Set5", "dataset"), ("bicubic", "method"), ("rapidocr", "engine"), ("camvid", "engine"),
-     ("seesr-x4", "degradation"), ("ssr-amg", "study"), ("small", "configuration"), ("crops", "figure"),
-     ("lpips-alex", "weights"), ("osediff-table-1", "published"), ("classic-x3", "protocol"), ("demo", "spec"),
-     ("miou:camvid", "metric")],
-)  # fmt: skip
+    [
+        ("psnr_y", "metric"),
+        ("Set5", "dataset"),
+        ("bicubic", "method"),
+        ("rapidocr", "engine"),
+        ("camvid", "engine"),
+        ("seesr-x4", "degradation"),
+        ("ssr-amg", "study"),
+        ("small", "configuration"),
+        ("crops", "figure"),
+        ("lpips-alex", "weights"),
+        ("osediff-table-1", "published"),
+        ("classic-x3", "protocol"),
+        ("demo", "spec"),
+        ("miou:camvid", "metric"),
+    ],
+)
 def test_everything_that_has_a_name_is_shown(session: Any, name: str, kind: str) -> None:
     facts = told(session, "show", name, "--json")
     assert kind in facts
@@ -131,10 +154,15 @@ def test_stores_speak_json(session: Any, store: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [("show psnr_", ["psnr_y", "psnr_rgb"]), ("run classic-x4-", ["classic-x4-float"]), ("list stud", ["studies"]),
-     ("report STORE --method net", ["net-2", "net-4"]), ("drop STORE --metric ls", ["lsd"]),
-     ("drop nowhere --metric ls", [])],
-)  # fmt: skip
+    [
+        ("show psnr_", ["psnr_y", "psnr_rgb"]),
+        ("run classic-x4-", ["classic-x4-float"]),
+        ("list stud", ["studies"]),
+        ("report STORE --method net", ["net-2", "net-4"]),
+        ("drop STORE --metric ls", ["lsd"]),
+        ("drop nowhere --metric ls", []),
+    ],
+)
 def test_the_shell_completes_names(store: Path, words: str, offered: list[str]) -> None:
     line = "asasr-bench " + words.replace("STORE", str(store))
     asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1), "_ASASR_BENCH_COMPLETE": "complete_bash"}

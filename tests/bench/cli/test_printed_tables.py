@@ -27,10 +27,21 @@ def run(session: Callable[..., Any], tmp_path: Path) -> Run:
         write_png(tmp_path / "hr" / f"{number}.png", rng.integers(0, 256, (48, 48, 3), dtype=np.uint8))
 
     def call(*more: object) -> Any:
-        told = session("run", "classic-x4", "--dataset", f"D={tmp_path / 'hr'}", "--method", "bicubic",
-                       "--metric", "psnr_y", "--store", tmp_path / "s", *more)  # fmt: skip
-        assert told.status == 0
-        return told
+        result = session(
+            "run",
+            "classic-x4",
+            "--dataset",
+            f"D={tmp_path / 'hr'}",
+            "--method",
+            "bicubic",
+            "--metric",
+            "psnr_y",
+            "--store",
+            tmp_path / "s",
+            *more,
+        )
+        assert result.status == 0
+        return result
 
     return call
 
@@ -49,8 +60,18 @@ def test_a_finished_store_prints_the_same_and_makes_nothing(run: Run, tmp_path: 
     first = run()
     page = tmp_path / "s" / "report" / "leaderboard.html"
     before = page.stat().st_mtime_ns, state(tmp_path)
-    arguments = ["run", "classic-x4", "--dataset", f"D={tmp_path / 'hr'}", "--method", "bicubic", "--metric", "psnr_y",
-                 "--store", str(tmp_path / "s")]  # fmt: skip
+    arguments = [
+        "run",
+        "classic-x4",
+        "--dataset",
+        f"D={tmp_path / 'hr'}",
+        "--method",
+        "bicubic",
+        "--metric",
+        "psnr_y",
+        "--store",
+        str(tmp_path / "s"),
+    ]
     code = (
         f"import sys; sys.argv = ['asasr-bench', *{arguments!r}]\n"
         "from asasr_bench.bench.cli.main import main\n"

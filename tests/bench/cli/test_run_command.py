@@ -10,8 +10,15 @@ from asasr_bench.bench.spec import Spec, parse_spec
 
 
 def spec(**more: object) -> Spec:
-    content = {"name": "s", "protocol": "classic-x4", "datasets": ["Set5"], "methods": ["bicubic"],
-               "metrics": ["psnr_y"], "device": "cpu", **more}  # fmt: skip
+    content = {
+        "name": "s",
+        "protocol": "classic-x4",
+        "datasets": ["Set5"],
+        "methods": ["bicubic"],
+        "metrics": ["psnr_y"],
+        "device": "cpu",
+        **more,
+    }
     return parse_spec(json.dumps(content), origin="s")
 
 
@@ -22,8 +29,14 @@ def test_a_long_run_on_few_cores_tells_the_way_to_more() -> None:
 
 @pytest.mark.parametrize(
     ("more", "seconds", "cores"),
-    [({}, 5, 8), ({"workers": 8}, 300, 8), ({"threads": 8}, 300, 8), ({}, 300, 1), ({"device": "cuda"}, 300, 8),
-     ({"executor": "ray"}, 300, 8)],
-)  # fmt: skip
+    [
+        ({}, 5, 8),
+        ({"workers": 8}, 300, 8),
+        ({"threads": 8}, 300, 8),
+        ({}, 300, 1),
+        ({"device": "cuda"}, 300, 8),
+        ({"executor": "ray"}, 300, 8),
+    ],
+)
 def test_nothing_is_told_where_nothing_is_to_be_gained(more: dict[str, object], seconds: float, cores: int) -> None:
     assert idle_cores(spec(**more), seconds, cores) == ""

@@ -15,9 +15,13 @@ RUN = [sys.executable, "-m", "asasr_bench.bench.cli.main"]
 
 def _shell(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-c", line, *RUN], capture_output=True, cwd=folder, env={**os.environ, **variables}, text=True,
+        ["bash", "-c", line, *RUN],
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, **variables},
+        text=True,
         encoding="latin-1",
-    )  # fmt: skip
+    )
 
 
 MEASURE = "run demo --dataset demo-photos --method bicubic --metric psnr_y --crop 48 --store store"

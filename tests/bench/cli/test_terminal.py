@@ -28,9 +28,18 @@ NAMES = (f"a{TITLE}", f"b{CLIPBOARD}\nforged: 99.9", "c\u202edrawkcab\x9b2J")
 def hostile(make_store: Callable[..., Path], tmp_path: Path) -> Path:
     root = make_store(tmp_path / "hostile", methods=NAMES, datasets=(f"D{TITLE}\nforged",), protocol="asasr")
     with open_store(root, write=True) as store:
-        output = OutputRecord("asasr", 4, f"D{TITLE}\nforged", f"x{CLIPBOARD}", NAMES[0], 0, "failed", "files",
-                              message=f"it said {TITLE}\nand more",
-                              cells=(CellRecord("psnr_y", "failed", message="not restored"),))  # fmt: skip
+        output = OutputRecord(
+            "asasr",
+            4,
+            f"D{TITLE}\nforged",
+            f"x{CLIPBOARD}",
+            NAMES[0],
+            0,
+            "failed",
+            "files",
+            message=f"it said {TITLE}\nand more",
+            cells=(CellRecord("psnr_y", "failed", message="not restored"),),
+        )
         store.commit([output], 1)
     return root
 
@@ -44,21 +53,32 @@ def test_commands_spell_out_what_a_store_would_do_to_a_terminal(
     hostile: Path, session: Callable[..., Any], tmp_path: Path
 ) -> None:
     commands: list[tuple[object, ...]] = [
-        ("status", hostile), ("status", hostile, "--failed"), ("report", hostile, "--out", "r"),
-        ("compare", NAMES[0], NAMES[1], "--store", hostile), ("compare", "none", NAMES[1], "--store", hostile),
-        ("export", hostile, "--per-image", "x.csv"), ("leaderboard", hostile, "--out", "l"),
-        ("baseline", hostile, "--out", "b.json"), ("stability", hostile), ("history", hostile, hostile),
-        ("export", hostile, "--format", "json", "--out", "x.json"), ("reproduce", hostile),
-        ("export", hostile, "--format", "eee", "--out", "eee"), ("export", hostile, "--format", "hf", "--out", "hf"),
-        ("export", hostile, "--format", "model-card", "--out", "l/cards"), ("import", "x.json", "--out", "i"),
-        ("import", "eee", "--out", "j"), ("import", "l/cards", "--out", "i"), ("import", "hf", "--out", "i"),
+        ("status", hostile),
+        ("status", hostile, "--failed"),
+        ("report", hostile, "--out", "r"),
+        ("compare", NAMES[0], NAMES[1], "--store", hostile),
+        ("compare", "none", NAMES[1], "--store", hostile),
+        ("export", hostile, "--per-image", "x.csv"),
+        ("leaderboard", hostile, "--out", "l"),
+        ("baseline", hostile, "--out", "b.json"),
+        ("stability", hostile),
+        ("history", hostile, hostile),
+        ("export", hostile, "--format", "json", "--out", "x.json"),
+        ("reproduce", hostile),
+        ("export", hostile, "--format", "eee", "--out", "eee"),
+        ("export", hostile, "--format", "hf", "--out", "hf"),
+        ("export", hostile, "--format", "model-card", "--out", "l/cards"),
+        ("import", "x.json", "--out", "i"),
+        ("import", "eee", "--out", "j"),
+        ("import", "l/cards", "--out", "i"),
+        ("import", "hf", "--out", "i"),
         ("report", "i", "--published", "--out", "r"),
-    ]  # fmt: skip
+    ]
     for command in commands:
-        told = session(*command)
-        assert told.out + told.err
-        _is_plain(told.out)
-        _is_plain(told.err)
+        result = session(*command)
+        assert result.out + result.err
+        _is_plain(result.out)
+        _is_plain(result.err)
     for path in (*(tmp_path / "r").iterdir(), *(tmp_path / "l").rglob("*.html"), *(tmp_path / "l").rglob("*.md")):
         assert "\x1b" not in path.read_text()
         assert "\x9b" not in path.read_text()
@@ -71,9 +91,9 @@ def test_a_check_spells_out_what_a_baseline_says(hostile: Path, session: Callabl
         row[4] += TITLE
         row[2] += "\nforged"
     (tmp_path / "b.json").write_text(json.dumps(content))
-    told = session("check", hostile, "--baseline", "b.json")
-    assert told.status == 1
-    _is_plain(told.out + told.err)
+    result = session("check", hostile, "--baseline", "b.json")
+    assert result.status == 1
+    _is_plain(result.out + result.err)
 
 
 def test_conflicts_of_hostile_stores_are_told_in_plain_text(hostile: Path, tmp_path: Path) -> None:
@@ -108,6 +128,6 @@ def test_say_and_consoles_print_alike(capsys: pytest.CaptureFixture[str]) -> Non
     say(f"line{TITLE}\nforged")
     plain_console().print(table)
     plain_console().print(f"text{TITLE}")
-    told = capsys.readouterr().out
-    _is_plain(told)
-    assert r"line\x1b]0;owned\x07\nforged" in told
+    message = capsys.readouterr().out
+    _is_plain(message)
+    assert r"line\x1b]0;owned\x07\nforged" in message

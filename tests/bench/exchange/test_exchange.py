@@ -149,8 +149,10 @@ def test_means_of_aggregates_are_the_table(origin: Path, tmp_path: Path) -> None
         if path.suffix != ".json":
             continue
         content = json.loads(path.read_text())
-        lines = [json.loads(line) for line in (tmp_path / content["detailed_evaluation_results"]["file_path"])
-                 .read_text().splitlines()]  # fmt: skip
+        lines = [
+            json.loads(line)
+            for line in (tmp_path / content["detailed_evaluation_results"]["file_path"]).read_text().splitlines()
+        ]
         for result in content["evaluation_results"]:
             if result["metric_config"]["metric_id"] != "ssim_y":
                 continue
@@ -184,7 +186,7 @@ def test_hub_files_are_read_by_the_hubs_own_library(origin: Path, tmp_path: Path
     tasks = {task["id"] for task in benchmark["tasks"]}
     assert {f"asasr.{metric}" for _, dataset, metric in table if dataset == "D"} == tasks
     assert set(benchmark) == {"name", "description", "evaluation_framework", "tasks"}
-    with pytest.raises(ExchangeError, match="no such dataset here"):
+    with pytest.raises(ExchangeError, match="no such dataset"):
         export_results(origin, "hf", tmp_path / "x", ExportOptions(hub={"F": "a/b"}))
 
 
@@ -199,11 +201,14 @@ def test_means_come_back_to_the_digit_beside_a_store(
 ) -> None:
     export_results(origin, format, tmp_path / "means")
     imported = import_results(tmp_path / "means", store)
-    wanted = {(row.method, row.dataset, row.metric): row.value for row in _table(origin, tmp_path)
-              if isinstance(row.value, float)}  # fmt: skip
+    expected = {
+        (row.method, row.dataset, row.metric): row.value
+        for row in _table(origin, tmp_path)
+        if isinstance(row.value, float)
+    }
     values = values_of(imported_tables(store))
-    assert {(value.method, value.dataset, value.metric): value.value for value in values} == wanted
-    assert imported.claims == len(values) == len(wanted)
+    assert {(value.method, value.dataset, value.metric): value.value for value in values} == expected
+    assert imported.claims == len(values) == len(expected)
     with open_store(store) as opened:
         board = load_board(opened, title="t", published=True)
     shown = board.published[board.published["dataset"] == "D"]
@@ -211,7 +216,7 @@ def test_means_come_back_to_the_digit_beside_a_store(
     assert "a claim of whoever wrote that file" in " ".join(board.sources.values())
     with open_store(store) as opened:
         assert load_board(opened, title="t").published.empty
-    with pytest.raises(ExchangeError, match="no store here"):
+    with pytest.raises(ExchangeError, match="is not a store"):
         import_results(tmp_path / "means", tmp_path / "nowhere")
 
 
@@ -230,19 +235,33 @@ def test_model_cards_have_an_index_that_the_hub_reads(origin: Path, tmp_path: Pa
 def test_results_of_others_without_images_stand_beside_a_store(store: Path, tmp_path: Path) -> None:
     """An aggregate file as another program would write it."""
     content = {
-        "schema_version": "0.3.0", "evaluation_id": "x", "retrieved_timestamp": "1",
-        "source_metadata": {"source_type": "documentation", "source_organization_name": "A",
-                            "evaluator_relationship": "other"},
+        "schema_version": "0.3.0",
+        "evaluation_id": "x",
+        "retrieved_timestamp": "1",
+        "source_metadata": {
+            "source_type": "documentation",
+            "source_organization_name": "A",
+            "evaluator_relationship": "other",
+        },
         "eval_library": {"name": "other", "version": "1"},
-        "model_info": {"name": "Rival", "id": "a/rival",
-                       "additional_details": {"deployment_type": "unknown", "model_availability": "unknown"}},
-        "evaluation_results": [{
-            "evaluation_name": "D", "source_data": {"dataset_name": "D", "source_type": "other"},
-            "metric_config": {"metric_id": "psnr_y", "lower_is_better": False,
-                              "additional_details": {"protocol": "asasr"}},
-            "score_details": {"score": 30.25, "uncertainty": {"num_samples": 6}},
-        }],
-    }  # fmt: skip
+        "model_info": {
+            "name": "Rival",
+            "id": "a/rival",
+            "additional_details": {"deployment_type": "unknown", "model_availability": "unknown"},
+        },
+        "evaluation_results": [
+            {
+                "evaluation_name": "D",
+                "source_data": {"dataset_name": "D", "source_type": "other"},
+                "metric_config": {
+                    "metric_id": "psnr_y",
+                    "lower_is_better": False,
+                    "additional_details": {"protocol": "asasr"},
+                },
+                "score_details": {"score": 30.25, "uncertainty": {"num_samples": 6}},
+            }
+        ],
+    }
     (tmp_path / "rival.json").write_text(json.dumps(content))
     import_results(tmp_path / "rival.json", store)
     with open_store(store) as opened:
@@ -256,14 +275,14 @@ def test_comparing_tells_which_digests_differ(origin: Path, tmp_path: Path) -> N
     export_results(origin, "json", tmp_path / "r.json")
     document = read_document(tmp_path / "r.json")
     import_results(tmp_path / "r.json", tmp_path / "again")
-    assert compare_with(document, tmp_path / "again").same
+    assert compare_with(document, tmp_path / "again").reproduced
     with sqlite3.connect(tmp_path / "again" / "store.sqlite") as database:
         (key,) = database.execute(
             "SELECT restoration FROM outputs WHERE dataset = 'D' AND image = 'image2' AND method = 'net-2' AND seed = 0"
         ).fetchone()
         database.execute("UPDATE restorations SET sr = ? WHERE key = ?", ("f" * 64, key))
     result = compare_with(document, tmp_path / "again")
-    assert not result.same
+    assert not result.reproduced
     assert len(result.digests) == 2  # the sets D and E have the same images here
     assert result.digests[0].startswith("D/image2, net-2: SR pixels ")
     assert result.digests[0].endswith("here ffffffffffff")
@@ -276,7 +295,7 @@ REFUSED = [
     ("r.json", '{"a": NaN}', "NaN is no JSON number"),
     ("r.parquet", "PAR1", "cannot be read as Parquet"),
     ("r.yaml", "a: 1", "is a list of 'dataset' and 'value'"),
-    ("r.yaml", "- {dataset: {id: x, task_id: y}, value: 1}", "tells no metric and protocol"),
+    ("r.yaml", "- {dataset: {id: x, task_id: y}, value: 1}", "states no metric and protocol"),
     ("r.yaml", "- {dataset: {id: x, task_id: a.b}, value: high}", "no number as 'value'"),
     ("r.md", "# A model\n", "has no results"),
     ("r.txt", "", "are read from .json, .parquet, .yaml, .md files"),
@@ -308,7 +327,7 @@ def test_documents_that_were_changed_are_refused(origin: Path, tmp_path: Path) -
     bad = json.loads(json.dumps(content["outputs"]))
     holder = next(cell for output in bad for cell in output["cells"] if cell["payload"])
     holder["payload"]["content"] = "AAAA"
-    refuse("is not as 'export' writes it", outputs=bad)
+    refuse("is not in the format of 'export'", outputs=bad)
     export_results(origin, "eee", tmp_path / "eee")
     samples = next((tmp_path / "eee").rglob("*.jsonl"))
     samples.write_text(samples.read_text().replace('"score": 0.', '"score": 1.', 1))
@@ -320,15 +339,15 @@ def test_the_command_line(store: Path, session: Any, tmp_path: Path) -> None:
     assert "nothing to write" in session("export", store).err
     assert "go together" in session("export", store, "--format", "json").err
     assert "unknown export format 'xml'" in session("export", store, "--format", "xml", "--out", "x").err
-    told = session("export", store, "--format", "json", "--out", "r.json")
-    assert (told.status, told.out.strip()) == (0, "r.json")
-    told = session("import", "r.json", "--out", "again")
-    assert told.out.startswith("18 outputs in again")
+    result = session("export", store, "--format", "json", "--out", "r.json")
+    assert (result.status, result.out.strip()) == (0, "r.json")
+    result = session("import", "r.json", "--out", "again")
+    assert result.out.startswith("18 outputs in again")
     assert session("import", "r.json", "--out", "again").err.count("has a store already") == 1
-    told = session("export", "again", "--format", "model-card", "--out", "cards")
-    assert "3 means" not in told.out
-    told = session("import", "cards", "--out", "again")
-    assert "12 means beside the results of again" in told.out
+    result = session("export", "again", "--format", "model-card", "--out", "cards")
+    assert "3 means" not in result.out
+    result = session("import", "cards", "--out", "again")
+    assert "12 means beside the results of again" in result.out
     report = session("report", "again", "--published", "--format", "md", "--out", "page")
     assert report.status == 0
     assert session("merge", "again", store, "--out", "both").status == 0
@@ -348,19 +367,19 @@ def test_reproduce_prints_and_runs_the_commands(session: Any, tmp_path: Path) ->
         write_png(tmp_path / "hr" / f"{number}.png", rng.integers(0, 256, (48, 48, 3), np.uint8))
     run = session("run", "classic-x4", "--dataset", "D=hr", "--method", "bicubic", "--store", "s")
     assert run.status == 0, run.err
-    told = session("reproduce", "s", "--out", "again")
-    assert told.status == 0
-    assert "it was: asasr-bench run classic-x4 --dataset D=hr" in told.out
+    result = session("reproduce", "s", "--out", "again")
+    assert result.status == 0
+    assert "it was: asasr-bench run classic-x4 --dataset D=hr" in result.out
     assert (tmp_path / "again" / "reproduce.sh").read_text().endswith("/runs/reproduced\n")
     done = session("run", "again/run-1.yaml", "--store", "by-hand")
     assert done.status == 0, done.err
-    told = session("reproduce", "s", "--run", "--store", "new")
-    assert (told.status, told.err.strip().splitlines()[-1]) == (0, "run 1 of 1: classic-x4")
-    assert "4 values compared: 0 differ or are missing; 0 digests of pixels differ" in told.out
+    result = session("reproduce", "s", "--run", "--store", "new")
+    assert (result.status, result.err.strip().splitlines()[-1]) == (0, "run 1 of 1: classic-x4")
+    assert "4 values compared: 0 differ or are missing; 0 digests of pixels differ" in result.out
     write_png(tmp_path / "hr" / "1.png", rng.integers(0, 256, (48, 48, 3), np.uint8))
-    told = session("reproduce", "s", "--run", "--store", "other")
-    assert told.status == 1
-    assert "D/1, bicubic: HR pixels" in told.out
-    assert "2 differ or are missing; 3 digests of pixels differ" in told.out
+    result = session("reproduce", "s", "--run", "--store", "other")
+    assert result.status == 1
+    assert "D/1, bicubic: HR pixels" in result.out
+    assert "2 differ or are missing; 3 digests of pixels differ" in result.out
     # A report in the store's folder leads to the store.
     assert session("reproduce", "s/report/leaderboard.html").status == 0

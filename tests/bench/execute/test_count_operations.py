@@ -152,8 +152,15 @@ def folder(root: Path, sizes: Sequence[tuple[int, int]]) -> Path:
 
 
 def spec(hr: Path, methods: Sequence[object] = ("bicubic", "compact-gan", SMALL), name: str = "D") -> Any:
-    content = {"name": "s", "protocol": "classic-x4", "scale": 4, "metrics": ["psnr_y", "ssim_y"], "device": "cpu",
-               "methods": list(methods), "datasets": [{"name": name, "hr": str(hr)}]}  # fmt: skip
+    content = {
+        "name": "s",
+        "protocol": "classic-x4",
+        "scale": 4,
+        "metrics": ["psnr_y", "ssim_y"],
+        "device": "cpu",
+        "methods": list(methods),
+        "datasets": [{"name": name, "hr": str(hr)}],
+    }
     return parse_spec(json.dumps(content), origin="test")
 
 

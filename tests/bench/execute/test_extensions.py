@@ -23,8 +23,19 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package of the examples, installed where this test and its workers alone see it."""
     site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation", "--quiet",
-               "--target", str(site), str(EXAMPLES)]  # fmt: skip
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--quiet",
+        "--target",
+        str(site),
+        str(EXAMPLES),
+    ]
     subprocess.run(install, check=True, capture_output=True)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.chdir(tmp_path)
@@ -36,12 +47,33 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_an_installed_package_extends_everything(installed: Path, tmp_path: Path, session) -> None:
     arguments = (
-        "run", "classic-x2", "--scale", 2, "--dataset", "example_dataset", "--method", "bicubic", "--method",
-        "example_method", "--metric", "psnr_y", "--metric", "example_metric", "--metric", "miou:example_engine:hr",
-        "--protocol", "example_protocol", "--workers", 2, "--device", "cpu", "--store", "s",
-    )  # fmt: skip
-    told = session(*arguments)
-    assert told.status == 0, told.err
+        "run",
+        "classic-x2",
+        "--scale",
+        2,
+        "--dataset",
+        "example_dataset",
+        "--method",
+        "bicubic",
+        "--method",
+        "example_method",
+        "--metric",
+        "psnr_y",
+        "--metric",
+        "example_metric",
+        "--metric",
+        "miou:example_engine:hr",
+        "--protocol",
+        "example_protocol",
+        "--workers",
+        2,
+        "--device",
+        "cpu",
+        "--store",
+        "s",
+    )
+    result = session(*arguments)
+    assert result.status == 0, result.err
     workers = json.loads((tmp_path / "s" / "progress.json").read_text())["workers"]
     assert workers
     assert not [worker for worker in workers if worker.endswith(f":{os.getpid()}")]  # they are other processes

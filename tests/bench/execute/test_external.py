@@ -69,7 +69,7 @@ def measured(tmp_path: Path, body: str, **more: Any) -> tuple[Summary, dict[str,
         ("os.kill(os.getpid(), 9)", {}, "exit status -9"),
     ],
     ids=["fails", "hangs", "is killed"],
-)  # fmt: skip
+)
 def test_what_a_program_finished_before_its_end_counts(
     hr: Path, tmp_path: Path, end: str, more: Any, words: str
 ) -> None:

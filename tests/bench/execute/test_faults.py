@@ -54,8 +54,8 @@ def arguments(hr: Path, store: Path, *more: object) -> list[str]:
 def mounted(folder: Path, size: str) -> Iterator[Path]:
     """A disk of this size in memory; the test is skipped where mounting is not allowed."""
     folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
-    if made.returncode != 0:
+    result = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    if result.returncode != 0:
         pytest.skip("mounting is not allowed here")
     try:
         yield folder
@@ -127,8 +127,8 @@ def test_a_read_only_store_can_be_read_and_says_that_it_cannot_be_written(hr: Pa
 
 def test_a_second_run_is_told_who_holds_the_store(hr: Path, tmp_path: Path, command) -> None:
     with open_store(tmp_path / "s", write=True):
-        said = command(*arguments(hr, tmp_path / "s"), status=3).stderr
-    assert_one_line(said, f"process {os.getpid()} on {platform.node()} since 20", "is writing this store")
+        message = command(*arguments(hr, tmp_path / "s"), status=3).stderr
+    assert_one_line(message, f"process {os.getpid()} on {platform.node()} since 20", "is writing this store")
     command(*arguments(hr, tmp_path / "s"))
 
 
@@ -150,8 +150,11 @@ def test_a_clock_that_goes_back_changes_nothing(hr: Path, tmp_path: Path, monkey
 def started(*words: object, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "asasr_bench.bench.cli.main", *map(str, words)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **more,
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ def test_an_edited_factory_or_helper_is_done_again(tmp_path: Path, evaluated, re
     (tmp_path / "sharp.py").write_text(NET)
     (tmp_path / "fac.py").write_text("from sharp import Net\ndef make(): return Net(1.0)\n")
     before, _ = evaluated(reference, store="S")
-    for file, source in (("fac.py", "from sharp import Net\ndef make(): return Net(0.8)\n"),
-                         ("sharp.py", NET.replace("self.gain *", "self.gain * 0.5 *"))):  # fmt: skip
+    for file, source in (
+        ("fac.py", "from sharp import Net\ndef make(): return Net(0.8)\n"),
+        ("sharp.py", NET.replace("self.gain *", "self.gain * 0.5 *")),
+    ):
         (tmp_path / file).write_text(source)
         _forget()
         after, summary = evaluated(reference, store="S")
@@ -206,8 +208,8 @@ def test_methods_beside_a_spec_are_found_from_anywhere(tmp_path: Path, hr: Path,
     monkeypatch.chdir(tmp_path / "elsewhere")
     spec = load_spec(tmp_path / "spec.yaml", {"workers": workers})
     run(spec, tmp_path / "S")
-    found = _values(tmp_path / "S")
-    assert found["net"] > found["dark"] > found["darker"]
+    result = _values(tmp_path / "S")
+    assert result["net"] > result["dark"] > result["darker"]
     moved = parse_spec(SPEC, origin="spec", base=tmp_path)
     assert run(moved, tmp_path / "S").measured == 0
 
@@ -217,10 +219,10 @@ def test_the_working_folder_is_importable(tmp_path: Path, hr: Path, session) -> 
     write_png(tmp_path / "lq.png", np.zeros((8, 8, 3), np.uint8))
     for method in ("sharp:Net", "./sharp.py:Net", "mine=sharp.py:Net"):
         assert session("restore", method, "lq.png", "sr.png", "--device", "cpu").status == 0
-    told = session("restore", "shrap:Net", "lq.png", "sr.png")
-    assert told.status != 0
-    assert str(tmp_path) in told.err
-    assert "installed packages" in told.err
+    result = session("restore", "shrap:Net", "lq.png", "sr.png")
+    assert result.status != 0
+    assert str(tmp_path) in result.err
+    assert "installed packages" in result.err
 
 
 @pytest.mark.parametrize(

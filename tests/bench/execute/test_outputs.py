@@ -72,7 +72,7 @@ def with_nan(sr: Any) -> Any:
         (lambda sr: sr.tolist(), "a list, expected a NumPy array"),
         (lambda sr: None, r"nothing \(None\)"),
     ],
-)  # fmt: skip
+)
 def test_a_pixel_method_is_refused_in_words(lq: np.ndarray, change: Callable[..., Any], words: str) -> None:
     lq[0, :2, 0] = 0, 255
     with pytest.raises(OutputError, match=f"method mine returned.*{words}"):
@@ -92,7 +92,7 @@ def test_a_pixel_method_is_refused_in_words(lq: np.ndarray, change: Callable[...
         (lambda sr: sr.numpy(), "a ndarray, expected a tensor"),
         (lambda sr: None, r"nothing \(None\)"),
     ],
-)  # fmt: skip
+)
 def test_a_tensor_method_is_refused_in_words(lq: np.ndarray, change: Callable[..., Any], words: str) -> None:
     with pytest.raises(OutputError, match=f"method mine returned.*{words}"):
         restore_image(Tensors(change), lq, 2, 0, "cpu")
@@ -146,8 +146,15 @@ def test_a_grey_file_counts_as_the_same_picture_in_rgb(
     where = f"{tmp_path / 'lq'},{tmp_path / 'hr'}" if lq_files else str(tmp_path / "hr")
     methods = [{"name": name, "predictions": str(tmp_path / name)} for name in ("grey", "rgb")]
     metrics = ["psnr_y", "ssim_y", "psnr_rgb", "gmsd", "lsd", "hs_residual"]
-    board = evaluate("classic-x2", tmp_path / "s", protocol=protocol, datasets=[f"D={where}"], methods=methods,
-                     metrics=metrics, workers=1)  # fmt: skip
+    board = evaluate(
+        "classic-x2",
+        tmp_path / "s",
+        protocol=protocol,
+        datasets=[f"D={where}"],
+        methods=methods,
+        metrics=metrics,
+        workers=1,
+    )
     values = board.scores.pivot(index="metric", columns="method", values="value")
     assert values.index.size == len(metrics)
     assert (values["grey"] == values["rgb"]).all()

@@ -159,8 +159,15 @@ def test_a_run_restores_together_and_writes_the_rows_that_it_writes_alone(
     values, seconds = {}, {}
     for batch in (1, 4):
         store = tmp_path / f"store{batch}"
-        evaluate("classic-x4", store, datasets=[f"D={tmp_path / 'hr'}"], methods=["compact-gan"], metrics=["psnr_y"],
-                 batch=batch, device="cpu")  # fmt: skip
+        evaluate(
+            "classic-x4",
+            store,
+            datasets=[f"D={tmp_path / 'hr'}"],
+            methods=["compact-gan"],
+            metrics=["psnr_y"],
+            batch=batch,
+            device="cpu",
+        )
         with open_store(store) as opened:
             values[batch] = opened.scores().sort_values("image")["value"].to_numpy()
             seconds[batch] = opened.outputs().sort_values("image")["seconds"].tolist()

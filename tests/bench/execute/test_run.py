@@ -287,8 +287,19 @@ def test_export_and_report_have_the_promised_columns(hr: Path, tmp_path: Path, c
 
 
 def test_spectra_are_stored_and_methods_compared(hr: Path, tmp_path: Path, command) -> None:
-    arguments = ("run", "classic-x4", "--dataset", f"D={hr}", "--method", "bicubic", "--method", "nearest",
-                 "--store", "s", "--no-report")  # fmt: skip
+    arguments = (
+        "run",
+        "classic-x4",
+        "--dataset",
+        f"D={hr}",
+        "--method",
+        "bicubic",
+        "--method",
+        "nearest",
+        "--store",
+        "s",
+        "--no-report",
+    )
     for metric in ("psnr_y", "lsd", "hf_ratio", "spectral_slope", "lr_consistency"):
         arguments += ("--metric", metric)
     command(*arguments)
@@ -315,9 +326,19 @@ def test_spectra_are_stored_and_methods_compared(hr: Path, tmp_path: Path, comma
 
 def test_a_set_without_hr_gets_what_needs_none(hr: Path, tmp_path: Path, command) -> None:
     command(
-        "run", "realsr", "--dataset", f"Real={hr},", "--method", "bicubic", "--metric", "psnr_y",
-        "--metric", "spectral_slope", "--store", "s",
-    )  # fmt: skip
+        "run",
+        "realsr",
+        "--dataset",
+        f"Real={hr},",
+        "--method",
+        "bicubic",
+        "--metric",
+        "psnr_y",
+        "--metric",
+        "spectral_slope",
+        "--store",
+        "s",
+    )
     with open_store(tmp_path / "s") as store:
         scores = store.scores()
     assert set(scores["metric"]) == {"spectral_slope"}

@@ -51,8 +51,10 @@ def test_soak(tmp_path: Path) -> None:
         check(store)
         quarter = len(memory) // 4
         early, late = median(memory[quarter : 2 * quarter]), median(memory[3 * quarter :])
-        print(f"\n{CELLS} cells in {seconds:.0f} s with {kills} kills; memory of the driver {early / 2**20:.0f} MiB in"
-              f" the second quarter, {late / 2**20:.0f} MiB in the last")  # fmt: skip
+        print(
+            f"\n{CELLS} cells in {seconds:.0f} s with {kills} kills; memory of the driver {early / 2**20:.0f} MiB in"
+            f" the second quarter, {late / 2**20:.0f} MiB in the last"
+        )
         assert kills > seconds / SECONDS_BETWEEN_KILLS[1] / 2
         assert late <= (1 + GROWTH) * early
         rounds += 1
@@ -67,8 +69,10 @@ def one_run(hr: Path, store: Path, moments: random.Random) -> tuple[int, list[in
     start = time.monotonic()
     with subprocess.Popen(
         [sys.executable, "-m", "asasr_bench.bench.cli.main", *words, "--no-report"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    ) as driver:  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as driver:
 
         def watch() -> None:
             while not over.wait(1.0):

@@ -55,16 +55,16 @@ def test_rate_and_time_left_are_of_the_last_minute_and_the_file_survives(tmp_pat
         for _ in range(1 if second <= 100 else 2):
             one = job(f"i{second}")
             watch.performed(one, [replace(one.record(one.tasks[0]), worker=worker)])
-    found = read_progress(tmp_path)  # as after a kill: nothing was closed
-    assert found is not None
-    assert found.rate == pytest.approx(4.0, rel=0.05)
-    assert found.done == pytest.approx(600, abs=4)
-    assert found.seconds_left == pytest.approx(100, rel=0.05)
-    assert (found.run, found.kept, found.ending, found.alive()) == (7, 50, "running", True)
-    assert {name: one.cells for name, one in found.workers.items()} == pytest.approx(
+    result = read_progress(tmp_path)  # as after a kill: nothing was closed
+    assert result is not None
+    assert result.rate == pytest.approx(4.0, rel=0.05)
+    assert result.done == pytest.approx(600, abs=4)
+    assert result.seconds_left == pytest.approx(100, rel=0.05)
+    assert (result.run, result.kept, result.ending, result.alive()) == (7, 50, "running", True)
+    assert {name: one.cells for name, one in result.workers.items()} == pytest.approx(
         {"host:0": 300, "host:1": 300}, abs=4
     )
-    assert found.workers["host:0"].last == "D/i200, net"
+    assert result.workers["host:0"].last == "D/i200, net"
 
 
 def test_a_clock_that_goes_back_and_a_full_disk_do_not_stop_a_run(tmp_path: Path) -> None:
@@ -78,26 +78,36 @@ def test_a_clock_that_goes_back_and_a_full_disk_do_not_stop_a_run(tmp_path: Path
     assert watch.progress.seconds_left is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"workers": 3}', '{"workers": {}, "more": 1}', "[" * 100_000,
-                                     '{"run": "x", "process": 1, "host": "h", "started": 1, "heard": 1}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"workers": 3}',
+        '{"workers": {}, "more": 1}',
+        "[" * 100_000,
+        '{"run": "x", "process": 1, "host": "h", "started": 1, "heard": 1}',
+    ],
+)
 def test_a_damaged_file_is_no_progress(content: str, tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(content)
     assert read_progress(tmp_path) is None
 
 
 def test_others_can_read_while_a_run_writes_and_nobody_waits(folder: Path, tmp_path: Path) -> None:
-    seen = []
+    recorded = []
 
     def look(stage: str, done: int, total: int) -> None:
         progress = read_progress(tmp_path / "s")
         assert progress is not None
         with open_store(tmp_path / "s") as store:
             cells = sum(by_status.get("done", 0) for by_status in store.counts().values())
-        seen.append((progress.ending, progress.stage, cells))
+        recorded.append((progress.ending, progress.stage, cells))
 
     run(spec_of(folder), tmp_path / "s", progress=look)
-    assert seen[-1] == ("running", "restoring and measuring", 2)
-    assert [cells for _, _, cells in seen] == sorted(cells for _, _, cells in seen)
+    assert recorded[-1] == ("running", "restoring and measuring", 2)
+    assert [cells for _, _, cells in recorded] == sorted(cells for _, _, cells in recorded)
     with sqlite3.connect(tmp_path / "s" / "store.sqlite") as writer:
         writer.execute("BEGIN IMMEDIATE")  # in the middle of a commit
         writer.execute("DELETE FROM cells")
@@ -112,17 +122,22 @@ def test_failures_are_listed_logged_and_tried_again_alone(
     begin = ("run", "classic-x4", "--dataset", f"D={folder}", "--method", "bicubic", "--store", "s", "--no-report")
     assert session(*begin, "--metric", "psnr_y", "--log", "log/run.jsonl").status == 3
     events = [json.loads(line) for line in (tmp_path / "log" / "run.jsonl").read_text().splitlines()]
-    assert [one["event"] for one in events if one["level"] == "info"] == [
-        "run started", "stage", "stage", "job done", "job done", "run finished",
-    ]  # fmt: skip
-    failed = [one for one in events if one["event"] == "cell failed"]
+    assert [event["event"] for event in events if event["level"] == "info"] == [
+        "run started",
+        "stage",
+        "stage",
+        "job done",
+        "job done",
+        "run finished",
+    ]
+    failed = [event for event in events if event["event"] == "cell failed"]
     assert [(one["level"], one["image"], one["metric"]) for one in failed] == [("warning", "broken", "psnr_y")]
     assert "not an image" in failed[0]["message"]
-    assert all(one["time"].endswith("+00:00") for one in events)
+    assert all(event["time"].endswith("+00:00") for event in events)
 
-    told = session("status", "s")
-    assert "run 1 finished" in told.out
-    assert "failed (1): D, bicubic: " in told.out
+    result = session("status", "s")
+    assert "run 1 finished" in result.out
+    assert "failed (1): D, bicubic: " in result.out
     listed = session("status", "s", "--failed").out
     assert listed.startswith("D/broken, bicubic, psnr_y (classic-x4): ")
     assert listed.count("\n") == 1
@@ -130,9 +145,9 @@ def test_failures_are_listed_logged_and_tried_again_alone(
     Image.fromarray(photo[64:128, :64]).save(folder / "broken.png")
     both = (*begin, "--metric", "psnr_y", "--metric", "ssim_y")
     assert "give one of them" in session(*both, "--retry-failed", "--only-missing").err
-    told = session(*both, "--retry-failed")
-    assert told.status == 0
-    assert "1 cells measured" in told.out  # the one that failed; SSIM, never tried, is left alone
+    result = session(*both, "--retry-failed")
+    assert result.status == 0
+    assert "1 cells measured" in result.out  # the one that failed; SSIM, never tried, is left alone
     with open_store(tmp_path / "s") as store:
         assert store.counts()["classic-x4", "D", "bicubic"] == {"done": 3}
     assert "3 cells measured, 3 kept" in session(*both).out
@@ -147,9 +162,9 @@ def test_a_killed_run_is_told_from_one_that_goes_on(folder: Path, session: Calla
     (tmp_path / "s" / FILE).write_text(json.dumps({**running, "process": ended.pid}))
     assert f"run 1 was killed (process {ended.pid} on" in session("status", "s").out
     (tmp_path / "s" / FILE).write_text(json.dumps({**running, "host": "elsewhere"}))
-    told = session("status", "s").out
-    assert "run 1 runs since" in told
-    assert "on elsewhere, last heard of" in told
-    assert "restoring and measuring: 1 of 4 cells (25.0 %), 1 cells failed" in told
-    assert "0.5 cells/s, about 6 s left" in told
-    assert "D/b, bicubic" in told  # what the worker did last
+    result = session("status", "s").out
+    assert "run 1 runs since" in result
+    assert "on elsewhere, last heard of" in result
+    assert "restoring and measuring: 1 of 4 cells (25.0 %), 1 cells failed" in result
+    assert "0.5 cells/s, about 6 s left" in result
+    assert "D/b, bicubic" in result  # what the worker did last

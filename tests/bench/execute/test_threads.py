@@ -46,8 +46,11 @@ def run(store: Path, hr: Path, *more: object) -> pd.DataFrame:
     arguments = ("run", spec, "--store", store, "--no-report", *more)
     subprocess.run(
         [sys.executable, "-m", "asasr_bench.bench.cli.main", *map(str, arguments)],
-        env=free, check=True, stdout=subprocess.DEVNULL, timeout=300,
-    )  # fmt: skip
+        env=free,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=300,
+    )
     with open_store(store) as opened:
         assert opened.runs()[-1].provenance.threads == 1
         return pd.DataFrame(list(ledger_rows(opened)))

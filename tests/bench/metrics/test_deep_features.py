@@ -74,10 +74,10 @@ def test_it_is_pyiqas_value(metric: Metric, pair: MetricInput, folder: Path, mon
     random_weights.place(ids, folder, monkeypatch)
     assert metric.missing() == ""
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
-    theirs = pyiqa.create_metric(THEIR_NAMES[metric.id], device="cpu")
-    assert measured(metric, pair) == pytest.approx(float(theirs(*tensors(pair))), rel=1e-5)
-    assert theirs.lower_better == (metric.card.direction == "lower")
-    assert theirs.score_range == metric.card.range
+    reference_network = pyiqa.create_metric(THEIR_NAMES[metric.id], device="cpu")
+    assert measured(metric, pair) == pytest.approx(float(reference_network(*tensors(pair))), rel=1e-5)
+    assert reference_network.lower_better == (metric.card.direction == "lower")
+    assert reference_network.score_range == metric.card.range
 
 
 @pytest.mark.parametrize(("id", "net"), [("lpips_alex", "alex"), ("lpips_vgg", "vgg")])
@@ -90,12 +90,17 @@ def test_lpips_is_the_authors_value(
     random_weights.place(ids, folder, monkeypatch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls torchvision in an old way
-        theirs = lpips.LPIPS(net=net, verbose=False)
-    torch.save({f"{name}.model.1.weight": getattr(theirs, name).model[1].weight.detach() for name in
-                ("lin0", "lin1", "lin2", "lin3", "lin4")}, folder / weight_file(ids[1]).file)  # fmt: skip
+        reference_network = lpips.LPIPS(net=net, verbose=False)
+    torch.save(
+        {
+            f"{name}.model.1.weight": getattr(reference_network, name).model[1].weight.detach()
+            for name in ("lin0", "lin1", "lin2", "lin3", "lin4")
+        },
+        folder / weight_file(ids[1]).file,
+    )
     random_weights.describe(ids, folder, monkeypatch)
     with torch.inference_mode():
-        expected = float(theirs(*tensors(pair), normalize=True))
+        expected = float(reference_network(*tensors(pair), normalize=True))
     assert measured(get_metric(id), pair) == pytest.approx(expected, rel=1e-5)
 
 
@@ -104,11 +109,14 @@ def test_dists_is_torchmetrics_value(pair: MetricInput, folder: Path, monkeypatc
     module = pytest.importorskip("torchmetrics.functional.image.dists")
     ids = FILES["dists"]
     random_weights.place(ids, folder, monkeypatch)
-    theirs = module.DISTSNetwork(load_weights=True).eval()
-    torch.save({"alpha": theirs.alpha.detach(), "beta": theirs.beta.detach()}, folder / weight_file("dists").file)
+    reference_network = module.DISTSNetwork(load_weights=True).eval()
+    torch.save(
+        {"alpha": reference_network.alpha.detach(), "beta": reference_network.beta.detach()},
+        folder / weight_file("dists").file,
+    )
     random_weights.describe(ids, folder, monkeypatch)
     with torch.inference_mode():
-        expected = float(theirs(*tensors(pair)))
+        expected = float(reference_network(*tensors(pair)))
     assert measured(get_metric("dists"), pair) == pytest.approx(expected, rel=1e-5)
 
 
@@ -218,8 +226,10 @@ def test_what_identifies_a_backbone_is_its_convolutions_not_its_file(
     features = {name: value for name, value in torch.load(official).items() if name.startswith("features.")}
     official.unlink()
     save_file(features, folder / weight_file("alexnet").converted)
-    described = {**weights.manifest(), "alexnet": replace(weight_file("alexnet"), tensors=tensors_of(
-        folder / weight_file("alexnet").converted))}  # fmt: skip
+    described = {
+        **weights.manifest(),
+        "alexnet": replace(weight_file("alexnet"), tensors=tensors_of(folder / weight_file("alexnet").converted)),
+    }
     monkeypatch.setattr(weights, "manifest", lambda: described)
     assert find(weight_file("alexnet")) == folder / weight_file("alexnet").converted
     assert metric.implementation == identity

@@ -75,13 +75,16 @@ def test_it_is_pyiqas_value_with_an_interval(
         noisy = np.clip(crop + rng.normal(0, 40, crop.shape), 0, 255).astype(np.uint8)
         write_png(tmp_path / "sr" / f"{number}.png", noisy)
     board = evaluate(
-        "realsr", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=[f"M=predictions:{tmp_path / 'sr'}"],
+        "realsr",
+        tmp_path / "s",
+        datasets=[f"D={tmp_path / 'hr'}"],
+        methods=[f"M=predictions:{tmp_path / 'sr'}"],
         metrics=["fid"],
-    )  # fmt: skip
+    )
     row = board.scores.set_index("metric").loc["fid"]
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(folder))
-    theirs = pyiqa.create_metric("fid", device="cpu")
-    expected = theirs(str(tmp_path / "sr"), str(tmp_path / "hr"), num_workers=0, verbose=False)
+    reference_network = pyiqa.create_metric("fid", device="cpu")
+    expected = reference_network(str(tmp_path / "sr"), str(tmp_path / "hr"), num_workers=0, verbose=False)
     assert row["n"] == 5
     assert row["value"] == pytest.approx(expected, rel=1e-2)  # their matrix root is that of a singular product
     assert row["ci_low"] < row["ci_high"]

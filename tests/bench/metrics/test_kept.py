@@ -83,11 +83,14 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize(
     ("image", "identity"),
     [
-        (IMAGE[::-1], ("a", "1")), (IMAGE.reshape(2, 8, 3), ("a", "1")), (IMAGE, ("a", "2")), (IMAGE, ("a1", "")),
+        (IMAGE[::-1], ("a", "1")),
+        (IMAGE.reshape(2, 8, 3), ("a", "1")),
+        (IMAGE, ("a", "2")),
+        (IMAGE, ("a1", "")),
         (IMAGE[..., 0], ("a", "1")),
     ],
     ids=["pixels", "shape", "version", "words", "grey"],
-)  # fmt: skip
+)
 def test_another_image_or_identity_is_computed(tmp_path: Path, image: np.ndarray, identity: tuple[str, ...]) -> None:
     results = KeptResults(tmp_path)
     results.of_image(IMAGE, ("a", "1"), Counter())

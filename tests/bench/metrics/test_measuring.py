@@ -82,7 +82,7 @@ def test_a_bad_image_costs_itself_alone(batched: bool) -> None:
 )
 def test_what_is_no_score_is_told(scores: Callable[[Sequence[MetricInput]], list[Any]], message: str) -> None:
     metric = Metric(CARD, lambda inputs, device: scores(inputs), batched=True)
-    assert [str(told).startswith(message) for told in values(metric, [image((8, 8)), image((8, 8))])] == [True, True]
+    assert [str(value).startswith(message) for value in values(metric, [image((8, 8)), image((8, 8))])] == [True, True]
 
 
 def test_a_function_of_one_image_is_a_metric() -> None:
@@ -168,9 +168,13 @@ def test_a_run_gives_the_same_scores_whatever_the_batch(
     def scores(batch: int) -> dict[tuple[str, str, str], float]:
         store = tmp_path / f"batch{batch}"
         evaluate(
-            "classic-x4-float", store, datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic", "nearest"],
-            metrics=["psnr_y", "lpips_alex"], batch=batch,
-        )  # fmt: skip
+            "classic-x4-float",
+            store,
+            datasets=[f"D={tmp_path / 'hr'}"],
+            methods=["bicubic", "nearest"],
+            metrics=["psnr_y", "lpips_alex"],
+            batch=batch,
+        )
         database = sqlite3.connect(store / "store.sqlite")
         rows = database.execute(
             "SELECT o.image, o.method, c.metric, c.score, s.value FROM outputs o JOIN cells c ON c.output = o.id"

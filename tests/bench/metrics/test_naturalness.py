@@ -74,15 +74,17 @@ def test_it_is_pyiqas_value(niqe: Metric, photo: np.ndarray, folder: Path, monke
     assert "is not used" in niqe.missing()
     random_weights.place(("niqe",), folder, monkeypatch)
     assert niqe.missing() == ""
-    theirs = pyiqa.create_metric("niqe", device="cpu", pretrained_model_path=str(folder / weight_file("niqe").file))
+    reference_network = pyiqa.create_metric(
+        "niqe", device="cpu", pretrained_model_path=str(folder / weight_file("niqe").file)
+    )
     noise = np.random.default_rng(0).normal(0, 6, photo.shape[:2])
     textured = (30 + 0.7 * photo[..., 1] + noise).clip(0, 255).astype(np.uint8)
     for image in (textured, textured[:200, :230]):
         grey = np.repeat(image[..., None], 3, axis=-1)
-        expected = float(theirs(torch.from_numpy(grey.copy()).movedim(-1, 0)[None].float() / 255))
+        expected = float(reference_network(torch.from_numpy(grey.copy()).movedim(-1, 0)[None].float() / 255))
         assert measured(niqe, MetricInput(grey, None, PROTOCOL)) == pytest.approx(expected, rel=1e-3)
-    assert theirs.lower_better == (niqe.card.direction == "lower")
-    assert theirs.score_range == niqe.card.range
+    assert reference_network.lower_better == (niqe.card.direction == "lower")
+    assert reference_network.score_range == niqe.card.range
 
 
 def test_fitted_shapes_are_those_of_the_noise() -> None:

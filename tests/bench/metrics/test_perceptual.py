@@ -37,9 +37,13 @@ WEIGHTS = {
     "afine_nr": ("clip-vit-b32", "afine"),
 }
 THEIR_NAMES = {
-    "musiq_koniq": "musiq", "maniqa_koniq": "maniqa", "maniqa_pipal": "maniqa-pipal", "topiq_nr_koniq": "topiq_nr",
-    "topiq_fr_kadid": "topiq_fr", "piqe_pyiqa": "piqe",
-}  # fmt: skip
+    "musiq_koniq": "musiq",
+    "maniqa_koniq": "maniqa",
+    "maniqa_pipal": "maniqa-pipal",
+    "topiq_nr_koniq": "topiq_nr",
+    "topiq_fr_kadid": "topiq_fr",
+    "piqe_pyiqa": "piqe",
+}
 SLOW = ("maniqa_koniq", "maniqa_pipal", "afine_fr", "afine_nr")  # 20 crops through a ViT-B/8; as afine_all_scale
 
 every_metric = pytest.mark.parametrize(
@@ -100,9 +104,14 @@ def place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[str,
 
 @every_metric
 def test_it_is_the_librarys_value(
-    metric: Metric, photo: np.ndarray, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    place: Callable[[tuple[str, ...]], None], random_backbones: None,
-) -> None:  # fmt: skip
+    metric: Metric,
+    photo: np.ndarray,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Callable[[tuple[str, ...]], None],
+    random_backbones: None,
+) -> None:
     """Without its weight files it is unavailable; with them it loads those, and equals the library."""
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     ids = WEIGHTS.get(metric.id, ())
@@ -234,9 +243,12 @@ def test_without_the_library_cells_say_how_to_get_it(
     monkeypatch.setattr(requirements, "find_spec", lambda name: None)
     write_png(tmp_path / "hr" / "a.png", photo)
     table = evaluate(
-        "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
+        "classic-x4-float",
+        tmp_path / "s",
+        datasets=[f"D={tmp_path / 'hr'}"],
+        methods=["bicubic"],
         metrics=["psnr_y", "vsi"],
-    )  # fmt: skip
+    )
     assert np.isnan(table.scores.set_index("metric").loc["vsi", "value"])
     with open_store(tmp_path / "s") as store:
         cell = store.scores().set_index("metric").loc["vsi"]
@@ -246,7 +258,10 @@ def test_without_the_library_cells_say_how_to_get_it(
     if perceptual.PYIQA.missing():
         pytest.skip("pyiqa is not installed")
     again = evaluate(
-        "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
+        "classic-x4-float",
+        tmp_path / "s",
+        datasets=[f"D={tmp_path / 'hr'}"],
+        methods=["bicubic"],
         metrics=["psnr_y", "vsi"],
-    )  # fmt: skip
+    )
     assert 0 < again.scores.set_index("metric").loc["vsi", "value"] < 1

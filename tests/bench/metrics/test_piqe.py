@@ -75,14 +75,14 @@ def test_pyiqa_agrees_where_its_maximum_is_white_and_nothing_is_padded() -> None
     """On grey images of whole blocks that reach 255 its three deviations from MATLAB change nothing."""
     pytest.importorskip("pyiqa", reason="pyiqa is not installed")
     protocol = get_protocol("osediff-512", 4)
-    theirs = get_metric("piqe_pyiqa")
+    expected = get_metric("piqe_pyiqa")
     for name in ("photo", "soft", "noise"):
         grey = pictures()[name][..., 1].copy()
         grey[0, 0] = 255
         pair = MetricInput(as_rgb(grey), None, protocol)
-        assert piqe(pair) == pytest.approx(measured(theirs, pair), abs=2e-3)  # they subtract squares in float32
+        assert piqe(pair) == pytest.approx(measured(expected, pair), abs=2e-3)  # they subtract squares in float32
     dark = MetricInput(pictures()["dark"], None, protocol)
-    assert abs(piqe(dark) - measured(theirs, dark)) > 1
+    assert abs(piqe(dark) - measured(expected, dark)) > 1
 
 
 def test_values_by_hand() -> None:

@@ -27,8 +27,22 @@ from asasr_bench.datasets.images import write_png
 from measured import measured
 from typer.testing import CliRunner
 
-WITHOUT_FILES = ("psnr", "psnry", "ssim", "ssimc", "ms_ssim", "cw_ssim", "fsim", "vif", "gmsd", "nlpd", "vsi", "mad",
-                 "piqe", "entropy")  # fmt: skip
+WITHOUT_FILES = (
+    "psnr",
+    "psnry",
+    "ssim",
+    "ssimc",
+    "ms_ssim",
+    "cw_ssim",
+    "fsim",
+    "vif",
+    "gmsd",
+    "nlpd",
+    "vsi",
+    "mad",
+    "piqe",
+    "entropy",
+)
 SMALL = "wadiqam_nr"
 """A network of some layers."""
 
@@ -85,12 +99,15 @@ def test_it_is_the_librarys_value(name: str, photo: np.ndarray) -> None:
     metric, image = get_metric(f"pyiqa:{name}"), pair(photo[:192, :192])
     assert metric.missing() == ""
     assert metric.weights() == ""
-    theirs = pyiqa.create_metric(name, device="cpu")
+    reference_network = pyiqa.create_metric(name, device="cpu")
     value = measured(metric, image)
-    assert value == pytest.approx(directly(theirs, image), rel=1e-6)
+    assert value == pytest.approx(directly(reference_network, image), rel=1e-6)
     assert measured(metric, image) == value
-    assert (metric.card.direction == "lower", metric.card.range) == (theirs.lower_better, theirs.score_range)
-    assert (metric.card.needs == "reference") == (theirs.metric_mode == "FR")
+    assert (metric.card.direction == "lower", metric.card.range) == (
+        reference_network.lower_better,
+        reference_network.score_range,
+    )
+    assert (metric.card.needs == "reference") == (reference_network.metric_mode == "FR")
 
 
 def test_those_that_need_no_files_are_all_of_their_types() -> None:
@@ -129,9 +146,9 @@ def test_a_network_from_its_file_is_the_librarys(photo: np.ndarray, weight: Path
     value = measured(metric, image)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert [score.value for score in metric.measure([image, image], "cpu")] == [value, value]
-    theirs = pyiqa.create_metric(SMALL, device="cpu", pretrained_model_path=str(weight))
-    theirs.load_weights(str(weight), "params")
-    assert value == pytest.approx(directly(theirs, image), rel=1e-6)
+    reference_network = pyiqa.create_metric(SMALL, device="cpu", pretrained_model_path=str(weight))
+    reference_network.load_weights(str(weight), "params")
+    assert value == pytest.approx(directly(reference_network, image), rel=1e-6)
 
 
 def test_every_image_has_the_same_seed(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,14 +196,14 @@ def test_the_digest_of_every_file_is_in_the_key(weight: Path) -> None:
 )
 def test_missing_files_are_named_with_the_way_to_get_them(name: str, expected: list[str], folder: Path) -> None:
     """Files as the library's source names them; AHIQ keeps the ImageNet weights of two models of timm."""
-    told = get_metric(f"pyiqa:{name}").missing()
-    assert f"'asasr-bench weights fetch pyiqa:{name}'" in told
+    message = get_metric(f"pyiqa:{name}").missing()
+    assert f"'asasr-bench weights fetch pyiqa:{name}'" in message
     for file in expected:
-        assert file in told
+        assert file in message
     assert {file.file for file in files.asked_for(name).files} == set(expected)
     backbones = ("timm/resnet50.a1_in1k", "timm/vit_base_patch8_224.augreg2_in21k_ft_in1k") if name == "ahiq" else ()
     assert files.asked_for(name).backbones == backbones
-    assert all(f"hf download {backbone}" in told for backbone in backbones)
+    assert all(f"hf download {backbone}" in message for backbone in backbones)
     assert list(folder.iterdir()) == []
 
 
@@ -236,9 +253,12 @@ def test_a_run_a_report_and_the_command_line(photo: np.ndarray, folder: Path, tm
     """A metric without its files is unavailable beside others; the store is read without the library."""
     write_png(tmp_path / "hr" / "a.png", photo)
     table = evaluate(
-        "classic-x4-float", tmp_path / "s", datasets=[f"D={tmp_path / 'hr'}"], methods=["bicubic"],
+        "classic-x4-float",
+        tmp_path / "s",
+        datasets=[f"D={tmp_path / 'hr'}"],
+        methods=["bicubic"],
         metrics=["psnr_y", "pyiqa:nlpd", "pyiqa:nima"],
-    )  # fmt: skip
+    )
     values = table.scores.set_index("metric")["value"]
     assert 0 < values["pyiqa:nlpd"] < 1
     assert np.isnan(values["pyiqa:nima"])

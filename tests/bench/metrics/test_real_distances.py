@@ -77,12 +77,12 @@ def test_lpips_is_the_authors_package(id: str, net: str, backbone: str, request:
         request.getfixturevalue("published_weights")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls torchvision in an old way
-        theirs = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
-    fill([getattr(theirs.net, f"slice{number}") for number in range(1, 6)], backbone)
+        reference_network = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    fill([getattr(reference_network.net, f"slice{number}") for number in range(1, 6)], backbone)
     metric = get_metric(id)
     for name, sr, hr in pairs():
         with torch.inference_mode():
-            expected = float(theirs(*tensors(sr, hr), normalize=True))
+            expected = float(reference_network(*tensors(sr, hr), normalize=True))
         ours = measured(metric, MetricInput(sr, hr, get_protocol("asasr", None)))
         assert ours == pytest.approx(expected, abs=1e-6), name
         assert ours > 0.05
@@ -98,14 +98,14 @@ def test_dists_is_pyiqas(published_weights: Path, tmp_path: Path, monkeypatch: p
     empty = torchvision.models.vgg16(weights=None)
     monkeypatch.setattr("torchvision.models.vgg16", lambda **_: empty)
     torch.save(read_tensors(verified(weight_file("dists"))), tmp_path / "dists.pth")
-    theirs = DISTS(pretrained_model_path=str(tmp_path / "dists.pth")).eval()
+    reference_network = DISTS(pretrained_model_path=str(tmp_path / "dists.pth")).eval()
     monkeypatch.undo()
     monkeypatch.setenv("ASASR_BENCH_WEIGHTS", str(published_weights))
-    fill([getattr(theirs, f"stage{number}") for number in range(1, 6)], "vgg16")
+    fill([getattr(reference_network, f"stage{number}") for number in range(1, 6)], "vgg16")
     metric = get_metric("dists")
     for name, sr, hr in pairs():
         with torch.inference_mode():
-            expected = float(theirs(*tensors(sr, hr)))
+            expected = float(reference_network(*tensors(sr, hr)))
         ours = measured(metric, MetricInput(sr, hr, get_protocol("asasr", None)))
         assert ours == pytest.approx(expected, abs=1e-6), name
         assert ours > 0.02

@@ -38,12 +38,12 @@ def test_it_is_pyiqas_value(metric: Metric, size: tuple[int, int]) -> None:
     import torch
 
     sr, hr = images(size)
-    theirs = pyiqa.create_metric(metric.id, device="cpu")
+    reference_network = pyiqa.create_metric(metric.id, device="cpu")
     tensors = [torch.from_numpy(image).movedim(-1, 0)[None].float() / 255 for image in (sr, hr)]
-    expected = float(theirs(*tensors))
+    expected = float(reference_network(*tensors))
     assert measured(metric, MetricInput(sr, hr, PROTOCOL)) == pytest.approx(expected, rel=1e-4)
-    assert theirs.lower_better == (metric.card.direction == "lower")
-    assert theirs.score_range == metric.card.range
+    assert reference_network.lower_better == (metric.card.direction == "lower")
+    assert reference_network.score_range == metric.card.range
 
 
 @every_metric

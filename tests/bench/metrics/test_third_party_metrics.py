@@ -66,8 +66,8 @@ def test_the_example_of_the_documentation_is_a_metric(tmp_path: Path, photo: np.
 
 
 def test_a_function_beside_a_spec_is_measured_by_workers(study: Path, tmp_path: Path, command) -> None:
-    told = command("run", "study/spec.yaml", "--workers", 2, "--store", "s").stdout
-    assert "MAE" in told
+    result = command("run", "study/spec.yaml", "--workers", 2, "--store", "s").stdout
+    assert "MAE" in result
     with open_store(tmp_path / "s") as store:
         for row in store.outputs().itertuples():
             sr, hr = (store.objects.get(digest)[4:-4, 4:-4].astype(int) for digest in (row.sr, row.reference))
@@ -132,7 +132,9 @@ def test_a_missing_file_of_a_metric_leaves_its_cells_unavailable(study: Path, tm
 def test_what_a_function_gets(tmp_path: Path, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SR alone, or SR and LQ as they are; writing into them changes nothing for others, and errors are cells."""
     monkeypatch.chdir(tmp_path)
-    written(tmp_path, """
+    written(
+        tmp_path,
+        """
         def alone(sr):
             assert sr.shape == (56, 56, 3) and sr.dtype == "uint8"
             sr[:] = 0
@@ -147,7 +149,8 @@ def test_what_a_function_gets(tmp_path: Path, study: Path, monkeypatch: pytest.M
             card = dict(id="failing", direction="higher")
             def __call__(self, sr, hr):
                 raise RuntimeError("no luck")
-    """)  # fmt: skip
+    """,
+    )
     metrics = ("m:alone", "psnr_rgb", "m:low", "m:Failing")
     spec = load_spec(study / "spec.yaml", {"metrics": metrics, "methods": ("bicubic",)})
     summary = run(spec, tmp_path / "s")
@@ -179,7 +182,9 @@ def test_what_cannot_be_a_metric_says_why(
     reference: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    written(tmp_path, """
+    written(
+        tmp_path,
+        """
         from asasr_bench.bench.metrics.card import MetricCard
         from asasr_bench.bench.metrics.metric import Metric, SetMetric, per_image
 
@@ -195,7 +200,8 @@ def test_what_cannot_be_a_metric_says_why(
         class broken:
             def __init__(self): 1 / 0
         POOLED = Metric(MetricCard("pooled", "Pooled"), per_image(lambda image: 0.0), SetMetric(lambda payloads: 0.0))
-    """)  # fmt: skip
+    """,
+    )
     written(tmp_path, "raise SystemExit('a measure of tasks was imported as a module')", "miou.py")
     with pytest.raises(MetricError) as error:
         get_metric(reference)
@@ -204,8 +210,13 @@ def test_what_cannot_be_a_metric_says_why(
 
 
 def test_one_metric_by_two_names_is_refused(study: Path, tmp_path: Path) -> None:
-    spec = Spec(name="s", protocol="classic-x4", datasets=(f"D={study / 'hr'}",), methods=("bicubic",),
-                metrics=(f"{study}/mine.py:mae", f"{study}/../study/mine.py:mae"))  # fmt: skip
+    spec = Spec(
+        name="s",
+        protocol="classic-x4",
+        datasets=(f"D={study / 'hr'}",),
+        methods=("bicubic",),
+        metrics=(f"{study}/mine.py:mae", f"{study}/../study/mine.py:mae"),
+    )
     with pytest.raises(SpecError, match="metric 'mae' is there twice"):
         run(spec, tmp_path / "s")
 
@@ -220,7 +231,9 @@ def test_an_installed_metric_of_sets(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bright\nVersion: 1.0\n")
     points = "bright = bright_metric:BRIGHT\nbroken = no_such_module:X\npsnr_y = bright_metric:BRIGHT\n"
     (info / "entry_points.txt").write_text(f"[asasr_bench.metrics]\n{points}")
-    written(site, """
+    written(
+        site,
+        """
         import numpy as np
         from asasr_bench.bench.metrics.card import MetricCard
         from asasr_bench.bench.metrics.metric import Metric, Score, SetMetric, per_image
@@ -233,7 +246,9 @@ def test_an_installed_metric_of_sets(
 
         CARD = MetricCard("bright", "Bright share", "%", 2, "higher", needs="nothing", version="1")
         BRIGHT = Metric(CARD, per_image(bright), SetMetric(share))
-    """, "bright_metric.py")  # fmt: skip
+    """,
+        "bright_metric.py",
+    )
     with monkeypatch.context() as installed:
         installed.syspath_prepend(str(site))
         listed = session("list", "metrics").out
@@ -259,7 +274,9 @@ def test_an_installed_metric_of_sets(
 
 def test_arguments_make_metrics_of_a_class_beside_the_spec(study: Path, tmp_path: Path) -> None:
     """Each by its name, from a module that the spec's folder alone has; other arguments are another metric."""
-    written(study, """
+    written(
+        study,
+        """
         import numpy as np
 
         class Power:
@@ -271,7 +288,9 @@ def test_arguments_make_metrics_of_a_class_beside_the_spec(study: Path, tmp_path
 
             def __call__(self, sr, hr):
                 return (np.abs(sr.astype(float) - hr) ** self.exponent).mean()
-    """, "powers.py")  # fmt: skip
+    """,
+        "powers.py",
+    )
 
     def spec(exponent: int) -> Spec:
         text = (

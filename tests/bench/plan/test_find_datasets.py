@@ -88,8 +88,8 @@ def test_the_files_of_somebodys_card_are_fetched(tmp_path: Path, session, monkey
         "{id: Own, title: T, kind: hq, count: 1, licence: CC0, hr: HR, sources: [{url: 'https://x.org', list: true}]}"
     )
     (tmp_path / "Own.files").write_text("- a.png HR/a.png\n")
-    told = session("data", "fetch", "own.yaml", "--from", "web")
-    assert told.status == 0, told.err
+    result = session("data", "fetch", "own.yaml", "--from", "web")
+    assert result.status == 0, result.err
     assert [sample.image for sample in find_dataset("own.yaml", 2).samples] == ["a"]
     (tmp_path / "Own.files").write_text("a.png HR/a.png\n")
     assert "each line is SHA256" in session("data", "fetch", "own.yaml", "--from", "web").err
@@ -135,8 +135,9 @@ def test_code_beside_a_spec(folder: Path, tmp_path: Path) -> None:
     datasets = [find_dataset(entry, 2) for entry in load_spec(folder / "spec.yaml").datasets]
     assert [dataset.name for dataset in datasets] == ["Mine", "P", "without_lq", "Part"]
     assert {sample.hr for dataset in datasets for sample in dataset.samples} == {
-        folder / "HR" / "a.png", folder / "HR" / "b.png"
-    }  # fmt: skip
+        folder / "HR" / "a.png",
+        folder / "HR" / "b.png",
+    }
 
 
 def test_lq_is_made_from_hr_or_given_alone(folder: Path) -> None:
@@ -151,7 +152,7 @@ def test_lq_is_made_from_hr_or_given_alone(folder: Path) -> None:
     ("reference", "told"),
     [
         ("set/code.py:nothing", "gives no images"),
-        ("set/code.py:number", "it gives int"),
+        ("set/code.py:number", "it returns int"),
         ("set/code.py:one_side", "no pair"),
         ("set/code.py:odd", "HR and LQ are paths"),
         ("set/code.py:gone", r"no image .*c\.png"),
@@ -169,8 +170,9 @@ def test_what_gives_no_dataset_says_why(reference: str, told: str, folder: Path)
         find_dataset(reference, 2)
 
 
-@pytest.mark.parametrize("entry", [{}, {"name": "D"}, {"object": "a:b", "hr": "x"}, {"hr": "x"},
-                                   {"name": "D", "hr": "x", "args": {"a": 1}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "entry", [{}, {"name": "D"}, {"object": "a:b", "hr": "x"}, {"hr": "x"}, {"name": "D", "hr": "x", "args": {"a": 1}}]
+)
 def test_wrong_mappings_are_refused(entry: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"give|goes with"):
         DatasetEntry.model_validate(entry)

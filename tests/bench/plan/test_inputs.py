@@ -95,8 +95,14 @@ def test_outputs_of_former_values_of_a_degradation_are_not_taken_for_those_of_it
     write_png(tmp_path / "hr" / "a.png", np.ascontiguousarray(photo[:64, :64]))
 
     def lqs(*methods: str) -> dict[str, str]:
-        evaluate("realsr", tmp_path / "store", datasets=[f"D={tmp_path / 'hr'}"], methods=methods,
-                 metrics=["psnr_y"], lq_rule="degradation:seesr-x4")  # fmt: skip
+        evaluate(
+            "realsr",
+            tmp_path / "store",
+            datasets=[f"D={tmp_path / 'hr'}"],
+            methods=methods,
+            metrics=["psnr_y"],
+            lq_rule="degradation:seesr-x4",
+        )
         with open_store(tmp_path / "store") as store:
             return {str(row.method): str(row.lq) for row in store.outputs().itertuples()}
 

@@ -56,9 +56,14 @@ def test_a_part_stands_beside_the_whole_and_shares_its_work(photos: Path, tmp_pa
 
     def run(**more: object) -> tuple[int, int]:
         summary = evaluate(
-            "classic-x4", tmp_path / "s", datasets={"P": photos}, methods="bicubic", metrics="psnr_y", progress=False,
+            "classic-x4",
+            tmp_path / "s",
+            datasets={"P": photos},
+            methods="bicubic",
+            metrics="psnr_y",
+            progress=False,
             **more,
-        ).summary  # fmt: skip
+        ).summary
         return summary.measured, summary.kept
 
     assert run(limit=3) == (3, 0)
@@ -74,19 +79,31 @@ def test_a_part_stands_beside_the_whole_and_shares_its_work(photos: Path, tmp_pa
 
 def test_a_dry_run_says_what_a_run_does_and_does_nothing(photos: Path, tmp_path: Path, session) -> None:
     arguments = [
-        "run", "classic-x4", "--dataset", f"P={photos}", "--method", "bicubic", "--method", "nearest", "--metric",
-        "psnr_y", "--metric", "fid", "--store", "s",
-    ]  # fmt: skip
-    told = session(*arguments, "--dry-run")
-    assert told.status == 0
-    assert "8 images to restore, 8 cells to measure, less than 1 MiB of disk; time not known" in told.out
-    assert "unavailable (8 cells): fid: " in told.out
+        "run",
+        "classic-x4",
+        "--dataset",
+        f"P={photos}",
+        "--method",
+        "bicubic",
+        "--method",
+        "nearest",
+        "--metric",
+        "psnr_y",
+        "--metric",
+        "fid",
+        "--store",
+        "s",
+    ]
+    result = session(*arguments, "--dry-run")
+    assert result.status == 0
+    assert "8 images to restore, 8 cells to measure, less than 1 MiB of disk; time not known" in result.out
+    assert "unavailable (8 cells): fid: " in result.out
     assert not (tmp_path / "s").exists()
     session(*arguments, "--limit", "1")
     before = {path: path.read_bytes() for path in (tmp_path / "s").rglob("*") if path.is_file()}
-    told = session(*arguments, "--dry-run")
-    assert "6 images to restore, 6 cells to measure" in told.out
-    assert "as this store timed its images" in told.out
+    result = session(*arguments, "--dry-run")
+    assert "6 images to restore, 6 cells to measure" in result.out
+    assert "as this store timed its images" in result.out
     after = {path: path.read_bytes() for path in (tmp_path / "s").rglob("*") if path.is_file()}
     assert {path: content for path, content in after.items() if path in before} == before
     session("report", "s", "--format", "csv", "--out", "r")

@@ -20,8 +20,14 @@ from PIL import Image
 
 
 def spec_of(hr: Path, *metrics: str) -> Spec:
-    content = {"name": "s", "protocol": "classic-x4", "datasets": [f"D={hr}"], "methods": ["bicubic", "nearest"],
-               "metrics": metrics, "device": "cpu"}  # fmt: skip
+    content = {
+        "name": "s",
+        "protocol": "classic-x4",
+        "datasets": [f"D={hr}"],
+        "methods": ["bicubic", "nearest"],
+        "metrics": metrics,
+        "device": "cpu",
+    }
     return parse_spec(json.dumps(content), origin="s")
 
 
@@ -84,8 +90,14 @@ def test_finished_images_of_several_methods_come_image_by_image(tmp_path: Path, 
             pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"i{number}.png")
     finished = [f"{name}=predictions:{tmp_path / name}" for name in ("A", "B")]
-    content = {"name": "s", "protocol": "classic-x4", "datasets": [f"D={tmp_path / 'HR'}"], "metrics": ["psnr_y"],
-               "methods": ["bicubic", *finished, "nearest"], "device": "cpu"}  # fmt: skip
+    content = {
+        "name": "s",
+        "protocol": "classic-x4",
+        "datasets": [f"D={tmp_path / 'HR'}"],
+        "metrics": ["psnr_y"],
+        "methods": ["bicubic", *finished, "nearest"],
+        "device": "cpu",
+    }
 
     def order(**more: object) -> list[tuple[str, str]]:
         experiment = find_everything(parse_spec(json.dumps(content | more), origin="s"))

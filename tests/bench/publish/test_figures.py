@@ -111,8 +111,11 @@ def test_a_list_draws_all_figures_by_one_command(store: Path, tmp_path: Path, co
     (tmp_path / "figures.yaml").write_text(text)
     printed = command("figures", "--list", "figures.yaml").stdout.split()
     assert sorted(Path(name).name for name in printed) == [
-        "spectrum-D-asasr.pdf", "spectrum-D-asasr.png", "trade.pdf", "trade.png",
-    ]  # fmt: skip
+        "spectrum-D-asasr.pdf",
+        "spectrum-D-asasr.png",
+        "trade.pdf",
+        "trade.png",
+    ]
     assert all((tmp_path / name).is_file() for name in printed)
     only = command("figures", "--list", "figures.yaml", "--format", "svg", "--out", "other").stdout.split()
     assert sorted(Path(name).name for name in only) == ["spectrum-D-asasr.svg", "trade.svg"]
@@ -157,8 +160,10 @@ def opened_options(store: Path, **options: object) -> tuple[FigureData, FigureOp
 
 def test_a_parameter_comes_from_the_references_in_specs(store: Path) -> None:
     with open_store(store, write=True) as opened:
-        methods = [{"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
-                   {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}}]  # fmt: skip
+        methods = [
+            {"name": "net-2", "id": "asasr:x", "sampling": {"steps": 2}},
+            {"name": "net-4", "id": "asasr:x", "sampling": {"steps": 4}},
+        ]
         opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0].provenance)
     data, options = opened_options(store, kind="sensitivity", y=["lsd"])
     ((_, figure),) = sensitivity(data, options)
@@ -181,8 +186,10 @@ def test_bars_show_the_board(store: Path) -> None:
 def test_every_bar_begins_at_zero() -> None:
     styles, paper = line_styles(["a", "b"]), Paper()
     for values in ((0.2, 0.4), (-0.3, 0.4), (-2.0, -1.0), (5.0, 5.01), (7.0, 3.0)):
-        drawn = [Bar(name, value, value - 0.05, value + 0.05, str(value), False)
-                 for name, value in zip("ab", values, strict=True)]  # fmt: skip
+        drawn = [
+            Bar(name, value, value - 0.05, value + 0.05, str(value), False)
+            for name, value in zip("ab", values, strict=True)
+        ]
         for zero in (True, False):
             axes = bars_figure([Panel(AxisLabel("x"), drawn, zero)], "", styles, paper).axes[0]
             low, high = axes.get_xlim()

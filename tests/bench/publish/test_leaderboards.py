@@ -67,17 +67,25 @@ def test_merged_parts_are_the_whole(store: Path, tmp_path: Path, command) -> Non
     ("statement", "said"),
     [
         ("UPDATE methods SET weights = 'w2' WHERE name = 'net-2'", "method 'net-2': weights w1 in "),
-        ("UPDATE methods SET card = json_set(card, '$.version', '2') WHERE name = 'net-2'",
-         "method 'net-2': version of the code 1 in "),
-        ("UPDATE outputs SET lq = 'x' WHERE method = 'net-2' AND image = 'image3'",
-         "output asasr, x4, D/image3, net-2, seed 0: LQ "),
+        (
+            "UPDATE methods SET card = json_set(card, '$.version', '2') WHERE name = 'net-2'",
+            "method 'net-2': version of the code 1 in ",
+        ),
+        (
+            "UPDATE outputs SET lq = 'x' WHERE method = 'net-2' AND image = 'image3'",
+            "output asasr, x4, D/image3, net-2, seed 0: LQ ",
+        ),
         ("UPDATE outputs SET reference = 'x' WHERE image = 'image1'", "image asasr, x4, D/image1: HR "),
-        ("UPDATE restorations SET sr = 'x' WHERE key IN (SELECT restoration FROM outputs WHERE method = 'net-2')",
-         "output asasr, x4, D/image0, net-2, seed 0: SR pixels of the same work "),
-        ("UPDATE scores SET value = value + 0.01 WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y')",
-         "score asasr, x4, D/image0, net-2, seed 0, psnr_y: value "),
+        (
+            "UPDATE restorations SET sr = 'x' WHERE key IN (SELECT restoration FROM outputs WHERE method = 'net-2')",
+            "output asasr, x4, D/image0, net-2, seed 0: SR pixels of the same work ",
+        ),
+        (
+            "UPDATE scores SET value = value + 0.01 WHERE key IN (SELECT score FROM cells WHERE metric = 'psnr_y')",
+            "score asasr, x4, D/image0, net-2, seed 0, psnr_y: value ",
+        ),
     ],
-)  # fmt: skip
+)
 def test_conflicts_are_refused_by_name(store: Path, tmp_path: Path, statement: str, said: str) -> None:
     first, second = split(store, tmp_path)
     change(second, statement)
@@ -137,10 +145,14 @@ def test_last_digits_are_no_conflict(store: Path, tmp_path: Path) -> None:
 
 def test_what_failed_in_one_store_and_is_done_in_another_is_done(store: Path, tmp_path: Path) -> None:
     first, second = split(store, tmp_path)
-    change(first, "UPDATE outputs SET status = 'failed', message = 'no memory', restoration = NULL"
-                  " WHERE method = 'net-2'")  # fmt: skip
-    change(first, "UPDATE cells SET status = 'failed', score = NULL"
-                  " WHERE output IN (SELECT id FROM outputs WHERE method = 'net-2')")  # fmt: skip
+    change(
+        first, "UPDATE outputs SET status = 'failed', message = 'no memory', restoration = NULL WHERE method = 'net-2'"
+    )
+    change(
+        first,
+        "UPDATE cells SET status = 'failed', score = NULL"
+        " WHERE output IN (SELECT id FROM outputs WHERE method = 'net-2')",
+    )
     for order in ([first, second], [second, first]):
         merge_stores(order, tmp_path / order[0].name / "merged")
         with open_store(tmp_path / order[0].name / "merged") as merged, open_store(store) as whole:
@@ -160,10 +172,10 @@ def test_average_ranks_are_means_of_ranks_with_their_interval(store: Path) -> No
     table = board.scores.pivot(index="method", columns="metric", values="value")
     own = [ranks(table[id].to_numpy(), shipped_metrics()[id]) for id in table.columns]
     expected = dict(zip(table.index, np.mean(own, axis=0), strict=True))
-    found = board.ranks.set_index("method")
-    assert dict(found["rank"]) == expected
-    assert set(found.index[found["low"] > found["rank"]]) == set()
-    assert (found["high"] >= found["rank"]).all()
+    result = board.ranks.set_index("method")
+    assert dict(result["rank"]) == expected
+    assert set(result.index[result["low"] > result["rank"]]) == set()
+    assert (result["high"] >= result["rank"]).all()
 
 
 def test_a_page_shows_one_protocol_alone(tmp_path: Path, make_store) -> None:
@@ -180,8 +192,12 @@ def test_a_page_shows_one_protocol_alone(tmp_path: Path, make_store) -> None:
         assert set(frame["protocol"]) == {"osediff-512"}
     paths = write_leaderboards([tmp_path / "a", tmp_path / "b"], tmp_path / "out", ("md", "html"))
     assert [path.name for path in paths] == [
-        "asasr.md", "asasr.html", "osediff-512.md", "osediff-512.html", "index.html",
-    ]  # fmt: skip
+        "asasr.md",
+        "asasr.html",
+        "osediff-512.md",
+        "osediff-512.html",
+        "index.html",
+    ]
 
 
 def test_spectra_of_a_page_are_means_of_the_images_own(tmp_path: Path, make_store) -> None:
@@ -215,8 +231,13 @@ def test_latex_compiles_as_it_is(tmp_path: Path, make_store) -> None:
     names = ("bicubic", "[ours] net", "*net", "a_b & 50% #1 {x} ~ ^ $ \\ <y>")
     store = make_store(tmp_path / "s", methods=names, datasets=("[D]",))
     write_reports(store, tmp_path, ("tex",))
-    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}",
-             r"\input{leaderboard}", r"\end{document}"]  # fmt: skip
+    lines = [
+        r"\documentclass{article}",
+        r"\usepackage{booktabs}",
+        r"\begin{document}",
+        r"\input{leaderboard}",
+        r"\end{document}",
+    ]
     (tmp_path / "paper.tex").write_text("\n".join(lines))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"], cwd=tmp_path, capture_output=True
@@ -263,9 +284,12 @@ def test_where_zero_is_best_table_marks_ranks_and_tests_judge_the_same(
         for seed in (0, 1):
             for number in range(12):
                 value = by_seed[(seed + number) % 2]
-                change(root, f"UPDATE scores SET value = {value} WHERE key = (SELECT score FROM cells JOIN outputs ON"
-                             f" output = id WHERE metric = 'hf_ratio' AND method = '{method}' AND seed = {seed}"
-                             f" AND image = 'image{number}')")  # fmt: skip
+                change(
+                    root,
+                    f"UPDATE scores SET value = {value} WHERE key = (SELECT score FROM cells JOIN outputs ON"
+                    f" output = id WHERE metric = 'hf_ratio' AND method = '{method}' AND seed = {seed}"
+                    f" AND image = 'image{number}')",
+                )
     with open_store(root) as opened:
         board = load_board(opened, title="t")
     rows = board.scores[board.scores["metric"] == "hf_ratio"].set_index("method")

@@ -25,8 +25,17 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-LONG = ("bicubic", "realesr-animevideov3", "swinir-real-sr-large", "net-2", "net-4", "a_b $x$ & 50%", "DAT-light",
-        "OSEDiff", "ours (w/o adversary)")  # fmt: skip
+LONG = (
+    "bicubic",
+    "realesr-animevideov3",
+    "swinir-real-sr-large",
+    "net-2",
+    "net-4",
+    "a_b $x$ & 50%",
+    "DAT-light",
+    "OSEDiff",
+    "ours (w/o adversary)",
+)
 KINDS_TO_READ = sorted(set(KINDS) - {"training", "sensitivity", "tiles", "severity"} - {"ranks", "correlation"})
 """All that need nothing but a store, and whose labels are not turned: boxes of turned text are larger than it."""
 METRICS = ("psnr_y", "ssim_y", "lsd", "hf_ratio", "frc")
@@ -40,27 +49,27 @@ def crowded(make_store: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
 
 def texts(figure: Figure) -> list[tuple[str, Bbox]]:
     """What is written when a figure is drawn, and the boxes of it without their outermost half point."""
-    found = []
+    result = []
     original = Text.draw
 
     def draw(text: Text, renderer: RendererBase) -> None:
         if text.get_visible() and text.get_text().strip():
-            found.append((text.get_text(), text.get_window_extent(renderer).padded(-0.5 * figure.dpi / 72)))
+            result.append((text.get_text(), text.get_window_extent(renderer).padded(-0.5 * figure.dpi / 72)))
         original(text, renderer)
 
     with mock.patch.object(Text, "draw", draw):
         figure.draw_without_rendering()
-    return found
+    return result
 
 
 def check(figure: Figure, paper: Paper) -> None:
     """No two texts overlap, and none leaves the page."""
     with paper.drawing():
-        found = texts(figure)
+        result = texts(figure)
         page = figure.bbox.padded(0.5)
-        for (one, box), (other, second) in combinations(found, 2):
+        for (one, box), (other, second) in combinations(result, 2):
             assert not box.overlaps(second), (one, other)
-        for text, box in found:
+        for text, box in result:
             assert (box.min >= page.min).all(), text
             assert (box.max <= page.max).all(), text
 

@@ -81,8 +81,11 @@ def test_checkpoints_are_joined_by_their_steps(make_store: Callable[..., Path], 
 
 def tell_tiles(store: Path) -> None:
     """Let the latest spec say that two methods are one network in tiles of two sizes."""
-    methods = [{"name": "net-2", "weights": "n.pth", "tile": 128, "overlap": 8}, "bicubic",
-               {"name": "net-4", "weights": "n.pth", "tile": 64}]  # fmt: skip
+    methods = [
+        {"name": "net-2", "weights": "n.pth", "tile": 128, "overlap": 8},
+        "bicubic",
+        {"name": "net-4", "weights": "n.pth", "tile": 64},
+    ]
     with open_store(store, write=True) as opened:
         opened.begin_run("2024-05-02T00:00:00+00:00", {"name": "t", "methods": methods}, opened.runs()[0].provenance)
 

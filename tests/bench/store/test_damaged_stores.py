@@ -70,11 +70,17 @@ DAMAGES = (
 
 def _commands(root: Path) -> list[tuple[object, ...]]:
     return [
-        ("status", root), ("status", root, "--failed"), ("report", root, "--out", "r"),
-        ("compare", "net-2", "net-4", "--store", root), ("export", root, "--per-image", "x.csv"),
-        ("baseline", root, "--out", "b.json"), ("stability", root), ("history", root, root),
-        ("figures", root, "--kind", "spectrum,bars", "--out", "f"), ("leaderboard", root, "--out", "l"),
-    ]  # fmt: skip
+        ("status", root),
+        ("status", root, "--failed"),
+        ("report", root, "--out", "r"),
+        ("compare", "net-2", "net-4", "--store", root),
+        ("export", root, "--per-image", "x.csv"),
+        ("baseline", root, "--out", "b.json"),
+        ("stability", root),
+        ("history", root, root),
+        ("figures", root, "--kind", "spectrum,bars", "--out", "f"),
+        ("leaderboard", root, "--out", "l"),
+    ]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -88,11 +94,11 @@ def test_damaged_rows_are_told_on_one_line(
         if "payloads" in damage:
             database.execute("UPDATE payloads SET checksum = coalesce(payload_checksum(key, dtype, shape, content), 0)")
     for command in _commands(root):
-        told = session(*command)  # an internal error or a traceback fails in it
-        assert told.status in (0, 3), (command, told)
-        if told.status == 3:
-            assert told.err.startswith("error: ")
-            assert told.err.count("\n") == 1, told.err
+        result = session(*command)  # an internal error or a traceback fails in it
+        assert result.status in (0, 3), (command, result)
+        if result.status == 3:
+            assert result.err.startswith("error: ")
+            assert result.err.count("\n") == 1, result.err
 
 
 def test_a_payload_takes_no_more_memory_than_it_declares(make_store: Callable[..., Path], tmp_path: Path) -> None:
@@ -100,9 +106,13 @@ def test_a_payload_takes_no_more_memory_than_it_declares(make_store: Callable[..
     root = make_store(tmp_path / "s", images=1)
     bomb = zlib.compress(bytes(2**26), 9)
     for dtype, shape, said in (
-        ("<f4", [3], "another size"), ("<f8", [2**40], "more than any payload"), ("<f8", [2**70, 2**70], "more than"),
-        ("<f8", [-1], "no array of numbers"), ("O", [1], "no array of numbers"), ("<U9", [1], "no array of numbers"),
-    ):  # fmt: skip
+        ("<f4", [3], "another size"),
+        ("<f8", [2**40], "more than any payload"),
+        ("<f8", [2**70, 2**70], "more than"),
+        ("<f8", [-1], "no array of numbers"),
+        ("O", [1], "no array of numbers"),
+        ("<U9", [1], "no array of numbers"),
+    ):
         with closing(sqlite3.connect(root / "store.sqlite")) as database, database:
             database.create_function("payload_checksum", 4, payload_checksum)
             database.execute("UPDATE payloads SET dtype = ?, shape = ?, content = ?", (dtype, json.dumps(shape), bomb))
@@ -135,23 +145,23 @@ def _baseline(root: Path, path: Path, session: Callable[..., Any]) -> dict[str, 
         (lambda content: content.update(methods=[]), "an object"),
         (lambda content: content.update(format=2), "format 1"),
     ],
-)  # fmt: skip
+)
 def test_a_baseline_that_would_pass_everything_is_refused(
     change: Callable[[dict[str, Any]], object], said: str, store: Path, session: Callable[..., Any], tmp_path: Path
 ) -> None:
     content = _baseline(store, tmp_path / "b.json", session)
     change(content)
     (tmp_path / "b.json").write_text(json.dumps(content))
-    told = session("check", store, "--baseline", "b.json")
-    assert (told.status, told.err.count("\n")) == (3, 1)
-    assert "b.json" in told.err
-    assert said in told.err
+    result = session("check", store, "--baseline", "b.json")
+    assert (result.status, result.err.count("\n")) == (3, 1)
+    assert "b.json" in result.err
+    assert said in result.err
 
 
 def test_a_baseline_nested_without_end_is_refused(store: Path, session: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"format": 1, "outputs": ' + "[" * 200_000)
-    told = session("check", store, "--baseline", "b.json")
-    assert (told.status, told.err.count("\n")) == (3, 1)
+    result = session("check", store, "--baseline", "b.json")
+    assert (result.status, result.err.count("\n")) == (3, 1)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1"])
@@ -159,8 +169,8 @@ def test_tolerances_that_check_nothing_are_refused(
     value: str, store: Path, session: Callable[..., Any], tmp_path: Path
 ) -> None:
     _baseline(store, tmp_path / "b.json", session)
-    told = session("check", store, "--baseline", "b.json", "--tolerance", f"psnr_y={value}")
-    assert (told.status, "else nothing is checked" in told.err) == (3, True)
+    result = session("check", store, "--baseline", "b.json", "--tolerance", f"psnr_y={value}")
+    assert (result.status, "else nothing is checked" in result.err) == (3, True)
 
 
 @settings(max_examples=100)
@@ -251,11 +261,11 @@ def test_every_command_agrees_on_what_is_no_store(session: Callable[..., Any], t
     run = ("run", "classic-x4", "--dataset", "S=hr", "--method", "bicubic", "--metric", "psnr_y", "--store")
     for name in ("empty", "zero", "foreign"):
         for command in _commands(tmp_path / name):
-            told = session(*command)
-            assert (told.status, told.err.count("\n")) == (3, 1), told
-            assert "no store" in told.err
-    told = session(*run, "foreign")
-    assert (told.status, "is no store" in told.err) == (3, True), told
+            result = session(*command)
+            assert (result.status, result.err.count("\n")) == (3, 1), result
+            assert "no store" in result.err
+    result = session(*run, "foreign")
+    assert (result.status, "is no store" in result.err) == (3, True), result
     with closing(sqlite3.connect(tmp_path / "foreign" / "store.sqlite")) as database:
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("t",)]
     assert session(*run, "empty").status == session(*run, "zero").status == 0

@@ -102,16 +102,19 @@ def test_a_kill_in_the_transaction_changes_nothing(copy: Path, monkeypatch: pyte
 
 
 def test_the_command_asks_and_says(copy: Path, session, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = session("drop", copy, "--method", "net4")
-    assert (told.status, told.err) == (3, f"error: {copy}: has no method 'net4'; did you mean 'net-4' or 'net-2'?\n")
+    result = session("drop", copy, "--method", "net4")
+    assert (result.status, result.err) == (
+        3,
+        f"error: {copy}: has no method 'net4'; did you mean 'net-4' or 'net-2'?\n",
+    )
     kept = files(copy)
-    told = session("drop", copy, "--method", "net-4")
-    assert (told.status, told.err[:52]) == (2, "error: drop asks before it takes anything out, and n")
+    result = session("drop", copy, "--method", "net-4")
+    assert (result.status, result.err[:52]) == (2, "error: drop asks before it takes anything out, and n")
     monkeypatch.setattr("asasr_bench.bench.cli.leaderboard._agreed", lambda question: "6 outputs" not in question)
     assert session("drop", copy, "--method", "net-4").out == "nothing was taken out\n"
     assert files(copy) == kept
-    told = session("drop", copy, "--method", "net-4", "--metric", "lsd", "--yes")
-    assert "6 outputs and 36 values of net-4, lsd are out of" in told.out
+    result = session("drop", copy, "--method", "net-4", "--metric", "lsd", "--yes")
+    assert "6 outputs and 36 values of net-4, lsd are out of" in result.out
     assert "images that nothing needed are free" in session("drop", copy).out
     assert session("report", copy, "--format", "csv", "--out", "r").status == 0
 

@@ -40,11 +40,12 @@ def without(root: Path, into: Path, *statements: str) -> Path:
 def test_a_part_is_what_a_store_of_that_part_alone_gives(two_sets: Path, tmp_path: Path) -> None:
     """Ranks, marks and intervals too: whoever was not chosen competes with nobody."""
     alone = without(
-        two_sets, tmp_path / "alone",
+        two_sets,
+        tmp_path / "alone",
         "DELETE FROM outputs WHERE method = 'net-2' OR dataset = 'BB'",
         "DELETE FROM methods WHERE name = 'net-2'",
         "DELETE FROM cells WHERE metric IN ('lsd', 'hf_ratio')",
-    )  # fmt: skip
+    )
     part = Selection(methods=("net-4", "bicubic"), metrics=("psnr_y", "ssim_y"), datasets=("A",))
     with open_store(alone) as whole, open_store(two_sets, selection=part) as chosen:
         assert chosen.scores().equals(whole.scores())
@@ -136,6 +137,7 @@ def test_tables_export_and_figures_take_the_same_options(two_sets: Path, tmp_pat
     assert "f/bars" in drawn.out
     refused = session("figures", two_sets, "--kind", "spectrum", "--out", "f", *metrics)
     assert (refused.status, refused.err) == (
-        2, "error: figure 'spectrum': shows no metrics that can be chosen; leave --metric away\n"
-    )  # fmt: skip
+        2,
+        "error: figure 'spectrum': shows no metrics that can be chosen; leave --metric away\n",
+    )
     assert "write METHOD=NAME" in session("report", two_sets, "--name", "Ours").err

@@ -18,9 +18,14 @@ from asasr_bench.bench.store.store import SCHEMA_VERSION, open_store
 
 OLD = Path(__file__).parent / "stores" / "version4"
 # What the report of version 4 said of this store at commit 79a03ea.
-SAID = {("bicubic", "psnr_y"): "27.44", ("bicubic", "fsim"): "0.8543", ("bicubic", "lr_consistency"): "36.68",
-        ("lanczos", "psnr_y"): "27.84", ("lanczos", "fsim"): "0.8655",
-        ("lanczos", "lr_consistency"): "39.07"}  # fmt: skip
+SAID = {
+    ("bicubic", "psnr_y"): "27.44",
+    ("bicubic", "fsim"): "0.8543",
+    ("bicubic", "lr_consistency"): "36.68",
+    ("lanczos", "psnr_y"): "27.84",
+    ("lanczos", "fsim"): "0.8655",
+    ("lanczos", "lr_consistency"): "39.07",
+}
 SAME = ("fsim", "gmsd", "lr_consistency")
 """Metrics whose versions have not been raised since."""
 
@@ -63,10 +68,24 @@ def test_an_old_store_is_read_without_being_changed(old: Path, tmp_path: Path) -
 def test_a_run_upgrades_an_old_store_and_measures_nothing_again(old: Path, session: Callable[..., object]) -> None:
     kept = _digests(old)["store.sqlite"]
     metrics = [text for metric in SAME for text in ("--metric", metric)]
-    told = session("run", "classic-x4", "--protocol", "asasr", "--dataset", "S=hr", "--method", "bicubic",
-                   "--method", "lanczos", *metrics, "--store", "store", "--no-report")  # fmt: skip
-    assert "0 cells measured, 12 kept" in told.out  # type: ignore[attr-defined]
-    assert "0.8543" in told.out  # type: ignore[attr-defined]
+    result = session(
+        "run",
+        "classic-x4",
+        "--protocol",
+        "asasr",
+        "--dataset",
+        "S=hr",
+        "--method",
+        "bicubic",
+        "--method",
+        "lanczos",
+        *metrics,
+        "--store",
+        "store",
+        "--no-report",
+    )
+    assert "0 cells measured, 12 kept" in result.out  # type: ignore[attr-defined]
+    assert "0.8543" in result.out  # type: ignore[attr-defined]
     copy = old / "store.version-4.sqlite"
     with closing(sqlite3.connect(f"{copy.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
         assert database.execute("SELECT value FROM meta").fetchall() == [("4",)]

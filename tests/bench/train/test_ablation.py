@@ -46,7 +46,7 @@ CONFIG = {
     "adversary": {**STAGE, "methods": ["bicubic"], "share": 1.0},
     "preference": {**STAGE, "beta": 10, "negatives": [{"kind": "lq"}]},
     "sampling": {"steps": 2, "colour_fix": "none", "tile": 64, "overlap": 8},
-}  # fmt: skip
+}
 STUDY = {
     "name": "study",
     "config": "tiny.yaml",
@@ -61,10 +61,12 @@ STUDY = {
     "steps": [1, 2],
     "interaction": {"factors": ["SSR", "AMG"], "neither": "plain", "first": "ssr", "second": "amg", "both": "full"},
     "evaluation": {
-        "protocol": "asasr", "datasets": [{"name": "D", "hr": "test"}], "metrics": ["psnr_y", "lsd", "hf_ratio"],
+        "protocol": "asasr",
+        "datasets": [{"name": "D", "hr": "test"}],
+        "metrics": ["psnr_y", "lsd", "hf_ratio"],
         "methods": ["bicubic"],
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -96,8 +98,8 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     ]
     assert set(pd.read_csv(tmp_path / "out" / "report" / "gaps.csv")["arm"]) == {"plain"}
     assert not (tmp_path / "out" / "report" / "effects.md").exists()  # without all four arms there are none
-    told = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
-    assert told == ["arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
+    message = [line.removeprefix("training: ") for line in ablate().splitlines() if line.startswith("training: ")]
+    assert message == ["arm ssr, seed 0", "adversary", "arm amg, seed 0", "arm full, seed 0"]
     with open_store(tmp_path / "out" / "store") as store:
         scores = store.scores()
     arms = ("prior", "plain", "ssr", "amg", "full")
@@ -105,8 +107,15 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     assert (scores["status"] == "done").all()
     report = tmp_path / "out" / "report"
     names = {path.name for path in report.iterdir()}
-    assert {"leaderboard.html", "leaderboard.tex", "effects.md", "effects.csv", "gaps.md", "bars-D-asasr.pdf",
-            "curves-D-asasr.png"} <= names  # fmt: skip
+    assert {
+        "leaderboard.html",
+        "leaderboard.tex",
+        "effects.md",
+        "effects.csv",
+        "gaps.md",
+        "bars-D-asasr.pdf",
+        "curves-D-asasr.png",
+    } <= names
     effects = pd.read_csv(report / "effects.csv", keep_default_na=False)
     assert set(effects["factor"]) == {"SSR", "AMG", "SSR x AMG"}
     assert set(effects["setting"]) == {"1 steps", "2 steps"}
@@ -131,11 +140,18 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     given = {"prior": f"asasr:{prior}", "adversary": f"out/adversaries/{adversary.name}/adv.safetensors"}
     kept = {**STUDY["evaluation"], "datasets": ["held-out"]}  # type: ignore[dict-item]
     arms = {"prior": None, "full": {"preference.negatives": [{"kind": "adversary"}]}}
-    second = {**given, "name": "second", "config": "tiny.yaml", "data": ["hq"], "set": {"data.held_out": 1},
-              "arms": arms, "evaluation": kept}  # fmt: skip
+    second = {
+        **given,
+        "name": "second",
+        "config": "tiny.yaml",
+        "data": ["hq"],
+        "set": {"data.held_out": 1},
+        "arms": arms,
+        "evaluation": kept,
+    }
     study.write_text(yaml.safe_dump(second, sort_keys=False))
-    told = ablate("--out", str(tmp_path / "second"), "--seed", "3").splitlines()
-    assert [line for line in told if line.startswith("training: ")] == ["training: arm full, seed 0"]
+    message = ablate("--out", str(tmp_path / "second"), "--seed", "3").splitlines()
+    assert [line for line in message if line.startswith("training: ")] == ["training: arm full, seed 0"]
     with open_store(tmp_path / "second" / "store") as store:
         assert set(store.scores()["dataset"]) == {"held-out"}
         assert len(set(store.scores()["image"])) == 1
@@ -155,11 +171,11 @@ def test_a_study_trains_each_stage_once_measures_and_reports(study: Path, tmp_pa
     # An arm without the adversary does not ask which one is given.
     second["arms"] = {"prior": None, "ssr": {}}
     study.write_text(yaml.safe_dump(second, sort_keys=False))
-    seen: list[tuple[str, int, int]] = []
+    recorded: list[tuple[str, int, int]] = []
     run_ablation(
-        load_ablation(study), tmp_path / "second", tmp_path, device="cpu", progress=lambda *step: seen.append(step)
+        load_ablation(study), tmp_path / "second", tmp_path, device="cpu", progress=lambda *step: recorded.append(step)
     )
-    assert [step for step in seen if step[0].startswith("arm")] == [("arm ssr, seed 0", n, 2) for n in (1, 2)]
+    assert [step for step in recorded if step[0].startswith("arm")] == [("arm ssr, seed 0", n, 2) for n in (1, 2)]
     file = tmp_path / "out" / "adversaries" / adversary.name / "adv.safetensors"
     save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
     assert "training" not in ablate("--out", str(tmp_path / "second"))
@@ -172,9 +188,11 @@ def spec(**changes: object) -> AblationSpec:
 def test_arms_come_from_the_study_its_grid_or_the_configuration() -> None:
     named = spec(arms={"prior": None, "trained": "asasr:small-prior", "full": "full", "own": {"preference.beta": 5}})
     assert arms_of(named, ["full"]) == [
-        Arm("prior", None), Arm("trained", reference="asasr:small-prior"), Arm("full", config_arm="full"),
+        Arm("prior", None),
+        Arm("trained", reference="asasr:small-prior"),
+        Arm("full", config_arm="full"),
         Arm("own", {"preference.beta": 5}),
-    ]  # fmt: skip
+    ]
     grid = arms_of(spec(grid={"preference.sobolev.s": [0, 1.5], "preference.beta": [10]}), [])
     assert [arm.name for arm in grid] == ["s-0_beta-10", "s-1.5_beta-10"]
     assert grid[1].changes == {"preference.sobolev.s": 1.5, "preference.beta": 10}
@@ -229,8 +247,11 @@ def test_options_replace_keys_of_the_evaluation(study: Path) -> None:
 
 
 def frame(values: dict[str, np.ndarray], metric: str) -> pd.DataFrame:
-    rows = [("asasr", "D", f"i{number:02}", method, 0, metric, value)
-            for method, column in values.items() for number, value in enumerate(column)]  # fmt: skip
+    rows = [
+        ("asasr", "D", f"i{number:02}", method, 0, metric, value)
+        for method, column in values.items()
+        for number, value in enumerate(column)
+    ]
     return pd.DataFrame(rows, columns=["protocol", "dataset", "image", "method", "seed", "metric", "value"])
 
 
@@ -240,14 +261,14 @@ def test_effects_and_interaction_are_those_that_were_put_in(rng: np.random.Gener
     put = {"plain": 0.0, "ssr": 0.5, "amg": -0.2, "full": 0.8}  # interaction: 0.8 - 0.5 + 0.2 = 0.5
     values = {name: images + put[name] + noise[name] for name in put}
     arms = {"": [["plain"], ["ssr"], ["amg"], ["full"]]}
-    found = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("SSR", "AMG"), arms)
-    effects = {effect.factor: effect for effect in found}
+    result = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("SSR", "AMG"), arms)
+    effects = {effect.factor: effect for effect in result}
     assert effects["SSR"].difference == pytest.approx((0.5 + 1.0) / 2, abs=0.03)
     assert effects["AMG"].difference == pytest.approx((-0.2 + 0.3) / 2, abs=0.03)
     assert effects["SSR x AMG"].difference == pytest.approx(0.5, abs=0.05)
     assert effects["SSR x AMG"].low < 0.5 < effects["SSR x AMG"].high
     assert effects["SSR"].p < 0.001
-    text = effects_markdown(found, {"psnr_y": 2})
+    text = effects_markdown(result, {"psnr_y": 2})
     assert "| SSR x AMG | 40 | **+0." in text
 
 
@@ -256,8 +277,8 @@ def test_without_effect_the_test_says_so(rng: np.random.Generator) -> None:
     wrong = 0
     for _ in range(40):
         values = {name: rng.normal(25, 1, 20) for name in "abcd"}
-        found = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("A", "B"), arms)
-        wrong += any(effect.p < 0.05 for effect in found)
+        result = factor_effects(frame(values, "psnr_y"), shipped_metrics(), ("A", "B"), arms)
+        wrong += any(effect.p < 0.05 for effect in result)
     assert wrong <= 6  # Holm keeps it at 5 % of the tables: 2 expected
 
 
@@ -266,9 +287,11 @@ def test_training_seeds_are_averaged_and_size_counts_for_metrics_best_at_zero() 
     values = {"a": -0.5 * ones, "b": 0.5 * ones, "c.seed0": -0.1 * ones, "c.seed1": 0.3 * ones, "d": 0 * ones}
     arms = {"": [["a"], ["b"], ["c.seed0", "c.seed1"], ["d"]]}
     effects = factor_effects(frame(values, "hf_ratio"), shipped_metrics(), ("A", "B"), arms)
-    assert {one.factor: round(one.difference, 12) for one in effects} == {
-        "A": -0.1, "B": -0.4, "A x B": -0.2,
-    }  # fmt: skip
+    assert {effect.factor: round(effect.difference, 12) for effect in effects} == {
+        "A": -0.1,
+        "B": -0.4,
+        "A x B": -0.2,
+    }
 
 
 def test_a_curve_above_another_is_that_much_worse_at_equal_distortion(rng: np.random.Generator) -> None:
@@ -294,14 +317,14 @@ def test_a_curve_above_another_is_that_much_worse_at_equal_distortion(rng: np.ra
 
 def test_stages_of_one_process_have_their_own_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bfloat16 where the device has it, in float32 where it would only imitate it."""
-    seen = []
+    recorded = []
 
     def look(place: Place) -> Path:
-        seen.append(place.accelerator.mixed_precision)
+        recorded.append(place.accelerator.mixed_precision)
         return tmp_path
 
     for native in (False, True):
         monkeypatch.setattr(precision, "has_bfloat16", lambda device, native=native: native)
         run_stage(look, load_config("small"), "prior", tmp_path, "cpu")
     run_stage(look, load_config("small", {"prior.precision": "no"}), "prior", tmp_path, "cpu")
-    assert seen == ["no", "bf16", "no"]
+    assert recorded == ["no", "bf16", "no"]

@@ -28,11 +28,14 @@ def hq(tmp_path: Path, rng: np.random.Generator) -> Path:
 
 
 def configuration(hq: Path, data: dict[str, Any] | None = None, **adversary: Any) -> AsasrConfig:
-    return AsasrConfig.model_validate({
-        "name": "tiny", "model": {"family": "small"},
-        "data": {"hq": [str(hq)], "crop": 16, "degradation": "stablesr-x4", **(data or {})},
-        "adversary": {"steps": 1, "learning_rate": 1e-3, "methods": ["bicubic"], "share": 1.0, **adversary},
-    })  # fmt: skip
+    return AsasrConfig.model_validate(
+        {
+            "name": "tiny",
+            "model": {"family": "small"},
+            "data": {"hq": [str(hq)], "crop": 16, "degradation": "stablesr-x4", **(data or {})},
+            "adversary": {"steps": 1, "learning_rate": 1e-3, "methods": ["bicubic"], "share": 1.0, **adversary},
+        }
+    )
 
 
 def count_restored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -141,7 +144,7 @@ def test_programs_are_teachers(hq: Path, tmp_path: Path) -> None:
     )
     pairs, _ = teacher_pairs(
         configuration(hq, methods=[f"{tmp_path / 'method.py'}:Enlarge"]), tmp_path / "teachers", HERE
-    )  # fmt: skip
+    )
     assert len(pairs.files) == 6
     assert {read_image(sr).shape for sr, _ in pairs.files} == {(40, 48, 3)}
 

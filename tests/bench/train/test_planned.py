@@ -32,16 +32,29 @@ from scipy import stats
 from typer.testing import CliRunner
 
 CONTENT: dict[str, Any] = {
-    "kind": "planned", "name": "tiny", "title": "Tiny", "question": "Does it run?", "config": "small",
-    "prior": "asasr:small-prior", "teachers": {}, "training_seeds": [0, 1], "steps": [1, 2], "tested_steps": [2],
+    "kind": "planned",
+    "name": "tiny",
+    "title": "Tiny",
+    "question": "Does it run?",
+    "config": "small",
+    "prior": "asasr:small-prior",
+    "teachers": {},
+    "training_seeds": [0, 1],
+    "steps": [1, 2],
+    "tested_steps": [2],
     "arms": {"full": {"betas": [200, 4.0e7]}},
     "frontier": {"steps": [1, 2, 3], "blend_steps": 3, "blend_samples": 2, "blends": [0.5, 1]},
     "guidance": [
         {"arms": ["prior"], "teachers": ["shipped"], "weights": {"w0.15": 0.15, "late": [[0, 0.3], [0.9, 0]]}}
     ],
     "measurement": {
-        "protocol": "osediff-512", "crop": 64, "lq_rule": "degradation:stablesr-x4", "metrics": ["psnr_y", "ssim_y"],
-        "choice": ["demo-photos"], "report": ["demo-photos"], "chosen_by": ["ssim_y"],
+        "protocol": "osediff-512",
+        "crop": 64,
+        "lq_rule": "degradation:stablesr-x4",
+        "metrics": ["psnr_y", "ssim_y"],
+        "choice": ["demo-photos"],
+        "report": ["demo-photos"],
+        "chosen_by": ["ssim_y"],
     },
     "contrasts": [
         {"first": "full", "second": "prior", "equal": "distortion"},
@@ -49,10 +62,11 @@ CONTENT: dict[str, Any] = {
         {"first": "prior+adversary", "second": "prior", "equal": "distortion", "curve": "blends"},
     ],
     "quick": {
-        "arms": {}, "training_seeds": [0],
+        "arms": {},
+        "training_seeds": [0],
         "contrasts": [{"first": "prior+adversary", "second": "prior", "equal": "evaluations"}],
     },
-}  # fmt: skip
+}
 
 
 def written(folder: Path, **changes: Any) -> Path:
@@ -109,9 +123,9 @@ def test_guided_points_cost_what_they_ask(tmp_path: Path) -> None:
 
 def test_a_point_of_the_curve_itself_differs_by_nothing(rng: np.random.Generator) -> None:
     curve = [(rng.normal(level, 1, 30), rng.normal(-level, 1, 30)) for level in (20.0, 25.0, 30.0)]
-    found = at_equal_distortion(curve[1], curve)
-    assert found is not None
-    np.testing.assert_allclose(found[0], 0, atol=1e-12)
+    result = at_equal_distortion(curve[1], curve)
+    assert result is not None
+    np.testing.assert_allclose(result[0], 0, atol=1e-12)
     low, high = (tuple(np.add(column, shift) for column in curve[1]) for shift in (-9, 9))
     assert at_equal_distortion(low, curve) is None  # type: ignore[arg-type]
     assert at_equal_distortion(high, curve) is None  # type: ignore[arg-type]
@@ -121,10 +135,10 @@ def test_a_gap_is_that_at_equal_distortion(rng: np.random.Generator) -> None:
     """On y = 2 x + (an offset of each photo) a point that lies 0.3 above has that difference for every photo."""
     photos = rng.normal(0, 3, 40)
     curve = [(photos + level, photos + 2 * level) for level in (20.0, 22.0, 26.0)]
-    found = at_equal_distortion((photos + 23.0, photos + 46.3), curve)
-    assert found is not None
-    assert found[0].mean() == pytest.approx(0.3)
-    assert found[1] == (1, 2, pytest.approx(0.25))
+    result = at_equal_distortion((photos + 23.0, photos + 46.3), curve)
+    assert result is not None
+    assert result[0].mean() == pytest.approx(0.3)
+    assert result[1] == (1, 2, pytest.approx(0.25))
 
 
 def test_the_smallest_difference_is_found_in_four_of_five_sets(rng: np.random.Generator) -> None:
@@ -139,12 +153,25 @@ def frame(values: dict[str, tuple[float, float]], seeds: int = 1) -> pd.DataFram
     """Scores of 12 photos: means of PSNR and SSIM by point, the same noise of photos for all."""
     photos = np.random.default_rng(0).normal(0, 0.01, 12)
     rows = [
-        {"protocol": "p", "dataset": "demo-photos", "setting": point.rpartition("-")[0], "point": point,
-         "method": f"{point}.seed{seed}", "training_seed": seed, "steps": 1, "evaluations": 1,
-         "image": f"i{number:02d}", "seed": 0, "metric": metric, "value": mean + noise}
-        for point, means in values.items() for metric, mean in zip(("psnr_y", "ssim_y"), means, strict=True)
-        for number, noise in enumerate(photos) for seed in range(seeds)
-    ]  # fmt: skip
+        {
+            "protocol": "p",
+            "dataset": "demo-photos",
+            "setting": point.rpartition("-")[0],
+            "point": point,
+            "method": f"{point}.seed{seed}",
+            "training_seed": seed,
+            "steps": 1,
+            "evaluations": 1,
+            "image": f"i{number:02d}",
+            "seed": 0,
+            "metric": metric,
+            "value": mean + noise,
+        }
+        for point, means in values.items()
+        for metric, mean in zip(("psnr_y", "ssim_y"), means, strict=True)
+        for number, noise in enumerate(photos)
+        for seed in range(seeds)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -170,7 +197,10 @@ BLENDS = {"prior-blend0.5-3": (22.0, 0.41), "prior-blend1-3": (24.0, 0.52)}
 def outcomes(study: Study, values: dict[str, tuple[float, float]]) -> dict[tuple[str, str, str], Difference]:
     scores = Scores(frame(values), {id: get_metric(id) for id in ("psnr_y", "ssim_y")})
     chosen = chosen_settings(study, settings_of(study), scores)
-    return {(one.first, f"{one.equal} {one.curve}", one.metric): one for one in contrasts(study, chosen, scores)}
+    return {
+        (contrast.first, f"{contrast.equal} {contrast.curve}", contrast.metric): contrast
+        for contrast in contrasts(study, chosen, scores)
+    }
 
 
 def test_what_is_not_made_is_listed_and_counts_in_the_correction(tmp_path: Path) -> None:
@@ -217,14 +247,19 @@ def test_equal_evaluations_are_those_of_the_plan(tmp_path: Path) -> None:
 
 def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that fails beside a training that is there leaves out itself alone; a training of which all fails is out."""
-    study = load_study(written(
-        tmp_path, training_seeds=[0], guidance=[{"arms": ["full"], "teachers": ["shipped"], "weights": {"w": 0.15}}],
-        contrasts=CONTENT["contrasts"][:1],
-    ))  # fmt: skip
+    study = load_study(
+        written(
+            tmp_path,
+            training_seeds=[0],
+            guidance=[{"arms": ["full"], "teachers": ["shipped"], "weights": {"w": 0.15}}],
+            contrasts=CONTENT["contrasts"][:1],
+        )
+    )
     works = [
         planned_run.Work(one, 0, (Point(one, 2),), ("demo-photos",), (0,))
-        for one in settings_of(study) if one.changes is not None
-    ]  # fmt: skip
+        for one in settings_of(study)
+        if one.changes is not None
+    ]
 
     def perform(study: Study, bench: planned_run.StudyOptions, work: planned_run.Work) -> str:
         if work.setting.weight or work.setting.beta == 200:
@@ -233,12 +268,12 @@ def test_a_training_with_one_piece_of_work_done_is_measured(tmp_path: Path, monk
 
     monkeypatch.setattr(planned_run, "perform", perform)
     monkeypatch.setattr(planned_run, "ProcessPoolExecutor", lambda jobs, mp_context: ThreadPoolExecutor(jobs))
-    told: list[str] = []
-    undone = planned_run._do(study, planned_run.StudyOptions(tmp_path, jobs=2), works, None, told.append)
+    message: list[str] = []
+    undone = planned_run._do(study, planned_run.StudyOptions(tmp_path, jobs=2), works, None, message.append)
     assert len(undone.works) == 3  # both guided ones, and the arm of one beta
     assert undone.trainings == {"full-beta2e2, seed 0"}
-    assert sum("no memory" in line for line in told) == 3
-    late = planned_run._do(study, planned_run.StudyOptions(tmp_path, minutes=0), works, 0.0, told.append)
+    assert sum("no memory" in line for line in message) == 3
+    late = planned_run._do(study, planned_run.StudyOptions(tmp_path, minutes=0), works, 0.0, message.append)
     assert late.trainings == {"full-beta2e2, seed 0", "full-beta4e7, seed 0"}
 
 
@@ -272,7 +307,11 @@ def test_the_committed_results_are_of_the_whole_plan() -> None:
     study = load_study(study_file("ssr-amg"))
     table = pd.read_csv(RESULTS / "differences.csv", keep_default_na=False, na_values=[""])
     count = {"distortion": len(study.measurement.metrics) - 1, "evaluations": len(study.measurement.metrics)}
-    planned = len(study.measurement.report) * len(study.tested_steps) * sum(count[one.equal] for one in study.contrasts)
+    planned = (
+        len(study.measurement.report)
+        * len(study.tested_steps)
+        * sum(count[contrast.equal] for contrast in study.contrasts)
+    )
     keys = ["first", "second", "equal", "curve", "dataset", "steps", "metric"]
     assert len(table) == planned == 294
     assert not table.duplicated(keys).any()
@@ -295,9 +334,9 @@ def run(path: Path, out: Path, *more: str) -> str:
 
 def test_a_study_without_trainings_from_plan_to_tables(tmp_path: Path) -> None:
     path, out = written(tmp_path), tmp_path / "out"
-    told = run(path, out, "--quick")
-    assert "0 preference trainings" in told
-    assert "chosen: prior, prior+shipped-" in told
+    result = run(path, out, "--quick")
+    assert "0 preference trainings" in result
+    assert "chosen: prior, prior+shipped-" in result
     table = pd.read_csv(out / "report" / "differences.csv")
     assert set(table["metric"]) == {"psnr_y", "ssim_y"}
     assert set(table["second_evaluations"]) <= {3, 4}
@@ -316,11 +355,17 @@ def test_arms_are_trained_in_several_processes(tmp_path: Path) -> None:
     for number in range(3):
         pixels = np.random.default_rng(number).integers(0, 255, (96, 96, 3), dtype=np.uint8)
         write_png(tmp_path / "hq" / f"{number}.png", pixels)
-    settings = {"preference.steps": 1, "preference.batch": 2, "preference.workers": 0, "data.held_out": 0,
-                "data.crop": 32, "data.margin": 16}  # fmt: skip
+    settings = {
+        "preference.steps": 1,
+        "preference.batch": 2,
+        "preference.workers": 0,
+        "data.held_out": 0,
+        "data.crop": 32,
+        "data.margin": 16,
+    }
     path = written(tmp_path, set=settings, training_seeds=[0])
-    told = run(path, tmp_path / "out", "--jobs", "2", "--data", str(tmp_path / "hq"))
-    assert "failed" not in told
+    result = run(path, tmp_path / "out", "--jobs", "2", "--data", str(tmp_path / "hq"))
+    assert "failed" not in result
     table = pd.read_csv(tmp_path / "out" / "report" / "differences.csv")
     assert "full" in set(table["first"])
 

@@ -28,17 +28,17 @@ def penalized(wins: np.ndarray) -> np.ndarray:
         laplacian = np.diag(weight.sum(1)) - weight
         return -float((wins * np.log(chance)).sum() + 0.5 * np.linalg.slogdet(laplacian[1:, 1:])[1])
 
-    found = optimize.minimize(loss, np.zeros(size - 1), method="BFGS", options={"gtol": 1e-8}).x
-    return np.append(found, -found.sum())
+    result = optimize.minimize(loss, np.zeros(size - 1), method="BFGS", options={"gtol": 1e-8}).x
+    return np.append(result, -result.sum())
 
 
 @given(st.integers(2, 6), st.integers(0, 1000))
 def test_strengths_are_the_maximum_of_the_penalized_likelihood(methods: int, seed: int) -> None:
     wins = np.random.default_rng(seed).integers(0, 6, (methods, methods)).astype(float)
     np.fill_diagonal(wins, 0)
-    found = strengths(wins)
-    if not np.isnan(found).any():
-        np.testing.assert_allclose(found, penalized(wins), atol=2e-4)
+    result = strengths(wins)
+    if not np.isnan(result).any():
+        np.testing.assert_allclose(result, penalized(wins), atol=2e-4)
 
 
 def test_two_methods_have_firths_closed_form() -> None:
@@ -66,14 +66,14 @@ def test_methods_that_no_votes_link_have_no_strength() -> None:
 
 @pytest.mark.parametrize("shown", [2, 6], ids=["pairs", "best of six"])
 def test_strengths_of_simulated_raters_are_the_planted_ones(shown: int) -> None:
-    found = np.mean(
+    result = np.mean(
         [
             strengths(simulated(PLANTED, raters=20, images=20, votes=40, shown=shown, seed=seed).wins.sum(0))
             for seed in range(12)
         ],
         axis=0,
     )
-    np.testing.assert_allclose(found, PLANTED - PLANTED.mean(), atol=0.08)
+    np.testing.assert_allclose(result, PLANTED - PLANTED.mean(), atol=0.08)
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.6], ids=["alike", "tastes differ"])
@@ -96,9 +96,11 @@ def test_intervals_cover_the_planted_strengths(spread: float) -> None:
         )
         covered.append((one.low <= truth) & (truth <= one.high))
         alone = estimate(
-            ballots_of_single_votes(votes), votes.wins.reshape(len(votes.wins), -1),
-            lambda sums: strengths(sums.reshape(*sums.shape[:-1], 6, 6)), resamples=100,
-        )  # fmt: skip
+            ballots_of_single_votes(votes),
+            votes.wins.reshape(len(votes.wins), -1),
+            lambda sums: strengths(sums.reshape(*sums.shape[:-1], 6, 6)),
+            resamples=100,
+        )
         naive.append((alone.low <= truth) & (truth <= alone.high))
     assert 0.90 <= np.mean(covered) <= 0.99
     if spread:
@@ -138,7 +140,7 @@ FOUR_OBSERVERS = (
     (1, 2, 3, 3, 2, 2, 4, 1, 2, 5, NONE, 3),
     (NONE, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, NONE),
     (1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, NONE),
-)  # fmt: skip
+)
 """Krippendorff (2011), example C."""
 
 

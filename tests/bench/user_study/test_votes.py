@@ -18,7 +18,7 @@ from asasr_bench.bench.user_study.errors import StudyError, VotesError
 from asasr_bench.bench.user_study.key import StudyKey, read_key
 from asasr_bench.bench.user_study.make import make_study
 from asasr_bench.bench.user_study.read import read_study, write_study
-from asasr_bench.bench.user_study.trials import Picture, asked
+from asasr_bench.bench.user_study.trials import Picture, questions_of
 from simulated_raters import vote_file
 
 METHODS = ("bicubic", "net-2", "net-4")
@@ -57,7 +57,7 @@ def test_the_page_names_no_method_image_or_dataset(study: Path) -> None:
         assert name not in text, name
     key = key_of(study)
     page = json.loads(re.search(r'id="data">(.*?)</script>', (study / "page.html").read_text(), re.DOTALL)[1])  # type: ignore[index]
-    assert {one["id"] for group in page["groups"] for one in group["trials"]} == {one.id for one in key.trials}
+    assert {trial["id"] for group in page["groups"] for trial in group["trials"]} == {trial.id for trial in key.trials}
     assert [group["draw"] for group in page["groups"]] == [20, 8]
     shown = {name for trial in key.trials for name in trial.options}
     assert set(page["images"]) == shown
@@ -90,12 +90,12 @@ def test_equal_stores_give_equal_pages_and_a_folder_keeps_its_key(root: Path, st
 def test_fewer_trials_are_balanced_over_pairs_and_images() -> None:
     design = StudyDesign(name="d", kind="pairs", trials=40)
     images = [Picture("D", str(number), ("lq",), None, {}) for number in range(10)]
-    found = asked(images, "ABCDE", design, np.random.default_rng(0))
-    pairs = Counter(tuple(sorted(methods)) for _, methods in found)
+    result = questions_of(images, "ABCDE", design, np.random.default_rng(0))
+    pairs = Counter(tuple(sorted(methods)) for _, methods in result)
     assert set(pairs) == set(combinations("ABCDE", 2))
     assert max(pairs.values()) - min(pairs.values()) <= 1
-    assert set(Counter(picture.image for picture, _ in found).values()) == {4}
-    assert len({(picture.image, *sorted(methods)) for picture, methods in found}) == 40
+    assert set(Counter(picture.image for picture, _ in result).values()) == {4}
+    assert len({(picture.image, *sorted(methods)) for picture, methods in result}) == 40
 
 
 def test_the_papers_study_is_a_design_and_crops_are_the_same_part(root: Path, tmp_path: Path) -> None:
@@ -123,8 +123,12 @@ def test_the_papers_study_is_a_design_and_crops_are_the_same_part(root: Path, tm
                 part = read_image(tmp_path / "s" / page["images"][name])
                 row = outputs.loc[(trial.image, method)]
                 whole, lq = store.objects.get(row["sr"]), store.objects.get(row["lq"])
-                places = [(y, x) for y in range(0, 33, 4) for x in range(0, 33, 4)
-                          if np.array_equal(whole[y : y + 16, x : x + 16], part)]  # fmt: skip
+                places = [
+                    (y, x)
+                    for y in range(0, 33, 4)
+                    for x in range(0, 33, 4)
+                    if np.array_equal(whole[y : y + 16, x : x + 16], part)
+                ]
                 assert len(places) == 1
                 y, x = places[0]
                 np.testing.assert_array_equal(lq[y // 4 : y // 4 + 4, x // 4 : x // 4 + 4], beside)
@@ -160,15 +164,18 @@ def test_unknown_designs_and_keys_are_refused() -> None:
 
 def test_votes_give_the_planted_order_and_careless_raters_are_left_out(study: Path, root: Path, tmp_path: Path) -> None:
     files = answered(
-        study, tmp_path / "votes",
-        guesses={"lapse": 1.0}, hurries={"median": 0.3}, left={"place": 0},
-    )  # fmt: skip
+        study,
+        tmp_path / "votes",
+        guesses={"lapse": 1.0},
+        hurries={"median": 0.3},
+        left={"place": 0},
+    )
     board = read_study(study / "key.json", [files], store=root).board
     assert board.problems == ()
-    assert [one.method for one in board.methods] == ["net-2", "net-4", "bicubic"]
+    assert [method.method for method in board.methods] == ["net-2", "net-4", "bicubic"]
     assert board.methods[0].low > 0 > board.methods[2].high
     assert board.methods[0].p_next < 0.05
-    why = {one.name[:5]: " ".join(one.left_out) for one in board.raters if one.left_out}
+    why = {rater.name[:5]: " ".join(rater.left_out) for rater in board.raters if rater.left_out}
     assert set(why) == {"guess", "hurri", "left"} or set(why) == {"guess", "hurri", "left "}
     assert "catch trials" in why["guess"]
     assert "less than 1 s" in why["hurri"]
@@ -178,14 +185,14 @@ def test_votes_give_the_planted_order_and_careless_raters_are_left_out(study: Pa
     assert 0 < board.alpha < 1
     assert board.alpha_low <= board.alpha <= board.alpha_high
     assert abs(board.methods[0].all_raters) < abs(board.methods[0].strength)
-    shares = [one.share for one in board.methods]
+    shares = [method.share for method in board.methods]
     assert shares == sorted(shares, reverse=True)
 
 
 def test_raters_with_names_that_begin_alike_are_judged_one_by_one(study: Path, tmp_path: Path) -> None:
     files = answered(study, tmp_path / "votes", raters=6, good0a={"lapse": 1.0, "median": 0.2})
     board = read_study(study / "key.json", [files]).board
-    assert [one.name for one in board.raters if one.left_out] == ["good0a"]
+    assert [rater.name for rater in board.raters if rater.left_out] == ["good0a"]
     assert board.votes == 6 * 20
 
 
@@ -194,7 +201,7 @@ def test_metrics_are_compared_with_the_votes(study: Path, root: Path, tmp_path: 
     read = read_study(study / "key.json", [answered(study, tmp_path / "votes")], store=root)
     with open_store(root) as store:
         scores = store.scores().set_index(["metric", "image", "method"])["value"]
-    rows = {one.metric: one for one in read.board.metrics}
+    rows = {metric.metric: metric for metric in read.board.metrics}
     assert set(rows) == {"psnr_y", "ssim_y", "lsd", "hf_ratio"}
     for metric, better in (("psnr_y", 1), ("lsd", -1)):
         right = []
@@ -243,12 +250,12 @@ def test_files_that_cannot_be_used_get_a_line_each_and_the_others_count(study: P
     (files / "wrong-deep.json").write_text("[" * 100_000)
     board = read_study(study / "key.json", [files, files / "absent.json"]).board
     assert board.votes == 6 * 20
-    told = {line.split(": ")[0].rpartition("/")[2]: line for line in board.problems}
-    assert len(board.problems) == len(told) == len(WRONG) + 4
+    message = {line.split(": ")[0].rpartition("/")[2]: line for line in board.problems}
+    assert len(board.problems) == len(message) == len(WRONG) + 4
     for name, (_, cause) in WRONG.items():
-        assert cause in told[f"wrong-{name}.json"]
-    assert "no JSON" in told["wrong-cut.json"]
-    assert "cannot be read" in told["absent.json"]
+        assert cause in message[f"wrong-{name}.json"]
+    assert "no JSON" in message["wrong-cut.json"]
+    assert "cannot be read" in message["absent.json"]
     assert all("\n" not in line for line in board.problems)
 
 
@@ -282,13 +289,13 @@ def test_keys_are_checked(study: Path, tmp_path: Path) -> None:
 
 
 def test_the_commands_from_store_to_report(root: Path, tmp_path: Path, session) -> None:
-    told = session("user-study", "make", root, "--out", "s", "--set", "per_rater=20", "--set", "catch=6")
-    assert (told.status, "each rater answers 26" in told.out) == (0, True)
+    result = session("user-study", "make", root, "--out", "s", "--set", "per_rater=20", "--set", "catch=6")
+    assert (result.status, "each rater answers 26" in result.out) == (0, True)
     files = answered(tmp_path / "s", tmp_path / "votes", raters=6, left={"place": 1})
-    told = session("user-study", "read", "s/key.json", files, "--store", root, "--out", "report")
-    assert told.status == 0
-    assert "net-2" in told.out
-    assert "answers were place 2" in told.out
+    result = session("user-study", "read", "s/key.json", files, "--store", root, "--out", "report")
+    assert result.status == 0
+    assert "net-2" in result.out
+    assert "answers were place 2" in result.out
     html, text = (tmp_path / "report" / f"user-study.{kind}" for kind in ("html", "md"))
     for name in METHODS:
         assert name in html.read_text()
@@ -306,8 +313,8 @@ def test_the_commands_from_store_to_report(root: Path, tmp_path: Path, session) 
     }
     assert len((tmp_path / "report" / "votes.csv").read_text().splitlines()) == 6 * 20 + 1
     (files / "bad.json").write_text("{}")
-    told = session("user-study", "read", "s/key.json", files)
-    assert (told.status, told.err.count("\n")) == (3, 1)
+    result = session("user-study", "read", "s/key.json", files)
+    assert (result.status, result.err.count("\n")) == (3, 1)
     assert session("user-study", "make", root, "--out", "t", "--design", "pair").status == 2
 
 

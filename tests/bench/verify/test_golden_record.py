@@ -57,14 +57,14 @@ def test_psnr_and_ssim_of_all_are_reproduced(images: Path) -> None:
 def test_a_value_further_away_fails_the_command(
     images: Path, niqe_alone: Path, monkeypatch: pytest.MonkeyPatch, session: Callable[..., Any]
 ) -> None:
-    told = session("doctor", "--golden", images, "--every", 50, "--device", "cpu")
-    assert told.status == 3  # weights of four of the eight are not here
-    assert "DISTS: weight file" in told.err
+    result = session("doctor", "--golden", images, "--every", 50, "--device", "cpu")
+    assert result.status == 3  # weights of four of the eight are not here
+    assert "DISTS: weight file" in result.err
     monkeypatch.setitem(osediff_record.TOLERANCES, "niqe", 1e-9)
-    told = session("doctor", "--golden", images, "--every", 50, "--device", "cpu")
-    assert told.status == 1
-    assert "NIQE: an image is " in told.err
-    assert "from the authors' value, more than 1e-09" in told.err
+    result = session("doctor", "--golden", images, "--every", 50, "--device", "cpu")
+    assert result.status == 1
+    assert "NIQE: an image is " in result.err
+    assert "from the authors' value, more than 1e-09" in result.err
 
 
 def test_rows_agree_by_their_furthest_image() -> None:
@@ -88,9 +88,9 @@ def test_the_record_ships_the_published_values(images: Path) -> None:
 def test_other_images_than_the_records_are_refused(
     tmp_path: Path, photo: np.ndarray, session: Callable[..., Any]
 ) -> None:
-    told = session("doctor", "--golden", tmp_path)
-    assert (told.status, "no such file" in told.err) == (3, True)
+    result = session("doctor", "--golden", tmp_path)
+    assert (result.status, "no such file" in result.err) == (3, True)
     write_png(tmp_path / "results_osediff" / "Canon_001_LR4.png", photo)
     (tmp_path / "test_HR").mkdir()
-    told = session("doctor", "--golden", tmp_path)
-    assert (told.status, "is not the file of the record" in told.err) == (3, True)
+    result = session("doctor", "--golden", tmp_path)
+    assert (result.status, "is not the file of the record" in result.err) == (3, True)

@@ -135,12 +135,12 @@ def _area(annotation: Mapping[str, Any], height: int, width: int) -> float:
 
     if not annotation.get("segmentation"):
         return float(annotation["bbox"][2] * annotation["bbox"][3])
-    given = annotation["segmentation"]
-    if isinstance(given, list):
-        given = mask.merge(mask.frPyObjects(given, height, width))
-    elif isinstance(given["counts"], list):
-        given = mask.frPyObjects(given, height, width)
-    return float(mask.area(given))
+    segmentation = annotation["segmentation"]
+    if isinstance(segmentation, list):
+        segmentation = mask.merge(mask.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        segmentation = mask.frPyObjects(segmentation, height, width)
+    return float(mask.area(segmentation))
 
 
 def _plain(rows: list[dict[str, Any]], kind: Kind) -> list[dict[str, Any]]:

@@ -39,9 +39,14 @@ class YoloDetector:
     def detect(self, images: Sequence[Image]) -> list[tuple[Detection, ...]]:
         """See ``Detector``; letterboxed to 640 pixels, as the models were trained."""
         results = self._network.predict(
-            [np.ascontiguousarray(image[..., ::-1]) for image in images], conf=_LEAST_SCORE, iou=0.7, max_det=_MOST,
-            device=self._device, verbose=False, retina_masks=True,
-        )  # fmt: skip
+            [np.ascontiguousarray(image[..., ::-1]) for image in images],
+            conf=_LEAST_SCORE,
+            iou=0.7,
+            max_det=_MOST,
+            device=self._device,
+            verbose=False,
+            retina_masks=True,
+        )
         return [_of_yolo(result) for result in results]
 
 
@@ -75,8 +80,13 @@ class MaskRcnnDetector:
             return [self._of(result) for result in self._network(list(tensor_of(images, self._device)))]
 
     def _of(self, result: dict[str, Any]) -> tuple[Detection, ...]:
-        rows = zip(result["boxes"].tolist(), result["scores"].tolist(), result["labels"].tolist(),
-                   (result["masks"][:, 0] > 0.5).cpu().numpy(), strict=True)  # fmt: skip
+        rows = zip(
+            result["boxes"].tolist(),
+            result["scores"].tolist(),
+            result["labels"].tolist(),
+            (result["masks"][:, 0] > 0.5).cpu().numpy(),
+            strict=True,
+        )
         return tuple(
             Detection(self._names[number], (box[0], box[1], box[2], box[3]), score, mask)
             for box, score, number, mask in rows
@@ -95,14 +105,22 @@ def detector(kind: str, name: str) -> EngineEntry:
         return ssd_entry()
     if kind == "maskrcnn" and not name:
         return EngineEntry(
-            kind, "Mask R-CNN", f"{VERSION}, torchvision {library_version('torchvision')}", _load_maskrcnn,
-            missing=_maskrcnn_missing, weights=_maskrcnn_digest,
-        )  # fmt: skip
+            kind,
+            "Mask R-CNN",
+            f"{VERSION}, torchvision {library_version('torchvision')}",
+            _load_maskrcnn,
+            missing=_maskrcnn_missing,
+            weights=_maskrcnn_digest,
+        )
     if kind == "yolo" and name:
         return EngineEntry(
-            f"{kind}/{name}", Path(name).stem, f"{VERSION}, ultralytics {library_version('ultralytics')}",
-            partial(_load_yolo, name), missing=partial(_yolo_missing, name), weights=partial(_yolo_digest, name),
-        )  # fmt: skip
+            f"{kind}/{name}",
+            Path(name).stem,
+            f"{VERSION}, ultralytics {library_version('ultralytics')}",
+            partial(_load_yolo, name),
+            missing=partial(_yolo_missing, name),
+            weights=partial(_yolo_digest, name),
+        )
     raise EngineError(
         f"unknown detection engine '{kind}{'/' if name else ''}{name}'"
         f" (known: {', '.join(DETECTORS)}, {SSD}, maskrcnn, yolo/FILE such as yolo/yolo11n-seg.pt)"
@@ -139,8 +157,8 @@ def _yolo_path(name: str) -> Path:
 
 def _yolo_missing(name: str) -> str:
     note = " (ultralytics is under AGPL-3.0)"
-    if told := not_installed("ultralytics", "detection", note):
-        return told
+    if problem := not_installed("ultralytics", "detection", note):
+        return problem
     if _yolo_path(name).is_file():
         return ""
     return (

@@ -40,7 +40,14 @@ MEASURES = _measures()
 
 
 def object_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
-    """The metric of a measure with an engine; ``consistency``: what it is sure of in HR is the truth."""
+    """The metric of a measure with an engine.
+
+    Args:
+        name: name of the measure, a key of ``MEASURES``.
+        entry: the engine, not loaded.
+        consistency: use the engine's confident detections in HR as the truth, instead of ground truth.
+        id: id of the metric.
+    """
     title, measure = MEASURES[name]
     masks = measure.kind == "segm"
 

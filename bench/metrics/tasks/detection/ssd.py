@@ -60,8 +60,9 @@ class SsdDetector:
 
 def ssd_entry() -> EngineEntry:
     """The engine, found and not loaded."""
-    return EngineEntry(NAME, "SSD-MobileNet-v2", f"{VERSION}, opencv {_opencv_version()}", _load, missing=_missing,
-                       weights=_digest)  # fmt: skip
+    return EngineEntry(
+        NAME, "SSD-MobileNet-v2", f"{VERSION}, opencv {_opencv_version()}", _load, missing=_missing, weights=_digest
+    )
 
 
 def _opencv_version() -> str:

@@ -98,10 +98,14 @@ class EasyOcrReader:
 
         self._certain = certain
         self._engine = easyocr.Reader(
-            ["en"], gpu=False if device == "cpu" else device, model_storage_directory=str(folder),
-            user_network_directory=str(folder), download_enabled=False, verbose=False,
+            ["en"],
+            gpu=False if device == "cpu" else device,
+            model_storage_directory=str(folder),
+            user_network_directory=str(folder),
+            download_enabled=False,
+            verbose=False,
             quantize=False,  # numbers would depend on the device
-        )  # fmt: skip
+        )
 
     def read(self, images: Sequence[Image], *, one_word: bool) -> list[tuple[Reading, ...]]:
         """See ``TextReader``."""
@@ -128,19 +132,33 @@ def readers() -> dict[str, EngineEntry]:
     """All readers by name."""
     entries = (
         _entry(
-            "rapidocr", "RapidOCR", library_version("rapidocr"), _RAPIDOCR_CERTAIN,
-            lambda _: RapidOcrReader(_RAPIDOCR_CERTAIN), _rapidocr_missing, _rapidocr_weights,
+            "rapidocr",
+            "RapidOCR",
+            library_version("rapidocr"),
+            _RAPIDOCR_CERTAIN,
+            lambda _: RapidOcrReader(_RAPIDOCR_CERTAIN),
+            _rapidocr_missing,
+            _rapidocr_weights,
         ),
         _entry(
-            "tesseract", "Tesseract", _tesseract_version(), _TESSERACT_CERTAIN,
-            lambda _: TesseractReader(_TESSERACT_CERTAIN), _tesseract_missing, _tesseract_weights,
+            "tesseract",
+            "Tesseract",
+            _tesseract_version(),
+            _TESSERACT_CERTAIN,
+            lambda _: TesseractReader(_TESSERACT_CERTAIN),
+            _tesseract_missing,
+            _tesseract_weights,
         ),
         _entry(
-            "easyocr", "EasyOCR", library_version("easyocr"), _EASYOCR_CERTAIN,
+            "easyocr",
+            "EasyOCR",
+            library_version("easyocr"),
+            _EASYOCR_CERTAIN,
             lambda device: EasyOcrReader(_easyocr_files()[0].parent, device, _EASYOCR_CERTAIN),
-            _easyocr_missing, lambda: _digests(_easyocr_files()),
+            _easyocr_missing,
+            lambda: _digests(_easyocr_files()),
         ),
-    )  # fmt: skip
+    )
     return {entry.name: entry for entry in entries}
 
 
@@ -155,9 +173,14 @@ _EASYOCR_CERTAIN = 0.0
 
 
 def _entry(
-    name: str, title: str, library: str, certain: float, load: Callable[[str], TextReader], missing: Callable[[], str],
+    name: str,
+    title: str,
+    library: str,
+    certain: float,
+    load: Callable[[str], TextReader],
+    missing: Callable[[], str],
     weights: Callable[[], str],
-) -> EngineEntry:  # fmt: skip
+) -> EngineEntry:
     """An entry whose version names the library and the confidence from which its readings count."""
     version = f"{VERSION}, {name} {library}, confidence from {certain}"
     return EngineEntry(name, title, version, load, missing=missing, weights=weights)
@@ -191,8 +214,8 @@ def _tesseract_version() -> str:
 
     if shutil.which("tesseract") is None:
         return ""
-    told = subprocess.run(["tesseract", "--version"], capture_output=True, text=True, check=False)
-    return (told.stdout or told.stderr).splitlines()[0].removeprefix("tesseract ").strip()
+    result = subprocess.run(["tesseract", "--version"], capture_output=True, text=True, check=False)
+    return (result.stdout or result.stderr).splitlines()[0].removeprefix("tesseract ").strip()
 
 
 def _tesseract_missing() -> str:
@@ -208,8 +231,8 @@ def _tesseract_data() -> Path | None:
     import os
     import subprocess
 
-    told = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=False)
-    head = (told.stdout or told.stderr).splitlines()[:1]
+    result = subprocess.run(["tesseract", "--list-langs"], capture_output=True, text=True, check=False)
+    head = (result.stdout or result.stderr).splitlines()[:1]
     folders = [os.environ.get("TESSDATA_PREFIX", ""), head[0].partition('"')[2].partition('"')[0] if head else ""]
     return next(
         (Path(folder, "eng.traineddata") for folder in folders if folder and Path(folder, "eng.traineddata").is_file()),
@@ -233,8 +256,8 @@ def _easyocr_files() -> list[Path]:
 
 
 def _easyocr_missing() -> str:
-    if told := not_installed("easyocr", "ocr"):
-        return told
+    if problem := not_installed("easyocr", "ocr"):
+        return problem
     try:
         for id in _EASYOCR:
             if find(weight_file(id)) is None:

@@ -51,7 +51,14 @@ MEASURES = {
 
 
 def text_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
-    """The metric of a measure with an engine; ``consistency``: HR's readings are the truth."""
+    """The metric of a measure with an engine.
+
+    Args:
+        name: name of the measure, a key of ``MEASURES``.
+        entry: the engine, not loaded.
+        consistency: use the engine's readings of HR as the truth, instead of ground truth.
+        id: id of the metric.
+    """
     ratio = MEASURES[name]
 
     def combine(payloads: Sequence[Payload]) -> float:

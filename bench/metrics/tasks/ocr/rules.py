@@ -45,9 +45,17 @@ class Reading:
 
 
 COLUMNS = (
-    "words paired", "words written", "words read", "regions paired", "regions true", "regions found", "similarity",
-    "similarity of", "image right", "images",
-)  # fmt: skip
+    "words paired",
+    "words written",
+    "words read",
+    "regions paired",
+    "regions true",
+    "regions found",
+    "similarity",
+    "similarity of",
+    "image right",
+    "images",
+)
 """What ``score_text`` counts in one image; a set's counts are their sums."""
 
 
@@ -59,20 +67,30 @@ def is_word_crop(truth: Text) -> bool:
 def score_text(truth: Text, readings: Sequence[Reading]) -> NDArray[np.float64]:
     """Counts of one image ``[10]``, in the order of ``COLUMNS``."""
     ignored = [word.polygon for word in truth.words if word.ignored and word.polygon]
-    kept = [reading for reading in readings if not _mostly_in(reading.polygon, ignored)]
-    wanted = [word for word in truth.words if not word.ignored]
-    written = [text for word in wanted for text in words_of(word.text)]
-    read = [text for reading in kept for text in words_of(reading.text)]
+    counted_readings = [reading for reading in readings if not _mostly_in(reading.polygon, ignored)]
+    true_words = [word for word in truth.words if not word.ignored]
+    written = [text for word in true_words for text in words_of(word.text)]
+    read = [text for reading in counted_readings for text in words_of(reading.text)]
     if is_word_crop(truth):
         written, read = (["".join(words)] if words else [] for words in (written, read))
     paired = sum((Counter(written) & Counter(read)).values())
-    regions = [word.polygon for word in wanted if word.polygon]
-    read_regions = [reading.polygon for reading in kept if reading.polygon] if regions or ignored else []
+    regions = [word.polygon for word in true_words if word.polygon]
+    read_regions = [reading.polygon for reading in counted_readings if reading.polygon] if regions or ignored else []
     similar = similarity(written, read)
     right = "".join(written) == "".join(read)
     matched = len(match_regions(regions, read_regions))
-    counts = (paired, len(written), len(read), matched, len(regions), len(read_regions), similar,
-              max(len(written), len(read)), right and bool(written), bool(written))  # fmt: skip
+    counts = (
+        paired,
+        len(written),
+        len(read),
+        matched,
+        len(regions),
+        len(read_regions),
+        similar,
+        max(len(written), len(read)),
+        right and bool(written),
+        bool(written),
+    )
     return np.asarray(counts, dtype=np.float64)
 
 

@@ -97,15 +97,23 @@ def segmenter(kind: str, name: str) -> EngineEntry:
     if kind == "transformers" and name:
         version = f"{VERSION}, transformers {library_version('transformers')}"
         return EngineEntry(
-            f"{kind}/{name}", name.rpartition("/")[2], version, partial(_load_transformers, name),
-            missing=partial(missing_model, name), weights=partial(model_digest, name),
-        )  # fmt: skip
+            f"{kind}/{name}",
+            name.rpartition("/")[2],
+            version,
+            partial(_load_transformers, name),
+            missing=partial(missing_model, name),
+            weights=partial(model_digest, name),
+        )
     if kind == "mmseg" and name:
         version = f"{VERSION}, mmsegmentation {library_version('mmsegmentation')}"
         return EngineEntry(
-            f"{kind}/{name}", name, version, partial(_load_mmseg, name), missing=partial(_mmseg_missing, name),
+            f"{kind}/{name}",
+            name,
+            version,
+            partial(_load_mmseg, name),
+            missing=partial(_mmseg_missing, name),
             weights=partial(_mmseg_digest, name),
-        )  # fmt: skip
+        )
     raise EngineError(
         f"unknown segmentation engine '{kind}{'/' if name else ''}{name}'"
         f" (known: {', '.join(REFEREES)}, transformers/NAME, mmseg/NAME)"
@@ -127,8 +135,8 @@ def _mmseg_files(name: str) -> tuple[Path | None, Path | None]:
 
 def _mmseg_missing(name: str) -> str:
     for module in ("mmseg", "mmengine", "mmcv"):
-        if told := not_installed(module, "segmentation"):
-            return told
+        if problem := not_installed(module, "segmentation"):
+            return problem
     config, checkpoint = _mmseg_files(name)
     if config is None or checkpoint is None:
         lacking = f"{name}.py" if config is None else f"{name}.pth"

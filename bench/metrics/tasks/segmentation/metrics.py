@@ -18,7 +18,14 @@ MEASURES = {"miou": "mIoU", "macc": "mAcc", "aacc": "aAcc"}
 
 
 def label_metric(name: str, entry: EngineEntry, *, consistency: bool, id: str) -> Metric:
-    """The metric of a measure with an engine; ``consistency``: the engine's classes of HR are the truth."""
+    """The metric of a measure with an engine.
+
+    Args:
+        name: name of the measure, a key of ``MEASURES``.
+        entry: the engine, not loaded.
+        consistency: use the engine's classes of HR as the truth, instead of ground truth.
+        id: id of the metric.
+    """
 
     def matrices(inputs: Sequence[MetricInput], device: str) -> list[Payload]:
         engine: Segmenter = engine_of(entry, device)

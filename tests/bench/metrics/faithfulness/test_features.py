@@ -30,8 +30,13 @@ def processor(folder: Path, kind: str) -> None:
 
     maker = {"bit": BitImageProcessor, "clip": CLIPImageProcessor}[kind]
     size = {"height": SIDE, "width": SIDE}
-    maker(size={"shortest_edge": SIDE}, crop_size=size, image_mean=MEAN.tolist(), image_std=STD.tolist(),
-          do_convert_rgb=True).save_pretrained(folder)  # fmt: skip
+    maker(
+        size={"shortest_edge": SIDE},
+        crop_size=size,
+        image_mean=MEAN.tolist(),
+        image_std=STD.tolist(),
+        do_convert_rgb=True,
+    ).save_pretrained(folder)
 
 
 @pytest.fixture
@@ -43,8 +48,14 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": SIDE, "patch_size": 7}
     Dinov2Model(Dinov2Config(**shape)).save_pretrained(tmp_path / DINO)
     WithRegisters(Dinov2WithRegistersConfig(num_register_tokens=3, **shape)).save_pretrained(tmp_path / "me/registers")
-    text = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
-            "vocab_size": 32, "max_position_embeddings": 8}  # fmt: skip
+    text = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "vocab_size": 32,
+        "max_position_embeddings": 8,
+    }
     config = CLIPConfig(text_config=text, vision_config={**shape, "intermediate_size": 32}, projection_dim=12)
     CLIPModel(config).save_pretrained(tmp_path / CLIP)
     for name, kind in ((DINO, "bit"), ("me/registers", "bit"), (CLIP, "clip")):
@@ -85,8 +96,10 @@ def test_dino_is_the_mean_over_places(models: Path, id: str, name: str, skipped:
     for value, image in zip(values(id, inputs), inputs, strict=True):
         assert image.hr is not None
         with torch.no_grad():
-            a, b = (network(normalised(each)).last_hidden_state[0, skipped:].double().numpy()
-                    for each in (image.sr, image.hr))  # fmt: skip
+            a, b = (
+                network(normalised(each)).last_hidden_state[0, skipped:].double().numpy()
+                for each in (image.sr, image.hr)
+            )
         assert len(a) == 16
         assert value == pytest.approx(1 - np.mean([cosine(x, y) for x, y in zip(a, b, strict=True)]), rel=1e-4)
 
@@ -97,8 +110,9 @@ def test_clip_is_of_the_whole_image(models: Path) -> None:
     for value, image in zip(values("clip_distance", inputs), inputs, strict=True):
         assert image.hr is not None
         with torch.no_grad():
-            pooled = (network.vision_model(pixel_values=normalised(each)).pooler_output
-                      for each in (image.sr, image.hr))  # fmt: skip
+            pooled = (
+                network.vision_model(pixel_values=normalised(each)).pooler_output for each in (image.sr, image.hr)
+            )
             a, b = (network.visual_projection(each)[0].double().numpy() for each in pooled)
         assert value == pytest.approx(1 - cosine(a, b), rel=1e-3, abs=1e-6)
 
@@ -119,8 +133,8 @@ def test_weights_and_processor_are_in_the_key(models: Path) -> None:
 
 
 def test_without_a_model_it_says_how_to_get_it(models: Path) -> None:
-    told = get_metric("features:me/none").missing()
-    assert "model me/none is not here; get it with 'hf download me/none', or put its folder at" in told
+    message = get_metric("features:me/none").missing()
+    assert "model me/none is not here; get it with 'hf download me/none', or put its folder at" in message
     assert get_metric("dino_distance").missing() == ""
     for name in ("features:", "features:/etc", "features:../x"):
         with pytest.raises(MetricError, match="a model is named as on the Hub"):

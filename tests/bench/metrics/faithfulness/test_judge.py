@@ -40,10 +40,16 @@ def write(tmp_path: Path) -> Write:
         (tmp_path / "judge.py").write_text(program)
         (tmp_path / "prompt.txt").write_text(words)
         content = {
-            "name": "levels", "command": f"{sys.executable} judge.py {{sr}} {{hr}} {{prompt}} {{answer}}",
-            "prompt": "prompt.txt", "prompt_version": "1", "direction": "lower", "low": 0, "high": 255, "files": [],
+            "name": "levels",
+            "command": f"{sys.executable} judge.py {{sr}} {{hr}} {{prompt}} {{answer}}",
+            "prompt": "prompt.txt",
+            "prompt_version": "1",
+            "direction": "lower",
+            "low": 0,
+            "high": 255,
+            "files": [],
             **changes,
-        }  # fmt: skip
+        }
         (tmp_path / "judge.yaml").write_text(yaml.safe_dump(content))
         return tmp_path / "judge.yaml"
 
@@ -145,11 +151,16 @@ def test_a_file_that_cannot_be_a_judge_is_told(write: Write, changes: dict[str, 
 def test_a_run_measures_by_a_judge_beside_its_spec(write: Write, tmp_path: Path, session) -> None:
     write()
     write_png(tmp_path / "hr" / "a.png", HR)
-    spec = {"name": "judged", "protocol": "osediff-512", "datasets": [{"name": "D", "hr": "hr"}],
-            "methods": ["nearest"], "metrics": ["psnr_y", "judge:judge.yaml"]}  # fmt: skip
+    spec = {
+        "name": "judged",
+        "protocol": "osediff-512",
+        "datasets": [{"name": "D", "hr": "hr"}],
+        "methods": ["nearest"],
+        "metrics": ["psnr_y", "judge:judge.yaml"],
+    }
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec))
-    told = session("run", "spec.yaml", "--store", "S", "--no-report")
-    assert told.status == 0, told.err
-    assert "levels" in told.out
+    result = session("run", "spec.yaml", "--store", "S", "--no-report")
+    assert result.status == 0, result.err
+    assert "levels" in result.out
     assert anchored("judge:judge.yaml", tmp_path) == f"judge:{(tmp_path / 'judge.yaml').resolve()}"
     assert get_metric(f"judge:{tmp_path / 'judge.yaml'}").id == "levels"

@@ -34,10 +34,18 @@ def ciede2000(first: tuple[float, float, float], second: tuple[float, float, flo
     turn = 0.0 if c1 * c2 == 0 else (h2 - h1 + 180) % 360 - 180
     hue = 2 * sqrt(c1 * c2) * sin(radians(turn / 2))
     light, c_mean = (first[0] + second[0]) / 2, (c1 + c2) / 2
-    h_mean = h1 + h2 if c1 * c2 == 0 else (h1 + h2) / 2 + (180 if abs(h1 - h2) > 180 and h1 + h2 < 360 else
-                                                            -180 if abs(h1 - h2) > 180 else 0)  # fmt: skip
-    t = 1 - 0.17 * cos(radians(h_mean - 30)) + 0.24 * cos(radians(2 * h_mean)) + 0.32 * cos(
-        radians(3 * h_mean + 6)) - 0.2 * cos(radians(4 * h_mean - 63))  # fmt: skip
+    h_mean = (
+        h1 + h2
+        if c1 * c2 == 0
+        else (h1 + h2) / 2 + (180 if abs(h1 - h2) > 180 and h1 + h2 < 360 else -180 if abs(h1 - h2) > 180 else 0)
+    )
+    t = (
+        1
+        - 0.17 * cos(radians(h_mean - 30))
+        + 0.24 * cos(radians(2 * h_mean))
+        + 0.32 * cos(radians(3 * h_mean + 6))
+        - 0.2 * cos(radians(4 * h_mean - 63))
+    )
     s_l = 1 + 0.015 * (light - 50) ** 2 / sqrt(20 + (light - 50) ** 2)
     s_c, s_h = 1 + 0.045 * c_mean, 1 + 0.015 * c_mean * t
     r_t = -2 * sqrt(c_mean**7 / (c_mean**7 + 25**7)) * sin(radians(60 * exp(-(((h_mean - 275) / 25) ** 2))))
@@ -50,17 +58,21 @@ def lab(rgb: tuple[int, int, int]) -> tuple[float, float, float]:
     linear = [v / 12.92 if (v := c / 255) <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for c in rgb]
     matrix = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
     xyz = [sum(m * c for m, c in zip(row, linear, strict=True)) for row in matrix]
-    x, y, z = (f ** (1 / 3) if (f := v / w) > 0.008856 else 7.787 * f + 16 / 116
-               for v, w in zip(xyz, (0.95047, 1.0, 1.08883), strict=True))  # fmt: skip
+    x, y, z = (
+        f ** (1 / 3) if (f := v / w) > 0.008856 else 7.787 * f + 16 / 116
+        for v, w in zip(xyz, (0.95047, 1.0, 1.08883), strict=True)
+    )
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def test_the_formula_here_is_the_paper_s() -> None:
     """Table 1 of Sharma et al., pairs 1, 7, 17 and 25."""
     for first, second, expected in [
-        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425), ((50, 0, 0), (50, -1, 2), 2.3669),
-        ((50, 2.5, 0), (73, 25, -18), 27.1492), ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
-    ]:  # fmt: skip
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 0, 0), (50, -1, 2), 2.3669),
+        ((50, 2.5, 0), (73, 25, -18), 27.1492),
+        ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
+    ]:
         assert ciede2000(first, second) == pytest.approx(expected, abs=1e-4)
 
 
@@ -74,11 +86,16 @@ def test_flat_colours_have_their_difference() -> None:
 def test_blur_noise_and_sharpness_are_forgiven_and_a_cast_is_not() -> None:
     rng = np.random.default_rng(0)
     light = HR.astype(float)
-    harmless = [light, gaussian_filter(light, (2, 2, 0)), light + rng.normal(0, 15, HR.shape),
-                2 * light - gaussian_filter(light, (2, 2, 0))]  # fmt: skip
+    harmless = [
+        light,
+        gaussian_filter(light, (2, 2, 0)),
+        light + rng.normal(0, 15, HR.shape),
+        2 * light - gaussian_filter(light, (2, 2, 0)),
+    ]
     cast = [light + np.array([0, 0, 15]), 0.85 * light, light[..., ::-1]]
-    low, high = ([measured(np.clip(np.rint(each), 0, 255).astype(np.uint8)) for each in group]
-                 for group in (harmless, cast))  # fmt: skip
+    low, high = (
+        [measured(np.clip(np.rint(each), 0, 255).astype(np.uint8)) for each in group] for group in (harmless, cast)
+    )
     assert max(low) < 1.2
     assert min(high) > 2 * max(low)
     assert low[0] < 0.2

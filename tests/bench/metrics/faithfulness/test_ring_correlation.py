@@ -37,8 +37,15 @@ def by_hand(a: Plane, b: Plane) -> tuple[list[float], list[float]]:
     """Correlation and relative error of every ring up to Nyquist, coefficient by coefficient."""
     height, width = a.shape
     side = min(height, width)
-    window = np.array([[(0.5 - 0.5 * np.cos(2 * np.pi * y / height)) * (0.5 - 0.5 * np.cos(2 * np.pi * x / width))
-                        for x in range(width)] for y in range(height)])  # fmt: skip
+    window = np.array(
+        [
+            [
+                (0.5 - 0.5 * np.cos(2 * np.pi * y / height)) * (0.5 - 0.5 * np.cos(2 * np.pi * x / width))
+                for x in range(width)
+            ]
+            for y in range(height)
+        ]
+    )
     window /= np.sqrt((window**2).mean())
     first, second = (np.fft.fft2((plane - plane.mean()) * window) / np.sqrt(height * width) for plane in (a, b))
     rings: dict[int, list[tuple[complex, complex]]] = {}

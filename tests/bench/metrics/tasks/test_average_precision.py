@@ -34,13 +34,26 @@ def _scene(rng: np.random.Generator, objects: int) -> tuple[Instances, list[dict
         box = [float(rng.integers(0, 50)), float(rng.integers(0, 15)), side, side]
         category = int(rng.choice(list(NAMES)))
         mask = _mask(box)
-        truth.append({"category_id": category, "bbox": box, "area": int(mask.sum()), "segmentation": encode(mask, SIZE),
-                      "iscrowd": int(rng.random() < 0.1)})  # fmt: skip
+        truth.append(
+            {
+                "category_id": category,
+                "bbox": box,
+                "area": int(mask.sum()),
+                "segmentation": encode(mask, SIZE),
+                "iscrowd": int(rng.random() < 0.1),
+            }
+        )
         for _ in range(int(rng.integers(0, 3))):
             moved = [box[0] + float(rng.integers(0, 4)), box[1] + float(rng.integers(0, 3)), side, side]
             label = category if rng.random() < 0.8 else int(rng.choice(list(NAMES)))
-            found.append({"category_id": label, "bbox": moved, "score": round(float(rng.random()), 6),
-                          "segmentation": encode(_mask(moved), SIZE)})  # fmt: skip
+            found.append(
+                {
+                    "category_id": label,
+                    "bbox": moved,
+                    "score": round(float(rng.random()), 6),
+                    "segmentation": encode(_mask(moved), SIZE),
+                }
+            )
     return Instances(NAMES, tuple(truth), SIZE), found
 
 
@@ -52,8 +65,8 @@ def _directly(scenes: list[tuple[Instances, list[dict[str, Any]]]], kind: str) -
     truth, rows = COCO(), []
     annotations: list[dict[str, Any]] = []
     for number, (instances, found) in enumerate(scenes):
-        for one in instances.annotations:
-            annotations.append({**one, "id": len(annotations) + 1, "image_id": number})
+        for annotation in instances.annotations:
+            annotations.append({**annotation, "id": len(annotations) + 1, "image_id": number})
         drop = "segmentation" if kind == "bbox" else "bbox"
         rows += [{**{k: v for k, v in one.items() if k != drop}, "image_id": number} for one in found]
     truth.dataset = {
@@ -102,7 +115,8 @@ def test_no_objects_no_detections_and_nothing_at_all(rng: np.random.Generator) -
     assert np.isnan(combine(measure)([pack(nothing, [])]))
     assert np.isnan(combine(measure)([]))
     perfect = [
-        {**{k: one[k] for k in ("category_id", "bbox", "segmentation")}, "score": 0.9} for one in truth.annotations
+        {**{k: annotation[k] for k in ("category_id", "bbox", "segmentation")}, "score": 0.9}
+        for annotation in truth.annotations
     ]
     assert combine(measure)([pack(truth, perfect)]) == pytest.approx(100)
     # what is made up in an image without objects lowers the set's AP
@@ -138,25 +152,29 @@ def test_a_missing_area_is_that_of_the_mask_or_box(shape: str, rng: np.random.Ge
     scenes = []
     for objects in (4, 7, 12):
         truth, found = _scene(rng, objects)
-        rows = [dict(one) for one in truth.annotations]
-        for one in rows:
-            x, y, width, height = one["bbox"]
+        rows = [dict(annotation) for annotation in truth.annotations]
+        for row in rows:
+            x, y, width, height = row["bbox"]
             if shape == "box":
-                del one["segmentation"]
-                one["area"] = width * height
+                del row["segmentation"]
+                row["area"] = width * height
             elif shape == "polygon":
-                one["segmentation"] = [[x, y, x + width, y, x + width, y + height, x, y + height]]
-                one["area"] = width * height
+                row["segmentation"] = [[x, y, x + width, y, x + width, y + height, x, y + height]]
+                row["area"] = width * height
             elif shape == "counts":  # by column, beginning with what is outside
-                flat = _mask(one["bbox"]).ravel(order="F")
+                flat = _mask(row["bbox"]).ravel(order="F")
                 edges = np.flatnonzero(np.diff(flat)) + 1
-                one["segmentation"] = {"size": list(SIZE), "counts": np.diff([0, *edges, flat.size]).tolist()}
+                row["segmentation"] = {"size": list(SIZE), "counts": np.diff([0, *edges, flat.size]).tolist()}
             if shape == "polygon":
-                one["iscrowd"] = 0
+                row["iscrowd"] = 0
         scenes.append((Instances(NAMES, tuple(rows), SIZE), found))
     without = [
         (
-            Instances(NAMES, tuple({k: v for k, v in one.items() if k != "area"} for one in truth.annotations), SIZE),
+            Instances(
+                NAMES,
+                tuple({k: v for k, v in annotation.items() if k != "area"} for annotation in truth.annotations),
+                SIZE,
+            ),
             found,
         )
         for truth, found in scenes

@@ -15,14 +15,14 @@ Maps = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 @pytest.fixture
 def maps(rng: np.random.Generator) -> Maps:
     """Truth with void pixels, and predictions; class 4 is never true, class 3 nowhere at all."""
-    made = []
+    created = []
     for _ in range(4):
         truth = rng.integers(0, 3, (9, 11)).astype(np.uint8)
         truth[rng.random(truth.shape) < 0.2] = VOID
-        found = np.where(rng.random(truth.shape) < 0.6, np.minimum(truth, 2), rng.integers(0, 3, truth.shape))
-        found[rng.random(truth.shape) < 0.1] = 4
-        made.append((truth, found.astype(np.uint8)))
-    return made
+        result = np.where(rng.random(truth.shape) < 0.6, np.minimum(truth, 2), rng.integers(0, 3, truth.shape))
+        result[rng.random(truth.shape) < 0.1] = 4
+        created.append((truth, result.astype(np.uint8)))
+    return created
 
 
 def _matrices(maps: Maps) -> list[NDArray[np.int64]]:
@@ -31,10 +31,10 @@ def _matrices(maps: Maps) -> list[NDArray[np.int64]]:
 
 def test_against_a_loop_over_classes(maps: Maps) -> None:
     truth = np.concatenate([one[one != VOID] for one, _ in maps])
-    found = np.concatenate([other[one != VOID] for one, other in maps])
+    result = np.concatenate([other[one != VOID] for one, other in maps])
     ious, accs = [], []
     for number in range(CLASSES):
-        right, either = ((truth == number) & (found == number)).sum(), ((truth == number) | (found == number)).sum()
+        right, either = ((truth == number) & (result == number)).sum(), ((truth == number) | (result == number)).sum()
         if either:
             ious.append(right / either)
         if (truth == number).any():
@@ -42,7 +42,7 @@ def test_against_a_loop_over_classes(maps: Maps) -> None:
     matrices = _matrices(maps)
     assert combine("miou")(matrices) == pytest.approx(100 * np.mean(ious), abs=1e-12)
     assert combine("macc")(matrices) == pytest.approx(100 * np.mean(accs), abs=1e-12)
-    assert combine("aacc")(matrices) == pytest.approx(100 * (truth == found).mean(), abs=1e-12)
+    assert combine("aacc")(matrices) == pytest.approx(100 * (truth == result).mean(), abs=1e-12)
 
 
 def test_against_mmsegmentation(maps: Maps) -> None:

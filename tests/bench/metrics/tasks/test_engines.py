@@ -28,9 +28,13 @@ def test_transformers_segformer(weights: Path, photo: NDArray[np.uint8]) -> None
     torch.manual_seed(0)
     names = {0: "sky", 1: "road", 2: "tree"}
     config = SegformerConfig(
-        depths=[1, 1, 1, 1], hidden_sizes=[8, 8, 16, 16], num_attention_heads=[1, 1, 1, 1], decoder_hidden_size=16,
-        id2label=names, label2id={name: number for number, name in names.items()},
-    )  # fmt: skip
+        depths=[1, 1, 1, 1],
+        hidden_sizes=[8, 8, 16, 16],
+        num_attention_heads=[1, 1, 1, 1],
+        decoder_hidden_size=16,
+        id2label=names,
+        label2id={name: number for number, name in names.items()},
+    )
     network = SegformerForSemanticSegmentation(config).eval()
     network.save_pretrained(weights / "org" / "tiny")
     processor = SegformerImageProcessor(size={"height": 64, "width": 64})
@@ -41,13 +45,13 @@ def test_transformers_segformer(weights: Path, photo: NDArray[np.uint8]) -> None
     engine = engine_of(entry)
     assert isinstance(engine, Segmenter)
     assert engine.classes == ("sky", "road", "tree")
-    found = engine.segment([photo[:100, :140]])[0]
+    result = engine.segment([photo[:100, :140]])[0]
     inputs = processor(images=photo[:100, :140], return_tensors="pt")
     with torch.inference_mode():
         logits = network(**inputs).logits
     expected = torch.nn.functional.interpolate(logits, (100, 140), mode="bilinear", align_corners=False)[0].argmax(0)
-    assert found.shape == (100, 140)
-    assert float((found == expected.numpy()).mean()) > 0.999
+    assert result.shape == (100, 140)
+    assert float((result == expected.numpy()).mean()) > 0.999
 
 
 def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.uint8]) -> None:
@@ -65,9 +69,13 @@ def test_transformers_upernet_and_mask2former(weights: Path, photo: NDArray[np.u
     torch.manual_seed(0)
     names = {number: f"class {number}" for number in range(4)}
     swin = SwinConfig(
-        embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4, image_size=64,
+        embed_dim=8,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 1, 2, 2],
+        window_size=4,
+        image_size=64,
         out_features=["stage1", "stage2", "stage3", "stage4"],
-    )  # fmt: skip
+    )
     upernet = UperNetForSemanticSegmentation(
         UperNetConfig(backbone_config=swin, hidden_size=16, auxiliary_channels=8, id2label=names)
     )
@@ -195,11 +203,13 @@ def test_yolo(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Monke
         Image.fromarray(photo), conf=0.001, iou=0.7, max_det=100, device="cpu", verbose=False, retina_masks=True
     )[0]  # its own reading of an RGB image
     assert 0 < len(detections) <= 100
-    assert [each.category for each in detections] == [expected.names[int(number)] for number in expected.boxes.cls]
-    np.testing.assert_allclose([each.box for each in detections], expected.boxes.xyxy.numpy(), atol=1e-3)
-    np.testing.assert_allclose([each.score for each in detections], expected.boxes.conf.numpy(), atol=1e-6)
+    assert [detection.category for detection in detections] == [
+        expected.names[int(number)] for number in expected.boxes.cls
+    ]
+    np.testing.assert_allclose([detection.box for detection in detections], expected.boxes.xyxy.numpy(), atol=1e-3)
+    np.testing.assert_allclose([detection.score for detection in detections], expected.boxes.conf.numpy(), atol=1e-6)
     if model.endswith("seg"):
-        masks = np.stack([each.mask for each in detections])
+        masks = np.stack([detection.mask for detection in detections])
         np.testing.assert_array_equal(masks, expected.masks.data.numpy() > 0.5)
         assert masks.shape[1:] == photo.shape[:2]
 
@@ -221,10 +231,10 @@ def test_mask_rcnn(weights: Path, photo: NDArray[np.uint8]) -> None:
     with torch.inference_mode():
         (expected,) = network.eval()([torch.from_numpy(photo[:128, :128].transpose(2, 0, 1) / np.float32(255))])
     assert 0 < len(detections) <= 100
-    assert {each.category for each in detections} == {"dog"}
-    np.testing.assert_allclose([each.box for each in detections], expected["boxes"].numpy(), atol=1e-3)
-    np.testing.assert_allclose([each.score for each in detections], expected["scores"].numpy(), atol=1e-6)
-    masks = np.stack([each.mask for each in detections])
+    assert {detection.category for detection in detections} == {"dog"}
+    np.testing.assert_allclose([detection.box for detection in detections], expected["boxes"].numpy(), atol=1e-3)
+    np.testing.assert_allclose([detection.score for detection in detections], expected["scores"].numpy(), atol=1e-6)
+    masks = np.stack([detection.mask for detection in detections])
     np.testing.assert_array_equal(masks, (expected["masks"][:, 0] > 0.5).numpy())
 
 
@@ -249,10 +259,10 @@ def _reads_a_sign(engine: TextReader) -> None:
         (40, 40), "PLATFORM 27", fill="black", font=ImageFont.truetype(str(font_file("DejaVuSans")), 48)
     )
     pixels = np.asarray(sign)
-    found = engine.read([pixels], one_word=False)[0]
-    text = "".join(one.text for one in sorted(found, key=lambda one: one.polygon[0]))
+    result = engine.read([pixels], one_word=False)[0]
+    text = "".join(one.text for one in sorted(result, key=lambda one: one.polygon[0]))
     assert text.replace(" ", "") == "PLATFORM27"
-    xs = [x for one in found for x, _ in one.polygon]
+    xs = [x for one in result for x, _ in one.polygon]
     assert min(xs) == pytest.approx(45, abs=20)  # engines leave some room around the ink
     word = engine.read([np.ascontiguousarray(pixels[30:110, 30:300])], one_word=True)[0]
     assert [one.text for one in word] == ["PLATFORM"]
@@ -280,15 +290,17 @@ def test_easyocr(weights: Path, photo: NDArray[np.uint8], monkeypatch: pytest.Mo
     ):
         digest = hashlib.md5((weights / name).read_bytes(), usedforsecurity=False).hexdigest()
         monkeypatch.setitem(entry, "md5sum", digest)
-    described = {id: replace(entry, sha256="") if id.startswith("easyocr-") else entry
-                 for id, entry in weight_files.manifest().items()}  # fmt: skip
+    described = {
+        id: replace(entry, sha256="") if id.startswith("easyocr-") else entry
+        for id, entry in weight_files.manifest().items()
+    }
     monkeypatch.setattr(weight_files, "manifest", lambda: described)
     assert readers()["easyocr"].missing() == ""
     words = engine_of(readers()["easyocr"]).read([photo[:96, :128]], one_word=True)[0]
     grey = np.asarray(Image.fromarray(photo[:96, :128]).convert("L"))
     reader = easyocr.Reader(["en"], gpu=False, model_storage_directory=str(weights), download_enabled=False)
     expected = reader.recognize(grey, [[0, 128, 0, 96]], [])
-    assert [each.text for each in words] == [text for _, text, _ in expected if text]
+    assert [word.text for word in words] == [text for _, text, _ in expected if text]
 
 
 def _parallel(network: Any) -> dict[str, Any]:

@@ -114,8 +114,10 @@ def _mmocr(written: str, read: str) -> float:
     return 1 - _distance(*kept) / max(map(len, kept))
 
 
-@given(st.text("aAbB1 -.日", min_size=1, max_size=9).filter(lambda text: any(map(str.isalnum, text))),
-       st.lists(st.text("aAbB1 -.日", max_size=9), max_size=2))  # fmt: skip
+@given(
+    st.text("aAbB1 -.日", min_size=1, max_size=9).filter(lambda text: any(map(str.isalnum, text))),
+    st.lists(st.text("aAbB1 -.日", max_size=9), max_size=2),
+)
 def test_crops_of_words_follow_mmocr(written: str, readings: list[str]) -> None:
     counts = _counts([Word(written)], [Reading(text, (), 0.1) for text in readings])
     assert counts["similarity of"] == 1
@@ -141,13 +143,13 @@ def test_an_image_without_text_counts_what_was_made_up() -> None:
 
 def test_regions_pair_up_one_to_one_and_ignored_ones_forgive() -> None:
     words = [Word("a", SQUARE), Word("###", _moved(50), ignored=True), Word("b", _moved(0, 20))]
-    found = [
+    result = [
         Reading("a", _moved(1), 0.9),
         Reading("a", _moved(2), 0.8),  # a second one on the same word
         Reading("noise", _moved(51), 0.9),  # in the ignored region
         Reading("b", _moved(6, 20), 0.9),  # IoU 4 / 16
     ]
-    counts = _counts(words, found)
+    counts = _counts(words, result)
     assert (counts["regions paired"], counts["regions true"], counts["regions found"]) == (1, 2, 3)
     assert (counts["words paired"], counts["words written"], counts["words read"]) == (2, 2, 3)
 

@@ -14,9 +14,17 @@ from asasr_bench.datasets.ground_truth.text import read_text_truth
 from asasr_bench.datasets.images import as_rgb, read_image
 
 _CLOVA = {
-    "demo_1": "Available", "demo_2": "SHAKESHACK", "demo_3": "London", "demo_4": "Greenstead", "demo_5": "TOAST",
-    "demo_6": "MERRY", "demo_7": "underground", "demo_8": "RONALDO", "demo_9": "BALLY", "demo_10": "UNIVERSITY",
-}  # fmt: skip
+    "demo_1": "Available",
+    "demo_2": "SHAKESHACK",
+    "demo_3": "London",
+    "demo_4": "Greenstead",
+    "demo_5": "TOAST",
+    "demo_6": "MERRY",
+    "demo_7": "underground",
+    "demo_8": "RONALDO",
+    "demo_9": "BALLY",
+    "demo_10": "UNIVERSITY",
+}
 """What is written in the demo images of deep-text-recognition-benchmark."""
 
 
@@ -32,8 +40,8 @@ def _engine(name: str) -> TextReader:
 def _words(shared: Path) -> list[tuple[Path, str]]:
     root = shared / "data" / "TextToy"
     crops = read_text_truth(root / "rec_toy_dataset" / "labels.json")
-    found = [(root / "rec_toy_dataset" / "imgs" / f"{stem}.jpg", words[0].text) for stem, words in crops.items()]
-    return found + [(path, _CLOVA[path.stem]) for path in sorted((root / "clova_demo").iterdir())]
+    result = [(root / "rec_toy_dataset" / "imgs" / f"{stem}.jpg", words[0].text) for stem, words in crops.items()]
+    return result + [(path, _CLOVA[path.stem]) for path in sorted((root / "clova_demo").iterdir())]
 
 
 def _counted(engine: TextReader, images: list[tuple[Path, Text]], *, one_word: bool) -> dict[str, float]:
@@ -63,14 +71,14 @@ def test_easyocr_sees_the_grey_of_red_and_blue_letters(published_weights: Path) 
     """The same letters in another order of channels have another grey, and must not be read as each other."""
     engine = _engine("easyocr")
     assert isinstance(engine, EasyOcrReader)
-    seen = []
+    recorded = []
     original = engine._engine.recognize
-    engine._engine.recognize = lambda grey, *regions: seen.append(grey) or original(grey, *regions)
+    engine._engine.recognize = lambda grey, *regions: recorded.append(grey) or original(grey, *regions)
     try:
         engine.read([np.full((40, 120, 3), (200, 100, 0), dtype=np.uint8)], one_word=True)
     finally:
         engine._engine.recognize = original
-    assert int(seen[0][0, 0]) == pytest.approx(0.299 * 200 + 0.587 * 100, abs=1)  # ITU-R BT.601; 81 as BGR
+    assert int(recorded[0][0, 0]) == pytest.approx(0.299 * 200 + 0.587 * 100, abs=1)  # ITU-R BT.601; 81 as BGR
 
 
 @pytest.mark.slow

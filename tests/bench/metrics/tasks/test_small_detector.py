@@ -30,11 +30,11 @@ def _planes(seed: int) -> Tensor:
 
 @pytest.mark.parametrize("seed", [50, 51])
 def test_objects_come_back_out_of_their_targets(seed: int) -> None:
-    found = objects_of(_planes(seed), NAMES)
+    result = objects_of(_planes(seed), NAMES)
     drawn = draw_object_scene(seed).instances
-    assert len(found) == len(drawn)
+    assert len(result) == len(drawn)
     for one in drawn:
-        same = [other for other in found if other.box == tuple(map(float, one.box))]
+        same = [other for other in result if other.box == tuple(map(float, one.box))]
         assert [other.category for other in same] == [one.category]
         assert same[0].mask is not None
         assert not (same[0].mask & ~one.mask).any()

@@ -45,9 +45,9 @@ def test_hr_and_bicubic_are_the_bounds_of_every_table(street: Path, referee: Pat
 
         image = torch.from_numpy(read_image(street / "images" / f"{number}.png")).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
-            found = network(image)[0].argmax(0).numpy().astype(np.uint8)
+            result = network(image)[0].argmax(0).numpy().astype(np.uint8)
         truth = read_labels(street / "labels" / f"{number}.png", void=(11,))
-        matrices.append(confusion(truth, found, len(classes)))
+        matrices.append(confusion(truth, result, len(classes)))
         np.testing.assert_array_equal(payloads["hr", str(number)], matrices[-1])
     assert scores.loc[("miou:camvid", "hr"), "value"] == pytest.approx(combine("miou")(matrices))
     assert runner.run(_spec(street, "psnr_y", "miou:camvid", "aacc:camvid:hr"), street / "store").measured == 0
@@ -94,10 +94,10 @@ def test_engines_without_weights_are_unavailable_with_the_remedy(street: Path, w
     metrics = ("miou:transformers/nobody/nothing", "aacc:mmseg/nothing")
     summary = runner.run(_spec(street, *metrics), street / "store")
     assert summary.unavailable == 18
-    told = " ".join(summary.messages)
-    assert "hf download nobody/nothing" in told
+    message = " ".join(summary.messages)
+    assert "hf download nobody/nothing" in message
     if importlib.util.find_spec("mmseg") is not None:
-        assert "nothing.py is missing" in told
+        assert "nothing.py is missing" in message
     for id in ("ap_box:maskrcnn", "ap_mask:yolo/none.pt", "ocr_f:easyocr"):
         assert get_metric(id).missing() != ""
 
@@ -125,15 +125,24 @@ def test_ids_say_what_is_wrong() -> None:
 
 def test_through_the_command_line(street: Path, referee: Path, command) -> None:  # type: ignore[no-untyped-def]
     result = command(
-        "run", "realsr", "--dataset", f"street={street / 'images'}", "--truth",
-        f"street=labels:{street / 'labels'},void=11", "--method", "nearest", "--metric", "miou:camvid", "--store", "s",
-        "--device", "cpu",
-    )  # fmt: skip
+        "run",
+        "realsr",
+        "--dataset",
+        f"street={street / 'images'}",
+        "--truth",
+        f"street=labels:{street / 'labels'},void=11",
+        "--method",
+        "nearest",
+        "--metric",
+        "miou:camvid",
+        "--store",
+        "s",
+        "--device",
+        "cpu",
+    )
     assert "mIoU" in result.stdout
     assert " hr " in result.stdout
     page = (street / "s" / "report" / "leaderboard.md").read_text()
     assert "| hr " in page
-    wrong = command(
-        "run", "realsr", "--dataset", f"street={street / 'images'}", "--truth", "lane=labels:x", status=2
-    )  # fmt: skip
+    wrong = command("run", "realsr", "--dataset", f"street={street / 'images'}", "--truth", "lane=labels:x", status=2)
     assert "no dataset 'lane'" in wrong.stderr
