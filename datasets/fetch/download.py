@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +35,8 @@ def download(url: str, target: Path, sha256: str | None = None, tell: Tell | Non
         DownloadError: offline by wish or by fate, or a web page came where nobody published a digest.
         DigestError: the content has another digest than ``sha256``; it is removed.
     """
+    import urllib.error  # with urllib.request and its HTTP and TLS, for those who download
+
     if os.environ.get(OFFLINE):
         raise DownloadError(f"{url}: not fetched, {OFFLINE} is set; get the file elsewhere, or unset it")
     part = target.with_name(f"{target.name}.part")
@@ -72,6 +72,9 @@ def web_page(path: Path) -> str:
 
 
 def _receive(url: str, part: Path, tell: Tell | None) -> None:
+    import urllib.error
+    import urllib.request
+
     done = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "asasr-bench"})
     if done:
