@@ -32,7 +32,7 @@ METADATA_KEY = "lora_adapter_metadata"
 
 
 class AdapterError(BenchError, ValueError):
-    """An adapter file that does not fit; the message names it, the cause and the remedy."""
+    """An adapter file that cannot be used; the message names it, the cause and the remedy."""
 
 
 class Adapters:
@@ -57,18 +57,26 @@ class Adapters:
         return tuple(self._configs)
 
     def add(self, role: Role, targets: str | list[str], *, rank: int, alpha: float, seed: int = 0) -> None:
-        """A new adapter that changes nothing yet: its ``B`` is zero, its ``A`` is drawn from the seed."""
+        """Add a new adapter that changes nothing yet: its ``B`` is zero, its ``A`` is random.
+
+        Args:
+            role: role of the adapter; it must be new.
+            targets: layers to adapt, as a regular expression or as names.
+            rank: rank of the adapter.
+            alpha: the adapter acts with ``alpha / rank``.
+            seed: seed of ``A``.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._inject(role, LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, init_lora_weights=True))
 
     def load(self, role: Role, path: Path) -> None:
-        """An adapter from a file in diffusers' layout, such as the ASASR authors' published ones.
+        """Add an adapter from a file in diffusers' layout, such as the ASASR authors' published ones.
 
         The scale is ``alpha / rank``; a file that does not tell alpha has scale 1.
 
         Raises:
-            AdapterError: the file is damaged, or has tensors that the network has no place for.
+            AdapterError: the file is damaged, or its tensors do not fit the network.
         """
         tensors, metadata = _read(path)
         prefix = f"{self._prefix}."
@@ -76,10 +84,10 @@ class Adapters:
         ranks = self._ranks(path, tensors)
         rank = max(ranks.values())
         scale = _scale(path, {key.removeprefix(prefix): value for key, value in metadata.items()})
+        alphas = {name: scale * module_rank for name, module_rank in ranks.items()}
         config = LoraConfig(
-            r=rank, lora_alpha=scale * rank, target_modules=list(ranks), rank_pattern=ranks,
-            alpha_pattern={name: scale * own for name, own in ranks.items()},
-        )  # fmt: skip
+            r=rank, lora_alpha=scale * rank, target_modules=list(ranks), rank_pattern=ranks, alpha_pattern=alphas
+        )
         self._inject(role, config)
         set_peft_model_state_dict(self._network, tensors, adapter_name=role)
 
@@ -90,9 +98,10 @@ class Adapters:
             for name, module in self._network.named_modules()
         }
         ranks = {
-            name.removesuffix(_A): tensor.shape[0] for name, tensor in tensors.items()
+            name.removesuffix(_A): tensor.shape[0]
+            for name, tensor in tensors.items()
             if name.endswith(_A) and tensor.ndim >= 2
-        }  # fmt: skip
+        }
         expected = {f"{name}{end}" for name in ranks for end in (_A, _B)}
         strange = sorted(
             set(tensors) ^ expected | {name for name in ranks if not isinstance(modules.get(name), _LAYERS)}
@@ -121,8 +130,8 @@ class Adapters:
         tensors = {name: whole(tensor.detach()).cpu().contiguous() for name, tensor in self.tensors(role).items()}
         if not write:
             return
-        told = {f"{self._prefix}.{key}": value for key, value in self._configs[role].to_dict().items()}
-        header = {"format": "pt", METADATA_KEY: json.dumps(told, sort_keys=True, default=sorted), **(notes or {})}
+        metadata = {f"{self._prefix}.{key}": value for key, value in self._configs[role].to_dict().items()}
+        header = {"format": "pt", METADATA_KEY: json.dumps(metadata, sort_keys=True, default=sorted), **(notes or {})}
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")
         save_file(tensors, temporary, metadata=header)
@@ -150,10 +159,10 @@ class Adapters:
     def network_weights(self) -> dict[str, Tensor]:
         """The network's own weights under the names that they have without adapters."""
         state = self._network.state_dict()
-        return {name.replace(".base_layer.", "."): one for name, one in state.items() if ".lora_" not in name}
+        return {name.replace(".base_layer.", "."): tensor for name, tensor in state.items() if ".lora_" not in name}
 
     def activate(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> None:
-        """Let these adapters act from now on, each times its weight (default 1); what is trainable stays so."""
+        """Make exactly these adapters act, each times its weight (default 1); what is trainable stays trainable."""
         missing = [role for role in roles if role not in self._configs]
         if missing:
             raise AdapterError(f"no adapter of role {', '.join(missing)} is loaded")
@@ -172,7 +181,7 @@ class Adapters:
 
     @contextmanager
     def using(self, roles: Sequence[Role], weights: Sequence[float] | None = None) -> Iterator[None]:
-        """Let these adapters act inside the context; what acted before, with its weights, acts again after it."""
+        """Make exactly these adapters act inside the context; afterwards the previous ones act again."""
         layers = list(self._layers())
         before = [(layer.disable_adapters, list(layer.active_adapters), dict(layer.scaling)) for layer in layers]
         self.activate(roles, weights)
@@ -189,7 +198,7 @@ class Adapters:
                     parameter.requires_grad_(flag)
 
     def merge(self) -> None:
-        """Add what acts now to the network's float32 weights, for good: sampling then costs what it costs without.
+        """Add the acting adapters to the network's float32 weights permanently, so that they cost no time in sampling.
 
         Weights of fewer bits keep their adapters beside them, since small changes would be rounded away. Not for
         backbones in which an adapter sees some of the tokens only.
@@ -245,14 +254,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def _scale(path: Path, told: Mapping[str, Any]) -> float:
+def _scale(path: Path, metadata: Mapping[str, Any]) -> float:
     """``alpha / rank`` as the header tells them."""
-    if not {"lora_alpha", "r"} <= told.keys():
+    if not {"lora_alpha", "r"} <= metadata.keys():
         return 1.0
     try:
-        scale = float(told["lora_alpha"]) / float(told["r"])
+        scale = float(metadata["lora_alpha"]) / float(metadata["r"])
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         scale = nan
     if not isfinite(scale):
-        raise AdapterError(f"{path}: its header tells alpha {told['lora_alpha']!r} and rank {told['r']!r}")
+        raise AdapterError(f"{path}: its header tells alpha {metadata['lora_alpha']!r} and rank {metadata['r']!r}")
     return scale

@@ -1,4 +1,4 @@
-"""What a configuration's sections must agree on: told before anything is loaded, with the remedy."""
+"""Consistency of a configuration's sections, checked before anything is loaded."""
 
 from __future__ import annotations
 

@@ -252,20 +252,35 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None, 
     """Read a shipped preset or a YAML file; relative paths in a file start from its folder.
 
     Args:
+        source: name of a preset or path of a YAML file.
         overrides: values by dotted key, such as ``{"prior.steps": 100}``.
-        arm: variation of the ``preference`` section to take.
+        arm: variation of the ``preference`` section to use.
 
     Raises:
-        TrainingConfigError: no such file, arm or key; the nearest names are told.
+        TrainingConfigError: no such file, arm or key; the message names the nearest ones.
     """
     return read_config(AsasrConfig, source, _presets(), overrides, arm)
 
 
 def read_config(
-    kind: type[Config], source: str | Path, presets: Any, overrides: Mapping[str, Any] | None = None,
+    kind: type[Config],
+    source: str | Path,
+    presets: Any,
+    overrides: Mapping[str, Any] | None = None,
     arm: str | None = None,
-) -> Config:  # fmt: skip
-    """Read a YAML file, or one of the folder ``presets`` by its name, into a strict model; see ``load_config``."""
+) -> Config:
+    """Read a YAML file, or a preset by its name, into a strict pydantic model.
+
+    Args:
+        kind: the model's class.
+        source: name of a preset or path of a YAML file.
+        presets: folder of the presets.
+        overrides: values by dotted key, such as ``{"prior.steps": 100}``.
+        arm: variation of the ``preference`` section to use.
+
+    Raises:
+        TrainingConfigError: no such file, arm or key; the message names the nearest ones.
+    """
     name, shipped = str(source), _names(presets)
     if name in shipped:
         text = presets.joinpath(f"{name}.yaml").read_text(encoding="utf-8")

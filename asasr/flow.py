@@ -26,7 +26,7 @@ def interpolate(clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
 
 
 def velocity_target(clean: Tensor, noise: Tensor) -> Tensor:
-    """What the network is to predict, everywhere on the path."""
+    """The velocity that the network must predict, the same everywhere on the path."""
     return noise - clean
 
 
@@ -43,8 +43,13 @@ def expand(values: Tensor, like: Tensor) -> Tensor:
 def logit_normal_sigmas(count: int, generator: torch.Generator, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Draw training sigmas ``[count]`` on the unshifted schedule, float32 in (0, 1] (SD3, section 3.1).
 
-    A sigmoid of a normal draw says how far along the scheduler's steps, from noise, the sigma lies: a positive mean
-    draws more of them near data.
+    The sigmoid of a normal draw is the position on the scheduler's steps, from noise (0) to data (1).
+
+    Args:
+        count: number of sigmas.
+        generator: source of the draws.
+        mean: mean of the normal; a positive mean draws more sigmas near data.
+        std: deviation of the normal.
     """
     along = torch.sigmoid(torch.randn(count, generator=generator, device=generator.device) * std + mean)
     step = (along * TRAINING_TIMES).long().clamp(max=TRAINING_TIMES - 1)

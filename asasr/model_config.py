@@ -38,8 +38,8 @@ def hub_file(reference: str) -> HubFile:
     Raises:
         ValueError: it has no such parts.
     """
-    owner, _, rest = reference.removeprefix(HUB).partition("/")
-    repository, _, name = rest.partition("/")
+    owner, _, path = reference.removeprefix(HUB).partition("/")
+    repository, _, name = path.partition("/")
     repository, marked, revision = repository.partition("@")
     if not (owner and repository and name) or (marked and not revision):
         raise ValueError(f"'{reference}' is no file on the Hub; write hub:OWNER/REPO/PATH or hub:OWNER/REPO@REV/PATH")

@@ -34,9 +34,12 @@ class Model:
     def new_adapter(self, role: Role) -> None:
         """An adapter of the configured rank that changes nothing yet."""
         self.adapters.add(
-            role, self.backbone.adapter_targets, rank=self.config.rank_of(role), alpha=self.config.alpha_of(role),
+            role,
+            self.backbone.adapter_targets,
+            rank=self.config.rank_of(role),
+            alpha=self.config.alpha_of(role),
             seed=self.config.seed,
-        )  # fmt: skip
+        )
 
     def to(self, device: str | torch.device) -> Model:
         """Move networks to a device."""
@@ -119,10 +122,10 @@ def _codec(config: ModelConfig, precision: PrecisionPolicy) -> Codec:
     return VaeCodec(_in_format(vae, precision.vae(bool(vae.config.force_upcast))))
 
 
-def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Any:
+def _network(kind: Any, subfolder: str, config: ModelConfig, dtype: torch.dtype, hollow: bool) -> Any:
     if hollow:
-        return _hollow(kind, part, config, dtype)
-    network = _pretrained_or_random(kind, part, config.network, config, dtype)
+        return _hollow(kind, subfolder, config, dtype)
+    network = _pretrained_or_random(kind, subfolder, config.network, config, dtype)
     if config.weights is not None:
         path = Path(config.weights)
         try:
@@ -134,9 +137,9 @@ def _network(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype, holl
     return network
 
 
-def _hollow(kind: Any, part: str, config: ModelConfig, dtype: torch.dtype) -> Any:
+def _hollow(kind: Any, subfolder: str, config: ModelConfig, dtype: torch.dtype) -> Any:
     """A network of the right shapes whose pages the system has not handed out yet."""
-    settings = config.network if config.source is None else kind.load_config(config.source, subfolder=part)
+    settings = config.network if config.source is None else kind.load_config(config.source, subfolder=subfolder)
     with torch.device("meta"):
         network = kind(**settings) if config.source is None else kind.from_config(settings)
     return _in_format(network, dtype).to_empty(device="cpu")
@@ -147,14 +150,14 @@ def _in_format(network: Any, dtype: torch.dtype) -> Any:
     return torch.nn.Module.to(network, dtype)
 
 
-def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config: ModelConfig, dtype: Any) -> Any:
+def _pretrained_or_random(kind: Any, subfolder: str, settings: dict[str, Any], config: ModelConfig, dtype: Any) -> Any:
     if config.source is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             network = kind(**settings)
         return _in_format(network, dtype)
     try:
-        return kind.from_pretrained(config.source, subfolder=part, revision=config.revision, **loaded_as(dtype))
+        return kind.from_pretrained(config.source, subfolder=subfolder, revision=config.revision, **loaded_as(dtype))
     except (OSError, ValueError) as error:
         remedy = "The folder must have diffusers' layout, with model_index.json at its top"
         if not names_a_folder(config.source):
@@ -163,5 +166,5 @@ def _pretrained_or_random(kind: Any, part: str, settings: dict[str, Any], config
                 " layout as the source"
             )
         raise BackboneError(
-            f"{config.source}: its {part} cannot be loaded ({str(error).splitlines()[0]}). {remedy}"
+            f"{config.source}: its {subfolder} cannot be loaded ({str(error).splitlines()[0]}). {remedy}"
         ) from None

@@ -140,10 +140,10 @@ def with_radial_spectrum(images: Tensor, like: Tensor) -> Tensor:
         rings = power.new_zeros(*power.shape[:2], int(ring.max()) + 1)
         return rings.index_add(2, ring, power)
 
-    own, wanted = (torch.fft.fft2(_precise(given), norm="ortho") for given in (images, like))
-    factor = (energies(wanted) / energies(own).clamp_min(1e-30)).sqrt()
-    spectrum = own * factor[..., ring].view_as(own.real)
-    spectrum[..., 0, 0] = wanted[..., 0, 0]
+    image_spectrum, target_spectrum = (torch.fft.fft2(_precise(tensor), norm="ortho") for tensor in (images, like))
+    factor = (energies(target_spectrum) / energies(image_spectrum).clamp_min(1e-30)).sqrt()
+    spectrum = image_spectrum * factor[..., ring].view_as(image_spectrum.real)
+    spectrum[..., 0, 0] = target_spectrum[..., 0, 0]
     matched: Tensor = torch.fft.ifft2(spectrum, norm="ortho").real.to(images.dtype)
     return matched
 

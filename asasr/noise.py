@@ -59,8 +59,8 @@ class NoiseSource:
         down, across = (torch.fft.fftfreq(length, device=field.device) for length in field.shape[-2:])
         power = (1 + self.size**2 * (down[:, None].square() + across.square())) ** -self.s
         spectrum = torch.fft.fft2(field) * (power / power.mean()).sqrt()
-        whole: Tensor = torch.fft.ifft2(spectrum).real
-        return whole[..., :height, :width].contiguous()
+        colored_field: Tensor = torch.fft.ifft2(spectrum).real
+        return colored_field[..., :height, :width].contiguous()
 
 
 WHITE = NoiseSource()

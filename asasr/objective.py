@@ -39,8 +39,12 @@ def residual_energies(
 def preference_loss(winner: Tensor, loser: Tensor, beta: float, anchor: float = 0.0) -> Tensor:
     """``-log sigmoid(beta (E_loser - E_winner - anchor max(0, E_winner)))``, the mean over ``[B]``.
 
-    ``anchor`` > 0 punishes a winner that becomes less likely than under the reference, which plain DPO tolerates as
-    long as the loser falls faster (DPO-Positive, arXiv 2402.13228).
+    Args:
+        winner: relative energy of the winner, ``[B]``.
+        loser: relative energy of the loser, ``[B]``.
+        beta: strength of the preference.
+        anchor: above 0 it penalises a winner that becomes less likely than under the reference, which plain DPO
+            tolerates as long as the loser becomes even less likely (DPO-Positive, arXiv 2402.13228).
     """
     margin = loser - winner - anchor * winner.clamp_min(0)
     losses: Tensor = -functional.logsigmoid(beta * margin)

@@ -1,4 +1,4 @@
-"""Number formats of a model: the only place that decides what its weights, adapters and forward are computed in."""
+"""Number formats of a model: the only module that chooses those of its weights, adapters and forward."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FULL = PrecisionPolicy()
 """Float32 throughout."""
 
 
-def sampling_policy(family: Family, asked: Precision, device: str | torch.device) -> PrecisionPolicy:
+def sampling_policy(family: Family, precision: Precision, device: str | torch.device) -> PrecisionPolicy:
     """Number formats in which images are restored.
 
     ``auto``: backbones of billions of weights in 16 bits on a GPU, all else in float32. ``bf16`` and ``fp16``: 16 bits
@@ -47,38 +47,38 @@ def sampling_policy(family: Family, asked: Precision, device: str | torch.device
     weights, of which only the forward is computed in 16 bits.
     """
     kind = torch.device(device).type
-    low = _sampling_dtype(family, asked, kind)
+    low = _sampling_dtype(family, precision, kind)
     if low is None:
         return PrecisionPolicy()
     return PrecisionPolicy(autocast=low) if family == "small" else PrecisionPolicy(low, low, low)
 
 
-def training_policy(family: Family, whole_network: bool, asked: str) -> PrecisionPolicy:
+def training_policy(family: Family, whole_network: bool, precision: str) -> PrecisionPolicy:
     """Number formats of a training.
 
     Args:
         whole_network: all weights are trained, and not an adapter.
-        asked: what ``training_precision`` made of the settings.
+        precision: result of ``training_precision``.
     """
-    low = _LOW.get(asked)
+    low = _LOW.get(precision)
     frozen = torch.float32 if low is None or whole_network or family == "small" else low
     return PrecisionPolicy(weights=frozen, autocast=low)
 
 
-def training_precision(asked: str, device: str) -> str:
-    """``no``, ``bf16`` or ``fp16``: what is asked for where the device computes in it itself, else ``no``."""
-    if asked == "bf16":
-        return asked if has_bfloat16(device) else "no"
-    return "no" if device == "cpu" else asked
+def training_precision(precision: str, device: str) -> str:
+    """``no``, ``bf16`` or ``fp16``: the requested precision if the device supports it natively, else ``no``."""
+    if precision == "bf16":
+        return precision if has_bfloat16(device) else "no"
+    return "no" if device == "cpu" else precision
 
 
-def forward_dtype(policy: PrecisionPolicy, asked: Precision, device: str) -> torch.dtype | None:
+def forward_dtype(policy: PrecisionPolicy, precision: Precision, device: str) -> torch.dtype | None:
     """What ``autocast`` is to compute a forward in; None: nothing else than the weights' format.
 
     Args:
-        asked: by the settings of the sampling, of a model that was built for another one.
+        precision: setting of the sampling, for a model that was built for another one.
     """
-    return policy.autocast or (torch.bfloat16 if asked == "bf16" and has_bfloat16(device) else None)
+    return policy.autocast or (torch.bfloat16 if precision == "bf16" and has_bfloat16(device) else None)
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def computing_in(dtype: torch.dtype | None, device: str) -> Iterator[None]:
 
 def loaded_as(dtype: torch.dtype) -> dict[str, Any]:
     """Argument of ``from_pretrained``: ``dtype``, which releases before 0.42 know as ``torch_dtype`` alone."""
-    release = tuple(int(part) for part in version("diffusers").split(".")[:2])
+    release = tuple(int(number) for number in version("diffusers").split(".")[:2])
     return {"dtype" if release >= (0, 42) else "torch_dtype": dtype}
 
 
@@ -103,14 +103,14 @@ def has_bfloat16(device: str) -> bool:
         device: type of the device: ``cpu``, ``cuda``, ``mps``.
     """
     if device == "cpu":
-        there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-        return there and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return device != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _sampling_dtype(family: Family, asked: Precision, device: str) -> torch.dtype | None:
-    if asked == "no" or (asked == "auto" and (family == "small" or device == "cpu")):
+def _sampling_dtype(family: Family, precision: Precision, device: str) -> torch.dtype | None:
+    if precision == "no" or (precision == "auto" and (family == "small" or device == "cpu")):
         return None
-    if asked != "fp16" and has_bfloat16(device):
+    if precision != "fp16" and has_bfloat16(device):
         return torch.bfloat16
-    return torch.float16 if asked != "bf16" and device != "cpu" else None
+    return torch.float16 if precision != "bf16" and device != "cpu" else None

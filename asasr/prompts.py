@@ -1,4 +1,4 @@
-"""Prompts, encoded by a family's own text encoders. The empty one is encoded once for each set of encoders and kept."""
+"""Prompts, encoded by a family's own text encoders. The empty prompt is encoded once per set of encoders and cached."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def empty_prompt(config: ModelConfig, device: str | torch.device = "cpu") -> Pro
     """
     if config.source is None:
         return None
-    kept = _kept(config, device)
-    if kept is not None and kept.is_file():
+    cache_file = _cache_file(config, device)
+    if cache_file is not None and cache_file.is_file():
         try:
-            return read_prompt(kept)
+            return read_prompt(cache_file)
         except BackboneError:
-            kept.unlink()  # a disk that was full when it was written, say
+            cache_file.unlink()  # a disk that was full when it was written, say
     prompt = encoded_prompt(config, "", device)
-    kept = _kept(config, device)  # of a source on the Hub it is known now that its files are here
-    if kept is not None:
-        write_prompt(prompt, kept)
+    cache_file = _cache_file(config, device)  # of a source on the Hub it is known now that its files are here
+    if cache_file is not None:
+        write_prompt(prompt, cache_file)
     return prompt
 
 
@@ -89,43 +89,43 @@ def read_prompt(path: Path) -> Prompt:
         raise BackboneError(f"{path}: damaged or no safetensors file ({error})") from None
     tokens, pooled = tensors.get("tokens"), tensors.get("pooled")
     if tokens is None or tokens.ndim != 3 or len(tokens) != 1 or (pooled is not None and pooled.shape[:1] != (1,)):
-        shapes = ", ".join(f"{name} {list(one.shape)}" for name, one in tensors.items()) or "nothing"
+        shapes = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in tensors.items()) or "nothing"
         raise BackboneError(f"{path}: holds no prompt: 'tokens' [1, L, D] is wanted, and it has {shapes}")
     return Prompt(tokens.float(), None if pooled is None else pooled.float())
 
 
 def write_prompt(prompt: Prompt, path: Path) -> None:
-    """Write embeddings to a safetensors file; nothing is said where the disk refuses, they are made again then."""
+    """Write embeddings to a safetensors file. A disk error is ignored: the embeddings are then computed again."""
     tensors = {"tokens": prompt.tokens, **({} if prompt.pooled is None else {"pooled": prompt.pooled})}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: one.detach().cpu().contiguous() for name, one in tensors.items()}, temporary)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
         temporary.replace(path)
     except (OSError, SafetensorError):
         temporary.unlink(missing_ok=True)
 
 
 def _commit(source: str, revision: str | None) -> str | None:
-    """Of a source on the Hub, as the configuration or the Hub's cache tells it."""
+    """Commit of a source on the Hub, from the configuration or the Hub's cache; None: unknown."""
     if revision and re.fullmatch("[0-9a-f]{40}", revision):
         return revision
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(source, "model_index.json", revision=revision)
-    return Path(found).parent.name if isinstance(found, str) else None  # a folder is named after its commit
+    cached = try_to_load_from_cache(source, "model_index.json", revision=revision)
+    return Path(cached).parent.name if isinstance(cached, str) else None  # a folder is named after its commit
 
 
 def _dtype(device: str | torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16(torch.device(device).type) else torch.float32
 
 
-def _kept(config: ModelConfig, device: str | torch.device) -> Path | None:
-    """Where the empty prompt of these encoders is kept; None as long as nobody can tell which encoders they are."""
+def _cache_file(config: ModelConfig, device: str | torch.device) -> Path | None:
+    """Cache file of the empty prompt of these encoders; None while it is unknown which encoders they are."""
     assert config.source is not None
     if names_a_folder(config.source):
         folder = Path(config.source).expanduser()
-        files = sorted(path for part in _PARTS for path in (folder / part).rglob("*") if path.is_file())
+        files = sorted(path for subfolder in _PARTS for path in (folder / subfolder).rglob("*") if path.is_file())
         lines = [f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
         if not lines:
             return None

@@ -9,14 +9,14 @@ from torch.nn import functional
 from .choices import Resize
 
 
-def resized(lq: Tensor, height: int, width: int, how: Resize = "bicubic") -> Tensor:
+def resized(lq: Tensor, height: int, width: int, method: Resize = "bicubic") -> Tensor:
     """Enlarge LQ images ``[B, 3, h, w]`` in [0, 1] to ``[B, 3, height, width]`` in [0, 1].
 
     Args:
-        how: ``bicubic``: torch's, with Keys' a = -0.75; ``pil-bicubic``: as PIL resizes 8-bit images, a = -0.5, rows
+        method: ``bicubic``: torch's, with Keys' a = -0.75; ``pil-bicubic``: as PIL resizes 8-bit images, a = -0.5, rows
             first, rounded to levels of 255 after rows and after columns.
     """
-    if how == "bicubic":
+    if method == "bicubic":
         return functional.interpolate(lq, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
     levels = _levels(255 * lq.float())
     for size in ((lq.shape[-2], width), (height, width)):

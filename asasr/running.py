@@ -57,10 +57,10 @@ def quantize(network: torch.nn.Module, kind: Quantization) -> int:
         (parent, child, layer)
         for name, parent in network.named_modules()
         for child, layer in parent.named_children()
-        if type(layer) is torch.nn.Linear and ".lora_" not in f".{name}.{child}" and f"{name}.".startswith(
-            tuple(f"{block}." for block in _BLOCKS)
-        )
-    ]  # fmt: skip
+        if type(layer) is torch.nn.Linear
+        and ".lora_" not in f".{name}.{child}"
+        and f"{name}.".startswith(tuple(f"{block}." for block in _BLOCKS))
+    ]
     for parent, child, layer in chosen:
         setattr(parent, child, _quantized(layer, kind))
     return len(chosen)
@@ -119,8 +119,8 @@ def place(model: Model, device: str, offload: Offload) -> None:
         if vae is not None:
             vae.to(device)
         return
-    there = torch.device(device)
-    _, network_hook = cpu_offload_with_hook(model.backbone, there)
+    target = torch.device(device)
+    _, network_hook = cpu_offload_with_hook(model.backbone, target)
     if vae is not None:
-        _, vae_hook = cpu_offload_with_hook(vae, there, network_hook)
+        _, vae_hook = cpu_offload_with_hook(vae, target, network_hook)
         network_hook.hook.prev_module_hook = vae_hook  # each sends the other back to the processor's memory

@@ -63,26 +63,37 @@ class SamplingSettings:
 
 @torch.inference_mode()
 def restore(
-    backbone: Backbone, codec: Codec, lq: Tensor, scale: int, seeds: Sequence[int], settings: SamplingSettings,
-    prompt: Prompt | None = None, adversary: Callable[[], AbstractContextManager[None]] | None = None,
+    backbone: Backbone,
+    codec: Codec,
+    lq: Tensor,
+    scale: int,
+    seeds: Sequence[int],
+    settings: SamplingSettings,
+    prompt: Prompt | None = None,
+    adversary: Callable[[], AbstractContextManager[None]] | None = None,
     tell: Callable[[int, int], None] | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Restore images; each depends on its own pixels and seed alone, not on its batch.
 
     A network that knows no pure noise (Stable Diffusion's schedule ends at sigma 0.94) starts from the LQ image under
     as much noise as it knows.
 
     Args:
+        backbone: the network.
+        codec: between images and latents.
         lq: ``[B, 3, h, w]`` in [0, 1].
-        seeds: one for each image.
-        adversary: makes the context in which the backbone is the adversary; for ``settings.adversary`` alone.
-        tell: receives the steps that are done and all that there are, after each.
+        scale: size of SR relative to LQ.
+        seeds: one seed per image.
+        settings: steps, tiles and guidance.
+        prompt: None: the backbone's own text.
+        adversary: creates a context in which the backbone is the adversary; needed for ``settings.adversary``.
+        tell: progress callback, called after every step with the steps done and the total number of steps.
 
     Returns:
         ``[B, 3, scale * h, scale * w]`` in [0, 1].
 
     Raises:
-        ValueError: guidance by an adversary, and none is given.
+        ValueError: the settings ask for an adversary and none is given.
     """
     if adversary is None and uses_adversary(settings.adversary):
         raise ValueError("sampling.adversary: the model has no adversary to go away from")
@@ -103,13 +114,13 @@ def restore(
         return slope
 
     def direction(state: Tensor, sigma: Tensor) -> Tensor:
-        own = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+        policy_velocity = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
         weight = weight_at(settings.adversary, float(sigma[0]))
         if adversary is None or not weight:
-            return own
+            return policy_velocity
         with adversary():
-            other = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
-        return own + weight * (own - other)
+            adversary_velocity = tiled_velocity(backbone, state, sigma, condition, settings, prompt)
+        return policy_velocity + weight * (policy_velocity - adversary_velocity)
 
     def sample(number: int) -> Tensor:
         noise = _noise(condition, source, seeds, number, settings.antithetic)
@@ -122,10 +133,23 @@ def restore(
 
 
 def tiled_velocity(
-    backbone: Backbone, state: Tensor, sigma: Tensor, lq: Tensor, settings: SamplingSettings,
+    backbone: Backbone,
+    state: Tensor,
+    sigma: Tensor,
+    lq: Tensor,
+    settings: SamplingSettings,
     prompt: Prompt | None = None,
-) -> Tensor:  # fmt: skip
-    """The velocity of a large latent, blended from overlapping tiles with weights that fall to their edges."""
+) -> Tensor:
+    """The velocity of a large latent, blended from overlapping tiles with weights that fall towards their edges.
+
+    Args:
+        backbone: the network.
+        state: ``[B, C, h, w]``.
+        sigma: ``[B]`` in [0, 1].
+        lq: latents of the LQ image, ``[B, C, h, w]``.
+        settings: tiles, precision and guidance.
+        prompt: None: the backbone's own text.
+    """
     height, width = state.shape[-2:]
     down, across = _tiles(backbone, state, settings)
     if len(down) == len(across) == 1:
@@ -134,10 +158,12 @@ def tiled_velocity(
     total, weights = torch.zeros_like(state), state.new_zeros(1, 1, height, width)
     places = list(product(down, across))
     for first in range(0, len(places), settings.tiles_at_once):
-        some = places[first : first + settings.tiles_at_once]
-        states, conditions = (torch.cat([one[..., rows, columns] for rows, columns in some]) for one in (state, lq))
-        velocities = _velocity(backbone, states, sigma.repeat(len(some)), conditions, settings, prompt)
-        for (rows, columns), velocity in zip(some, velocities.chunk(len(some)), strict=True):
+        group = places[first : first + settings.tiles_at_once]
+        states, conditions = (
+            torch.cat([latents[..., rows, columns] for rows, columns in group]) for latents in (state, lq)
+        )
+        velocities = _velocity(backbone, states, sigma.repeat(len(group)), conditions, settings, prompt)
+        for (rows, columns), velocity in zip(group, velocities.chunk(len(group)), strict=True):
             weight = _ramp(rows, height, overlap, state)[:, None] * _ramp(columns, width, overlap, state)
             total[..., rows, columns] += velocity * weight
             weights[..., rows, columns] += weight
@@ -210,6 +236,8 @@ def _whole(length: int, multiple: int) -> int:
 def _pad(images: Tensor, multiple: int) -> Tensor:
     """Extend the right and lower edge to a multiple, mirrored."""
     height, width = images.shape[-2:]
-    down, right = -height % multiple, -width % multiple
-    mode = "reflect" if down < height and right < width else "replicate"
-    return functional.pad(images, [0, right, 0, down], mode=mode) if down or right else images
+    extra_rows, extra_columns = -height % multiple, -width % multiple
+    mode = "reflect" if extra_rows < height and extra_columns < width else "replicate"
+    return (
+        functional.pad(images, [0, extra_columns, 0, extra_rows], mode=mode) if extra_rows or extra_columns else images
+    )

@@ -48,7 +48,7 @@ class VaeCodec:
         mean, deviation = self.moments(images)
         if generators is None:
             return mean
-        noise = [torch.randn(mean.shape[1:], generator=one, device=one.device) for one in generators]
+        noise = [torch.randn(mean.shape[1:], generator=generator, device=generator.device) for generator in generators]
         return mean + deviation * torch.stack(noise).to(mean)
 
     @torch.no_grad()

@@ -63,9 +63,15 @@ class FluxBackbone(Backbone):
         height, width = state.shape[-2] // 2, state.shape[-1] // 2
         text, pooled, copies = self._text(state, prompt)
         velocity = self.tokens_forward(
-            _pack(state), None if lq is None else _pack(lq), sigma, image_positions(height, width, state.device),
-            text, pooled, guidance, copies,
-        )  # fmt: skip
+            _pack(state),
+            None if lq is None else _pack(lq),
+            sigma,
+            image_positions(height, width, state.device),
+            text,
+            pooled,
+            guidance,
+            copies,
+        )
         return functional.pixel_shuffle(velocity.mT.reshape(len(state), -1, height, width), 2)
 
     def shift(self, height: int, width: int) -> float:
@@ -73,9 +79,16 @@ class FluxBackbone(Backbone):
         return resolution_shift((height // 2) * (width // 2))
 
     def tokens_forward(
-        self, image: Tensor, lq: Tensor | None, sigma: Tensor, positions: Tensor, text: Tensor, pooled: Tensor,
-        guidance: float, copies: int = 1,
-    ) -> Tensor:  # fmt: skip
+        self,
+        image: Tensor,
+        lq: Tensor | None,
+        sigma: Tensor,
+        positions: Tensor,
+        text: Tensor,
+        pooled: Tensor,
+        guidance: float,
+        copies: int = 1,
+    ) -> Tensor:
         """Forward on tokens.
 
         Args:
@@ -113,8 +126,8 @@ class FluxBackbone(Backbone):
         if self.network.gradient_checkpointing and torch.is_grad_enabled():
             recomputed: list[Tensor] = checkpoint(block, *arguments, use_reentrant=False)
             return recomputed
-        kept: list[Tensor] = block(*arguments)
-        return kept
+        output_streams: list[Tensor] = block(*arguments)
+        return output_streams
 
     def _modulation(self, sigma: Tensor, pooled: Tensor, guidance: float) -> Tensor:
         embed = self.network.time_text_embed
@@ -148,9 +161,13 @@ def _pack(latents: Tensor) -> Tensor:
 
 
 def _double_block(
-    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool,
+    block: Any,
+    streams: list[Tensor],
+    times: tuple[Tensor, Tensor],
+    rotary: Any,
+    on_image: bool,
     text_copies: tuple[int, int],
-) -> list[Tensor]:  # fmt: skip
+) -> list[Tensor]:
     """Streams: text with weights of its own, image, and LQ where it is given."""
     text, *pictures = streams
     adapted = [on_image, True]
@@ -164,29 +181,33 @@ def _double_block(
     queries = [_heads(attention.norm_added_q, attention.add_q_proj(normed_text), attention)]
     keys = [_heads(attention.norm_added_k, attention.add_k_proj(normed_text), attention)]
     values = [_heads(None, attention.add_v_proj(normed_text), attention)]
-    for one, adapt in zip(normed, adapted, strict=False):
-        queries.append(_heads(attention.norm_q, acting_only_where(attention.to_q, one, adapt), attention))
-        keys.append(_heads(attention.norm_k, acting_only_where(attention.to_k, one, adapt), attention))
-        values.append(_heads(None, acting_only_where(attention.to_v, one, adapt), attention))
+    for tensor, adapt in zip(normed, adapted, strict=False):
+        queries.append(_heads(attention.norm_q, acting_only_where(attention.to_q, tensor, adapt), attention))
+        keys.append(_heads(attention.norm_k, acting_only_where(attention.to_k, tensor, adapt), attention))
+        values.append(_heads(None, acting_only_where(attention.to_v, tensor, adapt), attention))
     mixed_text, *mixed = _attend(queries, keys, values, rotary, text_copies)
 
-    gate, shift_mlp, scale_mlp, gate_mlp = (one[:, None] for one in text_gates)
+    gate, shift_mlp, scale_mlp, gate_mlp = (tensor[:, None] for tensor in text_gates)
     text = text + gate * attention.to_add_out(mixed_text)
     text = text + gate_mlp * block.ff_context(block.norm2_context(text) * (1 + scale_mlp) + shift_mlp)
-    done = [_finite(text)]
+    outputs = [_finite(text)]
     for picture, mix, (gate, shift_mlp, scale_mlp, gate_mlp), adapt in zip(
         pictures, mixed, gates, adapted, strict=False
     ):
         picture = picture + gate * acting_only_where(attention.to_out[0], mix, adapt)
         hidden = block.ff.net[0](block.norm2(picture) * (1 + scale_mlp) + shift_mlp)
-        done.append(picture + gate_mlp * acting_only_where(block.ff.net[2], hidden, adapt))
-    return done
+        outputs.append(picture + gate_mlp * acting_only_where(block.ff.net[2], hidden, adapt))
+    return outputs
 
 
 def _single_block(
-    block: Any, streams: list[Tensor], times: tuple[Tensor, Tensor], rotary: Any, on_image: bool,
+    block: Any,
+    streams: list[Tensor],
+    times: tuple[Tensor, Tensor],
+    rotary: Any,
+    on_image: bool,
     text_copies: tuple[int, int],
-) -> list[Tensor]:  # fmt: skip
+) -> list[Tensor]:
     """Streams: text and image as one, and LQ where it is given."""
     attention = block.attn
     queries, keys, values, hidden, gates = [], [], [], [], []
@@ -219,13 +240,15 @@ def _attend(
     Args:
         text_copies: how many text tokens come first, and how often each stands there.
     """
-    lengths = [one.shape[1] for one in queries]
+    lengths = [tensor.shape[1] for tensor in queries]
     query = apply_rotary_emb(torch.cat(queries, 1), rotary, sequence_dim=1)
     key = apply_rotary_emb(torch.cat(keys, 1), rotary, sequence_dim=1)
     value = torch.cat(values, 1)
     text, copies = text_copies
     if copies > 1:
-        key, value = (torch.cat([one[:, :text].repeat(1, copies, 1, 1), one[:, text:]], 1) for one in (key, value))
+        key, value = (
+            torch.cat([tensor[:, :text].repeat(1, copies, 1, 1), tensor[:, text:]], 1) for tensor in (key, value)
+        )
     query, key, value = query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2)
     mixed = functional.scaled_dot_product_attention(query, key, value)
     return torch.split(mixed.transpose(1, 2).flatten(2), lengths, 1)

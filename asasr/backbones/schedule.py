@@ -23,8 +23,8 @@ class VarianceSchedule(torch.nn.Module):
     def __init__(self, beta_start: float = 0.00085, beta_end: float = 0.012, steps: int = 1000) -> None:
         super().__init__()
         betas = torch.linspace(beta_start**0.5, beta_end**0.5, steps, dtype=torch.float64) ** 2
-        kept = torch.cumprod(1 - betas, 0)  # alpha^2 of each step
-        self.register_buffer("log_ratio", ((1 - kept) / kept).log() / 2, persistent=False)
+        alpha_squared = torch.cumprod(1 - betas, 0)  # alpha^2 of each step
+        self.register_buffer("log_ratio", ((1 - alpha_squared) / alpha_squared).log() / 2, persistent=False)
 
     @property
     def sigma_range(self) -> tuple[float, float]:

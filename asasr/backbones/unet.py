@@ -31,22 +31,27 @@ class UNetBackbone(Backbone):
     """
 
     def __init__(
-        self, network: Any, prediction: Prediction, *, patch: int = 1, schedule: VarianceSchedule | None = None,
+        self,
+        network: Any,
+        prediction: Prediction,
+        *,
+        patch: int = 1,
+        schedule: VarianceSchedule | None = None,
         text_is_read: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         if prediction == "epsilon" and schedule is None:
             raise BackboneError("a network that predicts epsilon needs its noise schedule")
-        given, predicted = int(network.config.in_channels), int(network.config.out_channels)
-        if given != 2 * predicted or predicted % patch**2:
+        input_channels, output_channels = int(network.config.in_channels), int(network.config.out_channels)
+        if input_channels != 2 * output_channels or output_channels % patch**2:
             raise BackboneError(
-                f"a UNet with {given} input and {predicted} output channels cannot take the LQ latents beside its own;"
-                " widen its first convolution (see widen_input)"
+                f"a UNet with {input_channels} input and {output_channels} output channels cannot take"
+                " the LQ latents beside its own; widen its first convolution (see widen_input)"
             )
         self.network = network
         self.prediction = prediction
         self.patch = patch
-        self.channels = predicted // patch**2
+        self.channels = output_channels // patch**2
         self.multiple = patch * 2 ** (len(network.config.block_out_channels) - 1)
         self.schedule = schedule
         self.adapter_targets = WITH_TEXT if text_is_read else WITHOUT_TEXT

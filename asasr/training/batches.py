@@ -1,4 +1,4 @@
-"""Training batches. Each is a function of the seed and its number alone, so that a resumed training sees the same."""
+"""Training batches. Each depends only on the seed and its number, so that a resumed training sees the same batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CACHED_IMAGES = 512
 
 
 class Batch(NamedTuple):
-    """Pairs of crops and the seed of whatever else is drawn for them."""
+    """Pairs of crops, and the seed of all other random draws for them."""
 
     hq: Tensor
     """``[B, 3, H, W]`` in [0, 1]."""
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     """``[B, 3, H / scale, W / scale]`` in [0, 1]."""
     seed: int
     encoded: bool = False
-    """Both are latents already, LQ's of output size."""
+    """Whether both are latents already, those of LQ at output size."""
 
 
 class Pairs(Protocol):
@@ -50,6 +50,7 @@ class DegradedCrops:
 
     Args:
         files: HQ images.
+        settings: the degradation.
         crop: side of an HQ crop.
         margin: HQ pixels around a crop that are degraded with it, so that no border effect is learned.
         geometries: how many resize-and-noise geometries a batch shares; fewer are faster, more are more varied.
@@ -57,9 +58,15 @@ class DegradedCrops:
     """
 
     def __init__(
-        self, files: Sequence[Path], settings: DegradationSettings, *, crop: int, margin: int = 32, geometries: int = 4,
+        self,
+        files: Sequence[Path],
+        settings: DegradationSettings,
+        *,
+        crop: int,
+        margin: int = 32,
+        geometries: int = 4,
         sharpen: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.files, self.settings, self.crop = list(files), settings, crop
         self.margin = margin - margin % settings.scale
         self.geometries = geometries
@@ -90,20 +97,24 @@ class PairedCrops:
     """Crops of images that were prepared before: HQ and LQ of one stem.
 
     Args:
-        without: stems that are left out.
+        hq: folder of HQ images.
+        lq: folder of LQ images with the same stems.
+        crop: side of an HQ crop.
+        scale: size of HQ relative to LQ.
+        held_out_stems: stems of images that are kept out of training.
         sharpen: apply ``unsharp_mask`` to HQ.
     """
 
     def __init__(
-        self, hq: Path, lq: Path, *, crop: int, scale: int, without: Container[str] = (), sharpen: bool = False
+        self, hq: Path, lq: Path, *, crop: int, scale: int, held_out_stems: Container[str] = (), sharpen: bool = False
     ) -> None:
         pairs = paired_files(hq, lq)
-        self.files = [pair for stem, pair in sorted(pairs.items()) if stem not in without]
+        self.files = [pair for stem, pair in sorted(pairs.items()) if stem not in held_out_stems]
         self.crop, self.scale, self.sharpen = crop, scale, sharpen
 
     @classmethod
     def of(cls, files: Sequence[tuple[Path, Path]], *, crop: int, scale: int) -> PairedCrops:
-        """Of HQ and LQ files in a given order."""
+        """From pairs of HQ and LQ files in a given order."""
         pairs = cls.__new__(cls)
         pairs.files, pairs.crop, pairs.scale, pairs.sharpen = list(files), crop, scale, False
         return pairs
@@ -135,15 +146,25 @@ class HubPairs:
 
     Args:
         name: Hub id or local folder, as ``datasets.load_dataset`` takes it.
-        columns: of HQ and LQ.
-        held_out: rows at the end that are left out.
+        columns: names of the columns of HQ and LQ.
+        crop: side of an HQ crop.
+        scale: size of HQ relative to LQ.
+        split: split of the dataset.
+        held_out: number of rows at the end that are kept out of training.
         sharpen: apply ``unsharp_mask`` to HQ.
     """
 
     def __init__(
-        self, name: str, columns: tuple[str, str], *, crop: int, scale: int, split: str = "train", held_out: int = 0,
+        self,
+        name: str,
+        columns: tuple[str, str],
+        *,
+        crop: int,
+        scale: int,
+        split: str = "train",
+        held_out: int = 0,
         sharpen: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         try:
             from datasets import load_dataset  # type: ignore[attr-defined,unused-ignore]
         except ImportError:
@@ -186,8 +207,10 @@ class MixedPairs:
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See ``Pairs``."""
         counts = rng.multinomial(size, self.shares)
-        drawn = [pairs.draw(int(count), rng) for pairs, count in zip(self.sources, counts, strict=True) if count]
-        hq, lq = (torch.cat(side) for side in zip(*drawn, strict=True))
+        parts_of_batch = [
+            pairs.draw(int(count), rng) for pairs, count in zip(self.sources, counts, strict=True) if count
+        ]
+        hq, lq = (torch.cat(side) for side in zip(*parts_of_batch, strict=True))
         return hq, lq
 
 
@@ -196,6 +219,13 @@ class Batches(Dataset[Batch]):
 
     Several processes share one sequence of batches and take turns, so that together they see in a step what one
     process sees that accumulates as many batches.
+
+    Args:
+        pairs: the source of pairs.
+        size: pairs in a batch.
+        seed: seed of the training.
+        rank: number of this process.
+        processes: number of processes.
     """
 
     def __init__(self, pairs: Pairs, size: int, seed: int, rank: int = 0, processes: int = 1) -> None:

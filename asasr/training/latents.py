@@ -52,12 +52,12 @@ class CachedLatents:
     def draw(self, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """See ``Pairs``."""
         rows = [self._row(int(number)) for number in rng.integers(len(self), size=size)]
-        parts = {part: torch.cat([row[part] for row in rows]).float() for part in _PARTS}
+        moments = {moment: torch.cat([row[moment] for row in rows]).float() for moment in _PARTS}
 
-        def sampled(which: str) -> Tensor:
-            mean = parts[f"{which}_mean"]
+        def sampled(side: str) -> Tensor:
+            mean = moments[f"{side}_mean"]
             noise = torch.from_numpy(rng.standard_normal(tuple(mean.shape), dtype=np.float32))
-            return mean + parts[f"{which}_deviation"] * noise
+            return mean + moments[f"{side}_deviation"] * noise
 
         return sampled("hq"), sampled("lq")
 
@@ -67,52 +67,74 @@ class CachedLatents:
         try:
             if shard not in self._open:
                 self._open[shard] = safe_open(path, "pt")
-            return {part: self._open[shard].get_slice(part)[row : row + 1] for part in _PARTS}
+            return {moment: self._open[shard].get_slice(moment)[row : row + 1] for moment in _PARTS}
         except (OSError, SafetensorError) as error:
             raise TrainingError(f"{path}: damaged ({error}); remove it and run the same command") from None
 
 
 def shard_file(folder: Path, number: int) -> Path:
-    """The file of some pairs."""
+    """Path of the file with this number."""
     return folder / f"{number:05d}.safetensors"
 
 
 def cache_latents(
-    pairs: Pairs, codec: VaeCodec, folder: Path, count: int, *, seed: int, batch: int, recipe: Mapping[str, object],
+    pairs: Pairs,
+    codec: VaeCodec,
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    batch: int,
+    recipe: Mapping[str, object],
     resize: Resize = "bicubic",
     processes: Processes = Processes(),  # noqa: B008
-) -> CachedLatents:  # fmt: skip
-    """Encode ``count`` pairs, each process its share of the files, from where it stopped if it was stopped.
+) -> CachedLatents:
+    """Encode ``count`` pairs, each process its share of the files; an interrupted encoding continues.
 
     Args:
-        folder: of all latents; those of one recipe have a folder in it, named by its digest.
-        recipe: what determines the pairs.
+        pairs: the source of pairs.
+        codec: the VAE.
+        folder: folder of all cached latents; each recipe has a subfolder named by its digest.
+        count: number of pairs.
+        seed: seed of the pairs.
+        batch: pairs that are encoded at once.
+        recipe: everything that determines the pairs; serialisable as JSON.
+        resize: how LQ is brought to output size.
+        processes: the processes that share the work.
     """
-    told = json.dumps({**recipe, "count": count, "seed": seed}, indent=1, sort_keys=True)
-    own = folder / hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]
-    if not (own / _RECIPE).exists():
-        write_atomically(own / _RECIPE, told.encode())
+    description = json.dumps({**recipe, "count": count, "seed": seed}, indent=1, sort_keys=True)
+    recipe_folder = folder / hashlib.sha256(description.encode()).hexdigest()[:_DIGITS]
+    if not (recipe_folder / _RECIPE).exists():
+        write_atomically(recipe_folder / _RECIPE, description.encode())
     numbers = range((count + _SHARD - 1) // _SHARD)
     for number in processes.share(numbers):
-        if not shard_file(own, number).exists():
+        if not shard_file(recipe_folder, number).exists():
             size = min(_SHARD, count - number * _SHARD)
-            _encode(pairs, codec, shard_file(own, number), size, batch, np.random.default_rng([seed, number]), resize)
-    processes.wait_for(shard_file(own, number) for number in numbers)
-    return CachedLatents(own, count)
+            _encode(
+                pairs,
+                codec,
+                shard_file(recipe_folder, number),
+                size,
+                batch,
+                np.random.default_rng([seed, number]),
+                resize,
+            )
+    processes.wait_for(shard_file(recipe_folder, number) for number in numbers)
+    return CachedLatents(recipe_folder, count)
 
 
 def _encode(
     pairs: Pairs, codec: VaeCodec, path: Path, count: int, batch: int, rng: np.random.Generator, resize: Resize
-) -> None:  # fmt: skip
+) -> None:
     device = next(codec.vae.parameters()).device
-    moments: dict[str, list[Tensor]] = {part: [] for part in _PARTS}
+    moments: dict[str, list[Tensor]] = {moment: [] for moment in _PARTS}
     for start in range(0, count, batch):
         hq, lq = (images.to(device) for images in pairs.draw(min(batch, count - start), rng))
         enlarged = resized(lq, hq.shape[-2], hq.shape[-1], resize)
-        for which, images in (("hq", hq), ("lq", enlarged)):
-            for part, tensor in zip(("mean", "deviation"), codec.moments(images), strict=True):
-                moments[f"{which}_{part}"].append(tensor.to("cpu", torch.float16))
+        for side, images in (("hq", hq), ("lq", enlarged)):
+            for moment, tensor in zip(("mean", "deviation"), codec.moments(images), strict=True):
+                moments[f"{side}_{moment}"].append(tensor.to("cpu", torch.float16))
     temporary = path.with_name(f".{path.name}.tmp")
     with writing_into(path.parent):
-        save_file({part: torch.cat(tensors).contiguous() for part, tensors in moments.items()}, temporary)
+        save_file({moment: torch.cat(tensors).contiguous() for moment, tensors in moments.items()}, temporary)
     temporary.replace(path)

@@ -1,4 +1,4 @@
-"""The log of a training: means over steps, in a file that stops and kills leave as if they had not been."""
+"""The log of a training: means over steps, in a file that is the same after an interrupted and resumed training."""
 
 from __future__ import annotations
 
@@ -21,18 +21,25 @@ if TYPE_CHECKING:
 
 Logs = dict[str, float]
 Unlogged = dict[str, list[Any]]
-"""Values since the last row: numbers, or pairs of a sum and how many it is over."""
+"""Values since the last row: numbers, or pairs of a sum and the count of its terms."""
 
 
 class Part(NamedTuple):
-    """A sum over a part of a batch, which may be empty: its logged mean is over all that came into the parts."""
+    """Sum and count over a subset of a batch, which may be empty; logged as the mean over all subsets of the steps."""
 
     total: Any
     count: Any
 
 
 def by_noise_level(name: str, values: Tensor, sigma: Tensor, levels: int = 4) -> dict[str, Part]:
-    """Values ``[B]`` by the range of their sigma ``[B]``: ``NAME_sigma_1`` near data to ``NAME_sigma_4`` near noise."""
+    """Split values by noise level: ``NAME_sigma_1`` near data to ``NAME_sigma_4`` near noise.
+
+    Args:
+        name: begins the keys.
+        values: ``[B]``.
+        sigma: ``[B]`` in [0, 1].
+        levels: number of equal ranges of sigma.
+    """
     values = values.detach().float()
     level = (sigma.to(values.device).float() * levels).long().clamp(0, levels - 1)
     return {
@@ -42,7 +49,15 @@ def by_noise_level(name: str, values: Tensor, sigma: Tensor, levels: int = 4) ->
 
 
 class Log:
-    """Means since the row before into ``log.csv`` and the trackers, every ``log_every`` steps."""
+    """Writes means since the row before to ``log.csv`` and the trackers, every ``log_every`` steps.
+
+    Args:
+        folder: the stage's folder.
+        start: step after which the training starts or resumes; later rows of the file are removed.
+        unlogged: values of a resumed training that no row contains yet.
+        settings: how often to log, and the trackers.
+        accelerator: of the training.
+    """
 
     def __init__(
         self, folder: Path, start: int, unlogged: Unlogged, settings: TrainingSettings, accelerator: Accelerator
@@ -62,7 +77,7 @@ class Log:
             start_trackers(folder, settings.model_dump(mode="json"), start, accelerator)
 
     def add(self, logs: Mapping[str, Any]) -> None:
-        """Take values of the step that is going on."""
+        """Add values of the current step."""
         for name, value in logs.items():
             part = value if isinstance(value, Part) else Part(value, 1.0)
             self._step.setdefault(name, []).append(Part(*(_detached(number) for number in part)))
@@ -87,8 +102,8 @@ class Log:
             row |= columns
         row |= validation or {}
         if row:
-            told = {name: value for name, value in row.items() if not math.isnan(value)}
-            self._accelerator.log(told, step=step)
+            logged = {name: value for name, value in row.items() if not math.isnan(value)}
+            self._accelerator.log(logged, step=step)
             if self._accelerator.is_main_process:
                 self._write(step, row)
         return self._means
@@ -101,14 +116,15 @@ class Log:
         }
 
     def _sums(self) -> dict[str, list[Part]]:
-        own = {name: [Part(float(total), float(count)) for total, count in parts]
-               for name, parts in self._values.items()}  # fmt: skip
-        if self._accelerator.num_processes == 1 or not own:
-            return own
-        numbers = [number for parts in own.values() for part in parts for number in part]
+        local_sums = {
+            name: [Part(float(total), float(count)) for total, count in parts] for name, parts in self._values.items()
+        }
+        if self._accelerator.num_processes == 1 or not local_sums:
+            return local_sums
+        numbers = [number for parts in local_sums.values() for part in parts for number in part]
         together = torch.tensor(numbers, dtype=torch.float64).to(self._accelerator.device, torch.float32)
         means = iter(self._accelerator.reduce(together, "mean").tolist())
-        return {name: [Part(next(means), next(means)) for _ in parts] for name, parts in own.items()}
+        return {name: [Part(next(means), next(means)) for _ in parts] for name, parts in local_sums.items()}
 
     def _write(self, step: int, row: Mapping[str, float]) -> None:
         """Append a row; a column that is new widens the table."""
@@ -130,9 +146,9 @@ class Log:
         """Remove what a killed training logged after its last state."""
         if self._path.exists():
             head, *rows = self._path.read_text().splitlines(keepends=True)
-            kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= start]
-            if kept:
-                write_atomically(self._path, "".join([head, *kept]).encode())
+            earlier_rows = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= start]
+            if earlier_rows:
+                write_atomically(self._path, "".join([head, *earlier_rows]).encode())
             else:
                 self._path.unlink()
 

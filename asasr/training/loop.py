@@ -1,4 +1,4 @@
-"""The training loop: batches in, optimiser steps; logs and states to go on from after each."""
+"""The training loop: optimiser steps over batches, with logs and saved states to resume from."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Tell = Callable[[int, int, Logs], None]
 
 @dataclass(frozen=True)
 class Player:
-    """A network with an optimiser of its own; a GAN has two, all else one. Its trainable parameters are optimised."""
+    """A network with its own optimiser, which trains its trainable parameters; a GAN has two players, others one."""
 
     name: str
     module: torch.nn.Module
@@ -46,39 +46,55 @@ class Task(Protocol):
         """In the order in which they step."""
 
     def loss(self, player: str, modules: Mapping[str, torch.nn.Module], batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """Loss of one player on a batch, and what to log of it.
+        """Loss of one player on a batch, and the values to log.
 
         Args:
-            modules: all players' modules as ``accelerate`` wrapped them, by name.
+            player: name of the player that steps.
+            modules: the modules of all players as ``accelerate`` wrapped them, by name.
+            batch: the batch.
         """
 
 
 class Observer(Protocol):
-    """Looks at what is trained while it is trained; it changes nothing of the training."""
+    """Watches a training without changing it, such as a validation."""
 
     def after_step(self, step: int, averages: Mapping[str, EMAModel]) -> Mapping[str, float]:
-        """What to log of the network as it is after a step, in that step's row; all processes call it."""
+        """Values to log in the row of this step; all processes call it."""
 
     def after_save(self, step: int, averages: Mapping[str, EMAModel]) -> None:
-        """The state after this step has been saved; all processes call it."""
+        """Called after the state of this step was saved, by all processes."""
 
 
 def train(
-    task: Task, batches: Batches, settings: TrainingSettings, folder: Path, accelerator: Accelerator,
-    tell: Tell | None = None, observer: Observer | None = None,
-) -> dict[str, EMAModel]:  # fmt: skip
+    task: Task,
+    batches: Batches,
+    settings: TrainingSettings,
+    folder: Path,
+    accelerator: Accelerator,
+    tell: Tell | None = None,
+    observer: Observer | None = None,
+) -> dict[str, EMAModel]:
     """Train to ``settings.steps``, from the state in ``folder`` where there is one.
 
     A batch and all that is drawn for it follow from the seed and the step, so that a training killed at any moment
     and started again gives bit for bit (on the CPU) what an undisturbed one gives. SIGINT and SIGTERM end it after the
     step in which they come.
 
+    Args:
+        task: what is trained: its networks and their losses.
+        batches: the training batches.
+        settings: length, optimiser, saving and logging.
+        folder: the stage's folder for state and log.
+        accelerator: device, precision and processes of the training.
+        tell: progress callback after every step.
+        observer: called after every step and every save.
+
     Returns:
         The moving averages by player, where the settings ask for them; the players' modules hold the last weights.
 
     Raises:
         TrainingError: the folder holds a training with other settings, or the loss is not finite.
-        TrainingStopped: a signal came; the state is saved.
+        TrainingStopped: a signal ended the training; the state is saved.
     """
     claim(folder, settings, accelerator)
     run = _prepare(task, settings, accelerator)
@@ -89,7 +105,7 @@ def train(
     numbers = range(start * settings.accumulation, settings.steps * settings.accumulation)
     saving = "asked to end: the state is saved at the end of this step; ask again to end at once"
     loader = batch_stream(batches, numbers, settings.workers)
-    with asked_to_stop(saving if accelerator.is_main_process else "") as asked, running(loader) as stream:
+    with asked_to_stop(saving if accelerator.is_main_process else "") as stop_signal, running(loader) as stream:
         saved = time.monotonic()
         for step in range(start, settings.steps):
             micro = [_moved(_next(stream), accelerator) for _ in range(settings.accumulation)]
@@ -100,7 +116,7 @@ def train(
             if tell is not None:
                 tell(step + 1, settings.steps, means)
             due = step + 1 == settings.steps or time.monotonic() - saved >= 60 * settings.save_minutes
-            stopped_by, due = _agreed(asked(), due, accelerator)
+            stopped_by, due = _agreed(stop_signal(), due, accelerator)
             if stopped_by or due:
                 save(folder, step + 1, log.unlogged(), accelerator)
                 saved = time.monotonic()
@@ -112,12 +128,12 @@ def train(
     return run.averages
 
 
-def _agreed(asked: int, due: bool, accelerator: Accelerator) -> tuple[int, bool]:
+def _agreed(stop_signal: int, due: bool, accelerator: Accelerator) -> tuple[int, bool]:
     """The signal that came to any process, and whether the main one's clock says that it is time to save."""
     if accelerator.num_processes == 1:
-        return asked, due
-    mine = [asked == signal.SIGINT, asked == signal.SIGTERM, due and accelerator.is_main_process]
-    flags = torch.tensor(mine, dtype=torch.float32, device=accelerator.device)
+        return stop_signal, due
+    local_flags = [stop_signal == signal.SIGINT, stop_signal == signal.SIGTERM, due and accelerator.is_main_process]
+    flags = torch.tensor(local_flags, dtype=torch.float32, device=accelerator.device)
     interrupted, terminated, due = (accelerator.reduce(flags, "sum") > 0).tolist()
     return signal.SIGINT if interrupted else signal.SIGTERM if terminated else 0, due
 
@@ -154,9 +170,11 @@ def _prepare(task: Task, settings: TrainingSettings, accelerator: Accelerator) -
         # accelerate steps the schedule once for each process
         processes = accelerator.num_processes
         schedule = get_scheduler(
-            settings.schedule if settings.schedule != "constant" else "constant_with_warmup", optimizer,
-            num_warmup_steps=settings.warmup * processes, num_training_steps=settings.steps * processes,
-        )  # fmt: skip
+            settings.schedule if settings.schedule != "constant" else "constant_with_warmup",
+            optimizer,
+            num_warmup_steps=settings.warmup * processes,
+            num_training_steps=settings.steps * processes,
+        )
         prepared = accelerator.prepare(player.module, optimizer, schedule)
         run.modules[player.name], run.optimizers[player.name], run.schedules[player.name] = prepared
         if settings.ema:
@@ -181,9 +199,16 @@ def _optimizer(settings: TrainingSettings) -> Callable[..., torch.optim.Optimize
 
 
 def _step(
-    task: Task, player: str, run: _Run, micro: Sequence[Batch], settings: TrainingSettings, accelerator: Accelerator,
-    log: Log, folder: Path, step: int,
-) -> None:  # fmt: skip
+    task: Task,
+    player: str,
+    run: _Run,
+    micro: Sequence[Batch],
+    settings: TrainingSettings,
+    accelerator: Accelerator,
+    log: Log,
+    folder: Path,
+    step: int,
+) -> None:
     module = run.modules[player]
     for position, batch in enumerate(micro):
         last = position == len(micro) - 1
@@ -224,7 +249,7 @@ def _unsynchronised(accelerator: Accelerator, module: torch.nn.Module) -> Any:
 
 
 def _next(stream: Iterator[Batch]) -> Batch:
-    """The next batch; what went wrong in a worker process is told without that process's traceback."""
+    """The next batch; an error of a worker process is raised without that process's traceback."""
     try:
         return next(stream)
     except (ImageError, TrainingError) as error:

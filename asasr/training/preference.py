@@ -44,14 +44,24 @@ class PreferenceTask:
     checkpointing) run outside of every context.
 
     Args:
-        frozen: a copy of the network with its adapters, to train all weights of ``backbone``; None: to train its
-            ``dpo`` adapter, without which it is the reference itself.
+        backbone: the network that becomes the policy.
+        codec: between images and latents.
+        adapters: adapters of ``backbone``.
+        preference: the objective.
+        learning_rate: of the policy.
+        frozen: a copy of the network with its adapters, if all weights of ``backbone`` are trained; None: its ``dpo``
+            adapter is trained, and without it the network is the reference.
     """
 
     def __init__(
-        self, backbone: Backbone, codec: Codec, adapters: Adapters, preference: Preference, learning_rate: float,
+        self,
+        backbone: Backbone,
+        codec: Codec,
+        adapters: Adapters,
+        preference: Preference,
+        learning_rate: float,
         frozen: tuple[Backbone, Adapters] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._policy, self._codec = backbone, codec
         self._backbone, self._adapters = frozen or (backbone, adapters)
         self._preference = preference
@@ -74,23 +84,29 @@ class PreferenceTask:
         preference = self._preference
         pairing = self._pair(batch)
         losers = [make_loser(negative, pairing) for negative in preference.negatives]
-        everyone = [Loser(pairing.winner, pairing.noise, pairing.sigma), *losers]
-        policy, reference = self._predict(modules[player], everyone, pairing.lq)
+        branches = [Loser(pairing.winner, pairing.noise, pairing.sigma), *losers]
+        policy, reference = self._predict(modules[player], branches, pairing.lq)
         energies = [
-            residual_energies(preference.operator, ours, theirs, one.target, self._backbone.residual_weight(one.sigma))
-            for ours, theirs, one in zip(policy, reference, everyone, strict=True)
+            residual_energies(
+                preference.operator,
+                policy_velocity,
+                reference_velocity,
+                branch.target,
+                self._backbone.residual_weight(branch.sigma),
+            )
+            for policy_velocity, reference_velocity, branch in zip(policy, reference, branches, strict=True)
         ]
-        winner, others = energies[0], energies[1:]
+        winner, loser_energies = energies[0], energies[1:]
         loss = winner.policy.new_zeros(())
-        for negative, loser in zip(preference.negatives, others, strict=True):
+        for negative, loser in zip(preference.negatives, loser_energies, strict=True):
             term = preference_loss(winner.relative, loser.relative, preference.beta, preference.anchor)
             loss = loss + negative.weight * term
         if preference.supervised:
-            residual = (policy[0] - everyone[0].target).square().flatten(1).mean(1)
+            residual = (policy[0] - branches[0].target).square().flatten(1).mean(1)
             weight = self._backbone.residual_weight(pairing.sigma).square()
             loss = loss + preference.supervised * (weight * residual).mean()
         with torch.no_grad():
-            logs = {"loss": loss.detach(), **self._logs(winner, others, losers, pairing)}
+            logs = {"loss": loss.detach(), **self._logs(winner, loser_energies, losers, pairing)}
         return loss, logs
 
     def examine(self, batch: Batch) -> dict[str, Any]:
@@ -107,8 +123,10 @@ class PreferenceTask:
         if not adversaries:
             return {}
         direct = riesz_step(pairing)
-        return {f"riesz_cosine_{name}": cosine(loser.clean - pairing.winner, direct, pairing.operator).mean()
-                for name, loser in adversaries}  # fmt: skip
+        return {
+            f"riesz_cosine_{name}": cosine(loser.clean - pairing.winner, direct, pairing.operator).mean()
+            for name, loser in adversaries
+        }
 
     def _pair(self, batch: Batch) -> Pairing:
         clean, lq = encode_pair(self._codec, batch, self._backbone.resize)
@@ -117,23 +135,29 @@ class PreferenceTask:
         noise = self._backbone.noise.draw(clean.shape, generator).to(clean.device)
         adversary = (lambda state, sigma: self._adversary(state, sigma, lq)) if "adv" in self._adapters.roles else None
         return Pairing(
-            clean, lq, noise, sigma,
+            clean,
+            lq,
+            noise,
+            sigma,
             policy=lambda state, sigma: self._policy(state, sigma, lq).float(),
-            adversary=adversary, operator=self._preference.operator, generator=generator,
-            sigma_range=self._backbone.sigma_range, noise_source=self._backbone.noise,
-        )  # fmt: skip
+            adversary=adversary,
+            operator=self._preference.operator,
+            generator=generator,
+            sigma_range=self._backbone.sigma_range,
+            noise_source=self._backbone.noise,
+        )
 
     def _predict(
-        self, policy: torch.nn.Module, everyone: Sequence[Loser], lq: Tensor
+        self, policy: torch.nn.Module, branches: Sequence[Loser], lq: Tensor
     ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         """One forward of each network for winner and losers together."""
-        state = torch.cat([one.state for one in everyone])
-        sigma = torch.cat([one.sigma for one in everyone])
-        lqs = torch.cat([lq] * len(everyone))
-        ours = policy(state, sigma, lqs).float()
+        state = torch.cat([branch.state for branch in branches])
+        sigma = torch.cat([branch.sigma for branch in branches])
+        lqs = torch.cat([lq] * len(branches))
+        policy_velocity = policy(state, sigma, lqs).float()
         with torch.no_grad(), self._adapters.using(self._reference):
-            theirs = self._backbone(state, sigma, lqs).float()
-        return ours.chunk(len(everyone)), theirs.chunk(len(everyone))
+            reference_velocity = self._backbone(state, sigma, lqs).float()
+        return policy_velocity.chunk(len(branches)), reference_velocity.chunk(len(branches))
 
     def _adversary(self, state: Tensor, sigma: Tensor, lq: Tensor) -> Tensor:
         with self._adapters.using([*self._reference, "adv"]):
@@ -141,14 +165,14 @@ class PreferenceTask:
         return velocity.float()
 
     def _logs(
-        self, winner: Energies, others: Sequence[Energies], losers: Sequence[Loser], pairing: Pairing
+        self, winner: Energies, loser_energies: Sequence[Energies], losers: Sequence[Loser], pairing: Pairing
     ) -> dict[str, Any]:
         sigma, operator = pairing.sigma, self._preference.operator
         logs: dict[str, Any] = {"energy_winner": winner.relative.mean(), "reference_winner": winner.reference.mean()}
         logs |= by_noise_level("energy_winner", winner.relative, sigma)
         truth = high_frequency_energy(pairing.winner).mean()
         names = loser_names(self._preference.negatives)
-        for name, energy, loser in zip(names, others, losers, strict=True):
+        for name, energy, loser in zip(names, loser_energies, losers, strict=True):
             margin = energy.relative - winner.relative
             logs[f"energy_{name}"] = energy.relative.mean()
             logs[f"reference_{name}"] = energy.reference.mean()
@@ -163,7 +187,7 @@ class PreferenceTask:
 
 
 def loser_names(negatives: Sequence[Negative]) -> list[str]:
-    """What logs call the losers: kind and place in the list, such as ``adversary_2``."""
+    """Names of the losers in logs: kind and number in the list, such as ``adversary_2``."""
     return [f"{negative.kind}_{number}" for number, negative in enumerate(negatives, start=1)]
 
 
@@ -172,7 +196,8 @@ def riesz_step(pairing: Pairing) -> Tensor:
     return pairing.operator.riesz(residual_gradient(pairing), 1.0)
 
 
-def cosine(one: Tensor, other: Tensor, operator: SobolevOperator) -> Tensor:
-    """Of the angle in ``H^s`` between two steps ``[B, C, h, w]``, by polarisation of unit steps, ``[B]``."""
-    one, other = (step / expand(operator.energy(step).sqrt().clamp_min(1e-30), step) for step in (one, other))
-    return (operator.energy(one + other) - operator.energy(one - other)) / 4
+def cosine(first: Tensor, second: Tensor, operator: SobolevOperator) -> Tensor:
+    """Cosine of the angle in ``H^s`` between two steps ``[B, C, h, w]``, by polarisation of unit steps, ``[B]``."""
+    lengths = (operator.energy(step).sqrt().clamp_min(1e-30) for step in (first, second))
+    first, second = (step / expand(length, step) for step, length in zip((first, second), lengths, strict=True))
+    return (operator.energy(first + second) - operator.energy(first - second)) / 4

@@ -8,9 +8,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, mode
 
 from ...datasets.strict import Strict
 
-_FREE_TO_CHANGE = {
-    "save_minutes", "log_every", "workers", "trackers", "validate_every", "validate_images", "best", "keep"
-}  # fmt: skip
+_WHILE_RUNNING = {"save_minutes", "log_every", "workers", "trackers"}
+_VALIDATION = {"validate_every", "validate_images", "best", "keep"}
+_FREE_TO_CHANGE = _WHILE_RUNNING | _VALIDATION
+"""Keys that do not change what is trained."""
 
 
 class Section(Strict):
@@ -68,18 +69,18 @@ class TrainingSettings(Section):
     """Where the log goes beside ``log.csv``, through accelerate."""
 
     def determining(self) -> dict[str, Any]:
-        """The keys on which the outcome depends."""
+        """The settings on which the trained weights depend, by key."""
         return {key: value for key, value in self.model_dump(mode="json").items() if key not in _FREE_TO_CHANGE}
 
     def differences(self, stored: dict[str, Any]) -> list[str]:
-        """Keys that would make a resumed training another one than the ``stored`` settings began."""
+        """Keys whose values forbid these settings to resume a training with the ``stored`` settings."""
         try:
             before = type(self).model_validate(stored).determining()
         except ValidationError:  # keys of another release: compared as they stand
             before = stored
-        own = self.determining()
+        current = self.determining()
         free = _FREE_TO_CHANGE | ({"steps"} if self.schedule == "constant" else set())
-        return [key for key in {**own, **before} if key not in free and own.get(key) != before.get(key)]
+        return [key for key in {**current, **before} if key not in free and current.get(key) != before.get(key)]
 
 
 class StageSettings(TrainingSettings):

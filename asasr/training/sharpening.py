@@ -37,5 +37,5 @@ def _blurred(images: Tensor) -> Tensor:
     height, width = images.shape[-2:]
     planes = images.reshape(-1, 1, height, width)
     rows = functional.conv2d(functional.pad(planes, [window // 2] * 2 + [0, 0], "reflect"), kernel.view(1, 1, 1, -1))
-    both = functional.conv2d(functional.pad(rows, [0, 0] + [window // 2] * 2, "reflect"), kernel.view(1, 1, -1, 1))
-    return both.reshape(images.shape)
+    blurred = functional.conv2d(functional.pad(rows, [0, 0] + [window // 2] * 2, "reflect"), kernel.view(1, 1, -1, 1))
+    return blurred.reshape(images.shape)

@@ -1,4 +1,4 @@
-"""Where training pairs come from, and the images that are kept out of training to validate on."""
+"""Sources of training pairs, and the images that are kept out of training for validation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SMALLEST_SHARPENED = 26
 
 
 class HeldOut(NamedTuple):
-    """An image that is not trained on: HQ ``[3, H, W]`` and LQ ``[3, H / scale, W / scale]`` in [0, 1]."""
+    """An image kept out of training: HQ ``[3, H, W]`` and LQ ``[3, H / scale, W / scale]`` in [0, 1]."""
 
     name: str
     hq: Tensor
@@ -38,11 +38,11 @@ class HeldOut(NamedTuple):
 
 
 def training_pairs(data: DataConfig) -> Pairs:
-    """Where a configuration's training pairs come from.
+    """The source of a configuration's training pairs.
 
     Raises:
-        TrainingConfigError: no source, or keys that contradict each other.
-        TrainingError: images that cannot be used.
+        TrainingConfigError: no source is configured, or keys contradict each other.
+        TrainingError: an image cannot be used.
     """
     sources = _sources(data)
     pairs = [_pairs(source, data) for source in sources]
@@ -50,11 +50,11 @@ def training_pairs(data: DataConfig) -> Pairs:
 
 
 def held_out_images(data: DataConfig, count: int) -> list[HeldOut]:
-    """The centres of the first images that are held out, of each source in turn; fixed for good.
+    """Centre crops of the first held-out images, taken from each source in turn; always the same ones.
 
     Raises:
-        TrainingConfigError: the configuration holds out none.
-        TrainingError: images that cannot be used.
+        TrainingConfigError: the configuration holds out no images.
+        TrainingError: an image cannot be used.
     """
     turns = zip_longest(*(_held_out(source, data) for source in _sources(data)))
     images = list(islice((image for turn in turns for image in turn if image is not None), count))
@@ -83,46 +83,46 @@ def training_images(data: DataConfig) -> list[tuple[list[TrainingImage], list[Tr
         TrainingConfigError: no source is made of folders.
         TrainingError: images that cannot be used.
     """
-    found = []
+    images = []
     for number, source in enumerate(_sources(data), start=1):
         if source.hub is not None:
             continue
-        kept = data.held_out if source.held_out is None else source.held_out
+        held_out = data.held_out if source.held_out is None else source.held_out
         pairs = paired_files(Path(source.hq[0]), Path(source.lq)) if source.lq is not None else {}
-        trained, held = split_files([Path(folder) for folder in source.hq], kept)
+        trained, validation_files = split_files([Path(folder) for folder in source.hq], held_out)
         end = f"-{number}" if len(data.sources) > 1 else ""
 
         def described(path: Path, source: SourceConfig = source, pairs: Any = pairs, end: str = end) -> TrainingImage:
             lq = pairs[path.stem][1] if pairs else None
             return TrainingImage(path.stem + end, path, lq, source.degradation or data.degradation)
 
-        found.append(([described(path) for path in trained], [described(path) for path in held]))
-    if not found:
+        images.append(([described(path) for path in trained], [described(path) for path in validation_files]))
+    if not images:
         raise TrainingConfigError("data.hq: an adversary's teachers restore images of folders; name some (--data)")
-    return found
+    return images
 
 
 def identity_of_images(data: DataConfig) -> list[object]:
-    """Which images a configuration trains on: names and sizes of files, and a Hub dataset's name."""
-    told: list[object] = []
+    """Identity of the images of a configuration: digests of files' names and sizes, or the Hub dataset's name."""
+    identities: list[object] = []
     for source in _sources(data):
         if source.hub is not None:
-            told.append(source.hub)
+            identities.append(source.hub)
             continue
         folders = [*source.hq, *([source.lq] if source.lq is not None else [])]
         files = [path for folder in folders for path in image_files(Path(folder)).values()]
         listed = sorted([path.name, path.stat().st_size] for path in files)
-        told.append(hashlib.sha256(json.dumps(listed).encode()).hexdigest())
-    return told
+        identities.append(hashlib.sha256(json.dumps(listed).encode()).hexdigest())
+    return identities
 
 
 def _sources(data: DataConfig) -> Sequence[SourceConfig]:
-    own = SourceConfig(hq=data.hq, lq=data.lq, hub=data.hub, columns=data.columns)
+    single = SourceConfig(hq=data.hq, lq=data.lq, hub=data.hub, columns=data.columns)
     if data.sources and (data.hq or data.hub or data.lq):
         raise TrainingConfigError("data: give either 'sources' or 'hq', 'lq' and 'hub' (or --data), not both")
     if data.sharpen and data.crop < _SMALLEST_SHARPENED:
         raise TrainingConfigError(f"data.sharpen: needs crops of {_SMALLEST_SHARPENED} pixels at least (data.crop)")
-    sources = data.sources or (own,)
+    sources = data.sources or (single,)
     for source in sources:
         if (source.hub is not None) == bool(source.hq):
             raise TrainingConfigError(
@@ -134,16 +134,16 @@ def _sources(data: DataConfig) -> Sequence[SourceConfig]:
 
 
 def _pairs(source: SourceConfig, data: DataConfig) -> Pairs:
-    kept = data.held_out if source.held_out is None else source.held_out
+    held_out = data.held_out if source.held_out is None else source.held_out
     if source.hub is not None:
         return HubPairs(
-            source.hub, source.columns, crop=data.crop, scale=data.scale, held_out=kept, sharpen=data.sharpen
+            source.hub, source.columns, crop=data.crop, scale=data.scale, held_out=held_out, sharpen=data.sharpen
         )
     if source.lq is not None:
         hq, lq = Path(source.hq[0]), Path(source.lq)
-        without = _held_out_stems(hq, lq, kept)
-        return PairedCrops(hq, lq, crop=data.crop, scale=data.scale, without=without, sharpen=data.sharpen)
-    files, _ = split_files([Path(folder) for folder in source.hq], kept)
+        stems = _held_out_stems(hq, lq, held_out)
+        return PairedCrops(hq, lq, crop=data.crop, scale=data.scale, held_out_stems=stems, sharpen=data.sharpen)
+    files, _ = split_files([Path(folder) for folder in source.hq], held_out)
     settings = degradation_at(source.degradation or data.degradation, data.scale)
     return DegradedCrops(
         files, settings, crop=data.crop, margin=data.margin, geometries=data.geometries, sharpen=data.sharpen
@@ -157,21 +157,21 @@ def _held_out_stems(hq: Path, lq: Path, held_out: int) -> list[str]:
 
 
 def _held_out(source: SourceConfig, data: DataConfig) -> Iterator[HeldOut]:
-    kept = data.held_out if source.held_out is None else source.held_out
+    held_out = data.held_out if source.held_out is None else source.held_out
     if source.hub is not None:
-        rows = HubPairs(source.hub, source.columns, crop=data.crop, scale=data.scale, held_out=kept)
-        for number in range(rows.count, rows.count + kept):
+        rows = HubPairs(source.hub, source.columns, crop=data.crop, scale=data.scale, held_out=held_out)
+        for number in range(rows.count, rows.count + held_out):
             name = f"row {number}"
             yield centre_of_pair(name, *rows.row(number), data)
     elif source.lq is not None:
         hq, lq = Path(source.hq[0]), Path(source.lq)
         files = paired_files(hq, lq)
-        for stem in _held_out_stems(hq, lq, kept):
+        for stem in _held_out_stems(hq, lq, held_out):
             large, small = (as_rgb(read_image(path)) for path in files[stem])
             yield centre_of_pair(stem, large, small, data)
     else:
         settings = degradation_at(source.degradation or data.degradation, data.scale)
-        for path in split_files([Path(folder) for folder in source.hq], kept)[1]:
+        for path in split_files([Path(folder) for folder in source.hq], held_out)[1]:
             pixels = crop_to_multiple(as_rgb(read_image(path)), settings.scale)
             large = _cut(pixels, data.crop, settings.scale, path.name)
             large = sharpened(large) if data.sharpen else large
@@ -180,7 +180,17 @@ def _held_out(source: SourceConfig, data: DataConfig) -> Iterator[HeldOut]:
 
 
 def centre_of_pair(name: str, hq: NDArray[np.uint8], lq: NDArray[np.uint8], data: DataConfig) -> HeldOut:
-    """The middle of an image that was prepared before, as validation takes it."""
+    """The centre crop of a prepared pair, for validation.
+
+    Args:
+        name: name of the image, for errors.
+        hq: ``[H, W, 3]``.
+        lq: ``[H / scale, W / scale, 3]``.
+        data: side of the crop, scale and sharpening.
+
+    Raises:
+        TrainingError: the sizes do not fit, or the image is smaller than a crop.
+    """
     height, width = lq.shape[:2]
     if hq.shape[:2] != (height * data.scale, width * data.scale):
         raise TrainingError(f"{name}: LQ of {width}x{height} does not fit HQ of {hq.shape[1]}x{hq.shape[0]}")
@@ -190,7 +200,7 @@ def centre_of_pair(name: str, hq: NDArray[np.uint8], lq: NDArray[np.uint8], data
 
 
 def _cut(pixels: NDArray[np.uint8], side: int, multiple: int, name: str) -> NDArray[np.uint8]:
-    """The square in the middle, its corner at a multiple."""
+    """The centred square whose corner is at a multiple of ``multiple`` pixels."""
     height, width = pixels.shape[:2]
     if min(height, width) < side:
         raise TrainingError(f"{name}: {width}x{height} is smaller than a validation crop, {side}x{side}")
@@ -203,7 +213,7 @@ def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def degradation_at(name: str, scale: int) -> DegradationSettings:
-    """A preset whose last resize is to this scale, whatever scale it was written for."""
+    """A preset of a degradation with its scale replaced."""
     return replace(preset(name), scale=scale)
 
 

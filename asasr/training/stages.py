@@ -54,8 +54,8 @@ class Place:
 
     def batches(self, pairs: Pairs, stage: TrainingSettings) -> Batches:
         """This process's part of the training's batches."""
-        here = self.accelerator
-        return Batches(pairs, stage.batch, stage.seed, here.process_index, here.num_processes)
+        accelerator = self.accelerator
+        return Batches(pairs, stage.batch, stage.seed, accelerator.process_index, accelerator.num_processes)
 
 
 def train_prior(config: AsasrConfig, place: Place) -> Path:
@@ -146,9 +146,16 @@ def _cached(pairs: Pairs, config: AsasrConfig, model: Model, stage: TrainingSett
         "images": identity_of_images(config.data),
     }
     return cache_latents(
-        pairs, model.codec, place.folder.parent / "latents", config.data.cached, seed=stage.seed, batch=stage.batch,
-        recipe=recipe, resize=config.model.resize, processes=Processes.of(place.accelerator),
-    )  # fmt: skip
+        pairs,
+        model.codec,
+        place.folder.parent / "latents",
+        config.data.cached,
+        seed=stage.seed,
+        batch=stage.batch,
+        recipe=recipe,
+        resize=config.model.resize,
+        processes=Processes.of(place.accelerator),
+    )
 
 
 def _section(config: AsasrConfig, name: str, stage: Section | None) -> Section:
@@ -165,17 +172,17 @@ def _model(config: AsasrConfig, stage: TrainingSettings, place: Place, *, traine
     their shards from it.
     """
     whole_network = getattr(stage, "what", "") == "network"
-    here = place.accelerator
-    policy = training_policy(config.model.family, whole_network, here.mixed_precision)
-    sharded = trained and here.distributed_type == "FSDP"
-    thrifty = sharded and here.state.fsdp_plugin.cpu_ram_efficient_loading
-    model = build_model(config.model, policy, hollow=thrifty and not here.is_main_process)
+    accelerator = place.accelerator
+    policy = training_policy(config.model.family, whole_network, accelerator.mixed_precision)
+    sharded = trained and accelerator.distributed_type == "FSDP"
+    thrifty = sharded and accelerator.state.fsdp_plugin.cpu_ram_efficient_loading
+    model = build_model(config.model, policy, hollow=thrifty and not accelerator.is_main_process)
     if not sharded:
-        model.to(here.device)
+        model.to(accelerator.device)
     elif isinstance(model.codec, VaeCodec):
-        model.codec.vae.to(here.device)
+        model.codec.vae.to(accelerator.device)
     if config.model.text_in("training") == "empty":
-        model.backbone.text = empty_prompt(config.model, here.device)
+        model.backbone.text = empty_prompt(config.model, accelerator.device)
     model.backbone.train()
     if stage.checkpointing:
         model.backbone.network.enable_gradient_checkpointing()
@@ -187,18 +194,29 @@ def _held_out(config: AsasrConfig, stage: StageSettings) -> list[HeldOut]:
 
 
 def _run(
-    config: AsasrConfig, task: Task, pairs: Pairs, held_out: Sequence[HeldOut], model: Model, stage: StageSettings,
-    place: Place, trained: Role | Literal["network"],
-) -> Path:  # fmt: skip
+    config: AsasrConfig,
+    task: Task,
+    pairs: Pairs,
+    held_out: Sequence[HeldOut],
+    model: Model,
+    stage: StageSettings,
+    place: Place,
+    trained: Role | Literal["network"],
+) -> Path:
     """Train, and write what was trained; validated and kept on the way as the stage wants it."""
     sampling = {**config.sampling.settings(), "adversary": 0.0}
     validation = Validation(
-        held_out, model, task, SamplingSettings(**sampling), place.metrics, stage, place.folder, place.accelerator,
+        held_out,
+        model,
+        task,
+        SamplingSettings(**sampling),
+        place.metrics,
+        stage,
+        place.folder,
+        place.accelerator,
         lambda folder: _write(config, model, replace(place, folder=folder), place.folder, trained),
-    )  # fmt: skip
-    averages = train(
-        task, place.batches(pairs, stage), stage, place.folder, place.accelerator, place.tell, validation
-    )  # fmt: skip
+    )
+    averages = train(task, place.batches(pairs, stage), stage, place.folder, place.accelerator, place.tell, validation)
     for average in averages.values():
         average.copy_to(trainable(model.backbone))
     return _write(config, model, place, place.folder, trained)
@@ -206,7 +224,7 @@ def _run(
 
 def _write(
     config: AsasrConfig, model: Model, place: Place, stage_folder: Path, trained: Role | Literal["network"]
-) -> Path:  # fmt: skip
+) -> Path:
     """Write what is trained, an adapter or all weights of the network, with the ``model.yaml`` that uses it."""
     place.folder.mkdir(parents=True, exist_ok=True)
     path, main = place.folder / f"{trained}.safetensors", place.accelerator.is_main_process
@@ -215,7 +233,7 @@ def _write(
             model.adapters.save(trained, path, write=main)
     else:
         weights = {
-            name: whole(one.detach()).cpu().contiguous() for name, one in model.adapters.network_weights().items()
+            name: whole(tensor.detach()).cpu().contiguous() for name, tensor in model.adapters.network_weights().items()
         }
         if main:
             temporary = place.folder / ".network.tmp"
@@ -223,19 +241,19 @@ def _write(
                 save_file(weights, temporary)
             temporary.replace(path)
     if main:
-        own = config.model
-        taken: dict[str, Any] = {"weights": own.weights, "adapters": own.adapters}
-        if own.source and names_a_folder(own.source):
-            taken["source"] = own.source
-        given = _from_folder(taken, place.folder, stage_folder.parent)
+        model_config = config.model
+        paths: dict[str, Any] = {"weights": model_config.weights, "adapters": model_config.adapters}
+        if model_config.source and names_a_folder(model_config.source):
+            paths["source"] = model_config.source
+        relative_paths = _from_folder(paths, place.folder, stage_folder.parent)
         if trained == "network":
-            given["weights"] = path.name
+            relative_paths["weights"] = path.name
         else:
-            given["adapters"] = {**given["adapters"], trained: path.name}
+            relative_paths["adapters"] = {**relative_paths["adapters"], trained: path.name}
         content = {
             "name": config.name,
             "summary": config.summary,
-            "model": {**own.model_dump(mode="json"), "scale": config.scale, **given},
+            "model": {**model_config.model_dump(mode="json"), "scale": config.scale, **relative_paths},
             "sampling": config.sampling.model_dump(mode="json"),
         }
         write_atomically(place.folder / MODEL_FILE, yaml.safe_dump(content, sort_keys=False).encode())

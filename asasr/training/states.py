@@ -1,4 +1,4 @@
-"""What a training leaves in its folder to go on from: its settings, and the state after its last saved step."""
+"""The files from which a training resumes: its settings, and the state after the last saved step."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def claim(folder: Path, settings: TrainingSettings, accelerator: Accelerator) ->
                 f"{folder}: holds a training with other settings ({', '.join(changed)}); name a new folder, or give"
                 f" the settings in {path} to go on with it"
             )
-        if (done := _last_step(folder)) > settings.steps:
+        if (trained_steps := _last_step(folder)) > settings.steps:
             raise TrainingError(
-                f"{folder}: has trained {done} steps already, more than {settings.steps}; name a new folder for a"
-                " shorter training"
+                f"{folder}: has trained {trained_steps} steps already, more than {settings.steps}; name a new folder for"
+                " a shorter training"
             )
     if accelerator.is_main_process:
         write_atomically(path, json.dumps(settings.model_dump(mode="json"), indent=2).encode())
@@ -59,10 +59,10 @@ def claim(folder: Path, settings: TrainingSettings, accelerator: Accelerator) ->
 
 @contextmanager
 def writing_into(folder: Path) -> Iterator[None]:
-    """Name the folder where torch or safetensors cannot write: they say it in words of their own.
+    """Turn errors of torch and safetensors while writing into one message that names the folder.
 
     Raises:
-        TrainingError: what is written inside the context could not be.
+        TrainingError: a file could not be written inside the context.
     """
     try:
         yield
@@ -84,7 +84,14 @@ def _last_step(folder: Path) -> int:
 
 
 def save(folder: Path, step: int, unlogged: Unlogged, accelerator: Accelerator) -> None:
-    """Write a state beside the last one, then remove that: at any moment one is whole."""
+    """Write a new state, then remove the old one, so that a complete state exists at any moment.
+
+    Args:
+        folder: the stage's folder.
+        step: step after which the state is saved.
+        unlogged: values that no row of the log contains yet.
+        accelerator: saves networks, optimisers and random states.
+    """
     target = _state(folder, step)
     temporary = folder / f".{target.name}.tmp"
     if accelerator.is_main_process:
@@ -121,7 +128,7 @@ def resume(folder: Path, accelerator: Accelerator) -> tuple[int, Unlogged]:
 
 
 def _keep_trainable_only(accelerator: Accelerator) -> None:
-    """States hold what training changes: adapters, not the frozen backbone. Sharded models are left alone."""
+    """Save only what the training changes: adapters, not the frozen backbone. Sharded models are saved whole."""
 
     def frozen(model: torch.nn.Module) -> set[str]:
         return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
@@ -130,8 +137,10 @@ def _keep_trainable_only(accelerator: Accelerator) -> None:
         if weights and accelerator.is_main_process:
             for number, model in enumerate(models):
                 plain = accelerator.unwrap_model(model)
-                left = frozen(plain)
-                tensors = {name: one.contiguous() for name, one in plain.state_dict().items() if name not in left}
+                frozen_names = frozen(plain)
+                tensors = {
+                    name: tensor.contiguous() for name, tensor in plain.state_dict().items() if name not in frozen_names
+                }
                 save_file(tensors, Path(output, f"trainable_{number}.safetensors"))
         weights.clear()
 

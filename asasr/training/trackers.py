@@ -20,10 +20,10 @@ TRACKER_FOLDER = "trackers"
 
 
 def require_trackers(names: Sequence[str]) -> None:
-    """Check that the packages of all trackers are there, which accelerate leaves out without a word.
+    """Check that the packages of all trackers are installed; accelerate would skip a missing one silently.
 
     Raises:
-        TrainingConfigError: one is not installed.
+        TrainingConfigError: a package is not installed.
     """
     for name in names:
         if find_spec(name) is None:
@@ -62,7 +62,14 @@ def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str | int | 
 
 
 def track_image(accelerator: Accelerator, name: str, image: NDArray[Any], step: int) -> None:
-    """Give a uint8 image ``[H, W, 3]`` to each tracker that takes images."""
+    """Send an image to every tracker that supports images.
+
+    Args:
+        accelerator: has the trackers.
+        name: name of the image in the tracker.
+        image: uint8 ``[H, W, 3]``.
+        step: step of the training.
+    """
     for tracker in accelerator.trackers:
         if tracker.name == "tensorboard":
             tracker.log_images({name: image[None]}, step=step, dataformats="NHWC")

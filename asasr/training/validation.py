@@ -57,16 +57,29 @@ class Validation:
     Images are shared among processes. Where the weights have a moving average, that is validated and kept.
 
     Args:
-        images: held-out images of one size; none: nothing is validated.
-        metrics: by name.
-        export: writes what is trained, as a model that can be used, into a folder; all processes call it.
+        images: held-out images of one size; empty: nothing is validated.
+        model: the model that is trained.
+        task: gives the loss.
+        sampling: how images are restored.
+        metrics: metric of a restored image by name.
+        settings: when to validate, and what to keep.
+        folder: the stage's folder.
+        accelerator: of the training.
+        export: writes the trained model into a folder; all processes call it.
     """
 
     def __init__(
-        self, images: Sequence[HeldOut], model: Model, task: Task, sampling: SamplingSettings,
-        metrics: Mapping[str, Measure], settings: StageSettings, folder: Path, accelerator: Accelerator,
+        self,
+        images: Sequence[HeldOut],
+        model: Model,
+        task: Task,
+        sampling: SamplingSettings,
+        metrics: Mapping[str, Measure],
+        settings: StageSettings,
+        folder: Path,
+        accelerator: Accelerator,
         export: Callable[[Path], object],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._images, self._model, self._task, self._sampling = list(images), model, task, sampling
         self._metrics, self._settings, self._folder = metrics, settings, folder
         self._accelerator, self._export = accelerator, export
@@ -124,14 +137,14 @@ class Validation:
 
     def _losses(self) -> Logs:
         """Means over images of what the task logs, at fixed noise."""
-        player = self._task.players[0]
-        modules = {one.name: one.module for one in self._task.players}
+        players = self._task.players
+        modules = {player.name: player.module for player in players}
         sums: dict[str, list[float]] = {}
         for number, image, weight in self._own():
             hq, lq = (side[None].to(self._accelerator.device).expand(_DRAWS, -1, -1, -1) for side in image[1:])
             batch = Batch(hq, lq, seed=1 + number)
             with self._accelerator.autocast():
-                _, logs = self._task.loss(player.name, modules, batch)
+                _, logs = self._task.loss(players[0].name, modules, batch)
                 if isinstance(self._task, Examined):
                     logs |= self._task.examine(batch)
             for name, value in logs.items():
@@ -182,11 +195,12 @@ class Validation:
         if not self._settings.keep or math.isnan(value):
             return
         before = sorted((self._folder / KEPT_FOLDER).glob(f"best-*/{_VALUES}"))
-        told = json.loads(before[-1].read_text()) if before else {}
-        if name in told and _BETTER[name] * (value - told[name]) <= 0:
+        best = json.loads(before[-1].read_text()) if before else {}
+        if name in best and _BETTER[name] * (value - best[name]) <= 0:
             return
         self._accelerator.wait_for_everyone()  # all have read it
-        self._write(f"best-{step:08d}", {"step": step, **{key: one for key, one in values.items() if one == one}})
+        measured = {metric: number for metric, number in values.items() if not math.isnan(number)}
+        self._write(f"best-{step:08d}", {"step": step, **measured})
         if self._accelerator.is_main_process:
             for old in (self._folder / KEPT_FOLDER).glob("best-*"):
                 if old.name != f"best-{step:08d}":
