@@ -1,4 +1,4 @@
-"""A dataset is a list of images with HR, LQ or both; files are paired by name, never by order."""
+"""Datasets: images with HR, LQ or both. Files are paired by name, never by order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,14 @@ def folder_dataset(
 ) -> Dataset:
     """A dataset from one folder or a pair of folders.
 
-    An LQ file has the stem of its HR file, or that stem and ``x{scale}`` (``babyx4.png``); a folder has one of the two.
+    An LQ file has the stem of its HR file, or that stem and ``x{scale}`` (``babyx4.png``), throughout the folder.
+
+    Args:
+        name: name of the dataset.
+        hr: folder of HR images; None: the dataset has none.
+        lq: folder of LQ images; None: LQ is made from HR.
+        scale: size of HR relative to LQ.
+        lq_rule: how LQ is made; None: MATLAB's bicubic.
 
     Raises:
         DatasetError: a folder is missing or has no images, or an image has no partner.
@@ -94,20 +101,20 @@ def dataset_of_pairs(
 
     Args:
         name: of the dataset.
-        pairs: paths; None in place of LQ where it is made from HR, or of HR where there is none, in all pairs.
-        folder: what relative paths are relative to.
-        scale: of HR to LQ.
+        pairs: paths; LQ is None in all pairs if it is made from HR, HR is None in all pairs if there is none.
+        folder: where relative paths start.
+        scale: size of HR relative to LQ.
         lq_rule: how LQ is made; MATLAB's bicubic unless given.
 
     Raises:
-        DatasetError: something else than pairs of files, files that are not there, or two images of one name.
+        DatasetError: an item is no pair of files, a file is missing, or two images have the same name.
         LqRuleError: see ``parse_lq_rule``.
     """
     samples = [_sample_of_pair(name, pair, folder) for pair in pairs]
     if not samples:
         raise DatasetError(f"dataset '{name}': its code gives no images")
-    given = {(sample.hr is not None, sample.lq is not None) for sample in samples}
-    if len(given) > 1:
+    sides_present = {(sample.hr is not None, sample.lq is not None) for sample in samples}
+    if len(sides_present) > 1:
         raise DatasetError(
             f"dataset '{name}': some images have HR or LQ and others have not; make two datasets of them"
         )
@@ -116,7 +123,7 @@ def dataset_of_pairs(
         raise DatasetError(
             f"dataset '{name}': several images are called {listed(repeated)}; give each a name of its own"
         )
-    _, has_lq = given.pop()
+    _, has_lq = sides_present.pop()
     if has_lq and lq_rule not in (None, LQ_FILES):
         raise DatasetError(f"dataset '{name}': LQ images are given, so LQ rule '{lq_rule}' does not apply")
     rule = LQ_FILES if has_lq else parse_lq_rule(lq_rule or MATLAB_BICUBIC, scale)
@@ -134,9 +141,9 @@ def _sample_of_pair(name: str, pair: object, folder: Path) -> Sample:
     for path in (hr, lq):
         if path is not None and not path.is_file():
             raise DatasetError(f"dataset '{name}': no image {path}; its code names it")
-    named = hr or lq
-    assert named is not None
-    return Sample(named.stem, hr, lq)
+    naming_file = hr or lq
+    assert naming_file is not None
+    return Sample(naming_file.stem, hr, lq)
 
 
 def image_files(folder: Path) -> dict[str, Path]:
@@ -148,22 +155,22 @@ def image_files(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; check the path")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
             continue
         if not path.is_file():
-            raise DatasetError(f"{path}: {_what(path)}; remove it, or put the image in its place")
-        if path.stem in found:
-            raise DatasetError(f"{folder}: {found[path.stem].name} and {path.name} have one name; keep one of them")
-        found[path.stem] = path
-    if not found:
+            raise DatasetError(f"{path}: {_no_file_reason(path)}; remove it, or put the image in its place")
+        if path.stem in files:
+            raise DatasetError(f"{folder}: {files[path.stem].name} and {path.name} have one name; keep one of them")
+        files[path.stem] = path
+    if not files:
         raise DatasetError(f"{folder}: no images here (known: {', '.join(sorted(SUFFIXES))})")
-    return found
+    return files
 
 
-def _what(path: Path) -> str:
-    """What has an image's name without being a file."""
+def _no_file_reason(path: Path) -> str:
+    """Why a path with the name of an image is no file."""
     if path.is_symlink() and not path.exists():
         return f"is a link to {path.readlink()}, which leads to no file"
     return "is a folder" if path.is_dir() else "is no ordinary file (a pipe, socket or device)"
@@ -176,17 +183,17 @@ def _suffix(lq: Mapping[str, Path], hr: Mapping[str, Path], suffix: str) -> str:
 
 def _require_partners(name: str, hr: Path, hr_stems: Iterable[str], lq: Path, lq_stems: Iterable[str]) -> None:
     without_lq, without_hr = sorted(set(hr_stems) - set(lq_stems)), sorted(set(lq_stems) - set(hr_stems))
-    parts = []
+    problems = []
     if without_lq:
-        parts.append(f"in {hr} without partner: {listed(without_lq)}")
+        problems.append(f"in {hr} without partner: {listed(without_lq)}")
     if without_hr:
-        parts.append(f"in {lq} without partner: {listed(without_hr)}")
-    if parts:
-        raise DatasetError(f"dataset '{name}': images are paired by file name; {'; '.join(parts)}")
+        problems.append(f"in {lq} without partner: {listed(without_hr)}")
+    if problems:
+        raise DatasetError(f"dataset '{name}': images are paired by file name; {'; '.join(problems)}")
 
 
 def listed(names: Iterable[str]) -> str:
     """The first ten names and a count of the others."""
     names = list(names)
-    rest = len(names) - _NAMES_SHOWN
-    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    remaining = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {remaining} more" if remaining > 0 else "")

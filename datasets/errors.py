@@ -1,4 +1,4 @@
-"""What can be wrong: the errors of the whole package descend from ``BenchError``, those of datasets stand here."""
+"""Base classes of all errors of the package, and the errors of datasets."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import ClassVar
 
 
 class BenchError(Exception):
-    """Something that the user can mend: the message names the file, the cause and the remedy, on one line."""
+    """An error that the user can fix: the message names the file, the cause and the remedy in one line."""
 
     exit_code: ClassVar[int] = 3
-    """Exit code of a command that ends with this error; 3: data, weights, an engine or a store are not as they must
-    be."""
+    """Exit code of a command that ends with this error. 3: data, weights, an engine or a store cannot be used."""
 
 
 class UsageError(BenchError):
-    """The command, a spec or a configuration asks for something that cannot be: nothing was done."""
+    """The command, a spec or a configuration asks for something impossible; nothing was done."""
 
     exit_code: ClassVar[int] = 2
 

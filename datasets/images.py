@@ -21,7 +21,7 @@ from .errors import BenchError
 from .png import encode_png
 
 READING = 2
-"""Version of what pixels ``read_image`` makes of a file; part of what names an input."""
+"""Version of the pixels that ``read_image`` decodes from a file; part of the identity of an input."""
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 """File suffixes (lower case) that count as images in a folder."""
@@ -58,15 +58,20 @@ def most_pixels() -> int:
     return int(chosen)
 
 
-def check_size(width: int, height: int, what: object) -> None:
-    """Refuse an image of more pixels than the limit before any memory is taken for it.
+def check_size(width: int, height: int, origin: object) -> None:
+    """Refuse an image of more pixels than the limit before memory is allocated for it.
+
+    Args:
+        width: declared width in pixels.
+        height: declared height in pixels.
+        origin: file or source, for the error.
 
     Raises:
-        ImageError: it has more.
+        ImageError: the image has more pixels.
     """
     if width * height > most_pixels():
         raise ImageError(
-            f"{what}: {width}x{height} pixels are more than the limit of {most_pixels()}, and a small file can claim"
+            f"{origin}: {width}x{height} pixels are more than the limit of {most_pixels()}, and a small file can claim"
             f" any size; where you trust it and have the memory, set {LIMIT}={width * height}"
         )
 
@@ -96,7 +101,7 @@ def opened_image(path: Path, content: bytes | None = None) -> Iterator[Image.Ima
         raise ImageError(f"{path}: not an image that can be read; export it as 8-bit PNG") from None
     except MemoryError:
         raise ImageError(f"{path}: not enough memory to decode it") from None
-    except Exception as error:  # decoders meet damaged bytes with whatever comes up: struct.error, IndexError, ...
+    except Exception as error:  # decoders raise anything for damaged bytes: struct.error, IndexError, ...
         raise ImageError(f"{path}: damaged or truncated image ({error}); copy or download the file again") from None
 
 

@@ -73,14 +73,14 @@ def _in_blocks(weights: csr_array, pixels: NDArray[Any], axis: int, dtype: Any) 
     """``_apply`` to some lines at a time, so that floats of a large image are never there as a whole."""
     lines, lengths = pixels.shape[1 - axis], (weights.shape[0], pixels.shape[1 - axis])
     result = np.empty((*(lengths if axis == 0 else lengths[::-1]), *pixels.shape[2:]), dtype)
-    each = max(1, _BLOCK // (max(weights.shape) * prod(pixels.shape[2:])))
-    for first in range(0, lines, each):
-        part = (slice(None), slice(first, first + each))[:: 1 if axis == 0 else -1]
-        block = _apply(weights, pixels[part].astype(np.float64), axis)
+    lines_per_block = max(1, _BLOCK // (max(weights.shape) * prod(pixels.shape[2:])))
+    for first in range(0, lines, lines_per_block):
+        selection = (slice(None), slice(first, first + lines_per_block))[:: 1 if axis == 0 else -1]
+        block = _apply(weights, pixels[selection].astype(np.float64), axis)
         if dtype == np.uint8:
             np.add(block, 0.5, out=block)
             np.clip(np.floor(block, out=block), 0, 255, out=block)
-        result[part] = block
+        result[selection] = block
     return result
 
 
@@ -128,9 +128,9 @@ def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' cubic convolution with a = -0.5 (IEEE TASSP 29(6), 1981, eq. 15)."""
     a = np.abs(x)
-    near = 1.5 * a**3 - 2.5 * a**2 + 1
-    far = -0.5 * a**3 + 2.5 * a**2 - 4 * a + 2
-    return np.where(a <= 1, near, np.where(a <= 2, far, 0.0))
+    inner = 1.5 * a**3 - 2.5 * a**2 + 1
+    outer = -0.5 * a**3 + 2.5 * a**2 - 4 * a + 2
+    return np.where(a <= 1, inner, np.where(a <= 2, outer, 0.0))
 
 
 def _lanczos3(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -49,8 +49,8 @@ def read_photo(photo: Photo) -> NDArray[np.uint8]:
     """
     from skimage import data  # slow to import, and only needed here
 
-    whole: NDArray[np.uint8] = getattr(data, photo.function)()
-    crop = whole[photo.top : photo.top + photo.height, photo.left : photo.left + photo.width]
+    image: NDArray[np.uint8] = getattr(data, photo.function)()
+    crop = image[photo.top : photo.top + photo.height, photo.left : photo.left + photo.width]
     return np.ascontiguousarray(as_rgb(crop))
 
 

@@ -65,17 +65,17 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 def _packed(rows: NDArray[np.uint8]) -> bytes:
     """Rows as differences to those above them, compressed; some at a time, so that a large image is not there twice."""
-    packed = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, _MEMORY)
-    each = max(1, _BLOCK // rows.shape[1])
-    parts = []
-    for start in range(0, len(rows), each):
-        here = rows[start : start + each]
-        filtered = np.empty((len(here), 1 + rows.shape[1]), np.uint8)
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, _MEMORY)
+    rows_per_block = max(1, _BLOCK // rows.shape[1])
+    compressed = []
+    for start in range(0, len(rows), rows_per_block):
+        block = rows[start : start + rows_per_block]
+        filtered = np.empty((len(block), 1 + rows.shape[1]), np.uint8)
         filtered[:, 0] = _UP
-        np.subtract(here[0], rows[start - 1] if start else 0, out=filtered[0, 1:])  # modulo 256, as the format has it
-        np.subtract(here[1:], here[:-1], out=filtered[1:, 1:])
-        parts.append(packed.compress(filtered.data))
-    return b"".join([*parts, packed.flush()])
+        np.subtract(block[0], rows[start - 1] if start else 0, out=filtered[0, 1:])  # modulo 256, as the format has it
+        np.subtract(block[1:], block[:-1], out=filtered[1:, 1:])
+        compressed.append(compressor.compress(filtered.data))
+    return b"".join([*compressed, compressor.flush()])
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

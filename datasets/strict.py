@@ -1,6 +1,6 @@
-"""Text from outside, read strictly: YAML of plain values, models without unknown keys, one wording of what is wrong.
+"""Strict reading of YAML and JSON from outside: plain values, no unknown keys, and one form of error messages.
 
-Every refusal reads ``FILE: 'place': cause; did you mean 'name'?``.
+Every message reads ``FILE: 'place': cause; did you mean 'name'?``.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _LONGEST = 4 << 20
 _DEEPEST = 40
 _MOST_NODES = 200_000
 _MOST_TOLD = 5
-"""Problems of one file that a message names."""
+"""How many problems of a file a message lists."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class YamlError(BenchError, ValueError):
-    """Text that is not YAML, or more than plain values; the message names its origin, the cause and the remedy."""
+    """Text that is no YAML of plain values; the message names its origin, the cause and the remedy."""
 
 
 class Strict(BaseModel):
-    """Base of all that is read from text: unknown keys and values of other types are errors."""
+    """Base of all models that are read from text: unknown keys and values of other types are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -74,12 +74,13 @@ def read_yaml(text: str, origin: object, refusal: type[Exception] = YamlError) -
         raise refusal(f"{origin}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def read_mapping(text: str, origin: object, what: str, refusal: type[Exception] = YamlError) -> dict[str, Any]:
+def read_mapping(text: str, origin: object, kind: str, refusal: type[Exception] = YamlError) -> dict[str, Any]:
     """A YAML document that is a mapping.
 
     Args:
-        origin: what errors name.
-        what: it is, such as "a spec".
+        text: the document.
+        origin: file or source, for errors.
+        kind: what the document is, such as "a spec".
         refusal: the error to raise.
 
     Raises:
@@ -87,7 +88,7 @@ def read_mapping(text: str, origin: object, what: str, refusal: type[Exception] 
     """
     content = read_yaml(text, origin, refusal)
     if not isinstance(content, dict):
-        raise refusal(f"{origin}: {what} is a mapping of keys to values")
+        raise refusal(f"{origin}: {kind} is a mapping of keys to values")
     return content
 
 
@@ -109,34 +110,37 @@ def validated(kind: type[Model], content: object, origin: object, refusal: type[
 
 
 def explained(error: ValidationError, kind: type[BaseModel], content: object = None) -> str:
-    """What is wrong with a document, in words: ``'place': cause`` of each problem, a near name where there is one.
+    """Problems of a document as text: ``'place': cause`` for each, with a similar name if there is one.
 
     Args:
+        error: raised by pydantic.
         kind: the model.
-        content: what was validated; without it places also name types of unions.
+        content: the validated document; without it, places also contain the names of union types.
     """
-    told = list(dict.fromkeys(_told(problem, kind, content) for problem in _causes(error.errors())))
-    more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
-    return "; ".join([*told[:_MOST_TOLD], *more])
+    messages = list(dict.fromkeys(_message(problem, kind, content) for problem in _causes(error.errors())))
+    count_of_rest = [f"and {len(messages) - _MOST_TOLD} more"] if len(messages) > _MOST_TOLD else []
+    return "; ".join([*messages[:_MOST_TOLD], *count_of_rest])
 
 
 def _causes(problems: Sequence[Any]) -> Iterator[Any]:
-    """The problems less those that follow from others.
+    """The problems without those that follow from others.
 
     A list is also too short once its wrong items are dropped; and a mapping with a wrong key, where a text or a mapping
     may stand, is no text either.
     """
     places = [problem["loc"] for problem in problems]
     for number, problem in enumerate(problems):
-        place, others = places[number], [*places[:number], *places[number + 1 :]]
-        items = any(len(other) > len(place) and other[: len(place)] == place for other in others)
-        beside = any(other[: len(place) - 1] == place[:-1] for other in others)
+        place, other_places = places[number], [*places[:number], *places[number + 1 :]]
+        has_inner = any(
+            len(other_place) > len(place) and other_place[: len(place)] == place for other_place in other_places
+        )
+        has_sibling = any(other_place[: len(place) - 1] == place[:-1] for other_place in other_places)
         no_text = problem["type"] == "string_type" and isinstance(problem["input"], dict)
-        if not (problem["type"] == "too_short" and items) and not (no_text and beside):
+        if not (problem["type"] == "too_short" and has_inner) and not (no_text and has_sibling):
             yield problem
 
 
-def _told(problem: Any, kind: type[BaseModel], content: object) -> str:
+def _message(problem: Any, kind: type[BaseModel], content: object) -> str:
     *section, key = problem["loc"] or ("",)
     place = _place(problem["loc"], content)
     if problem["type"] == "extra_forbidden":
@@ -152,34 +156,34 @@ def _told(problem: Any, kind: type[BaseModel], content: object) -> str:
 
 def _place(location: Sequence[int | str], content: object) -> str:
     """The dotted place of a problem, without the names of types that pydantic puts between keys."""
-    parts = []
-    for number, part in enumerate(location):
-        if _holds(content, part):
-            content = content[part]  # type: ignore[index]
-            parts.append(str(part))
+    path = []
+    for number, step in enumerate(location):
+        if _holds(content, step):
+            content = content[step]  # type: ignore[index]
+            path.append(str(step))
         elif content is None or (isinstance(content, Mapping) and number == len(location) - 1):
-            parts.append(str(part))
-    return ".".join(parts)
+            path.append(str(step))
+    return ".".join(path)
 
 
-def _holds(content: object, part: int | str) -> bool:
+def _holds(content: object, step: int | str) -> bool:
     if isinstance(content, Mapping):
-        return part in content
-    return isinstance(content, list | tuple) and isinstance(part, int) and part < len(content)
+        return step in content
+    return isinstance(content, list | tuple) and isinstance(step, int) and step < len(content)
 
 
 def _keys(kind: type[BaseModel], section: Iterable[int | str]) -> list[str]:
     """Keys of the section that a place leads to."""
     kinds = [kind]
-    for part in section:
-        named = [model for model in kinds if model.__name__ == part]
+    for step in section:
+        models_of_that_name = [model for model in kinds if model.__name__ == step]
         inner = [
             model
             for outer in kinds
-            if part in outer.model_fields
-            for model in _models(outer.model_fields[str(part)].annotation)
+            if step in outer.model_fields
+            for model in _models(outer.model_fields[str(step)].annotation)
         ]
-        kinds = named or inner or kinds
+        kinds = models_of_that_name or inner or kinds
     return list(dict.fromkeys(chain.from_iterable(model.model_fields for model in kinds)))
 
 
@@ -201,14 +205,17 @@ def _require_bounds(document: yaml.Node) -> None:
         raise _error(f"nested more than {_DEEPEST} deep", document)
 
 
-def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[float, float]:
+def _extent(node: yaml.Node, extents_by_node: dict[int, tuple[float, float]]) -> tuple[float, float]:
     """How many values a node stands for and how deep they nest, with aliases expanded; infinite: it contains itself."""
-    if id(node) not in known:
-        known[id(node)] = inf, inf
+    if id(node) not in extents_by_node:
+        extents_by_node[id(node)] = inf, inf
         children = chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value
-        extents = [_extent(child, known) for child in children if isinstance(child, yaml.Node)]
-        known[id(node)] = 1 + sum(size for size, _ in extents), 1 + max((depth for _, depth in extents), default=0)
-    return known[id(node)]
+        extents = [_extent(child, extents_by_node) for child in children if isinstance(child, yaml.Node)]
+        extents_by_node[id(node)] = (
+            1 + sum(size for size, _ in extents),
+            1 + max((depth for _, depth in extents), default=0),
+        )
+    return extents_by_node[id(node)]
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -24,12 +24,20 @@ def gaussian(size: int, sigma: tuple[float, float], angle: float = 0.0, beta: fl
         size: odd side.
         sigma: standard deviations along the two axes (for ``beta`` 1), in pixels.
         angle: counter-clockwise turn of the first axis from x towards y, in radians.
+        beta: shape; 1 is the ordinary Gaussian.
     """
     return _normalised(np.exp(-0.5 * _squared_distance(size, sigma, angle) ** beta))
 
 
 def plateau(size: int, sigma: tuple[float, float], angle: float = 0.0, beta: float = 1.0) -> Kernel:
-    """Plateau-shaped kernel ``1 / (1 + q**beta)``; arguments as in ``gaussian``."""
+    """Plateau-shaped kernel ``1 / (1 + q**beta)`` with ``q`` the squared Mahalanobis distance.
+
+    Args:
+        size: odd side.
+        sigma: widths along the two axes, in pixels.
+        angle: counter-clockwise turn of the first axis from x towards y, in radians.
+        beta: steepness of the edge.
+    """
     return _normalised(1 / (1 + _squared_distance(size, sigma, angle) ** beta))
 
 
@@ -44,7 +52,7 @@ def sinc(size: int, cutoff: float) -> Kernel:
 
 
 def draw_blur(rng: np.random.Generator, settings: BlurSettings) -> Kernel:
-    """Draw a kernel, padded with zeros to the largest size; a single one where there is no blur."""
+    """Draw a kernel, padded with zeros to the largest size; without blur it is 1 in the centre."""
     if rng.random() >= settings.probability:
         return _IDENTITY
     size = int(rng.choice(KERNEL_SIZES))
@@ -65,7 +73,7 @@ def draw_blur(rng: np.random.Generator, settings: BlurSettings) -> Kernel:
 
 
 def draw_final_sinc(rng: np.random.Generator, probability: float) -> Kernel:
-    """Draw the last sinc filter, padded with zeros to the largest size; a single one where there is none."""
+    """Draw the last sinc filter, padded with zeros to the largest size; without one it is 1 in the centre."""
     if rng.random() >= probability:
         return _IDENTITY
     return _padded(sinc(int(rng.choice(KERNEL_SIZES)), rng.uniform(np.pi / 3, np.pi)))

@@ -57,16 +57,16 @@ def draw_recipe(
     """Draw the recipe of one image.
 
     Args:
-        geometry_rng: draws the geometry instead of ``rng``: recipes with equal geometry run as one batch, which is
-            how Real-ESRGAN trains. The image's own kernels, strengths, qualities and noise still come from ``rng``.
+        settings: the ranges to draw from.
+        rng: source of the draws.
+        geometry_rng: draws the geometry in place of ``rng``: recipes with equal geometry run as one batch, as in
+            Real-ESRGAN's training. Kernels, strengths, qualities and noise still come from ``rng``.
     """
     shared = rng if geometry_rng is None else geometry_rng
-    kernels = (
-        draw_blur(rng, settings.first.blur), draw_blur(rng, settings.second.blur),
-        draw_final_sinc(rng, settings.final_sinc),
-    )  # fmt: skip
+    first_kernel, second_kernel = draw_blur(rng, settings.first.blur), draw_blur(rng, settings.second.blur)
+    kernels = first_kernel, second_kernel, draw_final_sinc(rng, settings.final_sinc)
     passes = settings.first, settings.second
-    gaussian = tuple(bool(shared.random() < one.gaussian) for one in passes)
+    gaussian = tuple(bool(shared.random() < degradation_pass.gaussian) for degradation_pass in passes)
     geometry = Geometry(
         sharpen=settings.sharpen,
         factors=(_draw_factor(shared, settings.first), _draw_factor(shared, settings.second)),
@@ -75,8 +75,8 @@ def draw_recipe(
         jpeg_last=bool(shared.random() < 0.5),
     )
     first, second = (
-        rng.uniform(*(one.gaussian_sigma if is_gaussian else one.poisson_scale))
-        for one, is_gaussian in zip(passes, gaussian, strict=True)
+        rng.uniform(*(degradation_pass.gaussian_sigma if is_gaussian else degradation_pass.poisson_scale))
+        for degradation_pass, is_gaussian in zip(passes, gaussian, strict=True)
     )
     return Recipe(
         geometry,
@@ -146,17 +146,17 @@ def _degrade_together(hq: Tensor, geometry: Geometry, recipes: Sequence[Recipe],
     height, width = hq.shape[2] // scale, hq.shape[3] // scale
     generators = [torch.Generator(hq.device).manual_seed(recipe.noise_seed) for recipe in recipes]
 
-    def filtered(images: Tensor, which: int) -> Tensor:
-        return blur(images, [recipe.kernels[which] for recipe in recipes])
+    def filtered(images: Tensor, pass_index: int) -> Tensor:
+        return blur(images, [recipe.kernels[pass_index] for recipe in recipes])
 
-    def noisy(images: Tensor, which: int) -> Tensor:
-        add = gaussian_noise if geometry.gaussian[which] else poisson_noise
-        strength, grey = (torch.tensor([value[which] for value in values], dtype=torch.float32)
-                          for values in ([one.noise for one in recipes], [one.grey for one in recipes]))  # fmt: skip
+    def noisy(images: Tensor, pass_index: int) -> Tensor:
+        add = gaussian_noise if geometry.gaussian[pass_index] else poisson_noise
+        strength = torch.tensor([recipe.noise[pass_index] for recipe in recipes], dtype=torch.float32)
+        grey = torch.tensor([recipe.grey[pass_index] for recipe in recipes], dtype=torch.float32)
         return add(images, strength, grey, generators)
 
-    def compressed(images: Tensor, which: int) -> Tensor:
-        return jpeg(images.clamp(0, 1), torch.tensor([recipe.quality[which] for recipe in recipes]))
+    def compressed(images: Tensor, pass_index: int) -> Tensor:
+        return jpeg(images.clamp(0, 1), torch.tensor([recipe.quality[pass_index] for recipe in recipes]))
 
     def finished(images: Tensor) -> Tensor:
         return filtered(resize(images, geometry.modes[2], size=(height, width)), 2)

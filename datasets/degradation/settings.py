@@ -26,9 +26,13 @@ class BlurSettings:
     sinc: float = 0.1
     """Share of blurred images whose kernel is a sinc low-pass."""
     kinds: tuple[tuple[str, float], ...] = (
-        ("iso", 0.45), ("aniso", 0.25), ("generalised-iso", 0.12), ("generalised-aniso", 0.03),
-        ("plateau-iso", 0.12), ("plateau-aniso", 0.03),
-    )  # fmt: skip
+        ("iso", 0.45),
+        ("aniso", 0.25),
+        ("generalised-iso", 0.12),
+        ("generalised-aniso", 0.03),
+        ("plateau-iso", 0.12),
+        ("plateau-aniso", 0.03),
+    )
     """Kinds of the other kernels with their shares."""
 
 

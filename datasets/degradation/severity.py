@@ -54,8 +54,8 @@ class Severity:
     @property
     def text(self) -> str:
         """Such as ``blur=2,jpeg=40``; what is absent is left out, and ``clean`` has nothing."""
-        given = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
-        return ",".join(f"{part}={value:g}" for part, value in given.items() if value) or CLEAN
+        strengths = {"blur": self.blur, "noise": self.noise, "jpeg": self.jpeg}
+        return ",".join(f"{name}={value:g}" for name, value in strengths.items() if value) or CLEAN
 
     @property
     def title(self) -> str:
@@ -64,25 +64,25 @@ class Severity:
 
 
 def parse_severity(text: str) -> Severity:
-    """The case of a ``text``.
+    """The case that a text such as ``blur=2,jpeg=40`` describes.
 
     Raises:
-        SeverityError: it cannot be read; the message tells what it may say.
+        SeverityError: the text has another form; the message shows the right one.
     """
     if text == CLEAN:
         return Severity()
     values: dict[str, float] = {}
     for item in text.split(","):
-        part, _, value = item.partition("=")
+        name, _, value = item.partition("=")
         try:
             number = float(value)
         except ValueError:
             number = float("nan")
-        if part not in _PARTS or part in values or not np.isfinite(number) or (part == "jpeg" and number % 1):
+        if name not in _PARTS or name in values or not np.isfinite(number) or (name == "jpeg" and number % 1):
             raise SeverityError(
                 f"severity '{text}': '{item}' cannot be read; it is such as blur=2,noise=10,jpeg=40, or {CLEAN}"
             )
-        values[part] = number
+        values[name] = number
     jpeg = values.get("jpeg")
     return Severity(values.get("blur", 0.0), values.get("noise", 0.0), None if jpeg is None else int(jpeg))
 
@@ -90,16 +90,19 @@ def parse_severity(text: str) -> Severity:
 def grid(
     blur: tuple[float, ...], noise: tuple[float, ...], jpeg: tuple[int | None, ...], *, crossed: bool
 ) -> tuple[Severity, ...]:
-    """The cases of some strengths of each degradation, the mildest of each first.
+    """Cases from lists of strengths, each list with its mildest strength first.
 
     Args:
-        crossed: every combination; otherwise one degradation changes at a time while the others are their first.
+        blur: standard deviations in pixels of HR.
+        noise: standard deviations in levels of 255.
+        jpeg: qualities; None: no compression.
+        crossed: every combination of strengths; otherwise one degradation varies while the others stay at their first.
     """
     cases = [Severity(*strengths) for strengths in product(blur, noise, jpeg)]
     first = cases[0]
     if not crossed:
-        cases = [case for case in cases if sum(
-            getattr(case, part) != getattr(first, part) for part in _PARTS) <= 1]  # fmt: skip
+        changes = [sum(getattr(case, name) != getattr(first, name) for name in _PARTS) for case in cases]
+        cases = [case for case, count in zip(cases, changes, strict=True) if count <= 1]
     return tuple(dict.fromkeys(cases))
 
 

@@ -50,7 +50,14 @@ def _smooth(images: Tensor) -> Tensor:
 
 
 def resize(images: Tensor, mode: ResizeMode, *, factor: float | None = None, size: tuple[int, int] = (0, 0)) -> Tensor:
-    """Resize by a factor (sizes round down) or to a size, without antialiasing except for ``area``."""
+    """Resize a batch, without antialiasing except for ``area``.
+
+    Args:
+        images: ``[B, 3, H, W]``.
+        mode: interpolation.
+        factor: factor for both sides, which are rounded down; None: ``size`` is used.
+        size: height and width of the result.
+    """
     if factor is not None:
         size = int(images.shape[2] * factor), int(images.shape[3] * factor)
         if min(size) >= 1:
@@ -62,28 +69,35 @@ def gaussian_noise(images: Tensor, sigma: Tensor, grey: Tensor, generators: Sequ
     """Add Gaussian noise and clip to [0, 1].
 
     Args:
+        images: ``[B, 3, H, W]`` in [0, 1].
         sigma: ``[B]``, in levels of 255.
         grey: ``[B]``, 1 where the channels share their noise.
         generators: one for each image, on the images' device.
     """
     shape = images.shape[1:]
-    noise = torch.stack([
-        torch.randn((1, *shape[1:]) if one > 0 else shape, generator=generator, device=images.device).expand(shape)
-        for one, generator in zip(grey.tolist(), generators, strict=True)
-    ])  # fmt: skip
-    return (images + noise.to(images) * sigma.to(images)[:, None, None, None] / 255).clamp(0, 1)
+    fields = [
+        torch.randn((1, *shape[1:]) if is_grey > 0 else shape, generator=generator, device=images.device).expand(shape)
+        for is_grey, generator in zip(grey.tolist(), generators, strict=True)
+    ]
+    return (images + torch.stack(fields).to(images) * sigma.to(images)[:, None, None, None] / 255).clamp(0, 1)
 
 
 def poisson_noise(images: Tensor, strength: Tensor, grey: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """Add Poisson noise and clip to [0, 1]; arguments as in ``gaussian_noise``.
+    """Add Poisson noise and clip to [0, 1].
 
     The photon count of white is the number of different levels in the image, rounded up to a power of two.
+
+    Args:
+        images: ``[B, 3, H, W]`` in [0, 1].
+        strength: ``[B]``, factor of the noise.
+        grey: ``[B]``, 1 where the channels share their noise.
+        generators: one for each image, on the images' device.
     """
-    noise = torch.stack([
-        _shot_noise(image, one > 0, generator)
-        for image, one, generator in zip(images, grey.tolist(), generators, strict=True)
-    ])  # fmt: skip
-    return (images + noise * strength.to(images)[:, None, None, None]).clamp(0, 1)
+    fields = [
+        _shot_noise(image, is_grey > 0, generator)
+        for image, is_grey, generator in zip(images, grey.tolist(), generators, strict=True)
+    ]
+    return (images + torch.stack(fields) * strength.to(images)[:, None, None, None]).clamp(0, 1)
 
 
 def _shot_noise(image: Tensor, grey: bool, generator: torch.Generator) -> Tensor:

@@ -77,7 +77,12 @@ def fractal(
 ) -> Plane:
     """Smooth random field of mean about 0 and deviation 1: octaves of value noise, each half as strong and wide.
 
-    ``period`` is the size in pixels of the largest blobs; ``stretch`` makes them that much longer along x.
+    Args:
+        rng: source of the draws.
+        shape: height and width in pixels.
+        period: size of the largest blobs in pixels.
+        octaves: largest number of octaves.
+        stretch: factor by which the blobs are longer along x.
     """
     total = np.zeros(shape)
     power = 0.0
@@ -102,8 +107,8 @@ def shrink(values: NDArray[np.float64], factor: int = SUPERSAMPLING) -> NDArray[
 
 def relief(height: Plane, strength: float) -> Plane:
     """Brightness factor around 1 of a bumpy surface lit from the upper left."""
-    down, right = np.gradient(height)
-    return np.asarray(np.clip(1 + strength * (down + right), 0.4, 1.7))
+    slope_down, slope_right = np.gradient(height)
+    return np.asarray(np.clip(1 + strength * (slope_down + slope_right), 0.4, 1.7))
 
 
 def illumination(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:

@@ -25,7 +25,15 @@ def image_entry(number: int, file_name: str, size: tuple[int, int]) -> dict[str,
 def annotation(
     number: int, image: int, category: int, box: tuple[float, float, float, float], mask: NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """One item of ``annotations``; ``box`` is x0, y0, x1, y1 (COCO stores x, y, width, height)."""
+    """One item of ``annotations``.
+
+    Args:
+        number: id of the annotation.
+        image: id of its image.
+        category: id of its category.
+        box: x0, y0, x1, y1 in pixels (COCO stores x, y, width, height).
+        mask: ``[H, W]``.
+    """
     x0, y0, x1, y1 = box
     return {
         "id": number,
@@ -41,7 +49,14 @@ def annotation(
 def document(
     description: str, categories: Sequence[str], images: Iterable[Any], annotations: Iterable[Any]
 ) -> dict[str, Any]:
-    """A whole COCO instances file; category numbers count from 1."""
+    """A whole COCO instances file.
+
+    Args:
+        description: text for its ``info``.
+        categories: names; their ids count from 1.
+        images: see ``image_entry``.
+        annotations: see ``annotation``.
+    """
     return {
         "info": {"description": description},
         "images": list(images),

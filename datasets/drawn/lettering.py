@@ -12,10 +12,18 @@ from .canvas import SUPERSAMPLING, Plane
 from .phrases import Phrase
 
 FONTS: tuple[str, ...] = (
-    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique",
-    "DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "DejaVuSerif-BoldItalic",
-    "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique",
-)  # fmt: skip
+    "DejaVuSans",
+    "DejaVuSans-Bold",
+    "DejaVuSans-Oblique",
+    "DejaVuSans-BoldOblique",
+    "DejaVuSerif",
+    "DejaVuSerif-Bold",
+    "DejaVuSerif-Italic",
+    "DejaVuSerif-BoldItalic",
+    "DejaVuSansMono",
+    "DejaVuSansMono-Bold",
+    "DejaVuSansMono-Oblique",
+)
 """Fonts that matplotlib carries in its wheel."""
 
 _LEADING = 1.22
@@ -54,7 +62,15 @@ def font_file(name: str) -> Path:
 
 
 def set_type(phrase: Phrase, font: str, size: float, margin: float, centred: bool) -> Block:
-    """Set a phrase with its largest line in a font of ``size`` pixels per em, with ``margin`` pixels all around."""
+    """Set a phrase in type.
+
+    Args:
+        phrase: the lines.
+        font: name of a font in ``FONTS``.
+        size: size of the largest line in pixels per em.
+        margin: pixels around the text.
+        centred: centre the lines; else they begin at the left margin.
+    """
     file = str(font_file(font))
     faces = [
         # The basic layout engine: the other is not in every build of Pillow, and it would change the pixels.

@@ -94,7 +94,14 @@ def draw_object_scene(seed: int, size: tuple[int, int] = (256, 256)) -> ObjectSc
 
 
 def build_object_scenes(root: Path, count: int = 8, first_seed: int = 1, size: tuple[int, int] = (256, 256)) -> None:
-    """Write scenes as ``HR/<name>.png``, ``labels/<name>.png`` (8 bit, class number) and ``instances.json`` (COCO)."""
+    """Write scenes as ``HR/<name>.png``, ``labels/<name>.png`` (8 bit, class number) and ``instances.json`` (COCO).
+
+    Args:
+        root: folder of the dataset.
+        count: number of scenes.
+        first_seed: seed of the first scene; the others follow.
+        size: height and width in pixels, each at least 96.
+    """
     images: list[Any] = []
     annotations: list[Any] = []
     for number in range(1, count + 1):
@@ -122,10 +129,10 @@ def build_toys(root: Path) -> None:
 
 def _arrange(rng: np.random.Generator, size: tuple[int, int], towards_light: NDArray[np.float64]) -> list[_Sprite]:
     """Toys from the bottom of the pile to its top; every one stays visible enough to be recognised."""
-    wanted = int(rng.integers(_FEWEST, _MOST + 1))
+    count = int(rng.integers(_FEWEST, _MOST + 1))
     sprites: list[_Sprite] = []
     attempt = 0
-    while len(sprites) < wanted and (attempt < 6 * wanted or len(sprites) < _FEWEST):
+    while len(sprites) < count and (attempt < 6 * count or len(sprites) < _FEWEST):
         # Sizes are spread evenly on a logarithmic scale; they become smaller while no room is found.
         smallest, largest = (max(share * min(size), _SMALLEST_PIXELS) for share in (_SMALLEST, _LARGEST))
         largest = max(largest * 0.93**attempt, smallest)
@@ -159,25 +166,25 @@ def _all_visible(sprites: list[_Sprite], size: tuple[int, int]) -> bool:
 
 def _owners(sprites: list[_Sprite], size: tuple[int, int]) -> NDArray[np.int64]:
     """Number of the toy that gives each pixel most of its light, -1 for the background."""
-    most = np.ones(size)  # share of the background, which every toy diminishes
+    background = np.ones(size)  # share of the background, which every toy diminishes
     shares: list[Plane] = []
     for sprite in sprites:
-        for share in (most, *shares):
+        for share in (background, *shares):
             share[sprite.window] *= 1 - sprite.cover
         share = np.zeros(size)
         share[sprite.window] = sprite.cover
         shares.append(share)
-    return np.asarray(np.argmax(np.stack([most, *shares]), axis=0) - 1, dtype=np.int64)
+    return np.asarray(np.argmax(np.stack([background, *shares]), axis=0) - 1, dtype=np.int64)
 
 
 def _put(light: Light, sprite: _Sprite, towards_light: NDArray[np.float64]) -> None:
     """Lay a toy on what is drawn so far: its shadow first, then itself."""
-    shade = np.zeros(light.shape[:2])
-    shade[sprite.window] = sprite.cover
-    near = ndimage.gaussian_filter(shade, 0.35 * sprite.thickness)
-    away = ndimage.shift(shade, -1.6 * sprite.thickness * towards_light[1::-1], order=1, mode="constant")
-    away = ndimage.gaussian_filter(away, 0.8 * sprite.thickness)
-    light *= (1 - 0.30 * near)[..., None] * (1 - 0.55 * np.clip(away, 0, 1))[..., None]
+    silhouette = np.zeros(light.shape[:2])
+    silhouette[sprite.window] = sprite.cover
+    contact_shadow = ndimage.gaussian_filter(silhouette, 0.35 * sprite.thickness)
+    cast_shadow = ndimage.shift(silhouette, -1.6 * sprite.thickness * towards_light[1::-1], order=1, mode="constant")
+    cast_shadow = ndimage.gaussian_filter(cast_shadow, 0.8 * sprite.thickness)
+    light *= (1 - 0.30 * contact_shadow)[..., None] * (1 - 0.55 * np.clip(cast_shadow, 0, 1))[..., None]
     patch = light[sprite.window]
     patch *= (1 - sprite.cover)[..., None]
     patch += sprite.light

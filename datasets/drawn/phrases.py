@@ -21,28 +21,35 @@ class Phrase:
     sizes: tuple[float, ...]
 
 
-_STREETS = (
-    "OAK", "MAPLE", "CHURCH", "STATION", "RIVER", "MARKET", "KING", "QUEEN", "HARBOUR", "GARDEN", "MILL", "PARK",
-    "HIGH", "BRIDGE", "CASTLE", "VICTORIA", "LINDEN", "NORTH", "WEST", "ABBEY", "FOREST", "GEORGE", "HILL", "LAKE",
-)  # fmt: skip
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
+
+
+_STREETS = _listed(
+    "OAK, MAPLE, CHURCH, STATION, RIVER, MARKET, KING, QUEEN, HARBOUR, GARDEN, MILL, PARK, HIGH, BRIDGE, CASTLE, "
+    "VICTORIA, LINDEN, NORTH, WEST, ABBEY, FOREST, GEORGE, HILL, LAKE"
+)
 _WAYS = ("STREET", "ROAD", "LANE", "AVENUE", "SQUARE", "ST", "AVE", "WAY", "ROW")
-_PLACES = (
-    "Airport", "Harbour", "Museum", "Old Town", "City Hall", "Zoo", "Beach", "Stadium", "University", "Castle",
-    "Theatre", "Hospital", "Ferry", "Central", "Library", "Tower",
-)  # fmt: skip
-_SHOPS = (
-    "BAKERY", "Books", "FLOWERS", "Pharmacy", "CAFE", "Optician", "TAILOR", "Florist", "HOTEL", "Cheese", "BARBER",
-    "Jazz", "CINEMA", "Records", "BICYCLES", "Antiques", "Laundry", "PIZZA", "Toys", "Fish",
-)  # fmt: skip
-_GOODS = (
-    "Tea", "Latte", "Mocha", "Bagel", "Soup", "Salad", "Scone", "Apples", "Pears", "Plums", "Honey", "Bread", "Butter",
-    "Olives", "Cider", "Figs", "Rice", "Salmon", "Cake", "Juice",
-)  # fmt: skip
-_NOTICES = (
-    ("NO PARKING",), ("EXIT",), ("KEEP CLEAR",), ("WET PAINT",), ("PUSH",), ("MIND", "THE GAP"), ("ONE WAY",),
-    ("CLOSED",), ("OPEN",), ("NO ENTRY",), ("STAFF ONLY",), ("FRAGILE",), ("THIS SIDE UP",), ("SALE",), ("TAXI",),
-    ("QUIET", "PLEASE"), ("FIRE DOOR",), ("LIFT",), ("GOODS IN",), ("BEWARE", "OF THE DOG"),
-)  # fmt: skip
+_PLACES = _listed(
+    "Airport, Harbour, Museum, Old Town, City Hall, Zoo, Beach, Stadium, University, Castle, Theatre, Hospital, "
+    "Ferry, Central, Library, Tower"
+)
+_SHOPS = _listed(
+    "BAKERY, Books, FLOWERS, Pharmacy, CAFE, Optician, TAILOR, Florist, HOTEL, Cheese, BARBER, Jazz, CINEMA, "
+    "Records, BICYCLES, Antiques, Laundry, PIZZA, Toys, Fish"
+)
+_GOODS = _listed(
+    "Tea, Latte, Mocha, Bagel, Soup, Salad, Scone, Apples, Pears, Plums, Honey, Bread, Butter, Olives, Cider, Figs, "
+    "Rice, Salmon, Cake, Juice"
+)
+_NOTICES = tuple(
+    tuple(notice.split(" / "))
+    for notice in _listed(
+        "NO PARKING, EXIT, KEEP CLEAR, WET PAINT, PUSH, MIND / THE GAP, ONE WAY, CLOSED, OPEN, NO ENTRY, STAFF ONLY, "
+        "FRAGILE, THIS SIDE UP, SALE, TAXI, QUIET / PLEASE, FIRE DOOR, LIFT, GOODS IN, BEWARE / OF THE DOG"
+    )
+)
+"""Each notice with its lines."""
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 """Without I, O and Q, as on number plates: in many fonts they are another sign's twins."""
 
@@ -65,10 +72,10 @@ def _phrase(*lines: tuple[str, float]) -> Phrase:
 
 
 def _street(rng: np.random.Generator) -> Phrase:
-    name, way = pick(rng, _STREETS), pick(rng, _WAYS)
+    name, kind = pick(rng, _STREETS), pick(rng, _WAYS)
     if rng.random() < 0.5:
-        return _phrase((f"{name} {way}", 1.0))
-    return _phrase((f"{name} {way}", 1.0), (f"{rng.integers(1, 90)}-{rng.integers(90, 400)}", 0.62))
+        return _phrase((f"{name} {kind}", 1.0))
+    return _phrase((f"{name} {kind}", 1.0), (f"{rng.integers(1, 90)}-{rng.integers(90, 400)}", 0.62))
 
 
 def _direction(rng: np.random.Generator) -> Phrase:

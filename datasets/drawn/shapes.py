@@ -33,7 +33,15 @@ class Frame:
 
 
 def frame(centre: tuple[float, float], radius: float, turn: float, corner: tuple[int, int], side: int) -> Frame:
-    """Samples of ``side`` x ``side`` pixels from pixel ``corner`` (x, y) on; centre and radius are in pixels."""
+    """Sample positions of a square patch in a toy's own coordinates.
+
+    Args:
+        centre: x and y of the toy in pixels of the picture.
+        radius: radius of the toy in pixels.
+        turn: clockwise rotation of the toy in radians.
+        corner: x and y of the patch's upper left pixel.
+        side: side of the patch in pixels.
+    """
     steps = (np.arange(side * SUPERSAMPLING) + 0.5) / SUPERSAMPLING
     right = (steps[None, :] + corner[0] - centre[0]) / radius
     down = (steps[:, None] + corner[1] - centre[1]) / radius
@@ -42,12 +50,28 @@ def frame(centre: tuple[float, float], radius: float, turn: float, corner: tuple
 
 
 def disk(area: Frame, x: float, y: float, radius: float) -> Region:
-    """Filled circle."""
+    """Filled circle.
+
+    Args:
+        area: sample positions.
+        x: centre in toy coordinates, to the right.
+        y: centre in toy coordinates, downwards.
+        radius: in toy coordinates.
+    """
     return (area.x - x) ** 2 + (area.y - y) ** 2 <= radius**2
 
 
 def box(area: Frame, x0: float, y0: float, x1: float, y1: float, rounding: float = 0.0) -> Region:
-    """Upright rectangle with rounded corners."""
+    """Upright rectangle with rounded corners.
+
+    Args:
+        area: sample positions.
+        x0: left edge in toy coordinates.
+        y0: upper edge.
+        x1: right edge.
+        y1: lower edge.
+        rounding: radius of the corners.
+    """
     outside_x = np.abs(area.x - (x0 + x1) / 2) - (x1 - x0) / 2 + rounding
     outside_y = np.abs(area.y - (y0 + y1) / 2) - (y1 - y0) / 2 + rounding
     corner = np.maximum(outside_x, 0) ** 2 + np.maximum(outside_y, 0) ** 2
@@ -84,42 +108,58 @@ def blank(area: Frame) -> Paint:
     return Paint(area, area.nothing, np.zeros((*area.x.shape, 3)), normal, np.zeros(area.x.shape))
 
 
-def add_part(paint: Paint, part: Region, albedo: Colour | Light, gloss: float = 0.25, edge: float = 0.10) -> None:
-    """Put a flat piece with rounded edges on top; ``edge`` is the rounding's width in toy radii."""
-    paint.inside |= part
-    paint.albedo[part] = albedo if albedo.ndim == 1 else albedo[part]
-    paint.gloss[part] = gloss
+def add_part(paint: Paint, region: Region, albedo: Colour | Light, gloss: float = 0.25, edge: float = 0.10) -> None:
+    """Add a flat part with rounded edges on top.
+
+    Args:
+        paint: the toy so far; it is changed.
+        region: samples of the part.
+        albedo: one colour, or a colour per sample ``[..., 3]``.
+        gloss: strength of the highlight.
+        edge: width of the rounded edge in toy radii.
+    """
+    paint.inside |= region
+    paint.albedo[region] = albedo if albedo.ndim == 1 else albedo[region]
+    paint.gloss[region] = gloss
     width = max(edge * paint.area.radius, 1.0)
-    window = _around(part, margin=int(width) + 4)
-    depth = np.clip(ndimage.distance_transform_edt(part[window]) / width, 0, 1)
+    window = _around(region, margin=int(width) + 4)
+    depth = np.clip(ndimage.distance_transform_edt(region[window]) / width, 0, 1)
     height = ndimage.gaussian_filter(width * np.sqrt(1 - (1 - depth) ** 2), max(width / 5, 0.7))
     down, right = np.gradient(height)
     slope = np.stack([-right, -down, np.ones_like(right)], axis=-1)
-    paint.normal[part] = (slope / np.sqrt((slope**2).sum(-1, keepdims=True)))[part[window]]
+    paint.normal[region] = (slope / np.sqrt((slope**2).sum(-1, keepdims=True)))[region[window]]
 
 
-def _around(part: Region, margin: int) -> tuple[slice, slice]:
+def _around(region: Region, margin: int) -> tuple[slice, slice]:
     """The rows and columns that a region touches, and ``margin`` more; all of them for an empty region."""
-    found = ndimage.find_objects(part.astype(np.uint8))
-    if not found:
+    bounding_boxes = ndimage.find_objects(region.astype(np.uint8))
+    if not bounding_boxes:
         return slice(None), slice(None)
-    rows, columns = found[0]
+    rows, columns = bounding_boxes[0]
     return (
         slice(max(rows.start - margin, 0), rows.stop + margin),
         slice(max(columns.start - margin, 0), columns.stop + margin),
     )
 
 
-def add_curved(paint: Paint, part: Region, albedo: Colour | Light, normal: Light, gloss: float = 0.35) -> None:
-    """Put a piece on top whose normal is known, in TOY axes; it need not be unit length."""
-    paint.inside |= part
-    paint.albedo[part] = albedo if albedo.ndim == 1 else albedo[part]
-    paint.gloss[part] = gloss
+def add_curved(paint: Paint, region: Region, albedo: Colour | Light, normal: Light, gloss: float = 0.35) -> None:
+    """Add a part with known surface normals on top.
+
+    Args:
+        paint: the toy so far; it is changed.
+        region: samples of the part.
+        albedo: one colour, or a colour per sample ``[..., 3]``.
+        normal: surface normal per sample in TOY axes, of any length.
+        gloss: strength of the highlight.
+    """
+    paint.inside |= region
+    paint.albedo[region] = albedo if albedo.ndim == 1 else albedo[region]
+    paint.gloss[region] = gloss
     cos, sin = np.cos(paint.area.turn), np.sin(paint.area.turn)
     x, y, z = normal[..., 0], normal[..., 1], normal[..., 2]
     turned = np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
     length = np.sqrt((turned**2).sum(-1, keepdims=True))
-    paint.normal[part] = (turned / np.maximum(length, 1e-9))[part]
+    paint.normal[region] = (turned / np.maximum(length, 1e-9))[region]
 
 
 def lit(paint: Paint, towards_light: NDArray[np.float64]) -> tuple[Light, Plane]:

@@ -37,10 +37,17 @@ from .surfaces import brick, concrete, paper, plaster, tiles, wood
 Point = tuple[float, float]
 
 _SIGNS = (
-    ("#1f4e8c", "#f4f4ef"), ("#1c6b3c", "#f4f4ef"), ("#f0c02e", "#1d1d1b"), ("#a51d1d", "#f6f2ea"),
-    ("#f3f1ea", "#1d1d1b"), ("#202226", "#f0ede4"), ("#5a3a26", "#f2e4c2"), ("#f3f1ea", "#a51d1d"),
-    ("#0e5a6b", "#f3e9c8"), ("#e8e2d0", "#1f3f77"),
-)  # fmt: skip
+    ("#1f4e8c", "#f4f4ef"),
+    ("#1c6b3c", "#f4f4ef"),
+    ("#f0c02e", "#1d1d1b"),
+    ("#a51d1d", "#f6f2ea"),
+    ("#f3f1ea", "#1d1d1b"),
+    ("#202226", "#f0ede4"),
+    ("#5a3a26", "#f2e4c2"),
+    ("#f3f1ea", "#a51d1d"),
+    ("#0e5a6b", "#f3e9c8"),
+    ("#e8e2d0", "#1f3f77"),
+)
 """Colour pairs of signs, face and letters; each pair has a contrast ratio of at least 4.5."""
 
 _NOTES = (("#f4eeda", "#26262c"), ("#f7f5ef", "#1b2f5b"), ("#efe3a3", "#3b2b20"), ("#c9a577", "#2a1c12"))
@@ -132,18 +139,18 @@ def draw_text_scene(seed: int, size: tuple[int, int] = (256, 256)) -> TextScene:
     height, width = check_size(size)
     rng = generator(seed)
     light = pick(rng, (plaster, concrete, paper, wood, brick, tiles))(rng, height, width)
-    wanted = int(rng.integers(3, _MOST_BLOCKS + 1))
-    taken = np.zeros((height, width))
+    block_count = int(rng.integers(3, _MOST_BLOCKS + 1))
+    occupied = np.zeros((height, width))
     words: list[Word] = []
     blocks = attempt = 0
-    while (attempt < _ATTEMPTS and blocks < wanted) or (attempt < _MORE_ATTEMPTS and len(words) < _ENOUGH_WORDS):
+    while (attempt < _ATTEMPTS and blocks < block_count) or (attempt < _MORE_ATTEMPTS and len(words) < _ENOUGH_WORDS):
         small = attempt >= 2 * _ATTEMPTS
         placed, margin = _compose(rng, (height, width), 0.965**attempt, small)
         attempt += 1
         footprint = _footprint(placed, (height, width))
-        if footprint is None or (taken * footprint).any():
+        if footprint is None or (occupied * footprint).any():
             continue
-        taken = np.maximum(taken, ndimage.maximum_filter(footprint, 5))
+        occupied = np.maximum(occupied, ndimage.maximum_filter(footprint, 5))
         _paint(rng, light, placed, footprint, margin)
         words += [_word(placed, number) for number in range(len(placed.block.words))]
         blocks += 1
@@ -152,7 +159,14 @@ def draw_text_scene(seed: int, size: tuple[int, int] = (256, 256)) -> TextScene:
 
 
 def build_text_scenes(root: Path, count: int = 8, first_seed: int = 1, size: tuple[int, int] = (256, 256)) -> None:
-    """Write scenes as ``HR/<name>.png`` and their words as ``text.json`` in MMOCR's layout for text spotting."""
+    """Write scenes as ``HR/<name>.png`` and their words as ``text.json`` in MMOCR's layout for text spotting.
+
+    Args:
+        root: folder of the dataset.
+        count: number of scenes.
+        first_seed: seed of the first scene; the others follow.
+        size: height and width in pixels, each at least 96.
+    """
     items: list[Any] = []
     for number in range(1, count + 1):
         scene = draw_text_scene(first_seed + number - 1, size)

@@ -78,8 +78,9 @@ def car(rng: np.random.Generator, area: Frame) -> Paint:
     hull = box(area, -0.97, -0.10, 0.97, 0.30, 0.14)
     add_part(paint, cabin | hull, body, gloss=0.5, edge=0.12)
     glass = colour(_GLASS)
-    for window in ([(-0.48, -0.06), (-0.36, -0.37), (-0.10, -0.37), (-0.10, -0.06)],
-                   [(-0.02, -0.06), (-0.02, -0.37), (0.17, -0.37), (0.37, -0.06)]):  # fmt: skip
+    rear_window = [(-0.48, -0.06), (-0.36, -0.37), (-0.10, -0.37), (-0.10, -0.06)]
+    front_window = [(-0.02, -0.06), (-0.02, -0.37), (0.17, -0.37), (0.37, -0.06)]
+    for window in (rear_window, front_window):
         add_part(paint, polygon(area, window), glass, gloss=0.6, edge=0.03)
     add_part(paint, box(area, 0.84, -0.03, 0.97, 0.08, 0.04), colour("#f6e39a"), edge=0.03)
     add_part(paint, box(area, -0.97, -0.03, -0.88, 0.08, 0.03), colour("#a81f1f"), edge=0.03)
@@ -187,8 +188,8 @@ def _sphere(rng: np.random.Generator, area: Frame) -> tuple[Light, Light, Light]
 
 def _ball(rng: np.random.Generator, area: Frame, normal: Light, first: Region) -> Paint:
     paint = blank(area)
-    one, two = _two_colours(rng)
-    add_curved(paint, disk(area, 0, 0, 1), np.where(first[..., None], one, two), normal, gloss=0.55)
+    first_colour, second_colour = _two_colours(rng)
+    add_curved(paint, disk(area, 0, 0, 1), np.where(first[..., None], first_colour, second_colour), normal, gloss=0.55)
     return paint
 
 

@@ -1,4 +1,4 @@
-"""Get a card's files, and check what is on disk."""
+"""Download the files of a dataset's card, and verify those on disk."""
 
 from __future__ import annotations
 
@@ -21,64 +21,71 @@ _INVENTORY = "SHA256SUMS"
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a fetch did."""
+    """Result of a fetch."""
 
     folder: Path
     files: int
-    """Images written; those that were there are not fetched again."""
+    """Number of images written; existing ones are not fetched again."""
     pinned: tuple[str, ...]
-    """Names of sources whose digest nobody published; it was noted now and is asked for from now on."""
+    """Names of sources without a published digest; it was recorded now and is required from now on."""
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What is on disk of a set."""
+    """State of a dataset's files on disk."""
 
     files: int
     published: int
     """Files that equal a published digest."""
     noted: int
-    """Files that equal the digest noted when they were first seen."""
+    """Files that equal the digest recorded when they were first seen."""
     new: int
-    """Files seen for the first time; their digests are noted now."""
+    """Files seen for the first time; their digests are recorded now."""
     problems: tuple[str, ...]
     """One sentence each: missing, changed or surplus files."""
 
 
 def fetch(
-    card: DatasetCard, *, accept: bool = False, source: Path | None = None, root: Path | None = None,
+    card: DatasetCard,
+    *,
+    accept: bool = False,
+    source: Path | None = None,
+    root: Path | None = None,
     tell: Tell | None = None,
-) -> Fetched:  # fmt: skip
-    """Put a card's images where ``open_dataset`` looks for them.
+) -> Fetched:
+    """Download a dataset's images into the folder where ``open_dataset`` finds them.
 
     Args:
-        accept: the user accepts the set's terms, where it has any.
-        source: folder of files that were downloaded by hand; nothing is downloaded then.
+        card: the dataset's card.
+        accept: the user accepts the dataset's terms, if it has any.
+        source: folder of files that were downloaded by hand; None: they are downloaded.
+        root: folder of all datasets; None: ``data_root()``.
+        tell: progress callback of the download.
 
     Raises:
-        DatasetError: terms not accepted, nothing that a program can download, an unusable archive.
+        DatasetError: the terms are not accepted, a program cannot download the files, or an archive is unusable.
         DownloadError: see ``download``.
     """
     if not card.sources:
-        how = f"can only be downloaded by hand, from {card.homepage}. {card.get}" if card.get else "is built in"
-        raise DatasetError(f"{card.id} {how}")
+        reason = f"can only be downloaded by hand, from {card.homepage}. {card.get}" if card.get else "is built in"
+        raise DatasetError(f"{card.id} {reason}")
     if card.terms and not accept:
         raise DatasetError(f"{card.id} has terms: {card.terms} Read them at {card.homepage}; --accept says you agree")
     root = data_root() if root is None else root
     folder, pins = root / card.id, Pins(root / PINS)
-    written, pinned = 0, []
+    image_count, pinned = 0, []
     for entry in card.sources:
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=_made(root)) as scratch:
-            for url, name, sha256, target in _wanted(card, entry):
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=_created(root)) as scratch:
+            for url, name, sha256, target in _source_files(card, entry):
                 if target is not None and (folder / target).exists():
                     continue
-                known = sha256 or pins.get(url)
+                expected = sha256 or pins.get(url)
                 noted = "" if sha256 else pins.advice(url)
-                path = _obtain(card, entry, url, name, known, noted, source, folder, Path(scratch), tell)
+                path = _obtain(card, entry, url, name, expected, noted, source, folder, Path(scratch), tell)
                 try:
                     unpacked = Path(scratch, "unpacked")
                     places = unpack(path, entry.unpack, unpacked) if target is None else {target: path}
-                    if known is None:
+                    if expected is None:
                         require_images(places.values(), path)
                         pins.note(url, file_digest(path))
                         pinned.append(name)
@@ -90,49 +97,49 @@ def fetch(
                     write_atomically(folder / place, file.read_bytes())
                     if target is None:
                         file.unlink()  # room for the next
-                written += len(places)
+                image_count += len(places)
                 if source is None:
                     path.unlink()
-    return Fetched(folder, written, tuple(pinned))
+    return Fetched(folder, image_count, tuple(pinned))
 
 
 def verify(card: DatasetCard, root: Path | None = None) -> Verified:
-    """Compare a set's files with published digests, else with those noted when they were first seen."""
+    """Compare a dataset's files with published digests, else with those recorded when they were first seen."""
     folder = (data_root() if root is None else root) / card.id
     if not folder.is_dir():
         return Verified(0, 0, 0, 0, (f"no folder {folder}",))
     published = {
         target: sha256
         for source in card.sources
-        for _, _, sha256, target in _wanted(card, source)
+        for _, _, sha256, target in _source_files(card, source)
         if target is not None and sha256 is not None
     }
     noted = _read_inventory(folder / _INVENTORY)
-    found = {
+    digests = {
         path.relative_to(folder).as_posix(): file_digest(path)
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES
     }
     expected = {**noted, **published}
-    problems = [f"{name}: missing" for name in sorted(set(expected) - set(found))]
+    problems = [f"{name}: missing" for name in sorted(set(expected) - set(digests))]
     problems += [
         f"{name}: its SHA-256 is not the {'published' if name in published else 'noted'} one"
-        for name in sorted(set(expected) & set(found))
-        if found[name] != expected[name]
+        for name in sorted(set(expected) & set(digests))
+        if digests[name] != expected[name]
     ]
-    new = sorted(set(found) - set(expected))
+    new = sorted(set(digests) - set(expected))
     if noted and new:
         problems.append(f"not there before: {listed(new)}")
     elif new and not problems:
-        text = "".join(f"{found[name]}  {name}\n" for name in sorted(found))
+        text = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
         write_atomically(folder / _INVENTORY, text.encode())
-    good = [name for name, digest in found.items() if expected.get(name) == digest]
-    of_published = sum(name in published for name in good)
-    return Verified(len(found), of_published, len(good) - of_published, len(new), tuple(problems))
+    unchanged = [name for name, digest in digests.items() if expected.get(name) == digest]
+    of_published = sum(name in published for name in unchanged)
+    return Verified(len(digests), of_published, len(unchanged) - of_published, len(new), tuple(problems))
 
 
-def _wanted(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str | None, str | None]]:
-    """URL, file name, digest and place in the set of every file; an archive has no place."""
+def _source_files(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str | None, str | None]]:
+    """Address, file name, digest and path in the dataset of every file; the path of an archive is None."""
     if source.list:
         for sha256, remote, target in listed_files(card.id) if card.home is None else listed_files(card.id, card.home):
             name = PurePosixPath(remote).name
@@ -146,9 +153,18 @@ def _wanted(card: DatasetCard, source: Source) -> Iterator[tuple[str, str, str |
 
 
 def _obtain(
-    card: DatasetCard, entry: Source, url: str, name: str, sha256: str | None, noted: str,
-    source: Path | None, folder: Path, scratch: Path, tell: Tell | None,
-) -> Path:  # fmt: skip
+    card: DatasetCard,
+    entry: Source,
+    url: str,
+    name: str,
+    sha256: str | None,
+    noted: str,
+    source: Path | None,
+    folder: Path,
+    scratch: Path,
+    tell: Tell | None,
+) -> Path:
+    """The file ``name``, downloaded or from the folder ``source``, with its digest checked."""
     if source is None:
         # an archive waits beside the set, so that a broken download goes on in the next run
         path = scratch / name if entry.list else folder.parent / f".{card.id}-{name}"
@@ -177,6 +193,6 @@ def _read_inventory(path: Path) -> dict[str, str]:
         raise DatasetError(f"{path}: damaged; remove it to note the digests of the set's files anew") from None
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""Digests of files: read once as long as a file does not change, and noted at the first download of one."""
+"""Digests of files: computed once while a file does not change, and recorded at its first download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..images import file_digest, write_atomically
 from .download import DownloadError
 
 PINS = "pins.json"
-"""Name of the file of noted digests, in the folder of downloads."""
+"""Name of the file with recorded digests, in the folder of downloads."""
 
 
 def digest_of(path: Path) -> str:
@@ -19,7 +19,7 @@ def digest_of(path: Path) -> str:
 
 
 def file_state(path: Path) -> tuple[int, ...]:
-    """What changes with a file's content: device, inode, size and times."""
+    """Values that change when a file's content does: device, inode, size and times."""
     state = path.stat()
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
 
@@ -30,21 +30,21 @@ def _digest(path: Path, state: tuple[int, ...]) -> str:
 
 
 class Pins:
-    """Digests that nobody published, noted at the first download, by address; later downloads must equal them."""
+    """Digests recorded at the first download of files without a published one; later downloads must equal them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def get(self, url: str) -> str | None:
-        """The digest that was noted for an address; None: none was.
+        """The digest recorded for an address; None if there is none.
 
         Raises:
-            DownloadError: the file of them is damaged.
+            DownloadError: the file of digests is damaged.
         """
         return self._read().get(url)
 
     def advice(self, url: str) -> str:
-        """What a refusal of another file than the noted one has to say; '' where none was noted."""
+        """Advice for the error about a file that differs from the recorded digest; '' if none was recorded."""
         if self.get(url) is None:
             return ""
         return (
@@ -53,7 +53,7 @@ class Pins:
         )
 
     def note(self, url: str, digest: str) -> None:
-        """Keep the digest of what came from an address."""
+        """Record the digest of the file downloaded from an address."""
         write_atomically(self._path, json.dumps({**self._read(), url: digest}, indent=1, sort_keys=True).encode())
 
     def _read(self) -> dict[str, str]:

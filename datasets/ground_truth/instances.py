@@ -10,39 +10,39 @@ from typing import Any
 from .kinds import TruthError, TruthSource, instances_source
 
 _NEEDED = ("category_id", "bbox")
+_MALFORMED = (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
+"""What reading JSON of another structure raises."""
 
 
 def read_instances(path: Path) -> dict[str, TruthSource]:
-    """Image stem to its objects; images without any are there with none.
+    """Image stem to its objects; an image without objects has an empty entry.
 
     Every object has a category of the file and a ``bbox``. An ``area`` may be missing: it follows from mask or box.
 
     Raises:
-        TruthError: not a COCO instances file.
+        TruthError: the file is no COCO instances file.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        categories = {int(one["id"]): str(one["name"]) for one in document["categories"]}
-        by_image: dict[int, list[dict[str, Any]]] = {int(one["id"]): [] for one in document["images"]}
-        for one in document["annotations"]:
-            if lacking := [key for key in _NEEDED if key not in one]:
+        categories = {int(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+        by_image: dict[int, list[dict[str, Any]]] = {int(entry["id"]): [] for entry in document["images"]}
+        for entry in document["annotations"]:
+            if lacking := [key for key in _NEEDED if key not in entry]:
                 raise TruthError(
-                    f"{path}: annotation {one.get('id', '')} of image {one['image_id']} has no '{lacking[0]}', which"
-                    " COCO's measures need; add it"
+                    f"{path}: annotation {entry.get('id', '')} of image {entry['image_id']} has no '{lacking[0]}',"
+                    " which COCO's measures need; add it"
                 )
-            _check(one, categories)
-            by_image[int(one["image_id"])].append({"iscrowd": 0, **one})
+            _check(entry, categories)
+            by_image[int(entry["image_id"])].append({"iscrowd": 0, **entry})
         return {
-            Path(one["file_name"]).stem: instances_source(
-                categories, tuple(by_image[int(one["id"])]), (int(one["height"]), int(one["width"]))
+            Path(entry["file_name"]).stem: instances_source(
+                categories, tuple(by_image[int(entry["id"])]), (int(entry["height"]), int(entry["width"]))
             )
-            for one in document["images"]
+            for entry in document["images"]
         }
     except TruthError:
         raise
-    except (
-        OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
-    ) as error:  # fmt: skip  # whatever other shapes of JSON run into
+    except _MALFORMED as error:
         raise TruthError(f"{path}: cannot be read as COCO instances ({type(error).__name__}: {error})") from None
 
 

@@ -95,7 +95,7 @@ class TruthSource:
         """
         record = json.loads(self.record)
         if self.kind == "text":
-            return Text(tuple(_word(one) for one in record))
+            return Text(tuple(_word(word) for word in record))
         if self.kind == "instances":
             names = {int(number): name for number, name in record["categories"].items()}
             return Instances(names, tuple(record["annotations"]), (record["size"][0], record["size"][1]))
@@ -119,8 +119,8 @@ def instances_source(
     categories: Mapping[int, str], annotations: tuple[Mapping[str, Any], ...], size: tuple[int, int]
 ) -> TruthSource:
     """COCO annotations of one image as a source; ``size`` is height, width."""
-    kept = ("category_id", "bbox", "area", "iscrowd", "segmentation")
-    rows = [{key: one[key] for key in kept if key in one} for one in annotations]
+    recorded_keys = ("category_id", "bbox", "area", "iscrowd", "segmentation")
+    rows = [{key: annotation[key] for key in recorded_keys if key in annotation} for annotation in annotations]
     return TruthSource("instances", json.dumps({"categories": categories, "annotations": rows, "size": size}))
 
 

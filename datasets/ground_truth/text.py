@@ -26,10 +26,10 @@ def read_text_truth(path: Path) -> dict[str, tuple[Word, ...]]:
         TruthError: it cannot be read; the message names file and line.
     """
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix == ".txt")
+        files = sorted(file for file in path.iterdir() if file.suffix == ".txt")
         if not files:
             raise TruthError(f"{path}: no .txt files here; ICDAR's truth is one gt_NAME.txt for each image")
-        return {one.stem.removeprefix("gt_"): _icdar(one) for one in files}
+        return {file.stem.removeprefix("gt_"): _icdar(file) for file in files}
     text = _content(path)
     if path.suffix.lower() != ".json":
         return _lines(path, text)
@@ -99,20 +99,22 @@ def _mmocr(instance: Mapping[str, Any]) -> Word:
 
 def _textocr(document: Mapping[str, Any]) -> dict[str, tuple[Word, ...]]:
     words: dict[str, list[Word]] = {str(image): [] for image in document["imgs"]}
-    for one in document["anns"].values():
-        words[str(one["image_id"])].append(_word(one["utf8_string"], [float(value) for value in one["points"]]))
+    for annotation in document["anns"].values():
+        words[str(annotation["image_id"])].append(
+            _word(annotation["utf8_string"], [float(value) for value in annotation["points"]])
+        )
     return {
         Path(entry.get("file_name", image)).stem: tuple(words[str(image)]) for image, entry in document["imgs"].items()
     }
 
 
 def _lines(path: Path, text: str) -> dict[str, tuple[Word, ...]]:
-    found: dict[str, tuple[Word, ...]] = {}
+    words_by_image: dict[str, tuple[Word, ...]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        image, separator, written = line.partition("\t") if "\t" in line else line.partition(" ")
-        if not separator or not written.strip():
+        image, separator, transcription = line.partition("\t") if "\t" in line else line.partition(" ")
+        if not separator or not transcription.strip():
             raise TruthError(f"{path}, line {number}: expected an image's name, a tab and its text")
-        found[Path(image).stem] = (Word(written.strip()),)
-    return found
+        words_by_image[Path(image).stem] = (Word(transcription.strip()),)
+    return words_by_image
