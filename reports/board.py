@@ -15,10 +15,22 @@ METRIC_COLUMNS = ["metric", "title", "unit", "digits", "direction", "note", "of_
 PROBLEM_COLUMNS = ["protocol", "dataset", "method", "metric", "status", "message", "count"]
 PUBLISHED_COLUMNS = ["dataset", "protocol", "method", "metric", "value", "source", "disputed"]
 METHOD_COLUMNS = ["method", "family", "parameters", "steps", "incomplete"]
-SCORE_COLUMNS = ["protocol", "dataset", "metric", "method", "value", "ci_low", "ci_high", "n", "direction",
-                 "shared", "shared_n", "tied", "infinite"]  # fmt: skip
-COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices", "macs", "activations",
-                "lq_size"]  # fmt: skip
+SCORE_COLUMNS = [
+    "protocol",
+    "dataset",
+    "metric",
+    "method",
+    "value",
+    "ci_low",
+    "ci_high",
+    "n",
+    "direction",
+    "shared",
+    "shared_n",
+    "tied",
+    "infinite",
+]
+COST_COLUMNS = ["protocol", "dataset", "method", "seconds", "memory", "devices", "macs", "activations", "lq_size"]
 SEED_COLUMNS = ["protocol", "dataset", "method", "metric", "seeds", "std", "best"]
 LEFT_OUT_COLUMNS = ["protocol", "dataset", "method", "metric", "reason", "count", "total"]
 RANK_COLUMNS = ["protocol", "dataset", "method", "rank", "low", "high"]

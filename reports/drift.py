@@ -79,19 +79,19 @@ class DriftReport:
         return text + (f"; {self.within} changed within tolerance" if self.within else "")
 
 
-def to_text(report: DriftReport, most: int) -> str:
-    """For a terminal or a log: ``most`` cells under what changed, versions, extra cells, and the verdict last."""
-    lines, shown = [], report.cells[:most]
-    for head in dict.fromkeys(map(_cause, shown)):
+def to_text(report: DriftReport, limit: int) -> str:
+    """For a terminal or a log: ``limit`` cells under what changed, versions, extra cells, and the verdict last."""
+    lines, cells = [], report.cells[:limit]
+    for head in dict.fromkeys(map(_cause, cells)):
         lines.append(head)
-        for cell in shown:
+        for cell in cells:
             if _cause(cell) == head:
                 after = (
                     "missing" if cell.after is None else f"{number(cell.after)} ({signed(cell.after - cell.before)})"
                 )
                 lines.append(f"  {place(cell)}, {cell.metric}: {number(cell.before)} → {after}")
-    if len(report.cells) > most:
-        lines.append(f"and {len(report.cells) - most} more cells; --json FILE writes all")
+    if len(report.cells) > limit:
+        lines.append(f"and {len(report.cells) - limit} more cells; --json FILE writes all")
     if report.packages:
         lines.append(f"versions that differ: {versions(report.packages)}")
     lines += [f"not in the baseline: {text}" for text in report.extra]
@@ -99,7 +99,7 @@ def to_text(report: DriftReport, most: int) -> str:
 
 
 def _cause(cell: CellDrift) -> str:
-    return f"{' and '.join(cell.changed) or 'missing'}: {known(cell)}"
+    return f"{' and '.join(cell.changed) or 'missing'}: {details_text(cell)}"
 
 
 def to_markdown(report: DriftReport) -> str:
@@ -108,14 +108,16 @@ def to_markdown(report: DriftReport) -> str:
     compared = f"{markdown_code(report.store)} against {markdown_code(report.baseline)}"
     lines = [f"# {sign} Drift check", "", f"{compared}: {report.verdict}.", ""]
     if report.cells:
-        lines += ["| Cell | Metric | Before | After | Difference | Tolerance | Changed | What is known |",
-                  "|---|---|---:|---:|---:|---:|---|---|"]  # fmt: skip
+        lines += [
+            "| Cell | Metric | Before | After | Difference | Tolerance | Changed | What is known |",
+            "|---|---|---:|---:|---:|---:|---|---|",
+        ]
         for cell in report.cells[:_MOST_ROWS]:
             after = "missing" if cell.after is None else number(cell.after)
             difference = "" if cell.difference is None else signed(cell.difference)
             lines.append(
                 f"| {markdown(place(cell))} | {markdown(cell.metric)} | {number(cell.before)} | {after} |"
-                f" {difference} | {cell.tolerance:g} | {', '.join(cell.changed)} | {markdown(known(cell))} |"
+                f" {difference} | {cell.tolerance:g} | {', '.join(cell.changed)} | {markdown(details_text(cell))} |"
             )
         if len(report.cells) > _MOST_ROWS:
             lines.append(f"\n{len(report.cells) - _MOST_ROWS} more cells; the JSON has all.")
@@ -130,9 +132,9 @@ def to_markdown(report: DriftReport) -> str:
 def to_json(report: DriftReport) -> str:
     """Everything; values that are not finite as text."""
     content = asdict(report)
-    for cell, given in zip(content["cells"], report.cells, strict=True):
-        difference = given.difference
-        for name, value in (("before", given.before), ("after", given.after), ("difference", difference)):
+    for cell, cell_drift in zip(content["cells"], report.cells, strict=True):
+        difference = cell_drift.difference
+        for name, value in (("before", cell_drift.before), ("after", cell_drift.after), ("difference", difference)):
             cell[name] = value if value is None or isfinite(value) else str(value)
     content |= {"passed": report.passed, "verdict": report.verdict}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -140,16 +142,18 @@ def to_json(report: DriftReport) -> str:
 
 def to_junit(report: DriftReport, groups: Sequence[tuple[str, str, str, str]]) -> str:
     """One test case for each protocol, dataset, method and metric of the baseline."""
-    bad: dict[tuple[str, str, str, str], list[CellDrift]] = {}
+    failures: dict[tuple[str, str, str, str], list[CellDrift]] = {}
     for cell in report.cells:
-        bad.setdefault((cell.protocol, cell.dataset, cell.method, cell.metric), []).append(cell)
-    suite = ElementTree.Element("testsuite", name="drift", tests=str(len(groups)), failures=str(len(bad)), errors="0")
+        failures.setdefault((cell.protocol, cell.dataset, cell.method, cell.metric), []).append(cell)
+    suite = ElementTree.Element(
+        "testsuite", name="drift", tests=str(len(groups)), failures=str(len(failures)), errors="0"
+    )
     for group in groups:
         protocol, dataset, method, metric = group
         case = ElementTree.SubElement(
             suite, "testcase", classname=xml(f"{protocol}.{dataset}.{method}"), name=xml(metric), time="0"
-        )  # fmt: skip
-        if cells := bad.get(group):
+        )
+        if cells := failures.get(group):
             changed = sorted({word for cell in cells for word in cell.changed})
             failure = ElementTree.SubElement(
                 case, "failure", message=f"{len(cells)} cells; changed: {', '.join(changed)}", type="drift"
@@ -161,7 +165,7 @@ def to_junit(report: DriftReport, groups: Sequence[tuple[str, str, str, str]]) -
 
 def _line(cell: CellDrift) -> str:
     after = "missing" if cell.after is None else f"{number(cell.after)} ({signed(cell.after - cell.before)})"
-    return f"{place(cell)}: {number(cell.before)} -> {after}; {', '.join(cell.changed)}: {known(cell)}"
+    return f"{place(cell)}: {number(cell.before)} -> {after}; {', '.join(cell.changed)}: {details_text(cell)}"
 
 
 def place(cell: CellDrift) -> str:
@@ -170,7 +174,7 @@ def place(cell: CellDrift) -> str:
     return f"{cell.dataset}/{cell.image}, {cell.method}{seed} ({cell.protocol})"
 
 
-def known(cell: CellDrift) -> str:
+def details_text(cell: CellDrift) -> str:
     """Details and package versions."""
     return "; ".join([*cell.details, *([versions(cell.packages)] if cell.packages else [])])
 

@@ -16,12 +16,26 @@ _PATH, _SPACED_PATH = (
         rf"(?P<path>[/\\]+[^{space},;:'\"()\[\]<>|/\\][^{space},;:'\"()\[\]<>|]*)"
     )
     for space in (r"\s", r"\n")
-)  # fmt: skip
-_TEX = str.maketrans({
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "†": r"\dag{}", "[": "{[}", "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-})  # fmt: skip
+)
+_TEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "†": r"\dag{}",
+        "[": "{[}",
+        "*": "{*}",  # at the head of a row, the \\ before would take them for its own argument
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+    }
+)
 
 
 def plain(text: object) -> str:
@@ -30,7 +44,10 @@ def plain(text: object) -> str:
     line = str(text)
     if line.isprintable():
         return line
-    return "".join(one if one.isprintable() or category(one) == "Zs" else ascii(one)[1:-1] for one in line)
+    return "".join(
+        character if character.isprintable() or category(character) == "Zs" else ascii(character)[1:-1]
+        for character in line
+    )
 
 
 def _one_line(text: object) -> str:
@@ -75,8 +92,8 @@ def without_folders(text: str) -> str:
 def _last_name(match: re.Match[str]) -> str:
     if match["web"]:
         return match[0]
-    parts = [part for part in re.split(r"[/\\]", match["path"]) if part]
-    return "~" if len(parts) < 3 and parts[0] in ("home", "Users", "root") else parts[-1]
+    names = [name for name in re.split(r"[/\\]", match["path"]) if name]
+    return "~" if len(names) < 3 and names[0] in ("home", "Users", "root") else names[-1]
 
 
 def xml(text: str) -> str:

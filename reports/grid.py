@@ -140,16 +140,22 @@ def _grids(board: Board) -> Iterator[Grid]:
     cards = {row["method"]: row for row in records(board.methods)}
     seeds = {(row["protocol"], row["dataset"], row["method"], row["metric"]): row for row in records(board.seeds)}
     costs = {(row["protocol"], row["dataset"], row["method"]): row for row in records(board.costs)}
-    for (protocol, dataset), part in board.scores.groupby(["protocol", "dataset"], sort=False):
-        images = int(part["n"].max())
-        rivals = part[[cards[method]["family"] != "reference" for method in part["method"]]]  # HR itself wins nothing
-        columns = tuple(_compared(column, rivals) for id, column in metrics.items() if id in set(part["metric"]))
+    for (protocol, dataset), scores_of_set in board.scores.groupby(["protocol", "dataset"], sort=False):
+        images = int(scores_of_set["n"].max())
+        rivals = scores_of_set[
+            [cards[method]["family"] != "reference" for method in scores_of_set["method"]]
+        ]  # HR itself wins nothing
+        columns = tuple(
+            _compared(column, rivals) for id, column in metrics.items() if id in set(scores_of_set["metric"])
+        )
         marks = {column.metric: _marks(rivals[rivals["metric"] == column.metric], column) for column in columns}
-        bounds = {column.metric: _bounds(part[part["metric"] == column.metric], cards) for column in columns}
+        bounds = {
+            column.metric: _bounds(scores_of_set[scores_of_set["metric"] == column.metric], cards) for column in columns
+        }
         lost = board.problems
         lost = lost[(lost["protocol"] == protocol) & (lost["dataset"] == dataset)]
         rows = []
-        for method, scores in part.groupby("method", sort=False):
+        for method, scores in scores_of_set.groupby("method", sort=False):
             by_metric = {row["metric"]: row for row in records(scores)}
             cells = tuple(
                 _with_share(
@@ -168,16 +174,30 @@ def _grids(board: Board) -> Iterator[Grid]:
             notes, sign = row_notes(str(method), card, by_metric, {column.metric: column.title for column in columns})
             seconds, memory = _seconds(cost.get("seconds", nan)), _bytes(cost.get("memory", nan))
             macs, activations = _in(1e9, cost.get("macs", nan)), _in(1e6, cost.get("activations", nan))
-            rows.append(Row(str(method), card["family"], cells, _count(card["parameters"]), seconds, memory, steps,
-                            macs, activations, notes, sign))  # fmt: skip
+            rows.append(
+                Row(
+                    str(method),
+                    card["family"],
+                    cells,
+                    _count(card["parameters"]),
+                    seconds,
+                    memory,
+                    steps,
+                    macs,
+                    activations,
+                    notes,
+                    sign,
+                )
+            )
         place = str(protocol), str(dataset)
         sources, claims = _published(board, *place, columns)
         lq = _origin(board.rules.get(place, ""))
         lq_size = next((str(costs[key]["lq_size"]) for key in costs if key[:2] == place), "")
         whole, tested = board.whole.get(place, images), place not in board.untested
         remarks = (*clusters(board, place, images), *left_out(board, *place), *devices(board, *place))
-        yield Grid(str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources,
-                   remarks, lq_size)  # fmt: skip
+        yield Grid(
+            str(dataset), str(protocol), lq, images, whole, tested, columns, (*rows, *claims), sources, remarks, lq_size
+        )
 
 
 def _published(
@@ -185,13 +205,13 @@ def _published(
 ) -> tuple[tuple[str, ...], list[Row]]:
     """Sources and rows of what others published, all sources of a method together; none is ranked."""
     frame = board.published
-    part = frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]
-    part = part[part["metric"].isin([column.metric for column in columns])]
-    sources = list(part["source"].unique())
-    order = {str(method): rank for rank, method in enumerate(part["method"].unique())}
-    part = part.sort_values("method", key=lambda methods: methods.map(order), kind="stable")
+    claims_of_set = frame[(frame["protocol"] == protocol) & (frame["dataset"] == dataset)]
+    claims_of_set = claims_of_set[claims_of_set["metric"].isin([column.metric for column in columns])]
+    sources = list(claims_of_set["source"].unique())
+    order = {str(method): rank for rank, method in enumerate(claims_of_set["method"].unique())}
+    claims_of_set = claims_of_set.sort_values("method", key=lambda methods: methods.map(order), kind="stable")
     rows = []
-    for (method, source), claims in part.groupby(["method", "source"], sort=False):
+    for (method, source), claims in claims_of_set.groupby(["method", "source"], sort=False):
         by_metric = {str(row["metric"]): row for row in records(claims)}
         cells = tuple(_claim(by_metric.get(column.metric), column) for column in columns)
         rows.append(Row(str(method), "published", cells, source=1 + sources.index(source)))
@@ -239,12 +259,13 @@ def _origin(rule: str) -> str:
 
 def _compared(column: Column, rivals: pd.DataFrame) -> Column:
     """The column with the images and methods of its comparison."""
-    own = rivals[rivals["metric"] == column.metric]
-    without = own["shared"].isna() & own["value"].notna()
+    scores = rivals[rivals["metric"] == column.metric]
+    not_compared = scores["shared"].isna() & scores["value"].notna()
     return replace(
-        column, compared=int(own["shared_n"].max()) if len(own) else 0,
-        left_out=tuple(str(name) for name in own["method"][without]),
-    )  # fmt: skip
+        column,
+        compared=int(scores["shared_n"].max()) if len(scores) else 0,
+        left_out=tuple(str(name) for name in scores["method"][not_compared]),
+    )
 
 
 def _marks(scores: pd.DataFrame, column: Column) -> dict[str, Mark]:
@@ -279,8 +300,8 @@ def _cell(
 
 def _status(lost: pd.DataFrame, method: str, metric: str) -> str:
     """Why a method has no value of a metric: what most of its images met, as a whole or in this metric."""
-    own = lost[(lost["method"] == method) & lost["metric"].isin(["", metric])]
-    counts = own.groupby("status")["count"].sum()
+    problems = lost[(lost["method"] == method) & lost["metric"].isin(["", metric])]
+    counts = problems.groupby("status")["count"].sum()
     return str(counts.idxmax()) if len(counts) else "–"
 
 
@@ -294,7 +315,14 @@ def number(value: float, digits: int) -> str:
 
 
 def between(low: float, high: float, digits: int, sign: str = "") -> str:
-    """An interval in words, – where there is none; ``sign``: '+' shows it before positive bounds."""
+    """An interval as text such as ``1.2 to 1.4``, – if a bound is NaN.
+
+    Args:
+        low: lower bound.
+        high: upper bound.
+        digits: decimals.
+        sign: '+' also shows the sign of positive bounds.
+    """
     if isnan(low) or isnan(high):
         return "–"
     return f"{low:{sign}z.{digits}f} to {high:{sign}z.{digits}f}"

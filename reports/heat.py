@@ -35,7 +35,7 @@ def area_layer(areas: NDArray[np.bool_], excess: NDArray[np.bool_]) -> Layer:
     return _layer(np.where(areas, np.uint8(_OPACITY // 2), np.uint8(0)), ~excess, (MORE, LESS))
 
 
-def over(pixels: NDArray[np.uint8], layer: Layer) -> NDArray[np.uint8]:
+def overlaid(pixels: NDArray[np.uint8], layer: Layer) -> NDArray[np.uint8]:
     """An image ``[H, W]`` or ``[H, W, 3]`` in grey with a layer over it, as RGB."""
     grey = pixels if pixels.ndim == 2 else pixels.astype(np.float64).mean(2)
     opacity = layer[..., 3:] / 255
@@ -51,9 +51,9 @@ def indexed(layer: Layer, times: int = 2) -> Image.Image:
     """
     height, width = (-(-side // times) for side in layer.shape[:2])
     missing = (height * times - layer.shape[0], width * times - layer.shape[1])
-    whole = np.pad(layer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    opacity = whole[..., 3].astype(np.float64)
-    red, green, blue = (whole[..., channel].astype(np.int64) for channel in range(3))
+    padded = np.pad(layer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    opacity = padded[..., 3].astype(np.float64)
+    red, green, blue = (padded[..., channel].astype(np.int64) for channel in range(3))
     codes = red << 16 | green << 8 | blue
     colours = np.unique(codes[opacity > 0])
     if not colours.size:

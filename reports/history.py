@@ -53,13 +53,13 @@ class HistoryReport:
     @property
     def steps(self) -> int:
         """Steps of all series together."""
-        return sum(len(one.steps) for one in self.series)
+        return sum(len(series.steps) for series in self.series)
 
 
 def sparkline(values: tuple[float | None, ...]) -> str:
     """One sign for each value, · where there is none."""
-    there = [value for value in values if value is not None and isfinite(value)]
-    low, high = (min(there), max(there)) if there else (0.0, 0.0)
+    finite = [value for value in values if value is not None and isfinite(value)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
 
     def sign(value: float | None) -> str:
         if value is None or not isfinite(value):
@@ -73,30 +73,32 @@ def to_markdown(report: HistoryReport) -> str:
     """Steps first, then every series."""
     lines = ["# History", "", f"{len(report.stores)} stores, {len(report.series)} series, {report.steps} steps.", ""]
     if report.steps:
-        lines += ["| Store | Begun | Series | Before | After | Difference | Changed | What is known |",
-                  "|---|---|---|---:|---:|---:|---|---|"]  # fmt: skip
-    for one in report.series:
-        for step in one.steps:
-            known = "; ".join([*step.details, *([versions(step.packages)] if step.packages else [])])
+        lines += [
+            "| Store | Begun | Series | Before | After | Difference | Changed | What is known |",
+            "|---|---|---|---:|---:|---:|---|---|",
+        ]
+    for series in report.series:
+        for step in series.steps:
+            explanation = "; ".join([*step.details, *([versions(step.packages)] if step.packages else [])])
             lines.append(
-                f"| {markdown(report.stores[step.at])} | {report.started[step.at]} | {markdown(label(one))} |"
+                f"| {markdown(report.stores[step.at])} | {report.started[step.at]} | {markdown(label(series))} |"
                 f" {number(step.before)} | {number(step.after)} | {signed(step.after - step.before)} |"
-                f" {', '.join(step.changed)} | {markdown(known)} |"
+                f" {', '.join(step.changed)} | {markdown(explanation)} |"
             )
     lines += ["", "| Series | Course | First | Last |", "|---|---|---:|---:|"]
-    for one in report.series:
-        there = [value for value in one.values if value is not None]
+    for series in report.series:
+        present = [value for value in series.values if value is not None]
         lines.append(
-            f"| {markdown(label(one))} | {sparkline(one.values)} | {number(there[0])} | {number(there[-1])} |"
-        )  # fmt: skip
+            f"| {markdown(label(series))} | {sparkline(series.values)} | {number(present[0])} | {number(present[-1])} |"
+        )
     return "\n".join([*lines, ""])
 
 
 def to_json(report: HistoryReport) -> str:
     """Everything; values that are not finite as text."""
     content = asdict(report)
-    for one in content["series"]:
-        one["values"] = [v if v is None or isfinite(v) else str(v) for v in one["values"]]
+    for series in content["series"]:
+        series["values"] = [v if v is None or isfinite(v) else str(v) for v in series["values"]]
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

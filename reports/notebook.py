@@ -12,7 +12,7 @@ _TAGS = {"best": "b", "second": "u"}
 
 def to_notebook(board: Board) -> str:
     """HTML of a board's tables: methods as rows, metrics as columns, the best value bold, the second underlined."""
-    parts = []
+    fragments = []
     for grid in grids(board):
         head = Markup("").join(Markup("<th>{}</th>").format(column.heading) for column in grid.columns)
         rows = [
@@ -22,12 +22,13 @@ def to_notebook(board: Board) -> str:
             for row in grid.rows
         ]
         title = f"{grid.dataset}: {grid.protocol}, {grid.lq}, {grid.size}"
-        parts.append(
-            Markup("<table><caption style='text-align:left'>{}</caption><thead><tr><th></th>{}</tr></thead>{}</table>")
-            .format(title, head, Markup("").join(rows))
-        )  # fmt: skip
-        parts += [Markup("<p>{}</p>").format(note) for note in grid.notes]
-    return str(Markup("").join(parts) or escape("no scores"))
+        fragments.append(
+            Markup(
+                "<table><caption style='text-align:left'>{}</caption><thead><tr><th></th>{}</tr></thead>{}</table>"
+            ).format(title, head, Markup("").join(rows))
+        )
+        fragments += [Markup("<p>{}</p>").format(note) for note in grid.notes]
+    return str(Markup("").join(fragments) or escape("no scores"))
 
 
 def _cell(cell: Cell) -> Markup:

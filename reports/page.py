@@ -33,12 +33,29 @@ MOST_PIXELS = 1024
 
 
 _PARTS = (
-    "shared/base.css", "tables/tables.css", "viewer/viewer.css", "chart/charts.css",
-    "shared/basics.js", "shared/state.js", "shared/methods.js", "shared/downloads.js", "tables/tables.js",
-    "chart/labels.js", "chart/chart.js", "chart/chart_drawing.js", "viewer/pixels.js", "viewer/view.js",
-    "viewer/viewer.js", "viewer/gestures.js", "viewer/beside.js", "viewer/crops.js", "tables/images.js",
-    "tables/comparison.js", "shared/help.js", "shared/start.js",
-)  # fmt: skip
+    "shared/base.css",
+    "tables/tables.css",
+    "viewer/viewer.css",
+    "chart/charts.css",
+    "shared/basics.js",
+    "shared/state.js",
+    "shared/methods.js",
+    "shared/downloads.js",
+    "tables/tables.js",
+    "chart/labels.js",
+    "chart/chart.js",
+    "chart/chart_drawing.js",
+    "viewer/pixels.js",
+    "viewer/view.js",
+    "viewer/viewer.js",
+    "viewer/gestures.js",
+    "viewer/beside.js",
+    "viewer/crops.js",
+    "tables/images.js",
+    "tables/comparison.js",
+    "shared/help.js",
+    "shared/start.js",
+)
 """Files of ``templates/page/`` that the page joins, in this order."""
 
 
@@ -71,7 +88,7 @@ def to_html(
         problems=list(problems(board)),
         provenance=list(provenance_lines(board)),
         links=links,
-        spectra=[(one.dataset, Markup(spectrum_svg(one)), list(one.ratios)) for one in spectra],
+        spectra=[(spectrum.dataset, Markup(spectrum_svg(spectrum)), list(spectrum.ratios)) for spectrum in spectra],
         images="data: file: 'self'" if linked else "data:",
         costs={(grid.protocol, grid.dataset): costs_of(board, grid.protocol, grid.dataset) for grid in tables},
         links_of={str(name): links_of(board, str(name)) for name in board.methods["method"]},
@@ -109,8 +126,13 @@ class IndexEntry:
 
 
 def _render(template: str, **values: object) -> str:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-                              loader=FunctionLoader(template_text))  # fmt: skip
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(template_text),
+    )
     text = environment.get_template(template).render(**values)
     return "\n".join(map(plain, text.split("\n")))  # names may command the terminal that shows the page's source
 

@@ -44,7 +44,7 @@ def page_data(
         thumbnail: the same of a small picture of it.
         layer: the same of an artifact map.
     """
-    single = {(one.protocol, one.dataset): one for one in values}
+    single = {(image_values.protocol, image_values.dataset): image_values for image_values in values}
     content = {
         "title": board.title,
         "methods": list(_methods(board)),
@@ -69,8 +69,14 @@ def _methods(board: Board) -> Iterator[dict[str, object]]:
     styles = line_styles(names)
     for row in records(board.methods):
         style = styles[row["method"]]
-        yield {"name": row["method"], "family": row["family"], "colour": style.colour, "marker": style.marker,
-               "dashes": style.dashes, "rank": _plain(overall.get(row["method"], float("nan")), 3)}  # fmt: skip
+        yield {
+            "name": row["method"],
+            "family": row["family"],
+            "colour": style.colour,
+            "marker": style.marker,
+            "dashes": style.dashes,
+            "rank": _plain(overall.get(row["method"], float("nan")), 3),
+        }
 
 
 def links_of(board: Board, method: str) -> list[tuple[str, str]]:
@@ -78,8 +84,8 @@ def links_of(board: Board, method: str) -> list[tuple[str, str]]:
     background = board.background.get(method)
     if background is None:
         return []
-    named = (("paper", background.paper), ("code", background.code), ("licence", background.licence))
-    return [(name, text.strip()) for name, text in named if _is_address(text.strip())]
+    candidates = (("paper", background.paper), ("code", background.code), ("licence", background.licence))
+    return [(name, text.strip()) for name, text in candidates if _is_address(text.strip())]
 
 
 def _is_address(text: str) -> bool:
@@ -95,12 +101,17 @@ def licence(board: Board, method: str) -> str:
 def costs_of(board: Board, protocol: str, dataset: str) -> dict[str, dict[str, float]]:
     """Costs of methods as numbers, by the names that tables give to their columns."""
     frame = board.costs[(board.costs["protocol"] == protocol) & (board.costs["dataset"] == dataset)]
-    costs = {str(row["method"]): {name: float(row[name]) for name in ("seconds", "memory", "macs", "activations")}
-             for row in records(frame)}  # fmt: skip
+    costs = {
+        str(row["method"]): {name: float(row[name]) for name in ("seconds", "memory", "macs", "activations")}
+        for row in records(frame)
+    }
     for row in records(board.methods):
-        own = costs.setdefault(str(row["method"]), {})
-        own.update({name: float(row[name]) for name in ("parameters", "steps") if not pd.isna(row[name])})
-    return {method: {name: value for name, value in own.items() if isfinite(value)} for method, own in costs.items()}
+        method_costs = costs.setdefault(str(row["method"]), {})
+        method_costs.update({name: float(row[name]) for name in ("parameters", "steps") if not pd.isna(row[name])})
+    return {
+        method: {name: value for name, value in method_costs.items() if isfinite(value)}
+        for method, method_costs in costs.items()
+    }
 
 
 def _table(board: Board, grid: Grid, single: ImageValues | None) -> dict[str, object]:
@@ -119,11 +130,13 @@ def _table(board: Board, grid: Grid, single: ImageValues | None) -> dict[str, ob
         "costs": costs_of(board, grid.protocol, grid.dataset),
         "images": [] if single is None else list(single.images),
         "whole": 0 if single is None else single.whole,
-        "values": {} if single is None else {
+        "values": {}
+        if single is None
+        else {
             metric: {method: _numbers(column, digits.get(metric, 4)) for method, column in methods.items()}
             for metric, methods in single.values.items()
         },
-    }  # fmt: skip
+    }
 
 
 def _numbers(column: NDArray[np.float64], digits: int) -> list[object]:
@@ -152,22 +165,29 @@ def _picture(
         views.append(("HR", example.hr, "hr"))
     width, height = _size(example)
     return {
-        "dataset": example.dataset, "protocol": example.protocol, "image": example.image,
-        "width": width, "height": height,
+        "dataset": example.dataset,
+        "protocol": example.protocol,
+        "image": example.image,
+        "width": width,
+        "height": height,
         "views": [
-            {"name": name, "src": address(pixels), "kind": kind,
-             "layers": {key: layer(map_) for key, map_ in example.layers.get(name, {}).items()}}
+            {
+                "name": name,
+                "src": address(pixels),
+                "kind": kind,
+                "layers": {key: layer(map_) for key, map_ in example.layers.get(name, {}).items()},
+            }
             for name, pixels, kind in views
         ],
         "thumbnail": "" if example.thumbnail is None else thumbnail(example.thumbnail),
         "spectra": {name: np.round(ratio, 1).tolist() for name, ratio in example.spectra.items()},
-    }  # fmt: skip
+    }
 
 
 def _size(example: Example) -> tuple[int, int]:
     if example.size is not None:
         return example.size
-    for shown in (example.hr, *example.restored.values()):
-        if shown is not None and not isinstance(shown, str):
-            return shown.shape[1], shown.shape[0]
+    for version in (example.hr, *example.restored.values()):
+        if version is not None and not isinstance(version, str):
+            return version.shape[1], version.shape[0]
     raise ValueError(f"{example.image}: its images are addresses, so it needs a size")

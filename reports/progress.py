@@ -20,7 +20,7 @@ _REDRAW = 0.2
 
 
 class Lines:
-    """What there is to say of progress where no bar can be drawn."""
+    """Progress as lines of text, for outputs on which no bar can be drawn."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._clock = write, clock
@@ -29,7 +29,14 @@ class Lines:
         self._stage, self._since, self._done, self._total, self._more = "", clock(), 0, 0, ""
 
     def tell(self, stage: str, done: int, total: int, more: str = "") -> None:
-        """Take note of a step; ``total`` is 0 where nobody knows it."""
+        """Record a step, and write a line if it is time.
+
+        Args:
+            stage: name of the stage.
+            done: steps done.
+            total: all steps; 0: unknown.
+            more: text at the end of the line.
+        """
         with self._lock:
             if stage != self._stage:
                 self._stage, self._since = stage, self._clock()
@@ -37,7 +44,7 @@ class Lines:
         self.beat()
 
     def beat(self) -> None:
-        """Write a line if half a minute has gone since the last."""
+        """Write a line if the last one is half a minute old."""
         with self._lock:
             now = self._clock()
             if self._stage and now - self._said >= EVERY:
@@ -45,20 +52,20 @@ class Lines:
                 self._write(self._line(now - self._since))
 
     def _line(self, seconds: float) -> str:
-        parts = [f"{self._stage}:", f"{self._done} of {self._total}," if self._total else "", duration(seconds)]
+        words = [f"{self._stage}:", f"{self._done} of {self._total}," if self._total else "", duration(seconds)]
         if 0 < self._done < self._total and seconds > 0:
-            parts[-1] += ","
-            parts.append(f"about {duration(seconds / self._done * (self._total - self._done))} left")
-        return " ".join(part for part in (*parts, self._more) if part)
+            words[-1] += ","
+            words.append(f"about {duration(seconds / self._done * (self._total - self._done))} left")
+        return " ".join(word for word in (*words, self._more) if word)
 
 
 @contextmanager
 def _lines() -> Iterator[Lines]:
     """Lines on standard error, also while nothing is told."""
-    lines, over = Lines(lambda text: print(text, file=sys.stderr, flush=True)), threading.Event()
+    lines, stopped = Lines(lambda text: print(text, file=sys.stderr, flush=True)), threading.Event()
 
     def beat() -> None:
-        while not over.wait(1.0):
+        while not stopped.wait(1.0):
             lines.beat()
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -66,14 +73,14 @@ def _lines() -> Iterator[Lines]:
     try:
         yield lines
     finally:
-        over.set()
+        stopped.set()
         thread.join()
 
 
 def duration(seconds: float) -> str:
     """``0:01:05``; seconds alone below a minute."""
-    whole = max(0, round(seconds))
-    return f"{whole} s" if whole < 60 else str(timedelta(seconds=whole))
+    rounded = max(0, round(seconds))
+    return f"{rounded} s" if rounded < 60 else str(timedelta(seconds=rounded))
 
 
 @contextmanager
@@ -90,8 +97,13 @@ def stage_progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         tasks: dict[str, Any] = {}
 
@@ -140,8 +152,13 @@ def download_progress() -> Iterator[Callable[[str, int, int], None] | None]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-               TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None)
         yield lambda name, done, total: bars.update(task, description=name, completed=done, total=total or None)
@@ -157,8 +174,14 @@ def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, floa
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeRemainingColumn(), TextColumn("{task.fields[means]}"))  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[means]}"),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(stage, total=None, rate="", means="")
 
@@ -169,8 +192,8 @@ def training_progress(stage: str) -> Iterator[Callable[[int, int, dict[str, floa
 
 
 def _means(means: dict[str, float]) -> str:
-    shown = ("loss", "accuracy", "margin", "energy_winner")
-    return " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(shown))
+    names = ("loss", "accuracy", "margin", "energy_winner")
+    return " ".join(f"{name} {value:.3g}" for name, value in means.items() if name.startswith(names))
 
 
 def _rate(speed: float | None) -> str:

@@ -17,20 +17,20 @@ def provenance_lines(board: Board) -> Iterator[tuple[str, str]]:
     shared = _shared([run.surroundings for run in runs])
     packages = _shared([run.packages for run in runs])
     for number, run in enumerate(runs, 1):
-        own = {key: text for key, text in run.surroundings.items() if key not in shared}
+        surroundings = {key: text for key, text in run.surroundings.items() if key not in shared}
         versions = {name: version for name, version in run.packages.items() if name not in packages}
         if versions:
-            own["packages"] = _versions(versions)
+            surroundings["packages"] = _versions(versions)
         yield (
             f"run {number}" if len(runs) > 1 else "run",
-            "; ".join([*_said(run), *(f"{k} {v}" for k, v in own.items())]),
+            "; ".join([*_facts(run), *(f"{k} {v}" for k, v in surroundings.items())]),
         )
     yield from shared.items()
     if packages:
         yield "packages", _versions(packages)
 
 
-def _said(run: RunRecord) -> Iterator[str]:
+def _facts(run: RunRecord) -> Iterator[str]:
     yield f"spec {run.spec}"
     yield run.command or "no command recorded"
     times = f" in {run.count} runs" if run.count > 1 else ""
@@ -39,26 +39,33 @@ def _said(run: RunRecord) -> Iterator[str]:
 
 
 def _together(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    found: dict[object, RunRecord] = {}
+    merged: dict[object, RunRecord] = {}
     for run in runs:
         key = run.spec, run.command, tuple(run.surroundings.items()), tuple(run.packages.items())
-        first = found.get(key)
-        found[key] = run if first is None else replace(
-            first, finished=run.finished, count=first.count + run.count, outputs=_sum(first.outputs, run.outputs),
-            values=_sum(first.values, run.values),
-        )  # fmt: skip
-    return list(found.values())
+        first = merged.get(key)
+        merged[key] = (
+            run
+            if first is None
+            else replace(
+                first,
+                finished=run.finished,
+                count=first.count + run.count,
+                outputs=_sum(first.outputs, run.outputs),
+                values=_sum(first.values, run.values),
+            )
+        )
+    return list(merged.values())
 
 
-def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
+def _sum(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
+    return {key: first.get(key, 0) + second.get(key, 0) for key in {**first, **second}}
 
 
 def _shared(mappings: Sequence[dict[str, str]]) -> dict[str, str]:
     """What all of them say in the same way."""
     if not mappings:
         return {}
-    return {key: text for key, text in mappings[0].items() if all(one.get(key) == text for one in mappings)}
+    return {key: text for key, text in mappings[0].items() if all(mapping.get(key) == text for mapping in mappings)}
 
 
 def _versions(packages: dict[str, str]) -> str:

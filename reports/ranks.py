@@ -49,24 +49,28 @@ def rank_grids(board: Board) -> Iterator[RankGrid]:
     signs = dict.fromkeys(board.methods["method"][board.methods["incomplete"] != ""], INCOMPLETE)
     ranked = [str(name) for name in board.ranks["protocol"]]
     for protocol in dict.fromkeys([*ranked, *(name for name, notes in board.rank_notes.items() if notes)]):
-        part = board.ranks[board.ranks["protocol"] == protocol]
+        ranks = board.ranks[board.ranks["protocol"] == protocol]
         notes = tuple(board.rank_notes.get(protocol, ()))
-        datasets = list(dict.fromkeys(str(name) for name in part["dataset"]))
+        datasets = list(dict.fromkeys(str(name) for name in ranks["dataset"]))
         datasets.sort(key=lambda name: name != "")  # all together first; the sort is stable
-        methods = list(dict.fromkeys(str(name) for name in part["method"]))
-        columns = (part[name] for name in ("dataset", "method", "rank", "low", "high"))
-        found = {(str(row[0]), str(row[1])): (float(row[2]), float(row[3]), float(row[4]))
-                 for row in zip(*columns, strict=True)}  # fmt: skip
+        methods = list(dict.fromkeys(str(name) for name in ranks["method"]))
+        columns = (ranks[name] for name in ("dataset", "method", "rank", "low", "high"))
+        rank_by_cell = {
+            (str(row[0]), str(row[1])): (float(row[2]), float(row[3]), float(row[4]))
+            for row in zip(*columns, strict=True)
+        }
         if len(methods) < 2:
             if notes and board.scores[board.scores["protocol"] == protocol]["method"].nunique() > 1:
                 yield RankGrid(protocol, (), (), notes)
             continue
-        least = {name: min(rank for (dataset, _), (rank, *_) in found.items() if dataset == name) for name in datasets}
+        best_ranks = {
+            name: min(rank for (dataset, _), (rank, *_) in rank_by_cell.items() if dataset == name) for name in datasets
+        }
         rows = [
             RankRow(
                 name,
                 str(families[name]),
-                tuple(_cell(found.get((one, name)), least[one]) for one in datasets),
+                tuple(_cell(rank_by_cell.get((dataset, name)), best_ranks[dataset]) for dataset in datasets),
                 signs.get(name, ""),
             )
             for name in methods
@@ -75,9 +79,9 @@ def rank_grids(board: Board) -> Iterator[RankGrid]:
         yield RankGrid(protocol, tuple(name or "All datasets" for name in datasets), tuple(rows), notes)
 
 
-def _cell(numbers: tuple[float, float, float] | None, least: float) -> RankCell:
+def _cell(numbers: tuple[float, float, float] | None, best_rank: float) -> RankCell:
     if numbers is None:
         return RankCell("–", float("nan"), "", False)
     rank, low, high = numbers
     interval = "" if isnan(low) else f"{low:.1f} to {high:.1f}"
-    return RankCell(f"{rank:.1f}", rank, interval, rank == least)
+    return RankCell(f"{rank:.1f}", rank, interval, rank == best_rank)

@@ -21,9 +21,9 @@ def spectrum_svg(spectrum: Spectrum) -> str:
     inner = spectrum.frequencies >= _FIRST
     frequencies = np.log10(spectrum.frequencies[inner])
     values = [ratio[inner] for ratio in spectrum.ratios.values()]
-    low = min([-5.0, *(float(np.min(one)) for one in values)])
-    high = max([5.0, *(float(np.max(one)) for one in values)])
-    step = next(one for one in (5, 10, 20, 50, 100) if (high - low) / one <= 7 or one == 100)
+    low = min([-5.0, *(float(np.min(value)) for value in values)])
+    high = max([5.0, *(float(np.max(value)) for value in values)])
+    step = next(value for value in (5, 10, 20, 50, 100) if (high - low) / value <= 7 or value == 100)
     low, high = floor(low / step) * step, ceil(high / step) * step
 
     def x(logarithm: float) -> float:
@@ -32,24 +32,30 @@ def spectrum_svg(spectrum: Spectrum) -> str:
     def y(value: float) -> float:
         return _TOP + (high - value) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
 
-    parts = [
+    fragments = [
         f'<svg class="spectrum" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="Power of SR over HR on {escape(spectrum.dataset)}">'
     ]
     for value in np.arange(low, high + step / 2, step):
         strong = " strong" if value == 0 else ""
-        parts.append(f'<path class="tick{strong}" d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}"/>'
-                     f'<text x="{_LEFT - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.0f}</text>')  # fmt: skip
+        fragments.append(
+            f'<path class="tick{strong}" d="M{_LEFT} {y(value):.1f}H{WIDTH - _RIGHT}"/>'
+            f'<text x="{_LEFT - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.0f}</text>'
+        )
     for frequency in (0.01, 0.03, 0.1, 0.3, 1.0):
         at, foot = x(log10(frequency)), HEIGHT - _BOTTOM
-        parts.append(f'<path class="tick" d="M{at:.1f} {_TOP}V{foot}"/>'
-                     f'<text x="{at:.1f}" y="{foot + 14}" text-anchor="middle">{frequency:g}</text>')  # fmt: skip
+        fragments.append(
+            f'<path class="tick" d="M{at:.1f} {_TOP}V{foot}"/>'
+            f'<text x="{at:.1f}" y="{foot + 14}" text-anchor="middle">{frequency:g}</text>'
+        )
     styles = line_styles(list(spectrum.ratios))
     for (name, style), ratio in zip(styles.items(), values, strict=True):
         points = " ".join(f"{x(f):.1f},{y(v):.1f}" for f, v in zip(frequencies, ratio, strict=True))
-        parts.append(
+        fragments.append(
             f'<g data-method="{escape(name)}"><title>{escape(name)}</title><polyline points="{points}"'
             f' stroke="{style.colour}" stroke-dasharray="{style.dashes}"/></g>'
         )
-    parts.append(f'<text x="{(_LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" text-anchor="middle">frequency / Nyquist</text>')
-    return "".join([*parts, "</svg>"])
+    fragments.append(
+        f'<text x="{(_LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" text-anchor="middle">frequency / Nyquist</text>'
+    )
+    return "".join([*fragments, "</svg>"])

@@ -87,8 +87,14 @@ def _environment(format: TemplateFormat) -> ImmutableSandboxedEnvironment:
 
     LaTeX is full of braces, so its templates have brackets in their place.
     """
-    brackets = {"block_start_string": "[%", "block_end_string": "%]", "variable_start_string": "[[",
-                "variable_end_string": "]]", "comment_start_string": "[#", "comment_end_string": "#]"}  # fmt: skip
+    brackets = {
+        "block_start_string": "[%",
+        "block_end_string": "%]",
+        "variable_start_string": "[[",
+        "variable_end_string": "]]",
+        "comment_start_string": "[#",
+        "comment_end_string": "#]",
+    }
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -97,8 +103,15 @@ def _environment(format: TemplateFormat) -> ImmutableSandboxedEnvironment:
         autoescape=False,  # Markdown and LaTeX are no HTML: names go through the filters below
         **(brackets if format == "tex" else {}),
     )
-    environment.filters.update(markdown=markdown, code=markdown_code, tex=tex, tex_number=_tex_number, label=_label,
-                               comment=_one_line, fit=fit_of)  # fmt: skip
+    environment.filters.update(
+        markdown=markdown,
+        code=markdown_code,
+        tex=tex,
+        tex_number=_tex_number,
+        label=_label,
+        comment=_one_line,
+        fit=fit_of,
+    )
     return environment
 
 

@@ -79,13 +79,13 @@ def _columns(grid: Grid) -> list[_Column]:
 
 def _beside(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
     groups: list[list[_Column]] = [[]]
-    left = room
+    remaining = room
     for column in columns:
-        if groups[-1] and column.width + _SPACE > left:
+        if groups[-1] and column.width + _SPACE > remaining:
             groups.append([])
-            left = room
+            remaining = room
         groups[-1].append(column)
-        left -= column.width + _SPACE
+        remaining -= column.width + _SPACE
     return groups
 
 

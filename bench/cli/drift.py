@@ -69,7 +69,7 @@ def check(
             write_atomically(path, text(report).encode())
     if junit is not None:
         write_atomically(junit, to_junit(report, groups(read_baseline(baseline))).encode())
-    for line in to_text(report, most=_SHOWN).rstrip("\n").split("\n"):
+    for line in to_text(report, limit=_SHOWN).rstrip("\n").split("\n"):
         say(line)
     say_left_out_of(store)
     if not report.passed:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from ..heat import LESS, MORE, Layer, over
+from ..heat import LESS, MORE, Layer, overlaid
 from .style import Paper
 
 Pixels = NDArray[np.uint8]
@@ -30,7 +30,14 @@ class MarkedVersion:
 
 
 def artifacts_figure(hr: Pixels, versions: Sequence[MarkedVersion], title: str, paper: Paper) -> Figure:
-    """A column for HR and each method: its pixels, LDL's map over it, DeSRA's areas over it with their share."""
+    """A column for HR and each method: its pixels, LDL's map over it, DeSRA's areas over it with their share.
+
+    Args:
+        hr: HR, ``[H, W]`` or ``[H, W, 3]``.
+        versions: the restored images with their maps.
+        title: title of the figure.
+        paper: size and fonts.
+    """
     columns = 1 + len(versions)
     tile = paper.width / columns
     with paper.drawing():
@@ -41,11 +48,13 @@ def artifacts_figure(hr: Pixels, versions: Sequence[MarkedVersion], title: str, 
         _show(places[0, 0], hr, "HR", tile, paper)
         for column, version in enumerate(versions, start=1):
             _show(places[0, column], version.pixels, version.name, tile, paper)
-            _show(places[1, column], over(version.pixels, version.ldl), "LDL", tile, paper)
+            _show(places[1, column], overlaid(version.pixels, version.ldl), "LDL", tile, paper)
             share = f"DeSRA {100 * version.share:.1f} %"
-            _show(places[2, column], over(version.pixels, version.desra), share, tile, paper)
-        handles = [Patch(color=MORE, alpha=0.6, label="more contrast"),
-                   Patch(color=LESS, alpha=0.6, label="less contrast")]  # fmt: skip
+            _show(places[2, column], overlaid(version.pixels, version.desra), share, tile, paper)
+        handles = [
+            Patch(color=MORE, alpha=0.6, label="more contrast"),
+            Patch(color=LESS, alpha=0.6, label="less contrast"),
+        ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2)
         paper.title(figure, title)
     return figure

@@ -30,14 +30,30 @@ def cost_figure(
     styles: Mapping[str, LineStyle],
     paper: Paper,
 ) -> Figure:
-    """Cost on a logarithmic axis; every point carries its name, all of them in a legend where some have no room."""
+    """Cost on a logarithmic axis. Every point carries its name; if a name has no room, all are in a legend instead.
+
+    Args:
+        points: one for each method.
+        cost: label of the axis of costs.
+        value: label and ideal of the axis of values.
+        title: title of the figure.
+        styles: colour and marker of each method by name.
+        paper: size and fonts.
+    """
     with paper.drawing():
         figure = paper.figure(2.5)
         axes = figure.subplots()
         for point in points:
             style = styles[point.name]
-            axes.plot(point.cost, point.value, marker=style.marker, color=style.colour, linestyle="none",
-                      label=paper.text(point.name), clip_on=False)  # fmt: skip
+            axes.plot(
+                point.cost,
+                point.value,
+                marker=style.marker,
+                color=style.colour,
+                linestyle="none",
+                label=paper.text(point.name),
+                clip_on=False,
+            )
         axes.set_xscale("log")
         ideals(axes, y=value)
         axes.set_xlabel(paper.text(cost))
@@ -45,8 +61,9 @@ def cost_figure(
         axes.margins(0.15)
         paper.title(figure, title)
         tidy(axes)
-        labels = [PointLabel(paper.text(point.name), point.cost, point.value, styles[point.name].colour)
-                  for point in points]  # fmt: skip
+        labels = [
+            PointLabel(paper.text(point.name), point.cost, point.value, styles[point.name].colour) for point in points
+        ]
         if place_labels(figure, axes, labels, paper.small):
             for text in list(axes.texts):
                 text.remove()

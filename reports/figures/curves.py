@@ -42,7 +42,17 @@ def curves_figure(
     paper: Paper,
     legend: bool = True,
 ) -> Figure:
-    """One panel for each ``y``; panels stand side by side on two columns, else below each other."""
+    """One panel for each ``y``, side by side on two columns, else below each other.
+
+    Args:
+        curves: one for each model.
+        x: label and ideal of the common axis.
+        y: label and ideal of each panel.
+        title: title of the figure.
+        styles: line style of each model by name.
+        paper: size and fonts.
+        legend: draw a legend.
+    """
     rows, columns = (1, len(y)) if paper.columns == 2 else (len(y), 1)
     with paper.drawing():
         figure = paper.figure(1.95 * rows + 0.35)

@@ -20,8 +20,24 @@ _LEADER = 9.0
 """Points beyond which a thin line joins a label with its marker."""
 _RINGS = (0.0, 5.0, 10.0, 16.0, 23.0, 31.0, 40.0, 50.0, 62.0, 76.0, 92.0)
 """How much farther away a label goes where nothing nearer is free, in points."""
-_SIDES = ((1, 0.5), (-1, 0.5), (1, 0), (-1, 0), (1, -0.5), (-1, -0.5), (0, 1), (0, -1),
-          (0.6, 1), (-0.6, 1), (0.6, -1), (-0.6, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))  # fmt: skip
+_SIDES = (
+    (1, 0.5),
+    (-1, 0.5),
+    (1, 0),
+    (-1, 0),
+    (1, -0.5),
+    (-1, -0.5),
+    (0, 1),
+    (0, -1),
+    (0.6, 1),
+    (-0.6, 1),
+    (0.6, -1),
+    (-0.6, -1),
+    (1, 1),
+    (-1, 1),
+    (1, -1),
+    (-1, -1),
+)
 """Directions, from the one that readers expect; 1: the label's edge lies clear of the marker."""
 
 
@@ -53,12 +69,20 @@ def place_labels(
     marks, paths = _drawn(axes, dot)
     points = axes.transData.transform([(label.x, label.y) for label in labels]) if labels else np.empty((0, 2))
     crowd = [np.sum(np.hypot(*(points - point).T) < 40 * dot) for point in points]
-    taken: list[Bbox] = list(marks)
+    occupied: list[Bbox] = list(marks)
     lost = []
     for number in sorted(range(len(labels)), key=lambda number: -crowd[number]):
         label, point = labels[number], points[number]
-        text = axes.annotate(label.text, (label.x, label.y), xytext=(0, 0), textcoords="offset points", fontsize=size,
-                             color=label.colour, ha="center", va="center")  # fmt: skip
+        text = axes.annotate(
+            label.text,
+            (label.x, label.y),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=size,
+            color=label.colour,
+            ha="center",
+            va="center",
+        )
         text.set_in_layout(False)
         extent = text.get_window_extent()
         half = np.array([extent.width, extent.height]) / 2
@@ -66,20 +90,27 @@ def place_labels(
         for ring, side in product(_RINGS if needed else _RINGS[:1], _SIDES):
             centre = point + np.array(side) * (half + (_NEAR + ring) * dot)
             box = _around(centre, half + _GAP * dot)
-            if _inside(box, panel) and not any(box.overlaps(other) for other in taken):
+            if _inside(box, panel) and not any(box.overlaps(occupied_box) for occupied_box in occupied):
                 free.append((_crossings(box, paths), ring, len(free), centre, box))
         if not free:
             text.remove()
             lost.append(label)
             continue
-        _, ring, _, centre, box = min(free, key=lambda found: (found[0] > 0, found[1] + 4 * found[0], found[2]))
+        _, ring, _, centre, box = min(
+            free, key=lambda candidate: (candidate[0] > 0, candidate[1] + 4 * candidate[0], candidate[2])
+        )
         text.xyann = tuple((centre - point) / dot)
-        taken.append(box)
+        occupied.append(box)
         if ring >= _LEADER:
             start = np.clip(point, box.min, box.max)
-            taken += _along(point, start, dot)
-            (line,) = axes.plot(*axes.transData.inverted().transform([point, start]).T, color=label.colour,
-                                linewidth=0.5, alpha=0.7, zorder=1)  # fmt: skip
+            occupied += _along(point, start, dot)
+            (line,) = axes.plot(
+                *axes.transData.inverted().transform([point, start]).T,
+                color=label.colour,
+                linewidth=0.5,
+                alpha=0.7,
+                zorder=1,
+            )
             line.set_in_layout(False)
     return tuple(lost)
 

@@ -38,13 +38,15 @@ def families_figure(
         for axes_of_metric, y in zip(panels, ys, strict=True):
             for axes, dataset in zip(axes_of_metric, sets, strict=True):
                 own_set = means[means["dataset"] == dataset]
-                for family, own in styles.items():
+                for family, style in styles.items():
                     points = own_set[own_set["family"] == family].sort_values("steps")
-                    axes.plot(points[x], points[y], label=family, marker=own.marker, markersize=3, **own.plot_kwargs)
-                others = own_set[own_set["family"] != families[0]]
-                if len(others) > 1:
-                    axes.set_xlim(*_around(others[x]))
-                    axes.set_ylim(*_around(others[y]))
+                    axes.plot(
+                        points[x], points[y], label=family, marker=style.marker, markersize=3, **style.plot_kwargs
+                    )
+                other_families = own_set[own_set["family"] != families[0]]
+                if len(other_families) > 1:
+                    axes.set_xlim(*_around(other_families[x]))
+                    axes.set_ylim(*_around(other_families[y]))
                 axes.locator_params(nbins=4)
                 tidy(axes)
         for column, dataset in enumerate(sets):
@@ -71,10 +73,12 @@ def directions_figure(cosines: pd.DataFrame) -> Figure:
         axes_of = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         styles = line_styles([f"{sigma:g}" for sigma in sorted(set(cosines["sigma"]))])
         for axes, (teacher, direction) in zip(axes_of, panels, strict=True):
-            part = cosines[(cosines["teacher"] == teacher) & (cosines["direction"] == direction)]
-            for sigma, own in styles.items():
-                mean = part[part["sigma"] == float(sigma)].groupby("s")["cosine"].mean()
-                axes.plot(mean.index, mean, marker=own.marker, markersize=3, label=f"sigma {sigma}", **own.plot_kwargs)
+            selected = cosines[(cosines["teacher"] == teacher) & (cosines["direction"] == direction)]
+            for sigma, style in styles.items():
+                mean = selected[selected["sigma"] == float(sigma)].groupby("s")["cosine"].mean()
+                axes.plot(
+                    mean.index, mean, marker=style.marker, markersize=3, label=f"sigma {sigma}", **style.plot_kwargs
+                )
             axes.set_title(f"adversary of {teacher}" if direction == "adversary" else "LQ image")
             axes.set_xlabel("s")
             tidy(axes)

@@ -66,8 +66,14 @@ def rings_figure(rings: Rings, styles: Mapping[str, LineStyle], paper: Paper) ->
             tidy(axes)
             axes.set_xlim(0, 0.5)
             axes.axvline(rings.lq_nyquist, color="black", linewidth=0.8, linestyle=":")
-        correlation.annotate("LQ's Nyquist", (rings.lq_nyquist, 1), xycoords=("data", "axes fraction"), xytext=(3, -7),
-                             textcoords="offset points", fontsize=0.9 * paper.small)  # fmt: skip
+        correlation.annotate(
+            "LQ's Nyquist",
+            (rings.lq_nyquist, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, -7),
+            textcoords="offset points",
+            fontsize=0.9 * paper.small,
+        )
         for axes in (correlation, error) if wide else (error,):
             axes.set_xlabel("frequency [cycles per pixel]")
         paper.legend_below(figure, *correlation.get_legend_handles_labels())

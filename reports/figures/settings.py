@@ -51,7 +51,17 @@ def settings_figure(
     styles: Mapping[str, LineStyle],
     paper: Paper,
 ) -> Figure:
-    """A line with its interval for each model and a thin one across for each level; a panel for each metric."""
+    """A panel for each metric: a line with its interval for each model, a thin horizontal line for each level.
+
+    Args:
+        lines: models at several values of the setting.
+        levels: methods without the setting.
+        setting: label of the common axis.
+        y: label and ideal of each panel.
+        title: title of the figure.
+        styles: line style by name.
+        paper: size and fonts.
+    """
     rows, columns = (1, len(y)) if paper.columns == 2 else (len(y), 1)
     with paper.drawing():
         figure = paper.figure(1.7 * rows + 0.35)
@@ -61,8 +71,13 @@ def settings_figure(
                 _draw(panel, line, number, styles[line.name], paper.text(line.name))
             for level in levels:
                 if isfinite(level.values[number]):
-                    panel.axhline(level.values[number], color=styles[level.name].colour, linewidth=0.9,
-                                  linestyle=(0, (4, 2)), label=paper.text(level.name))  # fmt: skip
+                    panel.axhline(
+                        level.values[number],
+                        color=styles[level.name].colour,
+                        linewidth=0.9,
+                        linestyle=(0, (4, 2)),
+                        label=paper.text(level.name),
+                    )
             if columns > 1 or number == rows - 1:
                 panel.set_xlabel(paper.text(setting))
             panel.set_ylabel(paper.text(label.text))
@@ -70,16 +85,31 @@ def settings_figure(
             panel.margins(x=0.03)
             tidy(panel)
         if len(lines) + len(levels) > 1:
-            shown = {name: handle for panel in panels
-                     for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)}  # fmt: skip
-            paper.legend_below(figure, list(shown.values()), list(shown))
+            handles = {
+                name: handle
+                for panel in panels
+                for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)
+            }
+            paper.legend_below(figure, list(handles.values()), list(handles))
         paper.title(figure, title)
     return figure
 
 
 def _draw(panel: Axes, line: SettingLine, number: int, style: LineStyle, name: str) -> None:
     estimates = line.estimates[number]
-    panel.plot(line.settings, [one.value for one in estimates], marker=style.marker, label=name, clip_on=False,
-               **style.plot_kwargs)  # fmt: skip
-    panel.fill_between(line.settings, [one.low for one in estimates], [one.high for one in estimates],
-                       color=style.colour, alpha=0.15, linewidth=0)  # fmt: skip
+    panel.plot(
+        line.settings,
+        [estimate.value for estimate in estimates],
+        marker=style.marker,
+        label=name,
+        clip_on=False,
+        **style.plot_kwargs,
+    )
+    panel.fill_between(
+        line.settings,
+        [estimate.low for estimate in estimates],
+        [estimate.high for estimate in estimates],
+        color=style.colour,
+        alpha=0.15,
+        linewidth=0,
+    )

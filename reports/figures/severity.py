@@ -40,7 +40,14 @@ class SeverityPanel:
 def severity_figure(
     rows: Sequence[Sequence[SeverityPanel]], title: str, styles: Mapping[str, LineStyle], paper: Paper
 ) -> Figure:
-    """A row for each metric, whose panels share their axis of values, and a column for each degradation."""
+    """A row for each metric, whose panels share their axis of values, and a column for each degradation.
+
+    Args:
+        rows: panels of each metric.
+        title: title of the figure.
+        styles: line style of each method by name.
+        paper: size and fonts.
+    """
     with paper.drawing():
         figure = paper.figure(1.7 * len(rows) + 0.5)
         places = figure.subplots(len(rows), len(rows[0]), squeeze=False, sharey="row")

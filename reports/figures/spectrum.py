@@ -55,17 +55,30 @@ def spectrum_figure(spectra: Spectra, styles: Mapping[str, LineStyle], paper: Pa
         frequencies = spectra.frequencies[inner]
         reference = spectra.reference
         power.loglog(frequencies, reference.power[inner] + FLOOR, color="black", linewidth=1.8, label="HR", zorder=3)
-        power.fill_between(frequencies, reference.low[inner] + FLOOR, reference.high[inner] + FLOOR, color="black",
-                           alpha=0.12, linewidth=0)  # fmt: skip
+        power.fill_between(
+            frequencies,
+            reference.low[inner] + FLOOR,
+            reference.high[inner] + FLOOR,
+            color="black",
+            alpha=0.12,
+            linewidth=0,
+        )
         ratio.axhline(0, color="black", linewidth=1.8, zorder=3)
-        for name, one in spectra.methods.items():
+        for name, profile in spectra.methods.items():
             style, colour = styles[name].plot_kwargs, styles[name].colour
-            power.plot(frequencies, one.power[inner] + FLOOR, label=paper.text(name), **style)
-            power.fill_between(frequencies, one.low[inner] + FLOOR, one.high[inner] + FLOOR, color=colour, alpha=0.12,
-                               linewidth=0)  # fmt: skip
-            ratio.plot(frequencies, one.ratio[inner], **style)
-            ratio.fill_between(frequencies, one.ratio_low[inner], one.ratio_high[inner], color=colour, alpha=0.18,
-                               linewidth=0)  # fmt: skip
+            power.plot(frequencies, profile.power[inner] + FLOOR, label=paper.text(name), **style)
+            power.fill_between(
+                frequencies,
+                profile.low[inner] + FLOOR,
+                profile.high[inner] + FLOOR,
+                color=colour,
+                alpha=0.12,
+                linewidth=0,
+            )
+            ratio.plot(frequencies, profile.ratio[inner], **style)
+            ratio.fill_between(
+                frequencies, profile.ratio_low[inner], profile.ratio_high[inner], color=colour, alpha=0.18, linewidth=0
+            )
         power.set_ylabel("power of luma")
         ratio.set_ylabel("SR over HR [dB]")
         for axes in (power, ratio):
@@ -92,7 +105,7 @@ def spectra_2d_figure(powers: Mapping[str, Floats], title: str, paper: Paper) ->
         figure = paper.figure(rows * (side + 0.2) + 0.5)
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (name, level) in zip(places, levels.items(), strict=False):
-            drawn = axes.imshow(
+            image = axes.imshow(
                 level, cmap="cividis", vmin=low, vmax=high, extent=(-1, 1, 1, -1), interpolation="nearest"
             )
             axes.set_title(paper.text(name), fontsize=paper.fitting(name, side - 0.1), loc="center", pad=3)
@@ -101,7 +114,7 @@ def spectra_2d_figure(powers: Mapping[str, Floats], title: str, paper: Paper) ->
             axes.set_yticks([])
         for axes in places[len(levels) :]:
             axes.set_visible(False)
-        bar = figure.colorbar(drawn, ax=list(places), orientation="horizontal", shrink=0.5, aspect=40)
+        bar = figure.colorbar(image, ax=list(places), orientation="horizontal", shrink=0.5, aspect=40)
         bar.set_label("power of luma [dB], from -Nyquist to Nyquist", fontsize=0.875 * paper.size)
         paper.title(figure, title)
     return figure

@@ -33,8 +33,17 @@ FLOOR = 1e-12
 """Added to powers before a logarithm."""
 _SANS = ("Helvetica", "Arial", "Nimbus Sans", "Liberation Sans", "TeX Gyre Heros")
 """Of Matplotlib's own fonts none looks like the sans of a paper; the first of these that a machine has is taken."""
-_SIGNS = str.maketrans({"↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\to$", "∞": r"$\infty$", "–": "--",
-                        "≈": r"$\approx$", "±": r"$\pm$"})  # fmt: skip
+_SIGNS = str.maketrans(
+    {
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "→": r"$\to$",
+        "∞": r"$\infty$",
+        "–": "--",
+        "≈": r"$\approx$",
+        "±": r"$\pm$",
+    }
+)
 
 
 class LatexError(RuntimeError):
@@ -114,8 +123,8 @@ class Paper:
     def legend_below(self, figure: Figure, handles: Sequence[Artist], names: Sequence[str]) -> None:
         """A legend below everything, in as many columns as the width has room for."""
         size = 0.875 * self.size
-        each = max((self.text_width(name, size) for name in names), default=0.0) + 4.2 * size / 72
-        rows = -(-len(names) // max(1, int(self.width / each)))
+        label = max((self.text_width(name, size) for name in names), default=0.0) + 4.2 * size / 72
+        rows = -(-len(names) // max(1, int(self.width / label)))
         figure.legend(handles, names, loc="outside lower center", ncols=-(-len(names) // max(rows, 1)))
 
     def render(self, figure: Figure, suffix: Suffix, dpi: int = 300) -> bytes:
@@ -173,13 +182,13 @@ def _families(font: Font) -> list[str]:
 
 
 @contextmanager
-def _latex(wanted: bool) -> Iterator[None]:
-    if wanted and shutil.which("latex") is None:
+def _latex(enabled: bool) -> Iterator[None]:
+    if enabled and shutil.which("latex") is None:
         raise LatexError("usetex: there is no 'latex' on this machine; install it, or leave 'usetex' out")
     try:
         yield
     except (RuntimeError, FileNotFoundError) as error:
-        if not wanted:
+        if not enabled:
             raise
         lines = [line for line in str(error).splitlines() if line.startswith("!")]
         raise LatexError(f"usetex: LaTeX cannot set the text of this figure ({(lines or [str(error)])[0]})") from error

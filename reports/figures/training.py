@@ -29,7 +29,15 @@ def training_figure(
     paper: Paper,
     smooth: int = 1,
 ) -> Figure:
-    """One panel for each column; logged values pale, their running mean over ``smooth`` values strong."""
+    """One panel for each logged column.
+
+    Args:
+        logs: the trainings.
+        columns: names of the columns to draw.
+        styles: line style of each training by name.
+        paper: size and fonts.
+        smooth: length of the running mean that is drawn over the pale logged values; 1: the values alone.
+    """
     across = min(len(columns), 1 if paper.columns == 1 else 3)
     rows = -(-len(columns) // across)
     with paper.drawing():
@@ -53,9 +61,11 @@ def training_figure(
         for panel in panels[max(0, len(columns) - across) : len(columns)]:
             panel.set_xlabel("step")
             panel.tick_params(labelbottom=True)
-        shown = {text: line for panel in panels for line, text in zip(*panel.get_legend_handles_labels(), strict=True)}
+        handles = {
+            text: line for panel in panels for line, text in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
         if len(logs) > 1:
-            paper.legend_below(figure, list(shown.values()), list(shown))
+            paper.legend_below(figure, list(handles.values()), list(handles))
     return figure
 
 

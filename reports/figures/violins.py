@@ -31,9 +31,16 @@ class Violin:
 def violins_figure(
     panels: Sequence[tuple[AxisLabel, Sequence[Violin]]], title: str, styles: Mapping[str, LineStyle], paper: Paper
 ) -> Figure:
-    """Panels as in bars: the density of images, the middle half as a thick line, the median as a white point."""
-    most = 2 if paper.columns == 1 else 4
-    rows = -(-len(panels) // most)
+    """Density of the values of images, their middle half as a thick line, their median as a white point.
+
+    Args:
+        panels: label of the axis and violins of each panel.
+        title: title of the figure.
+        styles: colour and marker of each method by name.
+        paper: size and fonts.
+    """
+    panels_per_row = 2 if paper.columns == 1 else 4
+    rows = -(-len(panels) // panels_per_row)
     columns = -(-len(panels) // rows)
     names = max(len(violins) for _, violins in panels)
     with paper.drawing():
@@ -61,8 +68,16 @@ def _draw(
             axes.plot([low, high], [place, place], color=colour, linewidth=2.4, solid_capstyle="butt")
             axes.plot(middle, place, "o", color=colour, markerfacecolor="white", markersize=3.2, clip_on=False)
         else:
-            axes.plot(values, np.full(values.size, place), styles[violin.name].marker, color=colour, markersize=2.6,
-                      alpha=0.7, linestyle="none", clip_on=False)  # fmt: skip
+            axes.plot(
+                values,
+                np.full(values.size, place),
+                styles[violin.name].marker,
+                color=colour,
+                markersize=2.6,
+                alpha=0.7,
+                linestyle="none",
+                clip_on=False,
+            )
     if label.ideal is not None:
         axes.axvline(label.ideal, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
     axes.set_yticks(range(len(violins)), [paper.text(violin.name) for violin in violins])

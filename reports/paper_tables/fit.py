@@ -15,10 +15,23 @@ and points on either side of a column (``tabcolsep``)."""
 _BOLD, _SCRIPT = 1.15, 0.87
 """Width of bold text, and of raised and lowered text, as shares of the text's."""
 _WIDTHS = {
-    "ijl.,:;'!|": 0.28, "f": 0.31, "rst()[]- ": 0.4, "I": 0.37, "acegoz0123456789↑↓": 0.5, "J": 0.52,
-    "kqvxy": 0.53, "bdhnpuS": 0.56, "LZ": 0.63, "FEP": 0.69, "BCTwR": 0.74, "ANUVXYH": 0.75, "DGKOQ=≈±→": 0.79,
-    "m": 0.84, "M": 0.92, "W%@∞": 1.03,
-}  # fmt: skip
+    "ijl.,:;'!|": 0.28,
+    "f": 0.31,
+    "rst()[]- ": 0.4,
+    "I": 0.37,
+    "acegoz0123456789↑↓": 0.5,
+    "J": 0.52,
+    "kqvxy": 0.53,
+    "bdhnpuS": 0.56,
+    "LZ": 0.63,
+    "FEP": 0.69,
+    "BCTwR": 0.74,
+    "ANUVXYH": 0.75,
+    "DGKOQ=≈±→": 0.79,
+    "m": 0.84,
+    "M": 0.92,
+    "W%@∞": 1.03,
+}
 """In sizes of the font, of Computer Modern (cmr10), the widest of the usual fonts."""
 
 

@@ -33,10 +33,15 @@ def to_wide_csv(board: Board) -> str:
         for row in grid.rows:
             if row.source:
                 continue
-            line = lines.setdefault((grid.protocol, row.method), {
-                "protocol": grid.protocol, "method": row.method, "family": row.family,
-                "parameters": cards.loc[row.method, "parameters"],
-            })  # fmt: skip
+            line = lines.setdefault(
+                (grid.protocol, row.method),
+                {
+                    "protocol": grid.protocol,
+                    "method": row.method,
+                    "family": row.family,
+                    "parameters": cards.loc[row.method, "parameters"],
+                },
+            )
             for column, cell in zip(grid.columns, row.cells, strict=True):
                 place = f"{grid.dataset}/{column.metric}"
                 line[place] = cell.value
@@ -45,8 +50,8 @@ def to_wide_csv(board: Board) -> str:
             cost = costs.get((grid.protocol, grid.dataset, row.method), {})
             line |= {f"{grid.dataset}/{name}": cost.get(name, float("nan")) for name in _COSTS}
         columns |= dict.fromkeys(_columns(grid))
-    known = {name for line in lines.values() for name in line}
-    order = ["protocol", "method", "family", "parameters", *(name for name in columns if name in known)]
+    present = {name for line in lines.values() for name in line}
+    order = ["protocol", "method", "family", "parameters", *(name for name in columns if name in present)]
     frame = pd.DataFrame(list(lines.values()), columns=order)
     whole = ("/memory", "/macs", "/activations")
     return csv_text(frame.astype({name: "Int64" for name in order if name.endswith(whole)}))
@@ -69,8 +74,8 @@ def to_json(board: Board) -> str:
         "tables": [_table(grid, board) for grid in grids(board)],
         "ranks": ranks,
         "problems": [
-            {"status": one.status, "count": one.count, "place": list(one.place), "message": one.message}
-            for one in problems(board)
+            {"status": problem.status, "count": problem.count, "place": list(problem.place), "message": problem.message}
+            for problem in problems(board)
         ],
         "provenance": dict(provenance_lines(board)),
     }
@@ -79,16 +84,27 @@ def to_json(board: Board) -> str:
 
 def _table(grid: Grid, board: Board) -> dict[str, Any]:
     columns = [
-        {"metric": one.metric, "title": one.title, "unit": one.unit, "digits": one.digits, "direction": one.direction}
-        for one in grid.columns
+        {
+            "metric": column.metric,
+            "title": column.title,
+            "unit": column.unit,
+            "digits": column.digits,
+            "direction": column.direction,
+        }
+        for column in grid.columns
     ]
-    part = board.scores[(board.scores["protocol"] == grid.protocol) & (board.scores["dataset"] == grid.dataset)]
-    bounds = {(row["method"], row["metric"]): (row["ci_low"], row["ci_high"]) for row in records(part)}
+    scores = board.scores[(board.scores["protocol"] == grid.protocol) & (board.scores["dataset"] == grid.dataset)]
+    bounds = {(row["method"], row["metric"]): (row["ci_low"], row["ci_high"]) for row in records(scores)}
     return {
-        "protocol": grid.protocol, "dataset": grid.dataset, "images": grid.images, "set_images": grid.whole,
-        "lq": grid.lq, "metrics": columns, "methods": [_method(row, grid, board, bounds) for row in grid.rows],
+        "protocol": grid.protocol,
+        "dataset": grid.dataset,
+        "images": grid.images,
+        "set_images": grid.whole,
+        "lq": grid.lq,
+        "metrics": columns,
+        "methods": [_method(row, grid, board, bounds) for row in grid.rows],
         "notes": list(grid.notes),
-    }  # fmt: skip
+    }
 
 
 def _method(
@@ -102,24 +118,26 @@ def _method(
         return {"method": row.method, "source": grid.sources[row.source - 1], "values": values}
     cards, costs = board.methods, board.costs
     (card,) = records(cards[cards["method"] == row.method])
-    cost = records(costs[(costs["method"] == row.method) & (costs["dataset"] == grid.dataset)
-                         & (costs["protocol"] == grid.protocol)])  # fmt: skip
-    taken = {name: _plain(cost[0][name]) if cost else None for name in (*_COSTS, "devices")}
-    shown = {name: _plain(card[name]) for name in ("family", "parameters", "steps")}
-    return {"method": row.method, **shown, **taken, "values": values}
+    cost = records(
+        costs[
+            (costs["method"] == row.method) & (costs["dataset"] == grid.dataset) & (costs["protocol"] == grid.protocol)
+        ]
+    )
+    costs_of_method = {name: _plain(cost[0][name]) if cost else None for name in (*_COSTS, "devices")}
+    description = {name: _plain(card[name]) for name in ("family", "parameters", "steps")}
+    return {"method": row.method, **description, **costs_of_method, "values": values}
 
 
 def _value(cell: Cell, low: float, high: float) -> dict[str, Any]:
     """A value with its interval and marks; why there is none, where there is none."""
     if cell.value != cell.value:
         return {"value": None, "status": cell.text if cell.text != "–" else "not measured"}
-    shown: dict[str, Any] = {"value": _plain(cell.value)}
+    content: dict[str, Any] = {"value": _plain(cell.value)}
     if cell.n:
-        shown |= {"ci_low": _plain(low), "ci_high": _plain(high), "n": cell.n, "mark": cell.mark,
-                  "tied": cell.tied}  # fmt: skip
+        content |= {"ci_low": _plain(low), "ci_high": _plain(high), "n": cell.n, "mark": cell.mark, "tied": cell.tied}
     if cell.seeds is not None:
-        shown["seeds"] = {"count": cell.seeds.count, "std": _plain(cell.seeds.std), "best": _plain(cell.seeds.best)}
-    return shown
+        content["seeds"] = {"count": cell.seeds.count, "std": _plain(cell.seeds.std), "best": _plain(cell.seeds.best)}
+    return content
 
 
 def _plain(value: Any) -> Any:

@@ -70,13 +70,13 @@ class WideTable:
     @property
     def rows(self) -> tuple[WideRow, ...]:
         """Every method with the cells of all blocks."""
-        whole: dict[tuple[str, int], WideRow] = {}
+        rows: dict[tuple[str, int], WideRow] = {}
         for block in self.blocks:
             for row in block.rows:
-                known = whole.get((row.method, row.source))
-                cells = (*(known.cells if known else ()), *row.cells)
-                whole[row.method, row.source] = WideRow(row.method, row.sign, row.source, cells)
-        return tuple(whole.values())
+                earlier = rows.get((row.method, row.source))
+                cells = (*(earlier.cells if earlier else ()), *row.cells)
+                rows[row.method, row.source] = WideRow(row.method, row.sign, row.source, cells)
+        return tuple(rows.values())
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -99,21 +99,26 @@ def wide_tables(board: Board) -> Iterator[WideTable]:
     by_protocol: dict[str, list[Grid]] = {}
     for grid in grids(board):
         by_protocol.setdefault(grid.protocol, []).append(grid)
-    for protocol, own in by_protocol.items():
-        sources = tuple(dict.fromkeys(source for grid in own for source in grid.sources))
-        notes = [f"{grid.dataset}: {note}" if len(own) > 1 else note for grid in own for note in grid.notes]
-        cells = [cell for grid in own for row in grid.rows for cell in row.cells]
+    for protocol, tables in by_protocol.items():
+        sources = tuple(dict.fromkeys(source for grid in tables for source in grid.sources))
+        notes = [f"{grid.dataset}: {note}" if len(tables) > 1 else note for grid in tables for note in grid.notes]
+        cells = [cell for grid in tables for row in grid.rows for cell in row.cells]
         counts = {cell.seeds.count for cell in cells if cell.seeds is not None}
-        names = _methods(own, [str(name) for name in board.methods["method"]], sources)
+        names = _methods(tables, [str(name) for name in board.methods["method"]], sources)
         yield WideTable(
-            protocol, tuple(_blocks(own, names, sources)), sources, tuple(notes),
-            any(cell.tied for cell in cells), any(cell.disputed for cell in cells), tuple(sorted(counts)),
-        )  # fmt: skip
+            protocol,
+            tuple(_blocks(tables, names, sources)),
+            sources,
+            tuple(notes),
+            any(cell.tied for cell in cells),
+            any(cell.disputed for cell in cells),
+            tuple(sorted(counts)),
+        )
 
 
-def _methods(own: Sequence[Grid], order: Sequence[str], sources: Sequence[str]) -> list[tuple[str, int]]:
+def _methods(tables: Sequence[Grid], order: Sequence[str], sources: Sequence[str]) -> list[tuple[str, int]]:
     """Methods and numbers of their sources: measured ones in the order of tables, then published ones."""
-    keys = dict.fromkeys(_key(row, grid, sources) for grid in own for row in grid.rows)
+    keys = dict.fromkeys(_key(row, grid, sources) for grid in tables for row in grid.rows)
     places = {name: place for place, name in enumerate(order)}
     return sorted(keys, key=lambda key: (key[1] > 0, places.get(key[0], 0) if key[1] == 0 else 0))
 
@@ -122,30 +127,33 @@ def _key(row: Row, grid: Grid, sources: Sequence[str]) -> tuple[str, int]:
     return row.method, 1 + sources.index(grid.sources[row.source - 1]) if row.source else 0
 
 
-def _blocks(own: Sequence[Grid], names: Sequence[tuple[str, int]], sources: Sequence[str]) -> Iterator[Block]:
+def _blocks(tables: Sequence[Grid], names: Sequence[tuple[str, int]], sources: Sequence[str]) -> Iterator[Block]:
     """Datasets in their order, in as few blocks as the width of a page allows."""
-    taken: list[Grid] = []
-    for grid in own:
-        if taken and not fits(_widths(_block([*taken, grid], names, sources))):
-            yield _block(taken, names, sources)
-            taken = []
-        taken.append(grid)
-    yield _block(taken, names, sources)
+    in_block: list[Grid] = []
+    for grid in tables:
+        if in_block and not fits(_widths(_block([*in_block, grid], names, sources))):
+            yield _block(in_block, names, sources)
+            in_block = []
+        in_block.append(grid)
+    yield _block(in_block, names, sources)
 
 
-def _block(own: Sequence[Grid], names: Sequence[tuple[str, int]], sources: Sequence[str]) -> Block:
+def _block(tables: Sequence[Grid], names: Sequence[tuple[str, int]], sources: Sequence[str]) -> Block:
     groups, first = [], 2
-    for grid in own:
+    for grid in tables:
         groups.append(Group(grid.dataset, grid.images, grid.columns, first))
         first += len(grid.columns)
-    by_key = [{_key(row, grid, sources): row for row in grid.rows} for grid in own]
+    by_key = [{_key(row, grid, sources): row for row in grid.rows} for grid in tables]
     rows = []
     for key in names:
-        found = [rows_of.get(key) for rows_of in by_key]
-        cells = [cell for grid, row in zip(own, found, strict=True)
-                 for cell in (row.cells if row else [Cell("–", float("nan"))] * len(grid.columns))]  # fmt: skip
+        method_rows = [rows_of.get(key) for rows_of in by_key]
+        cells = [
+            cell
+            for grid, row in zip(tables, method_rows, strict=True)
+            for cell in (row.cells if row else [Cell("–", float("nan"))] * len(grid.columns))
+        ]
         if any(cell.text != "–" for cell in cells) or key[1] == 0:
-            sign = next((row.sign for row in found if row), "")
+            sign = next((row.sign for row in method_rows if row), "")
             rows.append(WideRow(key[0], sign, key[1], tuple(cells)))
     block = Block(tuple(groups), tuple(rows), Fit("table", "", scaled=False))
     return Block(block.groups, block.rows, fit(_widths(block)))
@@ -171,8 +179,9 @@ def fit_of(grid: Grid) -> Fit:
         counts = [ems(f" (n={cell.n})") if cell.partial else 0.0 for cell in (row.cells[place] for row in grid.rows)]
         cells = [_cell(row.cells[place]) for row in grid.rows]
         columns.append([_heading(column), *map(sum, zip(cells, counts, strict=True))])
-    columns += [[ems(text) for text in (heading, *(getattr(row, name) for row in grid.rows))]
-                for heading, name in grid.costs]  # fmt: skip
+    columns += [
+        [ems(text) for text in (heading, *(getattr(row, name) for row in grid.rows))] for heading, name in grid.costs
+    ]
     return fit(columns)
 
 

@@ -60,15 +60,15 @@ def study_html(board: StudyBoard) -> str:
 
 def study_csv(board: StudyBoard) -> dict[str, str]:
     """Tables at full precision, by the name of the file."""
-    names = [one.method for one in board.methods]
+    names = [record.method for record in board.methods]
     wins = pd.DataFrame(board.wins, columns=names)
     wins.insert(0, "method", names)
     return {
-        "methods.csv": csv_text(pd.DataFrame([vars(one) for one in board.methods])),
+        "methods.csv": csv_text(pd.DataFrame([vars(record) for record in board.methods])),
         "wins.csv": csv_text(wins),
-        "metrics.csv": csv_text(pd.DataFrame([vars(one) for one in board.metrics], columns=_METRIC_COLUMNS)),
+        "metrics.csv": csv_text(pd.DataFrame([vars(record) for record in board.metrics], columns=_METRIC_COLUMNS)),
         "raters.csv": csv_text(
-            pd.DataFrame([{**vars(one), "left_out": "; ".join(one.left_out)} for one in board.raters])
+            pd.DataFrame([{**vars(record), "left_out": "; ".join(record.left_out)} for record in board.raters])
         ),
     }
 
@@ -78,8 +78,8 @@ def terminal_tables(board: StudyBoard) -> Iterator[tuple[str, tuple[str, ...], t
     for table in _tables(board):
         if table.title != "Raters":
             yield table.title, table.columns, table.rows
-        elif some := tuple(row for row, one in zip(table.rows, board.raters, strict=True) if one.left_out):
-            yield "Raters that are left out", table.columns, some
+        elif left_out := tuple(row for row, rater in zip(table.rows, board.raters, strict=True) if rater.left_out):
+            yield "Raters that are left out", table.columns, left_out
 
 
 _METRIC_COLUMNS = ["metric", "title", "predicted", "low", "high", "srcc", "kendall"]
@@ -87,17 +87,17 @@ _METRIC_COLUMNS = ["metric", "title", "predicted", "low", "high", "srcc", "kenda
 
 def facts(board: StudyBoard) -> list[str]:
     """The study in sentences."""
-    counted = sum(not one.left_out for one in board.raters)
+    counted = sum(not rater.left_out for rater in board.raters)
     kind = "pairs" if board.kind == "pairs" else f"the best of {len(board.methods)}"
-    told = [
+    sentences = [
         f"“{board.question}” ({kind}, {board.protocol}): {board.votes} votes of {counted} raters on {board.images}"
         f" images; {len(board.raters) - counted} of {len(board.raters)} raters are left out by the study's rules.",
         f"Agreement of raters beyond chance (Krippendorff's alpha): {_number(board.alpha, 2)}"
         f" [{between(board.alpha_low, board.alpha_high, 2)}].",
     ]
     if board.ties:
-        told.append(f"{board.ties} votes are “no difference”; each is half a win for either side.")
-    return [*told, *board.notes]
+        sentences.append(f"{board.ties} votes are “no difference”; each is half a win for either side.")
+    return [*sentences, *board.notes]
 
 
 def _tables(board: StudyBoard) -> Iterator[_Table]:
@@ -107,12 +107,18 @@ def _tables(board: StudyBoard) -> Iterator[_Table]:
         " Intervals of 95 % are over raters and images. p: as strong as the next one, Holm over all pairs.",
         ("method", "share", "95 % interval", "strength", "95 % interval", "p", "with all raters"),
         tuple(
-            (one.method, _percent(one.share), _percents(one.share_low, one.share_high), f"{one.strength:+z.2f}",
-             between(one.low, one.high, 2, "+"), "" if isnan(one.p_next) else f"{one.p_next:.4f}",
-             f"{one.all_raters:+z.2f}")
+            (
+                one.method,
+                _percent(one.share),
+                _percents(one.share_low, one.share_high),
+                f"{one.strength:+z.2f}",
+                between(one.low, one.high, 2, "+"),
+                "" if isnan(one.p_next) else f"{one.p_next:.4f}",
+                f"{one.all_raters:+z.2f}",
+            )
             for one in board.methods
         ),
-    )  # fmt: skip
+    )
     names = [one.method for one in board.methods]
     yield _Table(
         "Wins",
@@ -131,21 +137,31 @@ def _tables(board: StudyBoard) -> Iterator[_Table]:
             " is 50 %). SRCC and Kendall's tau: strengths against the metric's means of methods, 1 agrees with votes.",
             ("metric", "predicted", "95 % interval", "SRCC", "tau"),
             tuple(
-                (one.title, _percent(one.predicted), _percents(one.low, one.high), _number(one.srcc, 2),
-                 _number(one.kendall, 2))
+                (
+                    one.title,
+                    _percent(one.predicted),
+                    _percents(one.low, one.high),
+                    _number(one.srcc, 2),
+                    _number(one.kendall, 2),
+                )
                 for one in board.metrics
             ),
-        )  # fmt: skip
+        )
     yield _Table(
         "Raters",
         " ".join(board.rules),
         ("rater", "answers", "catch trials failed", "median time", "counts"),
         tuple(
-            (one.name, f"{one.answers}{'' if one.complete else ' (stopped)'}", f"{one.catch_failed} of {one.catch}",
-             f"{one.median:.1f} s", "; ".join(one.left_out) or "yes")
+            (
+                one.name,
+                f"{one.answers}{'' if one.complete else ' (stopped)'}",
+                f"{one.catch_failed} of {one.catch}",
+                f"{one.median:.1f} s",
+                "; ".join(one.left_out) or "yes",
+            )
             for one in board.raters
         ),
-    )  # fmt: skip
+    )
 
 
 def _number(value: float, digits: int) -> str:
@@ -165,7 +181,9 @@ _LABEL, _WIDTH, _ROW, _SIDE = 210, 720, 30, 20
 
 def strengths_svg(board: StudyBoard) -> str:
     """Strengths with their intervals, a row for each method."""
-    bounds = [value for one in board.methods for value in (one.strength, one.low, one.high) if not isnan(value)]
+    bounds = [
+        value for method in board.methods for value in (method.strength, method.low, method.high) if not isnan(value)
+    ]
     low, high = min([*bounds, -0.5]), max([*bounds, 0.5])
 
     def x(value: float) -> float:
@@ -173,25 +191,25 @@ def strengths_svg(board: StudyBoard) -> str:
 
     bottom = _ROW * len(board.methods) + 10
     height = bottom + 44
-    parts = [
+    fragments = [
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Strengths with intervals"'
         ' xmlns="http://www.w3.org/2000/svg">'
     ]
     for tick in _ticks(low, high):
         line = f'x1="{x(tick)}" x2="{x(tick)}" y1="5" y2="{bottom}"'
-        parts.append(f'<line {line} class="{"zero" if tick == 0 else "tick"}"/>')
-        parts.append(f'<text x="{x(tick)}" y="{bottom + 16}" text-anchor="middle" class="axis">{tick:g}</text>')
-    for number, one in enumerate(board.methods):
+        fragments.append(f'<line {line} class="{"zero" if tick == 0 else "tick"}"/>')
+        fragments.append(f'<text x="{x(tick)}" y="{bottom + 16}" text-anchor="middle" class="axis">{tick:g}</text>')
+    for number, method in enumerate(board.methods):
         y = _ROW * number + _ROW // 2 + 8
-        name = one.method if len(one.method) <= 28 else f"{one.method[:27]}…"
-        parts.append(f'<text x="{_LABEL}" y="{y + 4}" text-anchor="end">{Markup.escape(xml(plain(name)))}</text>')
-        if not isnan(one.low):
-            line = f'x1="{x(one.low)}" x2="{x(one.high)}" y1="{y}" y2="{y}"'
-            parts.append(f"<line {line}/>")
-        parts.append(f'<circle cx="{x(one.strength)}" cy="{y}" r="5"/>')
+        name = method.method if len(method.method) <= 28 else f"{method.method[:27]}…"
+        fragments.append(f'<text x="{_LABEL}" y="{y + 4}" text-anchor="end">{Markup.escape(xml(plain(name)))}</text>')
+        if not isnan(method.low):
+            line = f'x1="{x(method.low)}" x2="{x(method.high)}" y1="{y}" y2="{y}"'
+            fragments.append(f"<line {line}/>")
+        fragments.append(f'<circle cx="{x(method.strength)}" cy="{y}" r="5"/>')
     place = f'x="{(_LABEL + _WIDTH) / 2}" y="{height - 6}"'
-    parts.append(f'<text {place} text-anchor="middle" class="axis">strength (log-odds of being preferred)</text>')
-    return "".join([*parts, "</svg>"])
+    fragments.append(f'<text {place} text-anchor="middle" class="axis">strength (log-odds of being preferred)</text>')
+    return "".join([*fragments, "</svg>"])
 
 
 def _ticks(low: float, high: float) -> Sequence[float]:

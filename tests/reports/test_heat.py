@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from asasr_bench.reports.heat import LESS, MORE, area_layer, heat_layer, over
+from asasr_bench.reports.heat import LESS, MORE, area_layer, heat_layer, overlaid
 
 
 def rgb(colour: str) -> list[int]:
@@ -26,8 +26,8 @@ def test_areas_have_the_colour_of_their_direction_and_all_else_is_clear() -> Non
 
 def test_an_image_is_grey_below_a_layer() -> None:
     pixels = np.full((1, 2, 3), (30, 60, 90), np.uint8)
-    shown = over(pixels, heat_layer(np.array([[0.0, 1.0]]), top=1))
+    shown = overlaid(pixels, heat_layer(np.array([[0.0, 1.0]]), top=1))
     assert shown[0, 0].tolist() == [60, 60, 60]
     expected = [round(60 * 55 / 255 + value * 200 / 255) for value in rgb(MORE)]
     np.testing.assert_allclose(shown[0, 1], expected, atol=1)
-    np.testing.assert_array_equal(over(pixels[..., 1], np.zeros((1, 2, 4), np.uint8))[0, 0], [60, 60, 60])
+    np.testing.assert_array_equal(overlaid(pixels[..., 1], np.zeros((1, 2, 4), np.uint8))[0, 0], [60, 60, 60])

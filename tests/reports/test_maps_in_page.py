@@ -22,7 +22,7 @@ from asasr_bench.bench.publish.leaderboards import write_leaderboards, write_rep
 from asasr_bench.bench.publish.small_maps import small_maps
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.reports.board import Example
-from asasr_bench.reports.heat import LESS, MORE, Layer, area_layer, indexed, over
+from asasr_bench.reports.heat import LESS, MORE, Layer, area_layer, indexed, overlaid
 from asasr_bench.reports.page import MOST_PIXELS, to_html
 from numpy.typing import NDArray
 from pages import canvas, corner, drawn, state
@@ -191,7 +191,7 @@ def test_a_map_lies_over_the_grey_image_of_each_side(
         drawn(tab)
         left, top = corner(tab)
         shown = canvas(tab, left, top, SIDE, SIDE).astype(int)
-        expected = over(images[method], layers[method][name]).astype(int)
+        expected = overlaid(images[method], layers[method][name]).astype(int)
         near = (np.abs(shown - expected) <= 12).all(2)  # half a level of opacity, and the borders of areas
         assert near.mean() > 0.9
         assert (np.ptp(shown, axis=2) > 20).mean() > 0.3  # coloured
