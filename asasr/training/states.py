@@ -49,8 +49,8 @@ def claim(folder: Path, settings: TrainingSettings, accelerator: Accelerator) ->
             )
         if (trained_steps := _last_step(folder)) > settings.steps:
             raise TrainingError(
-                f"{folder}: has trained {trained_steps} steps already, more than {settings.steps}; name a new folder for"
-                " a shorter training"
+                f"{folder}: has trained {trained_steps} steps already, more than {settings.steps}; name a new folder"
+                " for a shorter training"
             )
     if accelerator.is_main_process:
         write_atomically(path, json.dumps(settings.model_dump(mode="json"), indent=2).encode())
