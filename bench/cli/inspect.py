@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .options.assignments import assignments, separated
-from .options.chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
+from .options.chosen import (
+    DatasetOption,
+    FormatOption,
+    MethodOption,
+    MetricOption,
+    NameOption,
+    Order,
+    OrderOption,
+    TemplateOption,
+    selection,
+)
 from .terminal import say, say_left_out, say_left_out_of
 
 if TYPE_CHECKING:
@@ -26,17 +36,13 @@ def register(app: typer.Typer) -> None:
 
 def report(
     store: StoreArgument,
-    formats: Annotated[
-        str, typer.Option("--format", help="Of md, csv, tex, html, wide-tex, wide-csv, json; separated by commas.")
-    ] = "md,csv,tex,html",
+    formats: FormatOption = "md,csv,tex,html",
     out: Annotated[Path | None, typer.Option(help="Folder for leaderboard.*; default STORE/report.")] = None,
     title: Annotated[str | None, typer.Option(help="Title of the page; default the store's name.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Add what others published for the same datasets and protocols.")
     ] = False,
-    template: Annotated[
-        Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
-    ] = None,
+    template: TemplateOption = None,
     method: MethodOption = None,
     metric: MetricOption = None,
     dataset: DatasetOption = None,

@@ -11,7 +11,17 @@ import typer
 
 from .options import complete
 from .options.assignments import separated
-from .options.chosen import DatasetOption, MethodOption, MetricOption, NameOption, Order, OrderOption, selection
+from .options.chosen import (
+    DatasetOption,
+    FormatOption,
+    MethodOption,
+    MetricOption,
+    NameOption,
+    Order,
+    OrderOption,
+    TemplateOption,
+    selection,
+)
 from .terminal import say, say_left_out_of
 
 
@@ -25,17 +35,13 @@ def register(app: typer.Typer) -> None:
 def leaderboard(
     stores: Annotated[list[Path], typer.Argument(help="Folders that 'run' wrote; several are merged.")],
     out: Annotated[Path, typer.Option(help="Folder for pages, tables and images.")],
-    formats: Annotated[
-        str, typer.Option("--format", help="Of md, csv, tex, html, wide-tex, wide-csv, json; separated by commas.")
-    ] = "md,csv,tex,html",
+    formats: FormatOption = "md,csv,tex,html",
     title: Annotated[str | None, typer.Option(help="Title of the pages; default: the stores' names.")] = None,
     images: Annotated[int, typer.Option(min=0, help="Images of each dataset in a page's gallery.")] = 100,
     published: Annotated[
         bool, typer.Option("--published", help="Add published values for the same datasets and protocols.")
     ] = False,
-    template: Annotated[
-        Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
-    ] = None,
+    template: TemplateOption = None,
     method: MethodOption = None,
     metric: MetricOption = None,
     dataset: DatasetOption = None,

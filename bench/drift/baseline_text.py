@@ -21,28 +21,15 @@ _Row = tuple[str, Scale, str, str, str, int, str, str, str, str, _Number, dict[s
 why there is no value."""
 
 
-_AS_TYPED = ConfigDict(strict=True)
-
-
-class _Origin(BaseModel):
-    model_config = _AS_TYPED
-
-    packages: dict[str, str]
-    python: str = ""
-    device: str = ""
-    processor: str = ""
-    code: str = ""
-
-
 class BaselineText(BaseModel):
     """The JSON of a baseline; keys that later versions may add are ignored."""
 
-    model_config = _AS_TYPED
+    model_config = ConfigDict(strict=True)
 
     format: Literal[1]
     name: str
     started: str
-    origins: list[_Origin]
+    origins: list[Origin]
     methods: dict[str, dict[str, str]]
     tolerances: dict[str, Annotated[FiniteFloat, Field(ge=0)]]
     outputs: list[Annotated[_Row, Field(strict=False)]]
@@ -69,8 +56,7 @@ def parse(text: str) -> Snapshot:
         outputs[Place(*row[:6])] = OutputState(
             lq, reference, sr, restoration, origin, {metric: _score(score) for metric, score in scores.items()}
         )
-    origins = tuple(Origin(**origin.model_dump()) for origin in read.origins)
-    return Snapshot(read.name, read.started, origins, read.methods, outputs, read.tolerances)
+    return Snapshot(read.name, read.started, tuple(read.origins), read.methods, outputs, read.tolerances)
 
 
 def _score(score: str | _Score) -> ScoreState:

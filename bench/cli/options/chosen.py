@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,6 +44,12 @@ OrderOption = Annotated[
 ]
 NameOption = Annotated[
     list[str] | None, typer.Option("--name", metavar="METHOD=NAME", help="What to call a method. Repeatable.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="Of md, csv, tex, html, wide-tex, wide-csv, json; separated by commas.")
+]
+TemplateOption = Annotated[
+    Path | None, typer.Option(help="Your *.md.j2 or *.tex.j2 of tables, or a folder of them; see docs/reports.md.")
 ]
 
 
