@@ -1,6 +1,6 @@
 """Spec, plan, runner, metrics, store, statistics and command line of asasr-bench.
 
-From Python::
+What ``asasr_bench`` offers to Python can be imported from here, too, as in version 0.1::
 
     from asasr_bench.bench import evaluate, load_method, open_store
 """
@@ -21,17 +21,8 @@ __all__ = ["evaluate", "load_method", "open_store"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public functions when they are asked for: the command line starts without numpy."""
-    if name == "load_method":
-        from .api.restore import load_method
+    if name in __all__:
+        import asasr_bench
 
-        return load_method
-    if name == "evaluate":
-        from .api.evaluate import evaluate
-
-        return evaluate
-    if name == "open_store":
-        from .store.store import open_store
-
-        return open_store
+        return getattr(asasr_bench, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

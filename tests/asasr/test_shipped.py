@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.analysis.statistics import paired
 from asasr_bench.datasets.dataset import image_files
 from asasr_bench.datasets.images import as_rgb, file_digest, read_image, write_png

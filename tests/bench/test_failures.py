@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import stored
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute.dispatch import dispatch
 from asasr_bench.bench.execute.executors.executor import WorkerDied
 from asasr_bench.bench.execute.run import Summary, run

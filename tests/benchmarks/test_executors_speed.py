@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 from asasr_bench.bench.execute.executors.local import LocalProcesses
 from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions
 from asasr_bench.datasets.images import write_png

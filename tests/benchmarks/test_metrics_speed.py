@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import random_weights
 import torch
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.execute.executors import local
 from asasr_bench.bench.metrics.metric_input import MetricInput
 from asasr_bench.bench.metrics.registry import get_metric

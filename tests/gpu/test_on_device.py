@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from asasr_bench import evaluate, open_store
 from asasr_bench.asasr.config import load_config, preset_names
-from asasr_bench.bench import evaluate, open_store
 from asasr_bench.bench.metrics.measure import measure_each
 from asasr_bench.bench.metrics.metric import Metric, Score
 from asasr_bench.bench.metrics.metric_input import MetricInput

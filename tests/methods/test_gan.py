@@ -218,7 +218,7 @@ def test_a_training_goes_on_from_a_weight_file(hq: Path, tmp_path: Path) -> None
 @pytest.mark.slow
 def test_the_shipped_gan_beats_bicubic_on_set14(shared: Path, tmp_path: Path) -> None:
     """In spectrum, edges and features, paired over the images, under the degradation that it was trained for."""
-    from asasr_bench.bench import evaluate, open_store
+    from asasr_bench import evaluate, open_store
     from asasr_bench.bench.analysis.statistics import paired
 
     evaluate(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.analysis.seeds import PIXELS, StabilityError, stability
 from asasr_bench.bench.plan.image_seed import image_seed
 from asasr_bench.datasets.images import pixel_digest, write_png

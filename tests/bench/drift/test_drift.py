@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 from asasr_bench.bench.drift.baseline import BaselineError, read_baseline, to_json, write_baseline
 from asasr_bench.bench.drift.check import check_store, compare, groups
 from asasr_bench.bench.drift.history import find_steps, history

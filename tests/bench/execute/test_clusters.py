@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import random_weights
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.execute.executors.executor import ExecutorError, WorkerDied, entered, never
 from asasr_bench.bench.execute.executors.ray_actors import RayActors, RayOptions

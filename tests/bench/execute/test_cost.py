@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.execute.cost import Meter, Peaks
 from asasr_bench.bench.execute.run import run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import load_spec
 from asasr_bench.datasets.images import read_image

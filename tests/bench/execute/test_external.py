@@ -15,7 +15,7 @@ from typing import Any
 import chores
 import numpy as np
 import pytest
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.execute.scratch_folders import scratch_folder
 from asasr_bench.bench.spec import parse_spec

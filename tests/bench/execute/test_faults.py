@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import stored
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.cli.running.stopping import Terminated, graceful
 from asasr_bench.bench.execute import run as runner
 from asasr_bench.bench.store.images import StoreError

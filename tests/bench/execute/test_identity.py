@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute.run import Summary, run
 from asasr_bench.bench.spec import load_spec, parse_spec
 from asasr_bench.datasets.images import write_png

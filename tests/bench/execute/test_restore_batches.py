@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 from asasr_bench.bench.execute.restore_batches import BatchCheck, Batches
 from asasr_bench.bench.execute.restore_image import LqImage, Restored
 from asasr_bench.bench.execute.restore_images import restore_images

@@ -17,7 +17,7 @@ import chores
 import numpy as np
 import pytest
 import stored
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.datasets.images import write_png
 
 pytestmark = [

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import threadpoolctl
 import torch
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute.threads import cores, fixed_threads
 from asasr_bench.datasets.images import write_png
 from ledger import ledger_rows

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.execute import at_hand
 from asasr_bench.bench.execute.beside import Beside
 from asasr_bench.bench.execute.run import run

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_weights
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 from asasr_bench.bench.metrics.library import load_network
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.metrics.set_distances.frechet import fid, resampled

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import random_weights
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 from asasr_bench.bench.metrics.card import MetricCard
 from asasr_bench.bench.metrics.deep_features import METRICS
 from asasr_bench.bench.metrics.measure import GPU_BATCH, ahead, grouped, images_together, measure_each

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asasr_bench.bench import evaluate
+from asasr_bench import evaluate
 
 METRICS = ["psnr_y", "ssim_y", "lsd", "hf_ratio", "spectral_slope"]
 

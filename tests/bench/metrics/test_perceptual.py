@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import random_weights
 import torch
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.metrics import perceptual, requirements
 from asasr_bench.bench.metrics.library import load_network
 from asasr_bench.bench.metrics.metric import Metric

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.cli.main import app
 from asasr_bench.bench.metrics import requirements
 from asasr_bench.bench.metrics.metric import MetricError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from asasr_bench.bench import open_store
+from asasr_bench import open_store
 from asasr_bench.bench.analysis.compare import compare_methods
 from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.metrics.metric import MetricError

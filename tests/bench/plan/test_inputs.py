@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from asasr_bench.bench import evaluate, open_store
+from asasr_bench import evaluate, open_store
 from asasr_bench.bench.plan.experiment import input_of
 from asasr_bench.bench.plan.inputs import InputError, load_input
 from asasr_bench.bench.spec import SpecError, parse_spec
