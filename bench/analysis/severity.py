@@ -32,6 +32,10 @@ class SeverityStoreError(UsageError, ValueError):
     """The store has not the cases, methods or metrics that were asked for."""
 
 
+class NoRatesError(SeverityStoreError):
+    """A metric has no rates with the two lines; others may have some."""
+
+
 @dataclass(frozen=True, order=True)
 class Case:
     """One combination of strengths of degradations."""
@@ -190,12 +194,12 @@ def rates(values: CaseValues, acceptance: str, excellence: str) -> list[Rates]:
                 f"{values.dataset}: no method '{name}' has all cases (those that have: {', '.join(values.methods)})"
             )
     if card.direction in ("none", "one"):
-        raise SeverityStoreError(f"metric '{card.id}' has no direction, so no case can be accepted by it; leave it out")
+        raise NoRatesError(f"metric '{card.id}' has no direction, so no case can be accepted by it; leave it out")
     goodness = {name: -card.losses(table) for name, table in values.methods.items()}
     line, top = goodness[acceptance].mean(0), goodness[excellence].mean(0)
     distinct = (top - line >= LEAST_GAP.get(card.id, 0)) & (top > line)
     if not distinct.any():
-        raise SeverityStoreError(
+        raise NoRatesError(
             f"{values.dataset}, {card.id}: '{excellence}' is above '{acceptance}' in no case; choose other lines"
         )
     draws = {name: resampled(table[:, distinct], _RESAMPLES) for name, table in goodness.items()}

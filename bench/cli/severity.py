@@ -46,8 +46,10 @@ def severity(
         case_tables = list(case_values(opened, metric or ()))
     frames = {"severity-cases.csv": cases_frame(case_tables)}
     if acceptance is not None and excellence is not None:
-        frames["severity-rates.csv"] = rates_frame(case_tables, acceptance, excellence)
+        frames["severity-rates.csv"], without_rates = rates_frame(case_tables, acceptance, excellence)
         _print_rates(frames["severity-rates.csv"], acceptance, excellence)
+        for error in without_rates:
+            say(f"no rates: {error}", err=True)
     else:
         for values in case_tables:
             _print_cases(values)
@@ -61,28 +63,23 @@ def _print_rates(frame: object, acceptance: str, excellence: str) -> None:
     import pandas as pd
     from rich.table import Table
 
-    from ...reports.grid import between
     from ...reports.terminal import escape
 
     assert isinstance(frame, pd.DataFrame)
     for (dataset, protocol), part in frame.groupby(["dataset", "protocol"], sort=False):
         title = f"{dataset}, {protocol}: accepted at or above {acceptance}, excellent at {excellence}"
         table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
-        heads = ("metric", "method", "cases", "AR", "95 %", "RPR", "95 %", "RPR accepted", "RPR others", "IQR")
-        for number, head in enumerate(heads):
-            table.add_column(head, justify="left" if number < 2 else "right")
+        for number, head in enumerate(("metric", "method", "cases", "AR [95 %]", "RPR [95 %]", "IQR")):
+            table.add_column(head, justify="left" if number < 2 else "right", no_wrap=True)
         for row in part.to_dict("records"):
             left_out = f" (-{row['left_out']})" if row["left_out"] else ""
-            shown = ["" if row[key] != row[key] else f"{row[key]:.2f}" for key in ("accepted", "unaccepted", "spread")]
             table.add_row(
                 escape(row["metric"]),
                 escape(row["method"]),
                 f"{row['cases']}{left_out}",
-                f"{row['acceptance']:.2f}",
-                between(row["acceptance_low"], row["acceptance_high"], 2),
-                f"{row['relative']:.2f}",
-                between(row["relative_low"], row["relative_high"], 2),
-                *shown,
+                f"{row['acceptance']:.2f} [{row['acceptance_low']:.2f}, {row['acceptance_high']:.2f}]",
+                f"{row['relative']:.2f} [{row['relative_low']:.2f}, {row['relative_high']:.2f}]",
+                f"{row['spread']:.2f}",
             )
         plain_console().print(table)
 

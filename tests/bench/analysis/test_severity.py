@@ -12,6 +12,7 @@ import yaml
 from asasr_bench.bench.analysis.severity import (
     Case,
     CaseValues,
+    NoRatesError,
     SeverityStoreError,
     case_values,
     curves_over,
@@ -19,6 +20,7 @@ from asasr_bench.bench.analysis.severity import (
     varied,
 )
 from asasr_bench.bench.metrics.card import MetricCard
+from asasr_bench.bench.publish.severity_tables import rates_frame
 from asasr_bench.bench.store.store import open_store
 from asasr_bench.datasets.images import write_png
 from skimage import data
@@ -65,8 +67,19 @@ def test_cases_whose_lines_are_too_near_are_left_out() -> None:
     high = line + np.array([0.05, 0.5, -1, 1])
     (found,) = rates(values(id="psnr_y", low=line, high=high, mine=line + 1), "low", "high")
     assert (found.cases, found.left_out) == (2, 2)
-    with pytest.raises(SeverityStoreError, match="'low' is above 'high' in no case"):
+    with pytest.raises(NoRatesError, match="'low' is above 'high' in no case"):
         rates(values(id="psnr_y", low=line, high=line + 1), "high", "low")
+
+
+def test_a_metric_without_rates_keeps_no_other_from_its_own() -> None:
+    line = np.full((3, 4), 25.0)
+    ranked = values(id="psnr_y", low=line, high=line + 1, mine=line + 1)
+    reversed_lines = values(id="other", low=line, high=line - 1, mine=line)
+    frame, (without_rates,) = rates_frame([reversed_lines, ranked], "low", "high")
+    assert list(frame["metric"]) == ["psnr_y"]
+    assert "D, other: 'high' is above 'low' in no case" in str(without_rates)
+    with pytest.raises(NoRatesError, match="in no case"):
+        rates_frame([reversed_lines], "low", "high")
 
 
 def test_intervals_of_rates_hold_the_rate_and_narrow_with_images() -> None:
@@ -105,7 +118,7 @@ def test_a_line_that_is_not_there_or_ranks_nobody_is_told() -> None:
     line = np.full((3, 4), 25.0)
     with pytest.raises(SeverityStoreError, match=r"no method 'top' has all cases \(those that have: low\)"):
         rates(values(low=line), "low", "top")
-    with pytest.raises(SeverityStoreError, match="has no direction"):
+    with pytest.raises(NoRatesError, match="has no direction"):
         rates(values("none", low=line, high=line + 1), "low", "high")
 
 

@@ -27,6 +27,7 @@ USAGE = {
     "MeasuringError",
     "MethodReferenceError",
     "MetricError",
+    "NoRatesError",
     "ProtocolError",
     "RunningError",
     "ScaleError",

@@ -190,7 +190,9 @@ def test_hr_is_looked_at_once_for_all_runs(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 @pytest.mark.parametrize(
-    "change", [{"version": "2"}, {"weights": lambda: "others"}, {"name": "other"}, {"kept": False}], ids=str
+    "change",
+    [{"version": "2"}, {"weights": lambda: "others"}, {"name": "other"}, {"kept": False}],
+    ids=lambda change: next(iter(change)),
 )
 def test_another_engine_looks_for_itself(change: dict[str, Any]) -> None:
     """Of another version, with other weights, or whose code is not known in full."""
