@@ -142,7 +142,7 @@ def test_input_and_weights_are_told_apart_when_both_change(lab: Laboratory) -> N
 
 def test_a_package_that_changes_pixels_is_named(lab: Laboratory, monkeypatch) -> None:
     right = interpolation.imresize
-    monkeypatch.setattr(interpolation, "imresize", lambda lq, scale, kernel: right(lq, scale, kernel="triangle"))
+    monkeypatch.setattr(interpolation, "imresize", lambda lq, **more: right(lq, **{**more, "kernel": "triangle"}))
     other_package(monkeypatch)
     report = lab.check()
     (before,) = {cell.packages["numpy"] for cell in report.cells}
