@@ -14,6 +14,7 @@ of HR, cuts less, and stretches each side of each image by another factor than t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import isfinite
 from typing import Annotated
 
@@ -59,12 +60,14 @@ Scale = Annotated[int | float, AfterValidator(parse_scale)]
 """A scale in text from outside."""
 
 
+@cache
 def lq_unit(scale: float) -> int:
     """Pixels of LQ that are a whole number of pixels of HR, 1 where the scale is whole; sides of LQ are multiples."""
     parts = _twentieths(scale)
     return next(step for step in _STEPS if parts * step % _PARTS == 0)
 
 
+@cache
 def hr_unit(scale: float) -> int:
     """Pixels of HR of which its sides are multiples: the scale itself where it is whole, 3 for 1.5 and 12 for 2.4."""
     return _twentieths(scale) * lq_unit(scale) // _PARTS

@@ -108,7 +108,7 @@ def _together(
         with Meter(device) as meter:
             srs = restore_batch(method, lqs, scale, seed, device, digests)
         first = next((place for place, image in enumerate(group) if image.count), 0)
-        counter = counter_for(method, group[first])
+        counter = counter_for(method) if group[first].count else None
         if check.depends is None or counter is not None:
             sr = restore_image(method, lqs[first], scale, seed, device, digests[first], counter)
             check.depends = _differs(srs[first], sr) if check.depends is None else check.depends

@@ -88,9 +88,9 @@ def restore_image(
         return tensor_pixels(sr, lq, scale, method.card.id)
 
 
-def counter_for(method: AnyMethod, image: LqImage) -> OperationCounter | None:
-    """What counts the operations of an image; None where nothing is to be counted, or the method needs no torch."""
-    if not image.count or not isinstance(method, Method):
+def counter_for(method: AnyMethod) -> OperationCounter | None:
+    """What counts the operations of an image; None for a method that needs no torch."""
+    if not isinstance(method, Method):
         return None
     from .count_operations import OperationCounter
 

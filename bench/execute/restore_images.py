@@ -89,7 +89,7 @@ def _restored(
         path = method.image_path(image.name, scale)
         return Restored(read_pixels(read_image(path), lq.shape, lambda: has_colours(lq), scale, str(path)), lq)
     place = "cpu" if isinstance(method, PixelMethod) else device
-    counter = counter_for(method, image)
+    counter = counter_for(method) if image.count else None
     with Meter(place, peaks, (lq.shape, lq.dtype)) as meter:
         sr = restore_image(method, lq, scale, seed, device, image.digest, counter)
     seconds, operations = meter.seconds, None

@@ -106,7 +106,9 @@ class InProcess:
     ) -> Generator[tuple[Item, Result], None, None]:
         """See ``Executor.map``; limits are not enforced in this process."""
         with entered(function) as ready:
+            if stop():
+                return
             for item in items:
+                yield item, ready(item)
                 if stop():
                     return
-                yield item, ready(item)

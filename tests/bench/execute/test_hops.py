@@ -14,8 +14,9 @@ from asasr_bench.bench.execute.run import run
 from asasr_bench.bench.spec import parse_spec
 from asasr_bench.datasets.images import write_png
 
-FIRST = 235
-"""Changes of a run of one image, opening and closing of the store included."""
+FIRST = 247
+"""Changes of a run of one image, opening and closing of the store included, which is read in another module than it is
+written."""
 EACH = 100
 """Those of each further image: prepared, planned, restored, measured, stored."""
 
