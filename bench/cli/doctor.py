@@ -148,7 +148,7 @@ def _compare_with_record(folder: Path, device: str, every: int) -> None:
         digits = metric.card.digits + 2
         if row.measured is None:
             missing.append(f"{metric.card.title}: {row.unavailable}")
-            numbers = ("unavailable", f"{row.authors:.{digits}f}", "", "", "", "")
+            numbers = ("–", f"{row.authors:.{digits}f}", "", "", "", "")
         else:
             numbers = (
                 f"{row.measured:.{digits}f}",
@@ -164,7 +164,8 @@ def _compare_with_record(folder: Path, device: str, every: int) -> None:
                     f" {TOLERANCES[row.metric]:.0e}"
                 )
         rows.append((metric.card.title, *numbers))
-    print_table(("metric", "ours", "authors", "difference", "median by image", "largest by image", "the same"), rows)
+    say("differences from the authors: of the means; of single images, median and largest")
+    print_table(("metric", "ours", "authors", "mean", "median", "largest", "same"), rows)
     for line in (*differing, *missing):
         say(line, err=True)
     if differing:
