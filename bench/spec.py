@@ -113,7 +113,7 @@ class Spec(Strict):
     scale: Scale = 4
     """Of HR to LQ: 1 to 16, whole or a multiple of 0.05 such as 1.5 (docs/datasets.md)."""
     datasets: Annotated[tuple[str | DatasetEntry, ...], Field(strict=False)] = ()
-    """Card ids or paths, ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, your own code, or mappings (docs/extend.md)."""
+    """Card ids or paths, ``NAME=HR_DIR``, ``NAME=LQ_DIR,HR_DIR``, your own code, or mappings (docs/extend.md)."""
     truth: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Ground truth of datasets: ``DATASET=text:PATH``, ``DATASET=instances:FILE`` or ``DATASET=labels:DIR``."""
     lq_rule: str | None = None

@@ -17,14 +17,14 @@ from .ground_truth.attach import KINDS, with_truth
 def parse_dataset_option(text: str, scale: float, lq_rule: str | None = None) -> Dataset:
     """A dataset as the command line names it.
 
-    ``NAME=HR_DIR``, ``NAME=LR_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), a card's id or its path. ``lq_rule`` says how LQ
+    ``NAME=HR_DIR``, ``NAME=LQ_DIR,HR_DIR``, ``NAME=LQ_DIR,`` (no HR), a card's id or its path. ``lq_rule`` says how LQ
     is made where there is HR alone, instead of what the card says or MATLAB's bicubic.
     """
     name, equals, folders = text.partition("=")
     if not equals:
         return open_dataset(name, scale=scale, lq_rule=lq_rule)
     if not name or not folders.strip(","):
-        raise DatasetError(f"dataset '{text}': write NAME=HR_DIR, NAME=LR_DIR,HR_DIR or NAME=LQ_DIR,")
+        raise DatasetError(f"dataset '{text}': write NAME=HR_DIR, NAME=LQ_DIR,HR_DIR or NAME=LQ_DIR,")
     first, comma, second = folders.partition(",")
     if not comma:
         return folder_dataset(name, hr=Path(first), scale=scale, lq_rule=lq_rule)

@@ -40,10 +40,10 @@ class _Column:
         return max(cell_len(text) for text in (*self.heading.split(), *(Text.from_markup(c).plain for c in self.cells)))
 
 
-def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
-    """Tables per dataset and protocol, best bold, second underlined; no value is cut to fit ``width`` characters.
+def to_terminal(board: Board, width: int = 80) -> Iterator[Table | Text]:
+    """Tables per dataset and protocol, best bold, second underlined, and the notes below them.
 
-    Columns that do not fit beside others follow in a table of their own.
+    No value is cut to fit ``width`` characters. Columns that do not fit beside others follow in a table of their own.
     """
     from .grid import grids  # pandas is for those who print a board, and not for every list
 
@@ -55,8 +55,6 @@ def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
             table = Table(
                 title=title if number == 0 else None,
                 title_justify="left",
-                caption=escape(" ".join(grid.notes)) or None if number == len(groups) - 1 else None,
-                caption_justify="left",
                 box=SIMPLE_HEAD,
                 pad_edge=False,
             )
@@ -66,6 +64,8 @@ def to_terminal(board: Board, width: int = 80) -> Iterator[Table]:
             for cells in zip(names.cells, *(column.cells for column in columns), strict=True):
                 table.add_row(*cells)
             yield table
+        if grid.notes:  # no caption, which would be as narrow as the last of several tables
+            yield Text(plain(" ".join(grid.notes)) + "\n", style="table.caption")
 
 
 def _columns(grid: Grid) -> list[_Column]:

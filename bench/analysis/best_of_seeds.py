@@ -17,6 +17,7 @@ from ..metrics.metric import Metric
 from ..metrics.registry import metrics_of
 from ..store.store import open_store
 from .clusters import Clusters, clusters_of
+from .per_image import names_with_scales
 from .seeds import StabilityError, chosen_metrics
 from .statistics import Floats, interval
 
@@ -62,19 +63,21 @@ def best_of_seeds(root: Path, *, metrics: Sequence[str] | None = None) -> list[B
     """
     with open_store(root) as store:
         scores = store.scores()
+        names = names_with_scales(scores)
         scores = scores[scores["status"] == "done"]
         known = chosen_metrics(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
         clusters = clusters_of(store)
     rows: list[BestOfSeeds] = []
-    for (protocol, _, dataset, method, id), group in scores.groupby(_PLACE, sort=False):
+    for (protocol, scale, dataset, method, id), group in scores.groupby(_PLACE, sort=False):
         metric = known.get(str(id))
         if metric is None or metric.of_set is not None or metric.card.direction == "none":
             continue
         table = group.pivot(index="image", columns="seed", values="value")
         table = table[np.isfinite(table.to_numpy()).all(axis=1)]
         if table.shape[1] > 1 and len(table):
-            place = str(dataset), str(protocol), str(method)
-            rows += _rows(place, metric, table.to_numpy(), [str(name) for name in table.index], clusters)
+            place = names[str(protocol), float(scale), str(dataset)], str(protocol), str(method)
+            images = [str(name) for name in table.index]
+            rows += _rows(place, str(dataset), metric, table.to_numpy(), images, clusters)
     if not rows:
         raise StabilityError(
             f"{root}: no method has an image with values of two seeds (in a metric of images that has a direction);"
@@ -84,13 +87,13 @@ def best_of_seeds(root: Path, *, metrics: Sequence[str] | None = None) -> list[B
 
 
 def _rows(
-    place: tuple[str, str, str], metric: Metric, values: Floats, images: list[str], clusters: Clusters
+    place: tuple[str, str, str], dataset: str, metric: Metric, values: Floats, images: list[str], clusters: Clusters
 ) -> Iterator[BestOfSeeds]:
     seeds = values.shape[1]
     compared = metric.card.compared(values)
     for samples in [2**power for power in range(seeds.bit_length()) if 2**power < seeds] + [seeds]:
         best, worst = expected_extremes(compared, samples, higher=metric.card.direction == "higher")
-        bounds = interval(clusters.units(place[0], images, best))
+        bounds = interval(clusters.units(dataset, images, best))
         yield BestOfSeeds(
             *place,
             metric.id,

@@ -18,7 +18,7 @@ from ..store.records import Place
 from ..store.store import open_store
 from .clusters import Clusters, clusters_of
 from .equivalence import Equivalence, equivalence
-from .per_image import per_image, places_of
+from .per_image import names_with_scales, per_image, places_of
 from .power import smallest_difference, units_needed
 from .sets import combine, paired_sets
 from .statistics import SIGNIFICANT, Paired, holm, paired
@@ -36,6 +36,7 @@ class Comparison:
     """Comparison of two methods in one metric on one dataset under one protocol."""
 
     dataset: str
+    """With the scale, such as ``Set5 x2``, where the store has several, as in tables."""
     protocol: str
     metric: str
     digits: int
@@ -86,6 +87,7 @@ def compare_methods(
     """
     with open_store(root) as store:
         scores = store.scores()
+        names = names_with_scales(scores)
         scores = scores[scores["status"] == "done"]
         known_metrics = metrics_of(scores["metric"], store.metrics())
         payloads = {id: dict(store.payloads(id)) for id, metric in known_metrics.items() if metric.of_set is not None}
@@ -115,12 +117,13 @@ def compare_methods(
         selected = selected[selected["dataset"].isin(datasets)]
     results: list[tuple[str, str, Metric, Paired, Floats]] = []
     place = ["protocol", "scale", "dataset", "metric"]
-    for (protocol, _, dataset, id), group in selected.groupby(place, sort=False):
+    for (protocol, scale, dataset, id), group in selected.groupby(place, sort=False):
+        shown = names[str(protocol), float(scale), str(dataset)]
         metric = known_metrics[str(id)]
         if metric.of_set is not None:
             set_result = _sets(group, payloads[metric.id], metric, first, second, groups)
             if set_result is not None:
-                results.append((str(dataset), str(protocol), metric, *set_result))
+                results.append((shown, str(protocol), metric, *set_result))
             continue
         shared = per_image(group, metric).reindex(columns=[first, second]).dropna()
         first_values, second_values = (shared[name].to_numpy() for name in (first, second))
@@ -133,7 +136,7 @@ def compare_methods(
                     n=len(shared),
                     wins=float(((first_values > second_values) + 0.5 * (first_values == second_values)).mean()),
                 )
-                results.append((str(dataset), str(protocol), metric, result, units[0] - units[1]))
+                results.append((shown, str(protocol), metric, result, units[0] - units[1]))
     if not results:
         raise ComparisonError(
             f"{root}: '{first}' and '{second}' share no two images (or clusters of them) with finite scores of these"

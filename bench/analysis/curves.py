@@ -22,7 +22,7 @@ from ..store.records import Place
 from ..store.store import open_store
 from .clusters import Clusters, clusters_of
 from .compare import ComparisonError, better_of
-from .per_image import per_image, places_of
+from .per_image import names_with_scales, per_image, places_of
 from .sets import combine, paired_sets
 from .statistics import Paired, holm, paired
 
@@ -104,6 +104,7 @@ def compare_curves(
     """
     with open_store(root) as store:
         scores = store.scores()
+        shown = names_with_scales(scores)
         scores = scores[scores["status"] == "done"]
         known = metrics_of(scores["metric"].unique(), store.metrics())
         distortion = stored_id(distortion, known)
@@ -123,7 +124,8 @@ def compare_curves(
         scores = scores[scores["dataset"].isin(datasets)]
     names = {name: _points(scores, name) for name in (first, second)}
     compared = []
-    for (protocol, _, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
+    for (protocol, scale, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
+        name = shown[str(protocol), float(scale), str(dataset)]
         tables = {
             str(id): per_image(group, known[str(id)])
             for id, group in part.groupby("metric", sort=False)
@@ -138,7 +140,7 @@ def compare_curves(
                 rows = part[part["metric"] == id]
                 groups = clusters.of(str(dataset), rows["image"].unique())
                 results = _compare_sets(rows, payloads[id], tables[distortion], names, first, second, known[id], groups)
-            compared += [(str(dataset), str(protocol), known[id], *result_of_point) for result_of_point in results]
+            compared += [(name, str(protocol), known[id], *result_of_point) for result_of_point in results]
     adjusted = holm([np.nan if result is None else result.p for *_, result in compared])
     return [
         CurveComparison(

@@ -31,6 +31,7 @@ from .composites import composite_contests
 from .confidence_set import can_tell
 from .contests import Contest, contests
 from .order import datasets_in_order, in_order_of_datasets, methods_in_order, metrics_in_order
+from .per_image import name_scales
 from .published import with_published
 from .ranks import average_ranks
 from .seed_spread import seed_spreads
@@ -98,14 +99,6 @@ def scores_of(store: Store) -> pd.DataFrame:
 def outputs_of(store: Store) -> pd.DataFrame:
     """Every output of a store, with ``dataset`` and ``set`` as in ``scores_of``."""
     return in_order_of_datasets(name_scales(store.outputs()), store)
-
-
-def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the scale to a dataset's name if a protocol was run at several scales; ``set`` keeps the store's name."""
-    frame["set"] = frame["dataset"]
-    several = frame.groupby(["protocol", "dataset"])["scale"].transform("nunique") > 1
-    frame.loc[several, "dataset"] += " x" + frame.loc[several, "scale"].astype(str)
-    return frame
 
 
 def _without_missing_options(

@@ -77,7 +77,8 @@ def with_published(
         problems = {claim: _problem(stored_set, claim, input_of) for claim in dict.fromkeys(map(_claim, candidates))}
         shown = [value for value in candidates if not problems[_claim(value)]]
         if candidates and not shown:
-            notes.append(f"{stored_set.dataset} ({stored_set.protocol}): {next(iter(problems.values()))}")
+            shown_set = f"{stored_set.dataset} ({stored_set.protocol})"
+            notes.append(f"no published values beside {shown_set}: {next(iter(problems.values()))}")
         if shown and not _is_listed(shown[0].dataset):
             for table in dict.fromkeys(value.table for value in shown):
                 unchecked.setdefault(table, []).append(stored_set.dataset)

@@ -22,7 +22,7 @@ from ..store.images import Objects
 from ..store.records import Place
 from ..store.store import open_store
 from .clusters import Clusters, clusters_of
-from .per_image import places_of
+from .per_image import names_with_scales, places_of
 from .sets import combine, pseudo_values
 from .statistics import interval
 
@@ -71,6 +71,7 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
     """
     with open_store(root) as store:
         scores, outputs = store.scores(), store.outputs()
+        names = names_with_scales(outputs)
         objects, clusters = store.objects, clusters_of(store)
         scores = scores[scores["status"] == "done"]
         known = chosen_metrics(root, metrics_of(scores["metric"].unique(), store.metrics()), metrics)
@@ -99,7 +100,7 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
             if spread is not None:
                 rows.append(
                     Stability(
-                        str(dataset),
+                        names[str(protocol), float(scale), str(dataset)],
                         str(protocol),
                         str(method),
                         id,

@@ -110,7 +110,7 @@ def figures(as_json: JsonOption = False) -> None:
         (
             kind,
             ", ".join(key for key in model.model_fields if key not in shared),
-            " ".join((model.__doc__ or "").split()),
+            " ".join((model.__doc__ or "").replace("``", "'").split()),
         )
         for kind, model in KINDS.items()
     ]

@@ -44,8 +44,8 @@ def baseline(
         metrics=metric or (),
         tolerances=_tolerances(tolerance),
     )
-    cells = sum(len(output.scores) for output in snapshot.outputs.values())
-    say(f"{cells} cells of {len(snapshot.outputs)} outputs in {out}")
+    values = sum(score.value is not None for output in snapshot.outputs.values() for score in output.scores.values())
+    say(f"{values} values of {len(snapshot.outputs)} outputs in {out}")
     say_left_out_of(store)
 
 

@@ -34,7 +34,7 @@ def import_(
 
     imported = import_results(results, out)
     if imported.outputs:
-        say(f"{imported.outputs} outputs in {out}; it has no pixels: 'report', 'leaderboard', 'compare' and 'merge' do")
+        say(f"{imported.outputs} outputs in {out}, without pixels: for 'report', 'leaderboard', 'compare' and 'merge'")
         return
     for path in imported.files:
         say(path)

@@ -40,7 +40,7 @@ def run(
     dataset: Annotated[
         list[str] | None,
         typer.Option(
-            help="Card id or path, NAME=HR_DIR, NAME=LR_DIR,HR_DIR, NAME=LQ_DIR, (no HR), module:object. Repeatable.",
+            help="Card id or path, NAME=HR_DIR, NAME=LQ_DIR,HR_DIR, NAME=LQ_DIR, (no HR), module:object. Repeatable.",
             autocompletion=complete.datasets,
         ),
     ] = None,

@@ -26,6 +26,7 @@ from ..store.store import open_store
 from .document import Document, ExchangeError, Run
 from .from_store import document_of
 from .import_results import read_document
+from .spec_paths import with_absolute_paths
 from .to_store import write_store
 
 _SHOWN = 12
@@ -172,6 +173,9 @@ def _digests(before: Snapshot, after: Snapshot) -> Iterator[str]:
 def _step(run: Run, this_machine: Provenance) -> Step:
     spec = {key: value for key, value in run.spec.items() if key != "conventions" and value is not None}
     then = run.provenance
+    folder = Path(str(then.get("folder", "")))
+    if folder.is_absolute():  # exports know no folders
+        spec = with_absolute_paths(spec, folder)
     differences = []
     packages = then.get("packages")
     for name, version in packages.items() if isinstance(packages, dict) else ():

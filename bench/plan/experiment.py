@@ -145,7 +145,7 @@ def find_everything(spec: Spec) -> Experiment:
         if scales and spec.scale not in scales:
             raise SpecError(
                 f"method '{method.name}' is made for scale {', '.join(map(str, scales))}, not {spec.scale};"
-                " give --scale or leave it out"
+                f" give --scale {scales[0]}, or leave the method out"
             )
     _require_truth(metrics, datasets, spec)
     return Experiment(spec, protocol, metrics, datasets, methods)

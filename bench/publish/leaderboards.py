@@ -72,7 +72,7 @@ def write_reports(
         scores = scores_of(store)
         board = load_board(store, title=title or root.resolve().name, published=published, scores=scores)
         for note in board.unpublished:
-            tell(f"no published values beside {note}")
+            tell(note)
         return write_board(store, scores, board, out, checked)
 
 
@@ -142,7 +142,7 @@ def write_leaderboards(
         if len(roots) > 1:  # a merged store has only what is up to date
             board = replace(board, left_out=_left_out(roots, set(board.scores["dataset"]), selection))
         for note in board.unpublished:
-            tell(f"no published values beside {note}")
+            tell(note)
         return _write_by_protocol(store, scores, board, out, checked, images)
 
 

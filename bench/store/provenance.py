@@ -47,6 +47,8 @@ class Provenance:
 
     command: str = ""
     """Command line."""
+    folder: str = ""
+    """Working folder, from which relative paths of the command started; '' for runs of earlier versions."""
     git: str = ""
     """Commit of the checkout, with ``+changes`` if files differ from it; '' for an installed package."""
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +83,7 @@ def provenance(device: str, threads: int) -> Provenance:
     """
     return Provenance(
         command=_command(),
+        folder=str(Path.cwd()),
         git=_git_commit(),
         packages=package_versions(),
         python=platform.python_version(),

@@ -71,10 +71,11 @@ def _make(imported: Imported, arguments: Mapping[str, Any]) -> object:
     try:
         return constructed(imported, arguments, ready=ready)
     except CodeError as error:
-        if not isfunction(value) or arguments:
+        kind = "torch module" if hasattr(value, "forward") else "function of LQ" if isfunction(value) else ""
+        if not kind or isinstance(value, type) or arguments:
             raise
         raise CodeError(
-            f"{error}; a function of LQ is a method from Python (evaluate(methods={{'Mine': {imported.attribute}}})),"
+            f"{error}; a {kind} is a method from Python (evaluate(methods={{'Mine': {imported.attribute}}})),"
             " on the command line it is 'restore' of a class: 'asasr-bench init method NAME' writes one"
         ) from error
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from asasr_bench.bench import evaluate, load_method, open_store
+from asasr_bench.bench.analysis.compare import compare_methods
 from asasr_bench.bench.analysis.leaderboard import load_board
 from asasr_bench.bench.analysis.severity import case_values, curves_over
 from asasr_bench.bench.api.evaluation import Evaluation
@@ -120,9 +121,11 @@ def test_one_store_holds_several_scales_from_dataset_to_table(
 
 def test_a_set_s_scales_are_told_apart_under_one_protocol(photos: Path, tmp_path: Path) -> None:
     for scale in (1.5, 4):
-        at(scale, tmp_path / "S", datasets={"photos": photos})
+        at(scale, tmp_path / "S", datasets={"photos": photos}, methods=["bicubic", "lanczos"])
     with open_store(tmp_path / "S") as store:
         assert set(load_board(store, title="t").scores["dataset"]) == {"photos x1.5", "photos x4"}
+    rows = compare_methods(tmp_path / "S", "bicubic", "lanczos", metrics=["psnr_y"])
+    assert {row.dataset for row in rows} == {"photos x1.5", "photos x4"}
 
 
 @pytest.mark.parametrize("format", ["json", "parquet", "eee"])

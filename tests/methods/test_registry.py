@@ -82,6 +82,12 @@ def test_wrong_references_are_named(reference, error: type[Exception], message: 
         resolve(reference)
 
 
+def test_a_torch_module_in_a_file_is_told_where_it_is_a_method(tmp_path: Path) -> None:
+    (tmp_path / "network.py").write_text("from torch import nn\n\nup = nn.Upsample(scale_factor=4)\n")
+    with pytest.raises(MethodError, match=r"a torch module is a method from Python \(evaluate.* 'restore' of a class"):
+        resolve(f"{tmp_path / 'network.py'}:up")
+
+
 def test_changed_predictions_change_the_identity(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.zeros((4, 4, 3), np.uint8))
     before = resolve(f"predictions:{tmp_path}").identity("a", 4)

@@ -15,6 +15,7 @@ from asasr_bench.reports.page import to_html
 from asasr_bench.reports.tables import to_csv, to_latex, to_markdown
 from asasr_bench.reports.terminal import to_terminal
 from rich.console import Console
+from rich.text import Text
 
 HOSTILE = "<script>alert(1)</script>_&%"
 
@@ -92,6 +93,9 @@ def test_a_terminal_cuts_no_value(width: int) -> None:
     assert text.count("30.25") == text.count("unavailable") == 9
     assert [text.count(name.title()) for name in names] == [1] * 9
     assert text.count("time") == text.count("memory") == 1
+    *_, notes = to_terminal(replace(many, metrics=many.metrics.assign(note="of energy alone")), width)
+    assert isinstance(notes, Text)
+    assert notes.plain.startswith("Metric0: of energy alone.")  # as wide as the terminal, not as the last table
 
 
 def test_tables_are_arranged_once_for_all_formats_and_anew_for_another_board() -> None:

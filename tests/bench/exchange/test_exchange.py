@@ -18,7 +18,7 @@ from asasr_bench.bench.exchange.document import ExchangeError
 from asasr_bench.bench.exchange.every_eval_ever import Evaluator
 from asasr_bench.bench.exchange.export_results import ExportOptions, export_results
 from asasr_bench.bench.exchange.import_results import import_results, read_document
-from asasr_bench.bench.exchange.reproduce import compare_with
+from asasr_bench.bench.exchange.reproduce import compare_with, read_results, steps
 from asasr_bench.bench.metrics.registry import get_metric
 from asasr_bench.bench.store.records import CellRecord, OutputRecord
 from asasr_bench.bench.store.store import open_store
@@ -373,6 +373,8 @@ def test_reproduce_prints_and_runs_the_commands(session: Any, tmp_path: Path) ->
     assert (tmp_path / "again" / "reproduce.sh").read_text().endswith("/runs/reproduced\n")
     done = session("run", "again/run-1.yaml", "--store", "by-hand")
     assert done.status == 0, done.err
+    (spec,) = (step.spec for step in steps(read_results(tmp_path / "s")))
+    assert spec["datasets"] == [f"D={tmp_path / 'hr'}"]  # reproduce.sh works in the folder of its specs
     result = session("reproduce", "s", "--run", "--store", "new")
     assert (result.status, result.err.strip().splitlines()[-1]) == (0, "run 1 of 1: classic-x4")
     assert "4 values compared: 0 differ or are missing; 0 digests of pixels differ" in result.out

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from asasr_bench.bench.analysis.compare import ComparisonError, compare_methods
 from asasr_bench.bench.analysis.contests import contests
-from asasr_bench.bench.analysis.leaderboard import load_board, name_scales
+from asasr_bench.bench.analysis.leaderboard import load_board
+from asasr_bench.bench.analysis.per_image import name_scales
 from asasr_bench.bench.analysis.ranks import average_ranks, ranks
 from asasr_bench.bench.analysis.spectra import log_profiles, mean_log_ratios
 from asasr_bench.bench.metrics.card import MetricCard
