@@ -75,7 +75,7 @@ def best_of_seeds(root: Path, *, metrics: Sequence[str] | None = None) -> list[B
         table = group.pivot(index="image", columns="seed", values="value")
         table = table[np.isfinite(table.to_numpy()).all(axis=1)]
         if table.shape[1] > 1 and len(table):
-            place = names[str(protocol), float(scale), str(dataset)], str(protocol), str(method)
+            place = names[protocol, scale, dataset], str(protocol), str(method)
             images = [str(name) for name in table.index]
             rows += _rows(place, str(dataset), metric, table.to_numpy(), images, clusters)
     if not rows:

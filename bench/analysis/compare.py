@@ -118,7 +118,7 @@ def compare_methods(
     results: list[tuple[str, str, Metric, Paired, Floats]] = []
     place = ["protocol", "scale", "dataset", "metric"]
     for (protocol, scale, dataset, id), group in selected.groupby(place, sort=False):
-        shown = names[str(protocol), float(scale), str(dataset)]
+        shown = names[protocol, scale, dataset]
         metric = known_metrics[str(id)]
         if metric.of_set is not None:
             set_result = _sets(group, payloads[metric.id], metric, first, second, groups)

@@ -125,7 +125,7 @@ def compare_curves(
     names = {name: _points(scores, name) for name in (first, second)}
     compared = []
     for (protocol, scale, dataset), part in scores.groupby(["protocol", "scale", "dataset"], sort=False):
-        name = shown[str(protocol), float(scale), str(dataset)]
+        name = shown[protocol, scale, dataset]
         tables = {
             str(id): per_image(group, known[str(id)])
             for id, group in part.groupby("metric", sort=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -34,11 +34,8 @@ def name_scales(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def names_with_scales(frame: pd.DataFrame) -> dict[tuple[str, float, str], str]:
+def names_with_scales(frame: pd.DataFrame) -> dict[tuple[Hashable, Hashable, Hashable], str]:
     """Names of datasets in tables, by protocol, scale and the store's name; see ``name_scales``."""
     rows = name_scales(frame[["protocol", "scale", "dataset"]].drop_duplicates())
     columns = (rows[name] for name in ("protocol", "scale", "set", "dataset"))
-    return {
-        (str(protocol), float(scale), str(dataset)): str(shown)
-        for protocol, scale, dataset, shown in zip(*columns, strict=True)
-    }
+    return {(protocol, scale, dataset): str(shown) for protocol, scale, dataset, shown in zip(*columns, strict=True)}

@@ -100,7 +100,7 @@ def stability(root: Path, *, metrics: Sequence[str] | None = None, pixels: bool 
             if spread is not None:
                 rows.append(
                     Stability(
-                        names[str(protocol), float(scale), str(dataset)],
+                        names[protocol, scale, dataset],
                         str(protocol),
                         str(method),
                         id,
