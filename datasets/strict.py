@@ -45,8 +45,10 @@ def read_file(path: Path, refusal: type[Exception] = YamlError) -> str:
     """
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise refusal(f"{path}: cannot be read ({error})") from None
+    except OSError as error:
+        raise refusal(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise refusal(f"{path}: cannot be read as text in UTF-8 ({error})") from None
 
 
 def read_yaml(text: str, origin: object, refusal: type[Exception] = YamlError) -> Any:

@@ -273,7 +273,9 @@ class StoreReader:
             StoreError: the database cannot be read.
         """
         try:
-            yield from self._connection.execute(query, values)
+            # "yield from" would close the cursor where the store may be closed already, which is an error of SQLite's.
+            for row in self._connection.execute(query, values):  # noqa: UP028
+                yield row
         except sqlite3.DatabaseError as error:
             raise StoreError(f"{self.root}: cannot read the store ({error})") from error
 

@@ -49,7 +49,9 @@ def read_text_truth(path: Path) -> dict[str, tuple[Word, ...]]:
 def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")  # ICDAR's files begin with a byte order mark
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise TruthError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
         raise TruthError(f"{path}: cannot be read ({error}); text truth is UTF-8") from None
 
 

@@ -27,6 +27,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refusals import read_or_refused
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
 DAMAGES = (
     "UPDATE runs SET spec = 'no JSON'",
     "UPDATE runs SET spec = '[1]'",

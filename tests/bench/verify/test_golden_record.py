@@ -39,7 +39,7 @@ def test_a_tenth_of_the_record_is_reproduced(images: Path, niqe_alone: Path) -> 
     assert rows["dists"].agrees is None
     assert "weights fetch vgg16" in rows["dists"].unavailable
     expected = np.mean([float(row["lpips_alex"]) for row in record()[::10]])
-    assert rows["lpips_alex"].theirs == pytest.approx(expected)
+    assert rows["lpips_alex"].authors == pytest.approx(expected)
 
 
 def test_dists_of_a_tenth_is_reproduced(images: Path, published_weights: Path) -> None:
@@ -51,7 +51,7 @@ def test_psnr_and_ssim_of_all_are_reproduced(images: Path) -> None:
     psnr, ssim = compare_with_record(images, metrics=("psnr_y", "ssim_y"))
     assert psnr.agrees
     assert ssim.agrees
-    assert psnr.theirs == pytest.approx(25.1511, abs=5e-5)
+    assert psnr.authors == pytest.approx(25.1511, abs=5e-5)
 
 
 def test_a_value_further_away_fails_the_command(
