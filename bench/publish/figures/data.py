@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -114,8 +114,9 @@ class FigureData:
         Raises:
             StoreError: a dataset, protocol or method that the store does not have.
         """
-        options = self._shown(options)
-        self._check(options)
+        options = self.with_shown_names(options)
+        self._require("dataset", options.datasets)
+        self._require("protocol", (options.protocol,) if options.protocol else ())
         scores = self.board.scores
         for (protocol, dataset), rows in scores.groupby(["protocol", "dataset"], sort=False):
             if options.datasets and dataset not in options.datasets:
@@ -133,18 +134,21 @@ class FigureData:
                 self.board.whole.get((str(protocol), str(dataset)), 0),
             )
 
-    def _shown(self, options: FigureOptions) -> FigureOptions:
-        """The options with methods under the names for readers; users may also give the names of the store."""
-        return options.model_copy(update={"methods": tuple(map(self.store.selection.shown, options.methods))})
+    def with_shown_names(self, options: FigureOptions) -> FigureOptions:
+        """The options with methods under the names for readers; users may also give the names of the store.
 
-    def _check(self, options: FigureOptions) -> None:
-        scores = self.board.scores
-        protocols = (options.protocol,) if options.protocol else ()
-        for word, requested in (("dataset", options.datasets), ("method", options.methods), ("protocol", protocols)):
-            known = [str(value) for value in scores[word].unique()]
-            for name in requested:
-                if name not in known:
-                    raise StoreError(f"{self.store.root}: has no scores of {word} '{name}'{did_you_mean(name, known)}")
+        Raises:
+            StoreError: a method that the store does not have.
+        """
+        methods = tuple(map(self.store.selection.shown, options.methods))
+        self._require("method", methods)
+        return options.model_copy(update={"methods": methods})
+
+    def _require(self, column: str, requested: Iterable[str]) -> None:
+        known = [str(value) for value in self.board.scores[column].unique()]
+        for name in requested:
+            if name not in known:
+                raise StoreError(f"{self.store.root}: has no scores of {column} '{name}'{did_you_mean(name, known)}")
 
     def metric(self, id: str) -> Metric:
         """A metric of the store.

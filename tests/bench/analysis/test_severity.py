@@ -172,6 +172,13 @@ def test_a_grid_goes_from_its_spec_to_tables_and_figure(spec: Path, tmp_path: Pa
     assert "PSNR-Y" in done(session("severity", "S"))
     drawn = done(session("figures", "S", "--kind", "severity", "--columns", "2", "--out", "F")).split()
     assert [Path(name).suffix for name in drawn] == [".pdf", ".png"]
+    chosen = ("figures", "S", "--kind", "severity", "--format", "svg")
+    done(session(*chosen, "--name", "bilinear=Ours", "--set", "methods=[bilinear, nearest]", "--out", "N"))
+    done(session(*chosen, "--name", "bilinear=Ours", "--set", "methods=[nearest]", "--out", "L"))
+    (named,), (left_out,) = (list((tmp_path / folder).glob("*.svg")) for folder in ("N", "L"))
+    assert len(named.read_bytes()) > len(left_out.read_bytes())
+    misspelt = session(*chosen, "--set", "methods=[binear]", "--out", "X")
+    assert "no scores of method 'binear'; did you mean 'bilinear'" in misspelt.err
 
 
 def test_what_a_grid_cannot_be_is_told(spec: Path, tmp_path: Path, session) -> None:
