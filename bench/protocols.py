@@ -237,9 +237,9 @@ def _user_protocol(reference: ObjectReference, scale: float | None) -> Protocol:
     return replace(protocol, name=f"{name}-{_digest(protocol)}", own=True)
 
 
-def _require_scale(told: str, protocol: Protocol, scale: float | None) -> None:
+def _require_scale(subject: str, protocol: Protocol, scale: float | None) -> None:
     if scale is not None and protocol.scale not in (None, scale):
-        raise ProtocolError(f"{told} is for scale {protocol.scale}, not {scale}; give --scale {protocol.scale}")
+        raise ProtocolError(f"{subject} is for scale {protocol.scale}, not {scale}; give --scale {protocol.scale}")
 
 
 def _digest(protocol: Protocol) -> str:

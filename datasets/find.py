@@ -61,10 +61,10 @@ def open_dataset(id: str, *, scale: float, lq_rule: str | None = None, root: Pat
                 f"dataset '{id}' is not here: no folder {needed}. {command}{by_hand}"
                 f"Or give your copy as --dataset {id}={'HR_DIR' if card.hr else 'LQ_DIR,'}"
             )
-    made = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
-    if len(made.samples) != card.count:
-        raise DatasetError(f"dataset '{id}': {folder} has {len(made.samples)} images, its card says {card.count}")
-    return _with_truth(replace(made, card=card), card, folder)
+    dataset = folder_dataset(id, hr=hr, lq=lq, scale=scale, lq_rule=None if lq else lq_rule or card.lq_rule)
+    if len(dataset.samples) != card.count:
+        raise DatasetError(f"dataset '{id}': {folder} has {len(dataset.samples)} images, its card says {card.count}")
+    return _with_truth(replace(dataset, card=card), card, folder)
 
 
 def _with_truth(dataset: Dataset, card: DatasetCard, folder: Path) -> Dataset:

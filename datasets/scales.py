@@ -91,8 +91,8 @@ def crop_problem(crop: int, scale: float) -> str:
     unit = hr_unit(scale)
     if crop % unit == 0:
         return ""
-    what = f"the scale {scale}" if unit == scale else f"{unit}, of which sides of HR are at scale {scale}"
-    return f"a crop of {crop} pixels is no multiple of {what}"
+    multiple = f"the scale {scale}" if unit == scale else f"{unit}, of which sides of HR are at scale {scale}"
+    return f"a crop of {crop} pixels is no multiple of {multiple}"
 
 
 def _twentieths(scale: float) -> int:

@@ -101,8 +101,8 @@ def _payloads(
     outputs = outputs_of(store)
     columns = (outputs[name] for name in ("protocol", "set", "scale", "dataset"))
     names = {
-        (str(protocol), str(one), float(scale)): str(shown)
-        for protocol, one, scale, shown in zip(*columns, strict=True)
+        (str(protocol), str(dataset), float(scale)): str(shown)
+        for protocol, dataset, scale, shown in zip(*columns, strict=True)
     }
     for output, seeds in groupby(store.payloads(metric, images), key=lambda row: row[0][:5]):  # seeds follow each other
         protocol, scale, dataset, image, method = output

@@ -227,12 +227,12 @@ def _aggregate(document: Document, name: str, outputs: Sequence[Output], evaluat
 def _method_details(method: Method | None) -> dict[str, str]:
     if method is None:
         return {}
-    told = {key: method.card.get(key) for key in ("family", "version", "parameters", "steps", "licence")}
-    told |= {"weights_sha256": method.weights, "identity_sha256": method.identity}
+    details = {key: method.card.get(key) for key in ("family", "version", "parameters", "steps", "licence")}
+    details |= {"weights_sha256": method.weights, "identity_sha256": method.identity}
     for (dataset, scale), operations in operations_of(method).items():
         place = f"{dataset} x{scale} at {operations.width}x{operations.height} LQ"
-        told |= {f"macs ({place})": operations.macs, f"activations ({place})": operations.activations}
-    return {key: str(value) for key, value in told.items() if value not in (None, "")}
+        details |= {f"macs ({place})": operations.macs, f"activations ({place})": operations.activations}
+    return {key: str(value) for key, value in details.items() if value not in (None, "")}
 
 
 def _without_numbers(document: Document, name: str, outputs: Sequence[Output]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def _with_maps(
     store: Store, gallery: Gallery, shown: Sequence[Example], digests: Sequence[tuple[dict[str, str], str | None]]
 ) -> list[Example]:
     """Examples with artifact maps of the first images of each set, as far as the pixels of a page go."""
-    found, left, ranks = list(shown), MAP_PIXELS, Counter[tuple[str, str]]()
+    examples, pixels_left, ranks = list(shown), MAP_PIXELS, Counter[tuple[str, str]]()
     order = []
     for number, example in enumerate(shown):
         order.append((ranks[example.protocol, example.dataset], number))
@@ -124,13 +124,13 @@ def _with_maps(
         hr = to_uint8(store.objects.get(reference))
         whole = gallery.folder is None and max(hr.shape[:2]) <= MOST_PIXELS
         pixels = 0 if whole else hr.shape[0] * hr.shape[1] * len(restored)
-        if pixels > left:
+        if pixels > pixels_left:
             continue
-        left -= pixels
+        pixels_left -= pixels
         layers = layers_in_page({name: to_uint8(store.objects.get(sr)) for name, sr in restored.items()}, hr)
         kept = {name: {key: _kept(each, gallery) for key, each in own.items()} for name, own in layers.items()}
-        found[number] = replace(example, layers=kept)
-    return found
+        examples[number] = replace(example, layers=kept)
+    return examples
 
 
 def layers_in_page(restored: Mapping[str, Pixels], hr: Pixels | None) -> dict[str, dict[str, Image.Image]]:

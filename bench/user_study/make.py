@@ -91,7 +91,7 @@ class _Draft:
         """The shown part of LQ, in colour if a method was given LQ in colour."""
         digest = picture.lq[0]
         if len(picture.lq) > 1:
-            digest = choose_lq({one: self.store.objects.get(one) for one in picture.lq})
+            digest = choose_lq({digest: self.store.objects.get(digest) for digest in picture.lq})
         return self.part(picture, digest, of_lq=True)
 
 

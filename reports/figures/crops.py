@@ -134,8 +134,10 @@ def _arrange(
     limit = paper.height or TALLEST[paper.columns]
     tried = [_with_columns(count, ratios, whole, texts, paper, number)
              for number in ([columns] if columns else range(1, count + 1))]  # fmt: skip
-    fitting = [one for one in tried if one.total <= limit + 1e-9]
-    return max(fitting or tried, key=lambda one: one.side * count / (one.columns * -(-count // one.columns)))
+    fitting = [layout for layout in tried if layout.total <= limit + 1e-9]
+    return max(
+        fitting or tried, key=lambda layout: layout.side * count / (layout.columns * -(-count // layout.columns))
+    )
 
 
 def _with_columns(
@@ -223,7 +225,9 @@ def _cut(pixels: Pixels, box: Box, whole: tuple[int, int]) -> Pixels:
 
 def most_different_box(versions: Sequence[Pixels], side: int) -> Box:
     """The square of ``side`` pixels, on a grid of half its side, where versions of one size differ most."""
-    planes = np.stack([np.asarray(one, dtype=np.float32).reshape(*one.shape[:2], -1).mean(-1) for one in versions])
+    planes = np.stack(
+        [np.asarray(version, dtype=np.float32).reshape(*version.shape[:2], -1).mean(-1) for version in versions]
+    )
     spread = planes.std(axis=0)
     side = min(side, *spread.shape)
     sums = np.pad(spread.cumsum(0, dtype=np.float64).cumsum(1), ((1, 0), (1, 0)))

@@ -63,7 +63,7 @@ def to_study_page(page: StudyPage, files: Mapping[str, bytes], *, folder: str | 
         "study": page.study,
         "question": page.question,
         "tie": page.tie,
-        "groups": [{"draw": count, "trials": [asdict(one) for one in trials]} for count, trials in page.groups],
+        "groups": [{"draw": count, "trials": [asdict(trial) for trial in trials]} for count, trials in page.groups],
         "images": {
             name: f"{folder}/{name}.png" if folder else f"data:image/png;base64,{base64.b64encode(content).decode()}"
             for name, content in files.items()

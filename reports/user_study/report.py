@@ -108,18 +108,18 @@ def _tables(board: StudyBoard) -> Iterator[_Table]:
         ("method", "share", "95 % interval", "strength", "95 % interval", "p", "with all raters"),
         tuple(
             (
-                one.method,
-                _percent(one.share),
-                _percents(one.share_low, one.share_high),
-                f"{one.strength:+z.2f}",
-                between(one.low, one.high, 2, "+"),
-                "" if isnan(one.p_next) else f"{one.p_next:.4f}",
-                f"{one.all_raters:+z.2f}",
+                row.method,
+                _percent(row.share),
+                _percents(row.share_low, row.share_high),
+                f"{row.strength:+z.2f}",
+                between(row.low, row.high, 2, "+"),
+                "" if isnan(row.p_next) else f"{row.p_next:.4f}",
+                f"{row.all_raters:+z.2f}",
             )
-            for one in board.methods
+            for row in board.methods
         ),
     )
-    names = [one.method for one in board.methods]
+    names = [row.method for row in board.methods]
     yield _Table(
         "Wins",
         "How often the method of the row was preferred to that of the column; a vote for the best of several counts"
@@ -138,13 +138,13 @@ def _tables(board: StudyBoard) -> Iterator[_Table]:
             ("metric", "predicted", "95 % interval", "SRCC", "tau"),
             tuple(
                 (
-                    one.title,
-                    _percent(one.predicted),
-                    _percents(one.low, one.high),
-                    _number(one.srcc, 2),
-                    _number(one.kendall, 2),
+                    row.title,
+                    _percent(row.predicted),
+                    _percents(row.low, row.high),
+                    _number(row.srcc, 2),
+                    _number(row.kendall, 2),
                 )
-                for one in board.metrics
+                for row in board.metrics
             ),
         )
     yield _Table(
@@ -153,13 +153,13 @@ def _tables(board: StudyBoard) -> Iterator[_Table]:
         ("rater", "answers", "catch trials failed", "median time", "counts"),
         tuple(
             (
-                one.name,
-                f"{one.answers}{'' if one.complete else ' (stopped)'}",
-                f"{one.catch_failed} of {one.catch}",
-                f"{one.median:.1f} s",
-                "; ".join(one.left_out) or "yes",
+                rater.name,
+                f"{rater.answers}{'' if rater.complete else ' (stopped)'}",
+                f"{rater.catch_failed} of {rater.catch}",
+                f"{rater.median:.1f} s",
+                "; ".join(rater.left_out) or "yes",
             )
-            for one in board.raters
+            for rater in board.raters
         ),
     )
 
