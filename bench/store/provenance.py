@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-_PACKAGES = (
+PACKAGES = (
     "asasr-bench",
     "numpy",
     "scipy",
@@ -27,6 +27,9 @@ _PACKAGES = (
     "diffusers",
     "peft",
     "transformers",
+    "accelerate",
+    "safetensors",
+    "pyyaml",
     "pyiqa",
     "easyocr",
     "rapidocr",
@@ -35,7 +38,8 @@ _PACKAGES = (
     "onnxruntime",
     "ncnn",
 )
-"""Packages whose version can change a pixel or a score; those not installed are left out."""
+"""Packages whose version can change a pixel or a score, with all that no method's identity has (``code_files``); those
+not installed are left out."""
 
 _VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "bf16", "sve", "asimd")
 """Vector instructions in the kernel's names, widest first; the rounding of a network's outputs depends on them."""
@@ -99,7 +103,7 @@ def provenance(device: str, threads: int) -> Provenance:
 def package_versions() -> dict[str, str]:
     """Versions of the packages that can change a pixel or a score, and are installed."""
     versions = {}
-    for package in _PACKAGES:
+    for package in PACKAGES:
         try:
             versions[package] = _version(package)
         except PackageNotFoundError:

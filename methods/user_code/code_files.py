@@ -20,7 +20,7 @@ MOST_FILES = 20_000
 """Largest number of source files that are read for one object; a larger package is hardly one method."""
 _CODE = (".py", *EXTENSION_SUFFIXES)
 _LIBRARIES = frozenset({"site-packages", "dist-packages"})
-_RECORDED = frozenset(
+RECORDED = frozenset(
     [
         "numpy",
         "scipy",
@@ -108,7 +108,7 @@ def _followed(
             if isinstance(code, _Unit):
                 waiting.append(code)
             else:
-                libraries.update({library: version(library) for library in code - _RECORDED})
+                libraries.update({library: version(library) for library in code - RECORDED})
 
     follow(extra_modules, unit)
     while waiting:
